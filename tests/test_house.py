@@ -1,0 +1,170 @@
+"""The rules of the house that no linter knows: light floors, silence at import, mirrored tests, public names."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from offramp import errors
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "offramp"
+TESTS = ROOT / "tests"
+
+LIGHT = ("errors", "graph", "run", "measure", "decide", "serve", "report")
+HEAVY = ("torch", "torchvision", "timm", "transformers")
+NAMED_AFTER_TORCH = {"offramp.run.torch", "offramp.measure.torch"}
+FORBIDDEN_NAMES = {"utils", "common", "misc", "helpers", "base", "manager", "handler", "core"}
+
+# A module without a mirrored test file, and why.
+UNMIRRORED = {
+    "errors.py": "its tree is compared with its drawing below",
+}
+# A test file without a module of that name, and why.
+UNMIRRORING = {
+    "test_house.py": "this file",
+    "test_docs.py": "checks README.md, CONTRIBUTING.md and docs/",
+}
+
+
+def modules() -> list[Path]:
+    return sorted(path.relative_to(SOURCE) for path in SOURCE.rglob("*.py"))
+
+
+def dotted(path: Path) -> str:
+    parts = path.with_suffix("").parts
+    return ".".join(("offramp", *(parts[:-1] if parts[-1] == "__init__" else parts)))
+
+
+def light_modules() -> list[str]:
+    """The root and every module of a light floor, but those that carry PyTorch in their name."""
+    names = {dotted(path) for path in modules() if path.parts[0].removesuffix(".py") in (*LIGHT, "__init__")}
+    return sorted(names - NAMED_AFTER_TORCH)
+
+
+def light_packages() -> list[str]:
+    return [name for name in light_modules() if name.count(".") <= 1]
+
+
+def run_fresh(code: str) -> str:
+    """What `code` prints in an interpreter of its own."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("name", light_packages())
+def test_a_light_floor_never_loads_torch(name: str) -> None:
+    inside = [module for module in light_modules() if module == name or module.startswith(f"{name}.")]
+    wanted = [name] if name == "offramp" else inside
+    code = f"""
+import importlib, sys
+for name in {wanted}: importlib.import_module(name)
+print(*[name for name in {HEAVY} if name in sys.modules])"""
+    assert run_fresh(code) == ""
+
+
+def test_importing_opens_no_socket() -> None:
+    names = [dotted(path) for path in modules() if path.name == "__init__.py"] + light_modules()
+    code = f"""
+import importlib, sys
+calls = []
+def listen(event, args):
+    if event.startswith("socket.") and event not in ("socket.__new__", "socket.gethostname"): calls.append((event, args))
+sys.addaudithook(listen)
+for name in {names}: importlib.import_module(name)
+print(*calls)"""
+    assert run_fresh(code) == ""
+
+
+def test_a_floors_init_holds_only_a_docstring_and_reexports() -> None:
+    offenders = [
+        f"{path}:{statement.lineno}"
+        for path in modules()
+        if path.name == "__init__.py"
+        for statement in ast.parse((SOURCE / path).read_text()).body[1:]
+        if not is_reexport(statement) and not (path == Path("__init__.py") and isinstance(statement, ast.Assign))
+    ]
+    assert offenders == []
+
+
+def is_reexport(statement: ast.stmt) -> bool:
+    if not isinstance(statement, ast.ImportFrom):
+        return False
+    return statement.module == "__future__" or all(alias.asname == alias.name for alias in statement.names)
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    names = {part.removesuffix(".py").lstrip("_") for path in modules() for part in path.parts}
+    assert names & FORBIDDEN_NAMES == set()
+
+
+def mirror(path: Path) -> Path:
+    return path.parent / f"test_{path.name.lstrip('_')}"
+
+
+def test_every_module_has_a_mirrored_test_file() -> None:
+    orphans = [
+        f"src/offramp/{path} wants tests/{mirror(path)}"
+        for path in modules()
+        if path.name != "__init__.py" and str(path) not in UNMIRRORED and not (TESTS / mirror(path)).exists()
+    ]
+    assert orphans == []
+
+
+def test_every_test_file_mirrors_a_module() -> None:
+    mirrors = {mirror(path) for path in modules()}
+    found = [path.relative_to(TESTS) for path in sorted(TESTS.rglob("test_*.py"))]
+    assert [str(path) for path in found if path not in mirrors and str(path) not in UNMIRRORING] == []
+
+
+def test_every_exception_to_the_mirror_is_still_needed() -> None:
+    needed = {str(path) for path in modules() if not (TESTS / mirror(path)).exists()}
+    assert set(UNMIRRORED) - needed == set()
+    assert [name for name in UNMIRRORING if not (TESTS / name).exists()] == []
+
+
+def public_names() -> Iterator[str]:
+    for path in modules():
+        if not any(part.startswith("_") and part != "__init__.py" for part in path.parts):
+            yield from (f"{dotted(path)}.{name}" for name in names_of(path))
+
+
+def names_of(path: Path) -> Iterator[str]:
+    """Public names that a module gives: what it re-exports, and what it defines."""
+    for node in ast.parse((SOURCE / path).read_text()).body:
+        if isinstance(node, ast.ImportFrom):
+            yield from (alias.name for alias in node.names if alias.asname == alias.name)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield node.name
+
+
+def test_public_names_are_the_golden_ones(golden: Callable[[str, str], None]) -> None:
+    golden("public_names.txt", "\n".join(sorted(set(public_names()))) + "\n")
+
+
+def drawn_errors() -> dict[str, str]:
+    """Name to builtin, as the docstring of `errors` draws them."""
+    return dict(re.findall(r"[├└]── (\w+)\s+\((\w+)\)", errors.__doc__ or ""))
+
+
+def test_the_drawn_error_tree_is_the_real_one() -> None:
+    real = {
+        name: kind.__bases__[-1].__name__
+        for name, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, errors.OfframpError) and kind is not errors.OfframpError
+    }
+    assert drawn_errors() == real
+
+
+@pytest.mark.parametrize("name", sorted(drawn_errors()))
+def test_an_error_refines_a_builtin_and_stays_an_offramp_error(name: str) -> None:
+    first, *rest = getattr(errors, name).__bases__
+    assert first is errors.OfframpError
+    assert [base.__module__ for base in rest] == ["builtins"]
