@@ -1,0 +1,4 @@
+"""The few PyTorch parts that every verb needs: heads, scores and the executor."""
+
+from . import heads as heads
+from . import scores as scores

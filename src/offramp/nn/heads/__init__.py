@@ -1,0 +1,4 @@
+"""Heads: the small networks that answer at an exit (features -> logits)."""
+
+from ._build import build_head as build_head
+from ._recipe import HeadRecipe as HeadRecipe

@@ -1,0 +1,55 @@
+"""What a head is, as data: a kind and its options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from offramp.errors import OptionError
+
+Option = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class HeadRecipe:
+    """Data from which a head can be built again for any features and number of classes.
+
+    Args:
+        kind: "auto", "light", "pool", "conv0" to "conv3" or "token"; `build_head` checks it.
+        options: What this kind knows, such as `width=96` for "light".
+
+    Attributes:
+        kind: As given.
+        options: Name and value of each option, sorted by name.
+
+    Example:
+        >>> recipe = HeadRecipe("light", width=96)
+        >>> recipe.to_json()
+        {'kind': 'light', 'options': {'width': 96}}
+        >>> HeadRecipe.from_json(recipe.to_json()) == recipe
+        True
+    """
+
+    kind: str
+    options: tuple[tuple[str, Option], ...]
+
+    def __init__(self, kind: str = "auto", **options: Option) -> None:
+        object.__setattr__(self, "kind", kind)
+        object.__setattr__(self, "options", tuple(sorted(options.items())))
+
+    def to_json(self) -> dict[str, Any]:  # Any: JSON
+        """The recipe as JSON-able data."""
+        return {"kind": self.kind, "options": dict(self.options)}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> HeadRecipe:  # Any: JSON
+        """The recipe that `to_json` wrote.
+
+        Raises:
+            OptionError: `data` has no kind, or options that are no mapping.
+        """
+        kind, options = data.get("kind"), data.get("options", {})
+        if not isinstance(kind, str) or not isinstance(options, Mapping):
+            raise OptionError(f"a head recipe needs a kind and a mapping of options, but got {dict(data)!r}.")
+        return HeadRecipe(kind, **options)

@@ -1,0 +1,43 @@
+"""From a name to a score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+
+from torch import nn
+
+from offramp.errors import OptionError
+
+from ._confidence import Confidence
+from ._entropy import Entropy
+from ._margin import Margin
+from ._max_probability import MaxProbability
+
+_BUILDERS: Mapping[str, Callable[[Sequence[int], int], nn.Module]] = {
+    "max_probability": lambda shape, classes: MaxProbability(),
+    "entropy": lambda shape, classes: Entropy(),
+    "margin": lambda shape, classes: Margin(),
+    "confidence": Confidence,
+}
+
+
+def build_score(name: str, shape: Sequence[int], classes: int) -> nn.Module:
+    """The score of that name for features [B, *shape] and logits [B, classes].
+
+    Args:
+        name: "max_probability", "entropy", "margin" or "confidence".
+        shape: Of one sample's features, without the batch axis.
+        classes: Number of logits.
+
+    Raises:
+        OptionError: No such score.
+
+    Example:
+        >>> build_score("entropy", (16, 32, 32), 10).direction
+        'lower'
+    """
+    if name not in _BUILDERS:
+        near = get_close_matches(name, _BUILDERS, n=1) or list(_BUILDERS)
+        raise OptionError(f"a score must be one of {', '.join(_BUILDERS)}, but got {name!r}. Did you mean {near[0]!r}?")
+    return _BUILDERS[name](shape, classes)
