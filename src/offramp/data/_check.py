@@ -1,0 +1,82 @@
+"""Do these samples fit this network?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offramp.errors import DataError
+from offramp.run import ArraySamples, Samples, bind
+
+CHUNK = 1024  # samples looked at in one go
+
+
+def check_samples(samples: Samples, shape: tuple[int, ...] | Mapping[str, tuple[int, ...]], classes: int) -> None:
+    """Refuse samples that the network cannot read or could never be right on.
+
+    Args:
+        samples: What a data reference gave.
+        shape: Of one sample, by input name if there are several inputs.
+        classes: Number of classes that the network tells apart.
+
+    Raises:
+        DataError: No samples; another shape; NaN; pixels outside [0, 1]; labels outside 0 .. classes - 1, or all equal.
+
+    Example:
+        >>> one = ArraySamples(inputs={"x": np.zeros((1, 8, 8, 1), np.uint8)}, ids=np.array(["a"]))
+        >>> check_samples(one, (1, 28, 28), 10)
+        Traceback (most recent call last):
+        offramp.errors.DataError: the network reads x as [1, 28, 28], but the samples are [1, 8, 8]. Resize them.
+    """
+    if not len(samples):
+        raise DataError("there must be at least one sample, but there is none. Check the data reference.")
+    _check_shapes(samples, shape if isinstance(shape, Mapping) else {"x": shape})
+    _check_pixels(samples)
+    if samples.labels is not None:
+        _check_labels(samples.labels, classes)
+
+
+def _check_shapes(samples: Samples, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    first = bind(samples.take([0]), list(shapes))
+    for name, wanted in shapes.items():
+        got = first[name].shape[1:]
+        if got != tuple(wanted):
+            raise DataError(
+                f"the network reads {name} as {list(wanted)}, but the samples are {list(got)}. Resize them."
+            )
+
+
+def _check_pixels(samples: Samples) -> None:
+    if not isinstance(samples, ArraySamples):
+        return  # lazily decoded picture files: 8 bits each, so neither NaN nor outside the range
+    for name, array in samples.inputs.items():
+        if np.issubdtype(array.dtype, np.floating):
+            for start in range(0, len(array), CHUNK):
+                _check_floats(array[start : start + CHUNK], name, start)
+
+
+def _check_floats(array: NDArray[Any], name: str, start: int) -> None:  # Any: a float of any width
+    rows = array.reshape(len(array), -1)
+    finite = np.isfinite(rows).all(axis=1)
+    if not finite.all():
+        at = start + int(np.argmin(finite))
+        raise DataError(f"{name} must be finite, but sample {at} has NaN or infinite values. Remove or repair it.")
+    if array.ndim == 4 and (rows.min() < 0 or rows.max() > 1):  # [n, D] are features and may take any value
+        raise DataError(
+            f"pixels must lie in [0, 1], but {name} runs from {rows.min():g} to {rows.max():g}. "
+            "Divide by 255, and leave mean and std to the network."
+        )
+
+
+def _check_labels(labels: NDArray[np.int64], classes: int) -> None:
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= classes:
+        raise DataError(
+            f"labels must lie in 0 .. {classes - 1}, but run from {low} to {high}. "
+            "Renumber them or take a network with more classes."
+        )
+    if low == high:
+        raise DataError(f"labels must name two classes at least, but all {len(labels)} are {low}. Add other classes.")

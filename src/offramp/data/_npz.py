@@ -1,0 +1,80 @@
+"""Pictures or features in a NumPy archive."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offramp.errors import DataError
+from offramp.run import ArraySamples
+
+from ._request import Request
+
+Array = NDArray[Any]  # Any: whatever the file holds; `_as_inputs` narrows it
+
+
+def load_npz(request: Request) -> ArraySamples:
+    """Read `x_PART` and `y_PART`, or `x` and `y`, from one file; labels may be absent.
+
+    Pictures are uint8 [n, H, W, C] or [n, H, W], or floats [n, C, H, W] in [0, 1]; [n, D] are features.
+    """
+    path = Path(request.place)
+    with _open(path) as archive:
+        x_key, y_key, part = _keys(archive.files, request, path)
+        x = _as_inputs(_array(archive, x_key, path), f"{x_key} in {path}")
+        y = _as_labels(_array(archive, y_key, path), f"{y_key} in {path}") if y_key in archive.files else None
+    stem = f"{path.resolve().parent.name}/{path.stem}/{part}"
+    ids = np.array([f"{stem}/{at}" for at in range(len(x))], dtype=np.str_)
+    return ArraySamples(inputs={"x": x}, ids=ids, labels=y)
+
+
+def _open(path: Path) -> np.lib.npyio.NpzFile:
+    if not path.is_file():
+        raise DataError(f"npz needs a file, but {path} is none. Check the path.")
+    try:
+        archive = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} must be a NumPy archive, but is not. Write it with numpy.savez.") from error
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise DataError(f"{path} must be an archive of named arrays, but is one array. Write it with numpy.savez.")
+    return archive
+
+
+def _keys(present: list[str], request: Request, path: Path) -> tuple[str, str, str]:
+    part = request.preferred
+    if f"x_{part}" in present:
+        return f"x_{part}", f"y_{part}", part
+    if "x" in present and request.part is None:
+        return "x", "y", "all"
+    wanted = f"x_{part}" if request.part else f"x_{part} or x"
+    raise DataError(f"{path} must have the key {wanted}, but has {sorted(present)[:9]}. Rename the arrays.")
+
+
+def _array(archive: np.lib.npyio.NpzFile, key: str, path: Path) -> Array:
+    try:
+        return np.asarray(archive[key])
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{key} in {path} must be an array of numbers, but cannot be read as one. Write plain arrays."
+        ) from error
+
+
+def _as_inputs(x: Array, name: str) -> Array:
+    if x.dtype == np.uint8 and x.ndim in (3, 4):
+        return x[..., None] if x.ndim == 3 else x
+    if not np.issubdtype(x.dtype, np.floating) or x.ndim < 2:
+        raise DataError(
+            f"{name} must be uint8 [n, H, W, C] or [n, H, W], or floats [n, C, H, W] or [n, D], but is "
+            f"{x.dtype} {list(x.shape)}. Convert it."
+        )
+    return x.astype(np.float32, copy=False)
+
+
+def _as_labels(y: Array, name: str) -> NDArray[np.int64]:
+    if not np.issubdtype(y.dtype, np.integer) or y.ndim != 1:
+        raise DataError(f"{name} must be integers [n], but is {y.dtype} {list(y.shape)}. Give class numbers.")
+    return y.astype(np.int64)
