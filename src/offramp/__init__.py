@@ -5,5 +5,6 @@ The verbs are reached as modules, so that nobody loads PyTorch who does not need
 """
 
 from offramp import errors as errors
+from offramp.graph import Graph as Graph
 
 __version__ = "0.1.0"
