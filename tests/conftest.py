@@ -25,7 +25,9 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         path = GOLDEN / name
         if request.config.getoption("--rewrite-golden"):
             path.write_text(text)
-        assert text == path.read_text(), f"{name} changed; if on purpose: pytest --rewrite-golden, then look at the diff"
+        assert text == path.read_text(), (
+            f"{name} changed; if on purpose: pytest --rewrite-golden, then look at the diff"
+        )
 
     return compare
 

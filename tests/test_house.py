@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from offramp import errors
 
 ROOT = Path(__file__).parents[1]
