@@ -1,0 +1,90 @@
+"""The CIFAR ResNets in the layout of the public checkpoints: `conv1, bn1, layer1.0.conv1, ..., linear`."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from offramp.errors import OptionError
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions around a shortcut without weights.
+
+    Args:
+        width_in: Channels that come in.
+        width: Channels that go out.
+        stride: Of the first convolution.
+    """
+
+    def __init__(self, width_in: int, width: int, stride: int) -> None:
+        """Make the layers with random weights."""
+        super().__init__()
+        self.conv1 = nn.Conv2d(width_in, width, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu1 = nn.ReLU()
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.relu2 = nn.ReLU()
+        self.padding = (width - width_in) // 2
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features [B, C, H, W], smaller and wider if the stride is 2."""
+        out: Tensor = self.relu1(self.bn1(self.conv1(x)))
+        out = self.bn2(self.conv2(out)) + self._shortcut(x)
+        out = self.relu2(out)
+        return out
+
+    def _shortcut(self, x: Tensor) -> Tensor:
+        if self.stride == 1 and not self.padding:
+            return x
+        sparse = x[:, :, :: self.stride, :: self.stride]
+        return functional.pad(sparse, (0, 0, 0, 0, self.padding, self.padding))
+
+
+class CifarResNet(nn.Module):
+    """Three groups of basic blocks, 16, 32 and 64 channels wide, for 3x32x32 pictures.
+
+    Args:
+        depth: 6n + 2 for n blocks per group.
+        classes: Number of classes.
+
+    Raises:
+        OptionError: The depth is not 6n + 2.
+
+    Reference:
+        He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, section 4.2, shortcuts of option A.
+    """
+
+    def __init__(self, depth: int, classes: int = 10) -> None:
+        """Make the layers with random weights."""
+        super().__init__()
+        if depth < 8 or depth % 6 != 2:
+            raise OptionError(f"the depth must be 6n + 2, such as 20 or 56, but is {depth}. Take the nearest such.")
+        blocks = (depth - 2) // 6
+        self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(16)
+        self.relu = nn.ReLU()
+        self.layer1 = _group(16, 16, blocks, stride=1)
+        self.layer2 = _group(16, 32, blocks, stride=2)
+        self.layer3 = _group(32, 64, blocks, stride=2)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
+        self.linear = nn.Linear(64, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits [B, K] of normalized pictures [B, 3, 32, 32]."""
+        for layer in self.children():
+            x = layer(x)
+        return x
+
+
+def _group(width_in: int, width: int, blocks: int, *, stride: int) -> nn.Sequential:
+    first = BasicBlock(width_in, width, stride)
+    return nn.Sequential(first, *(BasicBlock(width, width, 1) for _ in range(blocks - 1)))
+
+
+def cifar_resnet(classes: int = 10, *, depth: int) -> CifarResNet:
+    """A CIFAR ResNet with random weights."""
+    return CifarResNet(depth, classes)
