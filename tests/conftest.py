@@ -25,9 +25,7 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         path = GOLDEN / name
         if request.config.getoption("--rewrite-golden"):
             path.write_text(text)
-        assert text == path.read_text(), (
-            f"{name} changed; if on purpose: pytest --rewrite-golden, then look at the diff"
-        )
+        assert text == path.read_text(), f"{name} changed; if on purpose: pytest --rewrite-golden, and review"
 
     return compare
 
@@ -39,7 +37,7 @@ def is_local(address: Any) -> bool:  # Any: what socket.connect takes differs pe
     try:
         return ipaddress.ip_address(address[0]).is_loopback
     except ValueError:
-        return address[0] == "localhost"
+        return bool(address[0] == "localhost")
 
 
 @pytest.fixture(autouse=True, scope="session")

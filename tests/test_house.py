@@ -21,6 +21,7 @@ TESTS = ROOT / "tests"
 LIGHT = ("errors", "graph", "run", "measure", "decide", "serve", "report")
 HEAVY = ("torch", "torchvision", "timm", "transformers")
 NAMED_AFTER_TORCH = {"offramp.run.torch", "offramp.measure.torch"}
+HARMLESS = ("socket.__new__", "socket.gethostname")  # made or asked, but nothing leaves
 FORBIDDEN_NAMES = {"utils", "common", "misc", "helpers", "base", "manager", "handler", "core"}
 
 # A module without a mirrored test file, and why.
@@ -77,7 +78,7 @@ def test_importing_opens_no_socket() -> None:
 import importlib, sys
 calls = []
 def listen(event, args):
-    if event.startswith("socket.") and event not in ("socket.__new__", "socket.gethostname"): calls.append((event, args))
+    if event.startswith("socket.") and event not in {HARMLESS}: calls.append((event, args))
 sys.addaudithook(listen)
 for name in {names}: importlib.import_module(name)
 print(*calls)"""
@@ -103,7 +104,8 @@ def is_reexport(statement: ast.stmt) -> bool:
 
 def test_no_module_has_a_name_that_says_nothing() -> None:
     names = {part.removesuffix(".py").lstrip("_") for path in modules() for part in path.parts}
-    assert names & FORBIDDEN_NAMES == set()
+    assert names & HARMLESS = ("socket.__new__", "socket.gethostname")  # made or asked, but nothing leaves
+FORBIDDEN_NAMES == set()
 
 
 def mirror(path: Path) -> Path:
