@@ -1,0 +1,215 @@
+"""The torch executor: runs a graph's plan in batches; rows that stop really leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from offramp.errors import GraphError, ThresholdError
+from offramp.graph import Block, Graph, Merge, Node, Run, Value, plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a graph answers for a batch.
+
+    Attributes:
+        logits: [B, K].
+        exit: [B] int64: which exit answered, counted in graph order.
+        score: [B] float32: of the gate that stopped the sample; 1 if none did.
+        route: [B, G] int64: the edge that each control node opened; its number of edges if it did not run.
+    """
+
+    logits: Tensor
+    exit: Tensor
+    score: Tensor
+    route: Tensor
+
+
+@dataclass(slots=True)
+class _Frame:
+    """The rows of one block: its values, the edges opened so far, and the scores of its threshold gates."""
+
+    rows: int
+    device: torch.device
+    values: dict[Value, Tensor]
+    routes: dict[str, Tensor] = field(default_factory=dict)
+    scores: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Executor(nn.Module):
+    """A graph as one module; its children are the bodies under the names of their nodes.
+
+    Args:
+        graph: All bodies that its answer and control nodes depend on are `nn.Module`s.
+
+    Raises:
+        GraphError: A body is missing or is no module.
+
+    Example:
+        >>> import torch
+        >>> from offramp.graph import DataEdge, Graph, Node, Tensor
+        >>> row = Tensor(shape=(2,))
+        >>> x = Node(name="x", kind="input", outputs=(row,))
+        >>> net = Node(name="net", kind="function", inputs=(DataEdge(source="x"),), outputs=(row,))
+        >>> graph = Graph(nodes=(x, net), answer="net", bodies={"net": torch.nn.Identity()})
+        >>> Executor(graph)({"x": torch.ones(3, 2)}).exit
+        tensor([0, 0, 0])
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__()
+        self.graph = graph
+        self.plan = plan(graph)
+        self.bodies = nn.ModuleDict({node.name: _module(graph, node) for node in graph.nodes if _has_body(node)})
+
+    def forward(self, inputs: Mapping[str, Tensor], thresholds: Tensor | None = None) -> Outcome:
+        """Answer a batch.
+
+        Args:
+            inputs: By name of the input node, batch first.
+            thresholds: [T], one per threshold gate in graph order.
+
+        Raises:
+            ThresholdError: Not as many thresholds as gates, or one is NaN.
+            GraphError: All inputs of a select are null for some sample.
+        """
+        limits = _limits(thresholds, self.graph)
+        first = next(iter(inputs.values()))
+        values = {Value(node=name): tensor for name, tensor in inputs.items()}
+        frame = _Frame(rows=len(first), device=first.device, values=values)
+        self._run_block(self.plan.root, frame, limits)
+        return self._outcome(frame)
+
+    def dense(self, inputs: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, ...]]:
+        """The values of every function node for every row, all gates ignored; what a select gives is left out."""
+        values: dict[str, tuple[Tensor, ...]] = {name: (tensor,) for name, tensor in inputs.items()}
+        for node in self.graph.nodes:
+            if node.kind == "function":
+                given = [values[edge.source][edge.output] for edge in node.inputs]
+                values[node.name] = _as_tuple(self.bodies[node.name](*given))
+        return values
+
+    def _run_block(self, block: Block, frame: _Frame, limits: Mapping[str, Tensor]) -> None:
+        for step in block.steps:
+            if isinstance(step, Block):
+                self._enter(step, frame, limits)
+            elif isinstance(step, Merge):
+                frame.values[step.target] = self._merge(step, frame)
+            elif step.node.kind == "control":
+                self._decide(step, frame, limits)
+            else:
+                results = _as_tuple(self.bodies[step.node.name](*(frame.values[value] for value in step.inputs)))
+                frame.values |= {Value(node=step.node.name, output=at): result for at, result in enumerate(results)}
+
+    def _enter(self, block: Block, frame: _Frame, limits: Mapping[str, Tensor]) -> None:
+        """Run a block on the rows that its guard lets in, and bring back what leaves it."""
+        index = _mask(block.guard, frame).nonzero(as_tuple=True)[0]
+        inner = _Frame(rows=len(index), device=frame.device, values=self._shared(frame))
+        if len(index):
+            inner.values |= {value: frame.values[value].index_select(0, index) for value in block.reads}
+            inner.routes |= {name: frame.routes[name].index_select(0, index) for name in block.routes}
+            self._run_block(block, inner, limits)
+        for name in block.controls:
+            self._bring_back(name, inner, frame, index)
+        for write in block.writes:
+            base = self._filled(write.target, frame) if write.over is None else frame.values[write.over]
+            source = inner.values[write.source] if len(index) else None
+            frame.values[write.target] = base if source is None else base.index_copy(0, index, source.to(base.dtype))
+
+    def _shared(self, frame: _Frame) -> dict[Value, Tensor]:
+        return {
+            value: tensor
+            for value, tensor in frame.values.items()
+            if not self.graph[value.origin].outputs[value.output].row_wise
+        }
+
+    def _bring_back(self, name: str, inner: _Frame, frame: _Frame, index: Tensor) -> None:
+        """Scatter a control node's route and score into the parent's rows; elsewhere it did not run."""
+        node = self.graph[name]
+        frame.routes[name] = torch.full((frame.rows,), len(node.edges), device=frame.device)
+        if node.gate is not None:
+            frame.scores[name] = torch.ones(frame.rows, device=frame.device)
+        if len(index):
+            frame.routes[name] = frame.routes[name].index_copy(0, index, inner.routes[name])
+            if node.gate is not None:
+                frame.scores[name] = frame.scores[name].index_copy(0, index, inner.scores[name])
+
+    def _filled(self, value: Value, frame: _Frame) -> Tensor:
+        """Rows of nothing but a value's fill."""
+        tensor = self.graph[value.origin].outputs[value.output]
+        dtype = getattr(torch, tensor.dtype)
+        return torch.full((frame.rows, *tensor.shape), value.fill or 0, dtype=dtype, device=frame.device)
+
+    def _merge(self, step: Merge, frame: _Frame) -> Tensor:
+        last = len(step.sources) - 1
+        merged = frame.values[step.sources[last]]
+        for source, mask in list(zip(step.sources, step.masks, strict=True))[:last][::-1]:
+            present = _mask(mask, frame)
+            merged = torch.where(present.view(-1, *[1] * (merged.dim() - 1)), frame.values[source], merged)
+        return merged
+
+    def _decide(self, step: Run, frame: _Frame, limits: Mapping[str, Tensor]) -> None:
+        node, given = step.node, [frame.values[value] for value in step.inputs]
+        if node.gate is None:
+            scores = self.bodies[node.name](*given)
+            frame.routes[node.name] = torch.where(scores.isnan(), -torch.inf, scores).argmax(dim=1)
+            return
+        score = given[0].float()
+        stops = score >= limits[node.name] if node.gate.direction == "higher" else score < limits[node.name]
+        frame.routes[node.name] = (~stops).long()
+        frame.scores[node.name] = score
+
+    def _outcome(self, frame: _Frame) -> Outcome:
+        score = torch.ones(frame.rows, device=frame.device)
+        for gate in self.graph.gates:
+            score = torch.where(frame.routes[gate.name] == 0, frame.scores[gate.name], score)
+        taken = score.new_full((frame.rows,), -1, dtype=torch.long)
+        for edges, rank in list(zip(self.plan.exits, self.plan.ranks, strict=True))[::-1]:
+            taken = torch.where(_mask(edges, frame), rank, taken)
+        if (taken < 0).any():
+            raise GraphError(
+                f"all inputs of {self.graph.answer!r} are null for a sample: add an input that always runs."
+            )
+        routes = [frame.routes[node.name] for node in self.graph.controls]
+        route = torch.stack(routes, dim=1) if routes else taken.new_empty((frame.rows, 0))
+        return Outcome(logits=frame.values[self.plan.answer], exit=taken, score=score, route=route)
+
+
+def _mask(edges: Iterable[tuple[str, int]], frame: _Frame) -> Tensor:
+    """Rows on which all these control edges are open."""
+    mask = torch.ones(frame.rows, dtype=torch.bool, device=frame.device)
+    for control, index in edges:
+        mask = mask & (frame.routes[control] == index)
+    return mask
+
+
+def _has_body(node: Node) -> bool:
+    return node.kind == "function" or (node.kind == "control" and node.gate is None)
+
+
+def _module(graph: Graph, node: Node) -> nn.Module:
+    body = graph.bodies.get(node.name)
+    if not isinstance(body, nn.Module):
+        raise GraphError(
+            f"expected an nn.Module as the body of {node.name!r}, got {type(body).__name__}: use with_bodies."
+        )
+    return body
+
+
+def _limits(thresholds: Tensor | None, graph: Graph) -> dict[str, Tensor]:
+    given = torch.empty(0) if thresholds is None else thresholds
+    if given.shape != (len(graph.gates),):
+        raise ThresholdError(
+            f"expected {len(graph.gates)} thresholds, one per gate, got shape {tuple(given.shape)}: give them in graph order."
+        )
+    if given.isnan().any():
+        raise ThresholdError("thresholds must be numbers, but one is NaN: give a score.")
+    return {gate.name: given[at] for at, gate in enumerate(graph.gates)}
+
+
+def _as_tuple(result: Tensor | Iterable[Tensor]) -> tuple[Tensor, ...]:
+    return (result,) if isinstance(result, Tensor) else tuple(result)
