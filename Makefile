@@ -46,7 +46,7 @@ types: $(READY)  ## mypy, strict
 	@$(BIN)/mypy
 
 imports: $(READY)  ## the floors: who may import whom
-	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/lint-imports --no-cache --no-logo
 
 orphans: $(READY)  ## every module has its test file, every test file its module
 	@$(BIN)/pytest -q -p no:cacheprovider tests/test_house.py -k mirror
