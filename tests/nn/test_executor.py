@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from offramp.errors import GraphError, ThresholdError
@@ -39,7 +39,7 @@ def integers(seed: int, rows: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(-8, 9, (rows, 3)).astype(np.float32)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=150, phases=[Phase.generate])
 @given(graph=random_graphs(), seed=st.integers(0, 99), rows=st.sampled_from([1, 3, 9]))
 def test_a_batch_takes_the_routes_of_its_samples_one_by_one_in_any_graph(graph: Graph, seed: int, rows: int) -> None:
     thresholds = np.random.default_rng(seed).integers(-10, 10, len(graph.gates)).astype(np.float32)

@@ -157,7 +157,8 @@ def _routes(nodes: Sequence[Node], by_name: Mapping[str, Node], answer: str) -> 
         if node.kind == "select":
             sources = [regions[edge.source] for edge in node.inputs]
             gap = find_gap(regions[node.name], sources, by_name, regions)
-            if gap is not None and _is_one_path(gap - regions[node.name], regions):
+            # Only of the answer can a runtime report that a combination of independent decisions left it null.
+            if gap is not None and (node.name != answer or _is_one_path(gap - regions[node.name], regions)):
                 opened = ", ".join(f"{control!r} opens edge {index}" for control, index in sorted(gap))
                 yield f"all inputs of the select node {node.name!r} are null when {opened}: give it an input that is not"
     if regions[answer] != ROOT:

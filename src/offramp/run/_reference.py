@@ -81,8 +81,9 @@ def _run_sample(graph: Graph, sample: Mapping[str, Array], thresholds: Array) ->
         elif node.kind == "function" and ready:
             values[node.name] = _as_tuple(_body(graph, node)(*given))
         elif node.kind == "select":
-            taken[node.name] = _choose(node, given)
-            values[node.name] = (given[taken[node.name]],)  # type: ignore[assignment]  # _choose found it not null
+            taken[node.name] = next((at for at, value in enumerate(given) if value is not None), -1)
+            chosen = given[taken[node.name]]
+            values[node.name] = None if chosen is None else (chosen,)
         elif node.kind == "control":
             route = len(node.edges)
             if ready:
@@ -93,7 +94,8 @@ def _run_sample(graph: Graph, sample: Mapping[str, Array], thresholds: Array) ->
             routes.append(route)
             gates += node.gate is not None
     logits = values[graph.answer]
-    assert logits is not None, "a checked graph's answer is never null"
+    if logits is None:
+        raise GraphError(f"all inputs of {graph.answer!r} are null for a sample: add an input that always runs.")
     return logits[0][0], _exit(graph, taken), score, routes
 
 
@@ -110,13 +112,6 @@ def _gather(graph: Graph, node: Node, values: _Values) -> list[Array | None]:
             tensor = graph[edge.source].outputs[edge.output]
             given.append(np.full((1, *tensor.shape), edge.default, tensor.dtype))
     return given
-
-
-def _choose(node: Node, given: list[Array | None]) -> int:
-    for at, value in enumerate(given):
-        if value is not None:
-            return at
-    raise GraphError(f"all inputs of the select node {node.name!r} are null for a sample: add an input that always runs.")
 
 
 def _decide(graph: Graph, node: Node, given: list[Any], threshold: float | None) -> int:  # Any: Array, none is null here
