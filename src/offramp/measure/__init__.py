@@ -1,0 +1,16 @@
+"""Anything to numbers: evidence, costs, operating points, frontier, knee, latency."""
+
+from ._collect import evidence as evidence
+from ._costs import Costs as Costs
+from ._evidence import Evidence as Evidence
+from ._evidence import check_disjoint as check_disjoint
+from ._frontier import Frontier as Frontier
+from ._frontier import frontier as frontier
+from ._frontier import quality_of as quality_of
+from ._knee import knee as knee
+from ._knee import knee_interval as knee_interval
+from ._levels import BRANCHYNET_GRID as BRANCHYNET_GRID
+from ._operating import OperatingPoint as OperatingPoint
+from ._operating import exits_taken as exits_taken
+from ._operating import operate as operate
+from ._operating import qualities as qualities

@@ -1,0 +1,161 @@
+"""The frontier: operating points that none found beats, safest first.
+
+Shape letters: E exits with the final one, N = E - 1 early exits, S samples, P points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offramp.graph import Gate
+
+from ._costs import Costs
+from ._evidence import Evidence, Ids
+from ._lattice import is_whole, lattice
+from ._levels import Levels, as_thresholds, find_levels, split_levels
+from ._operating import OperatingPoint, Outcomes, qualities, score_of
+from ._pool import Pool, front, unbeaten
+from ._search import search
+from ._shared import sweep_shared
+
+Quality = Literal["agreement", "accuracy", "harm"]
+FINE = 2048  # levels per exit in the search: 25 samples each at 50,000
+LONGEST = 512  # points of a searched frontier of more than LATTICE exits
+STARTS = 64  # points of the shared frontier from which the search starts
+LATTICE = 3  # up to so many exits, a lattice with the published grid takes part and no point is left out
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Frontier:
+    """Operating points of which none is both cheaper and better than another.
+
+    Attributes:
+        points: Safest first: each next one costs less and is worth less.
+        score: Name of the score that the gates compare.
+        gate: Its direction and extremes.
+        quality: What was traded for cost: "agreement", "accuracy", or "harm".
+        full: The point at which nobody leaves early.
+        costs: Multiply-accumulates by exit.
+        ids: Of the samples on which the frontier was drawn; nothing may be proved on them.
+    """
+
+    points: tuple[OperatingPoint, ...]
+    score: str
+    gate: Gate
+    quality: Quality
+    full: OperatingPoint
+    costs: Costs = field(repr=False)
+    ids: Ids = field(repr=False)
+
+    @property
+    def macs(self) -> NDArray[np.float64]:
+        """[P] mean multiply-accumulates of the points."""
+        return np.array([point.macs for point in self.points])
+
+    @property
+    def qualities(self) -> NDArray[np.float64]:
+        """[P] the quality of the points; 1 - harm if that was traded."""
+        return np.array([quality_of(point, self.quality) for point in self.points])
+
+
+def quality_of(point: OperatingPoint, quality: Quality) -> float:
+    """How good a point is, higher is better; 1 - harm for "harm"."""
+    if quality == "agreement":
+        return point.agreement
+    value = point.accuracy if quality == "accuracy" else point.harm
+    assert value is not None, "Outcomes judged the same evidence by labels"
+    return value if quality == "accuracy" else 1 - value
+
+
+def frontier(
+    evidence: Evidence, costs: Costs, *, score: str, shared: bool = False, quality: Quality = "agreement"
+) -> Frontier:
+    """The operating points that trade quality for cost best on these samples.
+
+    With one shared threshold it is exact. With one threshold per exit it is found by coordinate ascent over a range
+    of prices and a walk along the front; up to three exits no point of BranchyNet's grid of entropies beats it.
+
+    Args:
+        evidence: Of the tuning samples: nothing may be proved on them afterwards.
+        costs: Multiply-accumulates by exit.
+        score: Name of the score that the gates compare.
+        shared: Use the same threshold at every exit.
+        quality: What to keep: "agreement" with the original network, "accuracy", or no "harm" (both need labels).
+
+    Raises:
+        EvidenceError: No such score, no labels, or another number of exits than the costs.
+        OptionError: No such quality.
+
+    Example:
+        >>> gate = Gate(direction="higher", stop_all=0.0, stop_none=2.0)
+        >>> seen = Evidence(ids=np.arange(2), predictions=np.array([[1, 1], [0, 1]]), reference=np.array([1, 1]),
+        ...                 scores={"p": np.array([[0.875], [0.625]], np.float32)}, gates={"p": gate})
+        >>> drawn = frontier(seen, Costs(macs=np.array([1.0, 4.0]), baseline_macs=4.0), score="p")
+        >>> [(point.thresholds, point.agreement, point.macs) for point in drawn.points]
+        [((0.75,), 1.0, 2.5), ((0.0,), 0.5, 1.0)]
+
+    Reference:
+        Shoham and Gersho, "Efficient bit allocation for an arbitrary set of quantizers", IEEE TASSP 1988, section II:
+        one price turns the constrained problem into a free one; we climb by coordinates and fill the hollows.
+    """
+    outcomes = Outcomes(evidence, costs, score)
+    values, gate = score_of(evidence, score)
+    good = qualities(evidence, quality)
+    levels, best = _shared(values, gate, good, costs.macs, None if shared else FINE)
+    if not shared and values.shape[1] > 1:
+        levels, best = _separate(values, gate, good, costs.macs, levels[0].thresholds[_some(best.levels[:, 0])])
+    points = [outcomes.point(as_thresholds(levels, one)) for one in best.levels]
+    kept = front(np.array([quality_of(one, quality) for one in points]), np.array([one.macs for one in points]))
+    nobody = np.full(values.shape[1], gate.stop_none, np.float32)
+    return Frontier(
+        points=tuple(points[place] for place in kept),
+        score=score,
+        gate=gate,
+        quality=quality,
+        full=outcomes.point(nobody),
+        costs=costs,
+        ids=evidence.ids,
+    )
+
+
+def _shared(
+    values: NDArray[np.float32],
+    gate: Gate,
+    good: NDArray[np.bool_],
+    costs: NDArray[np.float64],
+    most: int | None,
+) -> tuple[tuple[Levels, ...], Pool]:
+    """The exact front of one shared threshold; with `most`, of so many quantiles."""
+    if not values.shape[1]:  # the final exit alone
+        only = np.zeros((1, 0), np.int32)
+        return (), Pool(levels=only, quality=good.sum(axis=1).astype(np.float64), cost=costs)
+    levels = split_levels(find_levels(values.T.ravel(), gate, most=most), values.shape[1])
+    return levels, unbeaten(sweep_shared(levels, good, costs))
+
+
+def _some(levels: NDArray[np.int32]) -> NDArray[np.int32]:
+    """At most STARTS of the levels, evenly."""
+    places = np.unique(np.linspace(0, len(levels) - 1, STARTS).round().astype(np.int64))
+    return np.asarray(levels[places], np.int32)
+
+
+def _separate(
+    values: NDArray[np.float32],
+    gate: Gate,
+    good: NDArray[np.bool_],
+    costs: NDArray[np.float64],
+    asked: NDArray[np.float32],
+) -> tuple[tuple[Levels, ...], Pool]:
+    """The front of one threshold per exit: whole if it is small, else searched from coarse and shared starts."""
+    levels = tuple(find_levels(column, gate, most=FINE, asked=asked) for column in values.T)
+    known = lattice(levels, good, costs)
+    if is_whole(levels):
+        return levels, unbeaten(known)
+    best = search(levels, good, costs, known, np.stack([one.asked for one in levels], axis=1).astype(np.int32))
+    if len(levels) > LATTICE and len(best) > LONGEST:
+        best = best.take(np.linspace(0, len(best) - 1, LONGEST).round().astype(int))
+    return levels, best

@@ -1,0 +1,121 @@
+"""Levels: whole numbers that stand for thresholds, so that a search compares no floats.
+
+At level l of an exit the samples with rank < l stop. Level 0 stops none, the top level all but the NaN.
+
+Shape letters: E exits with the final one, N = E - 1 early exits, S samples, L top level of an exit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offramp.graph import Gate
+
+# BranchyNet's (Teerapittayanon et al., ICPR 2016) published grid of entropy thresholds.
+BRANCHYNET_GRID = (1e-4, 5e-4, 1e-3, 5e-3, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.0, 3.0, 5.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Levels:
+    """The thresholds worth trying at one exit, and the rank of each sample among them.
+
+    Attributes:
+        ranks: [S] the first level at which the sample still goes on: it stops at every higher one.
+        thresholds: [L + 1] the float32 threshold of each level.
+        marked: Levels that a coarser choice must keep: the ends and the published grid.
+        asked: The levels that decide as the thresholds that were asked for.
+    """
+
+    ranks: NDArray[np.int32]
+    thresholds: NDArray[np.float32]
+    marked: NDArray[np.int64]
+    asked: NDArray[np.int64]
+
+    @property
+    def top(self) -> int:
+        """The level at which every sample (but NaN) stops."""
+        return len(self.thresholds) - 1
+
+
+def find_levels(
+    scores: NDArray[np.float32], gate: Gate, *, most: int | None = None, asked: NDArray[np.float32] | None = None
+) -> Levels:
+    """The levels of one exit: one per distinct score, or about `most` quantiles of the scores.
+
+    Args:
+        scores: [S] what the gate compares; several exits in one array share their levels.
+        gate: Direction and extremes.
+        most: Keep at most about so many levels.
+        asked: Thresholds that must have a level that decides as they do, whatever `most` says.
+    """
+    values, counts = np.unique(scores[~np.isnan(scores)], return_counts=True)
+    grid = _passing(values, BRANCHYNET_GRID if gate.direction == "lower" else (), gate)
+    extra = _passing(values, () if asked is None else asked, gate)
+    ends = np.array([0, len(values)])
+    if gate.direction == "higher":
+        values, counts = values[::-1], counts[::-1]  # surest first
+    marked = np.unique(np.concatenate([ends, grid]))
+    cuts = np.unique(np.concatenate([_quantiles(counts, most), marked, extra]))
+    ranks = np.searchsorted(cuts, _place(values, scores, gate), side="right") - 1
+    return Levels(
+        ranks=np.where(np.isnan(scores), len(cuts) - 1, ranks).astype(np.int32),
+        thresholds=_between(values, cuts, gate),
+        marked=np.searchsorted(cuts, marked),
+        asked=np.searchsorted(cuts, extra),
+    )
+
+
+def split_levels(levels: Levels, parts: int) -> tuple[Levels, ...]:
+    """Cuts levels that several exits share into those of each exit."""
+    return tuple(
+        replace(levels, ranks=ranks)
+        for ranks in levels.ranks.reshape(parts, -1)
+    )
+
+
+def as_thresholds(levels: Sequence[Levels], chosen: NDArray[np.integer]) -> NDArray[np.float32]:
+    """[N] the thresholds of one level per exit."""
+    return np.array([one.thresholds[level] for one, level in zip(levels, chosen, strict=True)], np.float32)
+
+
+def _passing(
+    values: NDArray[np.float32], thresholds: Sequence[float] | NDArray[np.float32], gate: Gate
+) -> NDArray[np.int64]:
+    """How many of the distinct scores pass each threshold."""
+    below = np.searchsorted(values, np.asarray(thresholds, np.float32))
+    return len(values) - below if gate.direction == "higher" else below
+
+
+def _quantiles(counts: NDArray[np.int64], most: int | None) -> NDArray[np.int64]:
+    """How many of the surest distinct scores stop, at evenly filled steps."""
+    if most is None or len(counts) <= most:
+        return np.arange(len(counts) + 1)
+    below = np.concatenate([[0], np.cumsum(counts)])
+    return np.unique(np.searchsorted(below, np.linspace(0, below[-1], most + 1)))
+
+
+def _place(values: NDArray[np.float32], scores: NDArray[np.float32], gate: Gate) -> NDArray[np.int64]:
+    """[S] position of each score among the distinct ones, surest first; any number for NaN."""
+    if gate.direction == "higher":
+        return len(values) - 1 - np.searchsorted(values[::-1], scores)
+    return np.searchsorted(values, scores)
+
+
+def _between(values: NDArray[np.float32], cuts: NDArray[np.int64], gate: Gate) -> NDArray[np.float32]:
+    """Thresholds halfway between the last score that stops and the first that goes on.
+
+    Either direction needs low < T <= high in float32: the higher score stops at "score >= T", the lower at "score < T".
+    """
+    thresholds = np.empty(len(cuts), np.float32)
+    thresholds[0], thresholds[-1] = gate.stop_none, gate.stop_all
+    if len(cuts) == 1:  # nothing but NaN
+        return np.full(1, gate.stop_none, np.float32)
+    low, high = np.sort(np.stack([values[cuts[1:-1] - 1], values[cuts[1:-1]]]), axis=0)
+    with np.errstate(invalid="ignore"):
+        middle = ((low.astype(np.float64) + high.astype(np.float64)) / 2).astype(np.float32)
+    thresholds[1:-1] = np.where((middle > low) & (middle <= high), middle, high)
+    return thresholds

@@ -1,0 +1,51 @@
+"""The candidates that a search has met, and which of them nothing beats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pool:
+    """Candidates with what they are worth.
+
+    Attributes:
+        levels: [C, N] one level per early exit.
+        quality: [C] number of good answers.
+        cost: [C] mean cost per sample.
+    """
+
+    levels: NDArray[np.int32]
+    quality: NDArray[np.float64]
+    cost: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.cost)
+
+    def take(self, positions: NDArray[np.integer]) -> Pool:
+        """Some of the candidates."""
+        return Pool(levels=self.levels[positions], quality=self.quality[positions], cost=self.cost[positions])
+
+
+def join(*pools: Pool) -> Pool:
+    """All candidates of all pools."""
+    return Pool(
+        levels=np.concatenate([pool.levels for pool in pools]),
+        quality=np.concatenate([pool.quality for pool in pools]),
+        cost=np.concatenate([pool.cost for pool in pools]),
+    )
+
+
+def unbeaten(pool: Pool) -> Pool:
+    """The Pareto front, safest first: each next candidate costs less and is worth less."""
+    return pool.take(front(pool.quality, pool.cost))
+
+
+def front(quality: NDArray[np.float64], cost: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Positions of the Pareto front, best quality first; of equals the first stays."""
+    order = np.lexsort((-quality, cost))
+    before = np.maximum.accumulate(np.concatenate([[-np.inf], quality[order][:-1]]))
+    return order[quality[order] > before][::-1]

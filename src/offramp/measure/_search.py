@@ -1,0 +1,214 @@
+"""One threshold per exit: coordinate ascent, and a walk along the front that it found.
+
+Who is left at an exit depends on all earlier thresholds, so the exact front is combinatorial. But with all other
+thresholds held, every level of one exit is judged exactly by one histogram of the samples that reach it.
+
+Shape letters: E exits with the final one, N = E - 1 early exits, S samples, L levels of an exit, A anchors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._levels import Levels
+from ._pool import Pool, join, unbeaten
+
+PRICES = 24
+CLIMB = 6  # sweeps per price; most climbs end after three
+ANCHORS = 64
+FEW = 6_000  # samples on which it climbs
+LEAST_STEPS, MOST_STEPS = 40, 600
+WORK = 1.5e7  # samples x exits looked at, between the two
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Reached:
+    """The samples that come to an exit with their ranks there, and what those that left before sum up to."""
+
+    here: NDArray[np.intp]
+    ranks: NDArray[np.integer]
+    settled: float
+    spent: float
+
+
+class Landscape:
+    """What each level of each exit is worth, given the others; it counts down the sweeps that it may make."""
+
+    def __init__(self, levels: tuple[Levels, ...], good: NDArray[np.bool_], costs: NDArray[np.float64]) -> None:
+        small = np.int16 if all(one.top < 2**15 for one in levels) else np.int32
+        self._ranks = [one.ranks.astype(small) for one in levels]
+        self._good = good
+        self._costs = costs
+        self.tops = np.array([one.top for one in levels], np.int32)
+        self.samples = good.shape[1]
+        self.steps_left = int(min(MOST_STEPS, max(LEAST_STEPS, WORK / (self.samples * len(levels)))))
+        self.found: list[Pool] = []
+
+    def sweep(self, chosen: NDArray[np.int32], price: float | None) -> NDArray[np.int32]:
+        """Judges all levels of each exit in turn, the last exit first, and keeps the front of each.
+
+        Args:
+            chosen: [N] one level per exit.
+            price: How many good answers one unit of cost is worth; None looks around and stays.
+
+        Returns:
+            The levels with the best quality - price x cost, each exit in its turn.
+        """
+        self.steps_left -= 1
+        chosen = chosen.copy()
+        reach = self._reach(chosen)
+        good, cost = self._good[-1].copy(), np.full(self.samples, self._costs[-1])
+        for place in range(len(chosen) - 1, -1, -1):
+            quality, spending = self._judge_exit(place, reach[place], good, cost)
+            self._record(chosen, place, quality, spending)
+            if price is not None:
+                chosen[place] = np.argmax(quality - price * spending)
+            stops = self._ranks[place] < chosen[place]
+            np.copyto(good, self._good[place], where=stops)
+            np.copyto(cost, self._costs[place], where=stops)
+        return chosen
+
+    def _judge_exit(
+        self, place: int, reached: _Reached, good: NDArray[np.bool_], cost: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Total quality and cost at each level of one exit, if those who go on end as `good` and `cost` say."""
+        here, ranks, bins = reached.here, reached.ranks, self.tops[place] + 1
+        mine, later, fee = self._good[place][here], good[here], cost[here]
+        better, worse = ranks[mine & ~later], ranks[later & ~mine]  # few: the others change nothing
+        gained = np.bincount(better, minlength=bins) - np.bincount(worse, minlength=bins)
+        spent = np.bincount(ranks, self._costs[place] - fee, bins)
+        return (
+            _running(gained, reached.settled + np.count_nonzero(later)),
+            _running(spent, reached.spent + float(fee.sum())),
+        )
+
+    def judge(self, chosen: NDArray[np.int32]) -> Pool:
+        """What each of these vectors of levels is worth."""
+        quality, cost = np.zeros(len(chosen)), np.zeros(len(chosen))
+        for row, levels in enumerate(chosen):
+            last = self._reach(levels)[-1]
+            quality[row] = last.settled + np.count_nonzero(self._good[-1][last.here])
+            cost[row] = (last.spent + len(last.here) * self._costs[-1]) / self.samples
+        return Pool(levels=chosen, quality=quality, cost=cost)
+
+    def _reach(self, chosen: NDArray[np.int32]) -> list[_Reached]:
+        """Who comes to each exit and to the final one."""
+        here, settled, spent = np.arange(self.samples), 0.0, 0.0
+        reach = []
+        for place, level in enumerate(chosen):
+            ranks = self._ranks[place][here]
+            reach.append(_Reached(here=here, ranks=ranks, settled=settled, spent=spent))
+            stops = ranks < level
+            left = here[stops]
+            settled += np.count_nonzero(self._good[place][left])
+            spent += float(len(left) * self._costs[place])
+            here = here[~stops]
+        reach.append(_Reached(here=here, ranks=here[:0], settled=settled, spent=spent))
+        return reach
+
+    def _record(
+        self, chosen: NDArray[np.int32], place: int, quality: NDArray[np.float64], spending: NDArray[np.float64]
+    ) -> None:
+        """Stores the levels of this exit that no higher one of it beats: a higher level never costs more."""
+        higher = np.maximum.accumulate(quality[::-1])[::-1]
+        kept = np.flatnonzero(np.append(quality[:-1] > higher[1:], True))
+        levels = np.repeat(chosen[None], len(kept), axis=0)
+        levels[:, place] = kept
+        self.found.append(Pool(levels=levels, quality=quality[kept], cost=spending[kept] / self.samples))
+
+    def front(self, pool: Pool) -> Pool:
+        """The front of a pool and of all that was found since the last call."""
+        best = unbeaten(join(pool, *self.found))
+        self.found.clear()
+        return best
+
+
+def search(
+    levels: tuple[Levels, ...],
+    good: NDArray[np.bool_],
+    costs: NDArray[np.float64],
+    known: Pool,
+    starts: NDArray[np.int32],
+) -> Pool:
+    """The front of all candidates met by coordinate ascent over a range of prices, and by walking along the front.
+
+    Of many samples it climbs on every n-th, and walks on all from what that found.
+
+    Args:
+        levels: Of each early exit.
+        good: [E, S] whether the answer of each exit is good.
+        costs: [E] per sample.
+        known: Candidates that were judged already.
+        starts: Levels worth starting from, such as one threshold shared by all exits.
+    """
+    land = Landscape(levels, good, costs)
+    if land.samples <= FEW:
+        begin = unbeaten(join(known, land.judge(starts)))
+        _ascend(land, begin, np.geomspace(0.3, 3 * land.samples, PRICES) / (land.samples * costs[-1]))
+        return _walk(land, land.front(begin))
+    some = slice(None, None, -(-land.samples // FEW))
+    fewer = tuple(replace(one, ranks=one.ranks[some]) for one in levels)
+    rough = search(fewer, good[:, some], costs, Landscape(fewer, good[:, some], costs).judge(known.levels[:0]), starts)
+    picked = rough.levels[_spread(range(len(rough)), len(starts))]
+    return _walk(land, unbeaten(join(known, land.judge(starts), land.judge(picked))))
+
+
+def _ascend(land: Landscape, starts: Pool, prices: NDArray[np.float64]) -> None:
+    """Coordinate ascent for each price, from the neighbor price's answer (both ways) and from the best start."""
+    for order, warm in ((prices, np.zeros_like(land.tops)), (prices[::-1], land.tops)):
+        for price in order:
+            best = starts.levels[np.argmax(starts.quality - price * starts.cost * land.samples)]
+            warm = _climb(land, warm, price)
+            _climb(land, best, price)
+
+
+def _climb(land: Landscape, chosen: NDArray[np.int32], price: float) -> NDArray[np.int32]:
+    """Sweeps until nothing changes."""
+    for _ in range(CLIMB):
+        if land.steps_left <= 0:
+            break
+        before, chosen = chosen, land.sweep(chosen, price)
+        if np.array_equal(before, chosen):
+            break
+    return chosen
+
+
+def _walk(land: Landscape, best: Pool) -> Pool:
+    """Looks around the points of the front, and on from what that adds, until it adds nothing or the work is spent.
+
+    A price finds only the convex hull; this fills the hollows between its points.
+    """
+    seen: set[bytes] = set()
+    while land.steps_left > 0:
+        fresh = [place for place, levels in enumerate(best.levels) if levels.tobytes() not in seen]
+        if not fresh:
+            break
+        for place in _spread(fresh, ANCHORS):
+            seen.add(best.levels[place].tobytes())
+            land.sweep(best.levels[place], None)
+            land.sweep(best.levels[place], _slope(best, place, land.samples))
+        best = land.front(best)
+    return best
+
+
+def _slope(best: Pool, place: int, samples: int) -> float:
+    """How many good answers one unit of cost is worth around a point of the front."""
+    low, high = max(0, place - 1), min(len(best) - 1, place + 1)
+    saved = (best.cost[low] - best.cost[high]) * samples
+    return float((best.quality[low] - best.quality[high]) / saved) if saved > 0 else 0.0
+
+
+def _spread(values: Sequence[int], most: int) -> list[int]:
+    """At most `most` of the values, evenly."""
+    if len(values) <= most:
+        return list(values)
+    return [values[place] for place in np.linspace(0, len(values) - 1, most).round().astype(int)]
+
+
+def _running(steps: NDArray[np.float64] | NDArray[np.int64], start: float) -> NDArray[np.float64]:
+    """What each level sums up to: level l stops all ranks below l."""
+    return np.concatenate([[start], start + np.cumsum(steps[:-1])])
