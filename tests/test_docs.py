@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 EXAMPLE = re.compile(r"^```(?:python|pycon)\n(>>> .*?)^```$", re.MULTILINE | re.DOTALL)
+RUN = re.compile(r"^ *```python run\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
 def name_of(page: Path) -> str:
@@ -22,6 +24,11 @@ def name_of(page: Path) -> str:
 def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     links = [link for link in LINK.findall(page.read_text()) if "://" not in link]
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if RUN.search(page.read_text())], ids=name_of)
+def test_the_blocks_that_a_page_marks_as_run_do_run(page: Path) -> None:
+    exec(compile("\n".join(textwrap.dedent(block) for block in RUN.findall(page.read_text())), str(page), "exec"), {})
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if EXAMPLE.search(page.read_text())], ids=name_of)
