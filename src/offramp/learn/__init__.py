@@ -1,3 +1,5 @@
 """From a graph to the same graph with other weights."""
 
 from ._classifier import train_classifier as train_classifier
+from ._post import post as post
+from ._settings import PostSettings as PostSettings

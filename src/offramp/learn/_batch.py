@@ -1,0 +1,26 @@
+"""Which samples come when: a pure function of seed and epoch, so that a resumed training sees the same ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from offramp.run import Samples
+
+
+def shuffle(count: int, *, seed: int, epoch: int) -> NDArray[np.int64]:
+    """The order of `count` samples in an epoch."""
+    return draw(seed, epoch, 0).permutation(count)
+
+
+def draw(seed: int, epoch: int, step: int) -> np.random.Generator:
+    """Chance for one step, counted from 1; step 0 is the order of the epoch."""
+    return np.random.default_rng([seed, epoch, step])
+
+
+def take_batch(samples: Samples, positions: NDArray[np.int64], device: torch.device) -> dict[str, Tensor]:
+    """The inputs of some samples as tensors on a device."""
+    taken = samples.take(positions)
+    return {name: torch.from_numpy(np.require(x, requirements=["C", "W"])).to(device) for name, x in taken.items()}

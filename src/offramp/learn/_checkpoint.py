@@ -1,0 +1,100 @@
+"""Where a training stands, in one file: tensors as safetensors, the rest as JSON in its header; no pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from offramp.errors import LearnError, OutputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """The step that comes next.
+
+    Attributes:
+        epoch: Passes finished.
+        step: Steps finished in the present pass.
+    """
+
+    epoch: int = 0
+    step: int = 0
+
+
+def save_checkpoint(
+    path: Path, position: Position, *, heads: nn.Module, optimizer: Optimizer, fingerprint: Mapping[str, object]
+) -> None:
+    """Write the file anew, whole or not at all.
+
+    Args:
+        path: Of the file.
+        position: Where to go on.
+        heads: What learns.
+        optimizer: Of `heads`.
+        fingerprint: What must be the same for going on to make sense.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    tensors = {f"heads/{name}": value for name, value in heads.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{index}/{name}": value for name, value in state.items()}
+    text = {"position": [position.epoch, position.step], "fingerprint": dict(fingerprint)}
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        whole = {name: value.detach().contiguous() for name, value in tensors.items()}
+        save_file(whole, partial, metadata={"offramp": json.dumps(text)})
+        os.replace(partial, path)  # noqa: PTH105  # atomic on one file system, like Path.replace, and as quick
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"the checkpoint {path} cannot be written: {error}. Choose a writable folder.") from error
+
+
+def load_checkpoint(
+    path: Path, *, heads: nn.Module, optimizer: Optimizer, fingerprint: Mapping[str, object]
+) -> Position:
+    """Bring heads and optimizer to where the file says, and give the position; the start if there is no file.
+
+    Raises:
+        LearnError: The file is damaged, or was written by another training.
+    """
+    if not path.exists():
+        return Position()
+    text, tensors = _read(path)
+    _check_same(path, text["fingerprint"], fingerprint)
+    heads.load_state_dict({name[6:]: value for name, value in tensors.items() if name.startswith("heads/")})
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimizer/"):
+            _, index, key = name.split("/")
+            state.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    epoch, step = text["position"]
+    return Position(epoch=epoch, step=step)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:  # Any: JSON
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = json.loads(file.metadata()["offramp"])
+            return text, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise LearnError(f"the checkpoint {path} cannot be read: {error}. Delete it to start anew.") from error
+
+
+def _check_same(path: Path, then: Mapping[str, object], now: Mapping[str, object]) -> None:
+    other = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+    if other:
+        raise LearnError(
+            f"the checkpoint {path} was written by another training: {', '.join(sorted(other))} differ. "
+            "Use the same ones, or do not resume."
+        )

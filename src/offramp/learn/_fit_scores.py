@@ -1,0 +1,60 @@
+"""Fitting of the scores that learn, once their heads have learned."""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from offramp.graph import Body, Graph, Node
+from offramp.nn.scores import FittedScore
+from offramp.run import Samples
+
+from ._batch import shuffle, take_batch
+from ._frozen import Frozen, gather
+from ._heads import Heads
+from ._settings import PostSettings
+
+_EPOCH = 2**32 - 1  # the order of the pass over the samples: that of an epoch which no training reaches
+
+
+@torch.no_grad()
+def fit_scores(
+    graph: Graph, heads: Heads, *, frozen: Frozen, samples: Samples, settings: PostSettings
+) -> dict[str, Body]:
+    """Copies of the scores that learn, fitted to whether their head agrees with the full network.
+
+    Args:
+        graph: Its nodes of role "score" whose body is a `FittedScore` are fitted.
+        heads: Trained, in eval mode.
+        frozen: The backbone.
+        samples: A random part of at most `settings.score_samples` is used, without augmentation.
+        settings: Batch, seed and that limit.
+    """
+    bodies = {node.name: graph.bodies[node.name] for node in graph.nodes if node.role == "score"}
+    learners: dict[str, Any] = {name: body for name, body in bodies.items() if isinstance(body, FittedScore)}
+    scores: dict[str, FittedScore] = copy.deepcopy(learners)  # two types in one: callable, and with `fit`
+    if not scores:
+        return {}
+    rows: dict[str, list[Tensor]] = defaultdict(list)
+    agrees: dict[str, list[Tensor]] = defaultdict(list)
+    order = shuffle(len(samples), seed=settings.seed, epoch=_EPOCH)[: settings.score_samples]
+    for start in range(0, len(order), settings.batch):
+        values = frozen(take_batch(samples, order[start : start + settings.batch], frozen.device))
+        values |= heads(values)
+        for name, score in scores.items():
+            rows[name].append(score.collect(*gather(values, graph[name])))
+            agrees[name].append(_agrees(values, graph[name], frozen.teacher))
+    for name, score in scores.items():
+        score.fit(torch.cat(rows[name]), torch.cat(agrees[name]))
+    return scores  # type: ignore[return-value]  # bodies, so callable
+
+
+def _agrees(values: Mapping[str, tuple[Tensor, ...]], score: Node, teacher: str) -> Tensor:
+    """True where this score's head, its second input, gives the class that the full network gives."""
+    logits = values[score.inputs[1].source][score.inputs[1].output]
+    return logits.argmax(dim=1) == values[teacher][0].argmax(dim=1)

@@ -1,0 +1,47 @@
+"""The part of an early-exit graph that learns: copies of its heads, run for all rows."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from offramp.errors import LearnError
+from offramp.graph import Graph, Node
+
+from ._frozen import as_tuple, gather
+
+
+class Heads(nn.Module):
+    """Copies of a graph's heads, with gradients.
+
+    Args:
+        graph: Its nodes of role "head" are taken.
+
+    Attributes:
+        nodes: The head nodes in graph order.
+
+    Raises:
+        LearnError: There is no head, or one that is not an `nn.Module`.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__()
+        self.nodes: tuple[Node, ...] = tuple(node for node in graph.nodes if node.role == "head")
+        bodies = {node.name: graph.bodies[node.name] for node in self.nodes}
+        opaque = [name for name, body in bodies.items() if not isinstance(body, nn.Module)]
+        if opaque or not bodies:
+            given = ", ".join(opaque) or "a graph without a head"
+            raise LearnError(
+                f"heads must be torch modules to be trained, but got {given}. Attach exits with build.attach_exits."
+            )
+        self.bodies = nn.ModuleDict(copy.deepcopy(bodies))  # type: ignore[arg-type]  # checked above
+        self.requires_grad_(True)
+
+    def forward(self, values: Mapping[str, tuple[Tensor, ...]]) -> dict[str, tuple[Tensor, ...]]:
+        """What each head gives for what the backbone gave, by node name; a head may read heads before it."""
+        known = dict(values)
+        for node in self.nodes:
+            known[node.name] = as_tuple(self.bodies[node.name](*gather(known, node)))
+        return {node.name: known[node.name] for node in self.nodes}
