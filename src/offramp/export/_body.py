@@ -1,0 +1,135 @@
+"""A body as ONNX nodes: exported by itself with a dynamic batch, then inlined under the prefix of its node."""
+
+from __future__ import annotations
+
+import copy
+import io
+import logging
+import warnings
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+
+import onnx
+import torch
+from onnx import inliner
+from torch import nn
+
+from offramp.errors import ExportError
+from offramp.graph import Node, Tensor
+
+from ._scope import Scope
+
+OPSET = 18
+EXAMPLE_ROWS = 3  # any number but 0 and 1, which torch.export treats as constants
+
+
+def trace_body(node: Node, body: nn.Module, given: Sequence[Tensor]) -> onnx.ModelProto:
+    """A body as an ONNX model whose inputs are `i0, i1, ...` and whose outputs are `o0, o1, ...`.
+
+    Args:
+        node: Whose body it is; names the offender in errors.
+        body: Exported in eval mode; a copy is used.
+        given: What it reads.
+
+    Raises:
+        ExportError: The body has an operator that ONNX lacks, or fixes the size of the batch.
+    """
+    module = copy.deepcopy(body).eval().cpu()
+    names = [f"i{at}" for at in range(len(given))]
+    count = len(node.edges) and 1 or len(node.outputs)
+    batch = torch.export.Dim("batch")
+    shapes = tuple({0: batch} if tensor.row_wise else None for tensor in given)
+    try:
+        with warnings.catch_warnings(), _quiet(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                _Positional(module),
+                tuple(_example(tensor) for tensor in given),
+                dynamo=True, opset_version=OPSET, verbose=False, optimize=True,
+                input_names=names, output_names=[f"o{at}" for at in range(count)],
+                dynamic_shapes=(shapes,),
+            )  # fmt: skip
+    except Exception as error:  # noqa: BLE001  # the exporter raises many types; all become one sentence
+        raise ExportError(
+            f"the body of {node.name!r} cannot be written as ONNX ({type(error).__name__}: {_first_line(error)}): "
+            "replace the operator, or cut the network elsewhere."
+        ) from error
+    assert program is not None, "torch.onnx.export with dynamo gives a program"
+    model: onnx.ModelProto = program.model_proto
+    return inliner.inline_local_functions(model) if model.functions else model
+
+
+def inline_body(scope: Scope, name: str, model: onnx.ModelProto, inputs: Sequence[str]) -> list[str]:
+    """Add a body's nodes and weights to a scope under the prefix `name`; gives the names of its outputs."""
+    graph = model.graph
+    renamed = {value.name: given for value, given in zip(graph.input, inputs, strict=True)}
+    for initializer in graph.initializer:
+        copied = onnx.TensorProto()
+        copied.CopyFrom(initializer)
+        copied.name = renamed[initializer.name] = f"{name}/{initializer.name.removeprefix('module.')}"
+        scope.initializers.append(copied)
+    for node in graph.node:
+        scope.nodes.append(_renamed(node, name, renamed))
+    return [renamed[value.name] for value in graph.output]
+
+
+def _renamed(node: onnx.NodeProto, prefix: str, renamed: dict[str, str]) -> onnx.NodeProto:
+    """A copy of a node with new names; names that its subgraphs read from outside are renamed too."""
+    copied = onnx.NodeProto()
+    copied.CopyFrom(node)
+    copied.name = f"{prefix}/{node.name}"
+    del copied.metadata_props[:]
+    copied.doc_string = ""
+    for at, source in enumerate(copied.input):
+        copied.input[at] = renamed.get(source, source)
+    for at, target in enumerate(copied.output):
+        if target:
+            renamed[target] = copied.output[at] = f"{prefix}/{target}"
+    for attribute in copied.attribute:
+        for graph in [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]:
+            inner = dict(renamed)
+            nodes = [_renamed(entry, prefix, inner) for entry in graph.node]
+            del graph.node[:]
+            graph.node.extend(nodes)
+            for value in graph.output:
+                value.name = inner.get(value.name, value.name)
+    return copied
+
+
+class _Positional(nn.Module):
+    """Takes any number of inputs; one dynamic shape entry for `*given` then serves every body."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *given: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
+        result = self.module(*given)
+        return result if isinstance(result, torch.Tensor) else tuple(result)
+
+
+def _example(tensor: Tensor) -> torch.Tensor:
+    shape = (EXAMPLE_ROWS, *tensor.shape) if tensor.row_wise else tensor.shape
+    dtype: torch.dtype = getattr(torch, tensor.dtype)
+    return torch.rand(shape, dtype=dtype) if dtype.is_floating_point else torch.ones(shape, dtype=dtype)
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:200] if lines else "no reason given"
+
+
+class _quiet:  # noqa: N801  # a context manager, used like a function
+    """Keep the exporter's progress lines and log messages off the terminal."""
+
+    def __enter__(self) -> None:
+        self._streams = (redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()))
+        for stream in self._streams:
+            stream.__enter__()
+        self._disabled = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+
+    def __exit__(self, *details: object) -> None:
+        logging.disable(self._disabled)
+        for stream in reversed(self._streams):
+            stream.__exit__(None, None, None)

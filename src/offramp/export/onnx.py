@@ -1,0 +1,213 @@
+"""Writes a graph as one ONNX file whose rows really leave, or as its dense twin that runs every exit for evidence."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+from torch import nn
+
+from offramp.errors import ExportError, GraphError, OutputError
+from offramp.graph import Graph, Node, Plan, Value, plan
+
+from ._blocks import ELEMENT, Emitter, Frame
+from ._body import OPSET, trace_body
+from ._scope import Scope
+
+IR_VERSION = 10
+Card = Mapping[str, Any]  # Any: JSON
+
+
+def save(graph: Graph, path: str | Path, *, card: Card | None = None, dense: bool = False) -> Path:
+    """Write a graph as one ONNX file (opset 18) that bare ONNX Runtime and OpenVINO run; gives its path.
+
+    Inputs are the graph's, with a dynamic batch, and `thresholds` [T] if it has threshold gates. Outputs are `logits`
+    [B, K], `exit` [B], `score` [B] and `route` [B, G]; of the dense file `exit_logits` [B, E, K] and one `scores/NAME`
+    [B, N] per score. The metadata entry `offramp` holds the card as JSON.
+
+    Args:
+        graph: All bodies that its answer and control nodes depend on are `nn.Module`s.
+        path: Written beside it first, then renamed.
+        card: What else the metadata shall say: thresholds, engine, precision, guarantee.
+        dense: Run every exit for every sample and ignore the gates.
+
+    Raises:
+        ExportError: A body has an operator that ONNX lacks.
+        OutputError: The path cannot be written.
+    """
+    model = to_model(graph, card=card, dense=dense)
+    path = Path(path)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        scratch.write_bytes(model.SerializeToString())
+        scratch.replace(path)
+    except OSError as error:
+        scratch.unlink(missing_ok=True)
+        raise OutputError(f"expected a place to write, but {path} cannot be written ({error.strerror}): choose another.") from error
+    return path
+
+
+def to_model(graph: Graph, *, card: Card | None = None, dense: bool = False) -> onnx.ModelProto:
+    """The ONNX model that `save` writes; arguments and errors as there."""
+    scope = Scope("offramp")
+    frame, inputs = _root(graph, scope)
+    if dense:
+        outputs = _dense(graph, frame)
+    else:
+        inputs += [helper.make_tensor_value_info("thresholds", TensorProto.FLOAT, [len(graph.gates)])] if graph.gates else []
+        outputs = _conditional(graph, frame)
+    model = helper.make_model(
+        scope.graph(inputs, outputs), opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
+        producer_name="offramp",
+    )  # fmt: skip
+    helper.set_model_props(model, {"offramp": json.dumps({**describe(graph), "dense": dense, **(card or {})})})
+    try:
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, ValueError) as error:
+        raise ExportError(f"the file would not be valid ONNX ({error}): please report this graph.") from error
+    return model
+
+
+def describe(graph: Graph) -> dict[str, Any]:  # Any: JSON
+    """What a runtime has to know of a graph: classes, exits, inputs and gates."""
+    return {
+        "format": 1,
+        "classes": graph[graph.answer].outputs[0].shape[0],
+        "exits": list(graph.exits),
+        "inputs": {
+            node.name: {"shape": list(node.outputs[0].shape), "dtype": node.outputs[0].dtype} for node in graph.inputs
+        },
+        "controls": [{"name": node.name, "edges": list(node.edges)} for node in graph.controls],
+        "gates": [
+            {
+                "name": node.name,
+                "score": score_name(graph[node.inputs[0].source]),
+                "direction": node.gate.direction,
+                "stop_all": node.gate.stop_all,
+                "stop_none": node.gate.stop_none,
+            }
+            for node in graph.gates
+            if node.gate is not None
+        ],
+    }
+
+
+def score_name(node: Node) -> str:
+    """The name of the score that a node computes, from its recipe."""
+    return str((node.recipe or {}).get("score", node.name))
+
+
+def _root(graph: Graph, scope: Scope) -> tuple[Frame, list[onnx.ValueInfoProto]]:
+    inputs, values = [], {}
+    for node in graph.inputs:
+        tensor = node.outputs[0]
+        inputs.append(helper.make_tensor_value_info(node.name, ELEMENT[tensor.dtype], ["batch", *tensor.shape]))
+        values[Value(node=node.name)] = node.name
+    rows = scope.add("Shape", [graph.inputs[0].name], start=0, end=1)
+    return Frame(scope=scope, rows=rows, values=values), inputs
+
+
+def _trace(graph: Graph, nodes: list[Node]) -> dict[str, onnx.ModelProto]:
+    bodies = {}
+    for node in nodes:
+        body = graph.bodies.get(node.name)
+        if not isinstance(body, nn.Module):
+            raise GraphError(f"expected an nn.Module as the body of {node.name!r}, got {type(body).__name__}: use with_bodies.")
+        bodies[node.name] = trace_body(node, body, [graph[edge.source].outputs[edge.output] for edge in node.inputs])
+    return bodies
+
+
+def _conditional(graph: Graph, frame: Frame) -> list[onnx.ValueInfoProto]:
+    route = plan(graph)
+    used = [node for node in graph.nodes if node.name in _bodies_of(route)]
+    Emitter(graph, _trace(graph, used), "thresholds").run_block(route.root, frame)
+    scope, classes = frame.scope, graph[graph.answer].outputs[0].shape[0]
+    scope.add("Identity", [frame.values[route.answer]], output="logits")
+    routes = [frame.routes[node.name] for node in graph.controls]
+    _emit_route(frame, routes)
+    _emit_exit(graph, route, frame)
+    _emit_score(graph, frame)
+    return [
+        helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", classes]),
+        helper.make_tensor_value_info("exit", TensorProto.INT64, ["batch"]),
+        helper.make_tensor_value_info("score", TensorProto.FLOAT, ["batch"]),
+        helper.make_tensor_value_info("route", TensorProto.INT64, ["batch", len(routes)]),
+    ]
+
+
+def _bodies_of(route: Plan) -> set[str]:
+    """Names of the nodes of a plan that have bodies."""
+    names: set[str] = set()
+    pending = list(route.root.steps)
+    while pending:
+        step = pending.pop()
+        if hasattr(step, "steps"):
+            pending.extend(step.steps)
+        elif hasattr(step, "node") and step.node.gate is None:
+            names.add(step.node.name)
+    return names
+
+
+def _emit_route(frame: Frame, routes: list[str]) -> None:
+    scope = frame.scope
+    if not routes:
+        shape = scope.add("Concat", [frame.rows, scope.shape(0)], axis=0)
+        scope.add("Expand", [scope.constant(np.zeros((1, 0), np.int64)), shape], output="route")
+        return
+    columns = scope.add("Concat", [scope.add("Unsqueeze", [name, scope.shape(1)]) for name in routes], axis=1)
+    scope.add("Cast", [columns], to=TensorProto.INT64, output="route")
+
+
+def _emit_exit(graph: Graph, route: Plan, frame: Frame) -> None:
+    """`exit`: the rank of the first input of select whose control edges are open; -1 if there is none."""
+    scope = frame.scope
+    taken = scope.add("Expand", [scope.constant(np.array([-1], np.int64)), frame.rows])
+    for edges, rank in list(zip(route.exits, route.ranks, strict=True))[::-1]:
+        number = scope.constant(np.array([rank], np.int64))
+        if not edges:
+            taken = scope.add("Expand", [number, frame.rows])
+            continue
+        parts = [
+            scope.add("Equal", [frame.routes[control], scope.constant(np.array(index, np.float32))]) for control, index in edges
+        ]
+        mask = parts[0]
+        for part in parts[1:]:
+            mask = scope.add("And", [mask, part])
+        taken = scope.add("Where", [mask, number, taken])
+    scope.add("Identity", [taken], output="exit")
+
+
+def _emit_score(graph: Graph, frame: Frame) -> None:
+    """`score`: of the last gate in graph order that stopped a row, else 1."""
+    scope = frame.scope
+    score = scope.add("Expand", [scope.constant(np.array([1], np.float32)), frame.rows])
+    for gate in graph.gates:
+        stopped = scope.add("Equal", [frame.routes[gate.name], scope.constant(np.array(0, np.float32))])
+        score = scope.add("Where", [stopped, frame.scores[gate.name], score])
+    scope.add("Identity", [score], output="score")
+
+
+def _dense(graph: Graph, frame: Frame) -> list[onnx.ValueInfoProto]:
+    functions = [node for node in graph.nodes if node.kind == "function"]
+    emitter = Emitter(graph, _trace(graph, functions), "")
+    for node in functions:
+        emitter.call(node, [frame.values[Value(node=edge.source, output=edge.output)] for edge in node.inputs], frame)
+    scope, classes = frame.scope, graph[graph.answer].outputs[0].shape[0]
+    lifted = [scope.add("Unsqueeze", [frame.values[Value(node=name)], scope.shape(1)]) for name in graph.exits]
+    scope.add("Concat", lifted, axis=1, output="exit_logits")
+    outputs = [helper.make_tensor_value_info("exit_logits", TensorProto.FLOAT, ["batch", len(lifted), classes])]
+    scores: dict[str, list[str]] = {}
+    for node in functions:
+        if node.role == "score":
+            scores.setdefault(score_name(node), []).append(frame.values[Value(node=node.name)])
+    for name, columns in scores.items():
+        parts = [scope.add("Unsqueeze", [column, scope.shape(1)]) for column in columns]
+        scope.add("Concat", parts, axis=1, output=f"scores/{name}")
+        outputs.append(helper.make_tensor_value_info(f"scores/{name}", TensorProto.FLOAT, ["batch", len(columns)]))
+    return outputs
