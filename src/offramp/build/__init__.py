@@ -1,6 +1,12 @@
 """From a trained network to a conditional graph."""
 
+from ._capture import Capture as Capture
+from ._capture import capture as capture
+from ._cuts import CutPoint as CutPoint
+from ._exits import attach_exits as attach_exits
+from ._exits import choose_cuts as choose_cuts
 from ._load import LoadedModel as LoadedModel
 from ._load import load_model as load_model
+from ._normalize import Normalize as Normalize
 from ._zoo import ZOO as ZOO
 from ._zoo import ZooEntry as ZooEntry

@@ -1,0 +1,209 @@
+"""Capture: from any classifier to a chain of stages that can be cut."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import torch
+from torch import fx, nn
+
+from offramp.errors import CaptureError
+from offramp.graph import Tensor
+
+from ._answer import find_logits
+from ._cuts import CutPoint, find_cuts
+from ._export import trace_by_export
+from ._fx import TraceFailure, trace_symbolically
+from ._inputs import Example, Inputs, read_example
+from ._stages import build_stage
+from ._trace import Trace
+from ._values import Value, find_values
+
+_TOLERANCE = 1e-3  # of the largest logit: a wrong capture is off by more, another order of sums by less
+_ROWS = 2  # of the example that are run: sizes of 1 are taken as fixed by torch.export
+_OPAQUE = 0.5  # a module that is kept whole and does more of the work than this hides its cut points
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """A network that can be cut at its cut points.
+
+    Attributes:
+        cuts: Where it can be cut, in order.
+        inputs: What it takes, by name.
+        logits: What it answers.
+        macs: Multiply-accumulates per sample.
+        eval_only: True if training mode changes nothing in its stages.
+    """
+
+    cuts: tuple[CutPoint, ...]
+    inputs: Mapping[str, Tensor]
+    logits: Tensor
+    macs: int
+    eval_only: bool
+    trace: Trace = field(repr=False)
+    values: Mapping[fx.Node, Value] = field(repr=False)
+
+    def split(self, cuts: Sequence[CutPoint]) -> list[nn.Module]:
+        """The stages between these cut points, in order: one more than there are cut points.
+
+        Each takes what the cut point before it carries (the first takes the inputs) and gives a tuple of what the cut
+        point after it carries; the last gives the logits. Weights keep their dotted names, and are copies.
+
+        Raises:
+            CaptureError: The cut points are not in order, or not of this network.
+        """
+        if any(cut not in self.cuts for cut in cuts) or any(
+            before.index >= after.index for before, after in pairwise(cuts)
+        ):
+            names = ", ".join(cut.name for cut in cuts)
+            raise CaptureError(f"cut points must come from `capture.cuts`, in order and once each, but are {names}.")
+        root = copy.deepcopy(self.trace.module)
+        nodes = tuple(self.values)
+        given = tuple(node for node in nodes if node.op == "placeholder")
+        carried = [given, *(cut.nodes for cut in cuts), self._answer()]
+        ends = [0, *(cut.position + 1 for cut in cuts), len(nodes)]
+        return [
+            build_stage(root, self.values, inputs=inputs, nodes=nodes[start:end], outputs=outputs)  # type: ignore[arg-type]  # only the last one is a single node
+            for inputs, outputs, start, end in zip(carried, carried[1:], ends, ends[1:], strict=False)
+        ]
+
+    def table(self) -> list[tuple[int, str, tuple[int, ...], float]]:
+        """One row per cut point: index, name, shape that a head reads, share of the work done before it."""
+        return [(cut.index, cut.name, cut.carried[0].shape, cut.share) for cut in self.cuts]
+
+    def _answer(self) -> fx.Node:
+        node = next(node for node in self.trace.module.graph.nodes if node.op == "output").args[0]
+        assert isinstance(node, fx.Node)
+        return node
+
+
+def capture(model: nn.Module, example: Example) -> Capture:
+    """A copy of a classifier that can be cut; the model itself stays as it is.
+
+    By symbolic tracing where that works: layers stay layers, and training mode means something. Else by
+    `torch.export`, whose stages know evaluation mode alone. Sizes other than the batch stay those of the example.
+
+    Args:
+        model: Answers with logits [B, K]: a tensor, the first of a tuple, or the entry or attribute `logits`.
+        example: A tensor, a tuple of tensors, or a dictionary by argument name; batch first.
+
+    Raises:
+        CaptureError: The model cannot be captured, or has no cut point; the message names the module.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+        >>> [(cut.name, cut.macs) for cut in capture(net, torch.zeros(2, 8)).cuts]
+        [('1', 128)]
+    """
+    inputs = read_example(example)
+    inputs = inputs.rows(_ROWS)
+    copied: nn.Module | None = _copied(model)
+    assert copied is not None
+    expected = _answer_of(copied, inputs)
+    failures: list[str] = []
+    best: Capture | None = None
+    for way, tracer in _WAYS.items():
+        try:
+            found = _assemble(tracer(copied or _copied(model), inputs), inputs, expected)
+        except Exception as reason:  # tracing runs code of the user's, which may raise anything
+            failures.append(f"{way} {_brief(reason)}")
+            copied = None  # what a way that failed has done to its copy is unknown
+            continue
+        copied = None
+        if best is None or len(found.cuts) > len(best.cuts):
+            best = found
+        if best.cuts and not _hides_work(best):
+            break
+    if best is None:
+        raise CaptureError(
+            f"{type(model).__name__} cannot be captured: {'; '.join(failures)}. "
+            "Move Python branches on tensor values out of that module's forward, or into a submodule of their own."
+        )
+    if not best.cuts:
+        raise CaptureError(
+            f"{type(model).__name__} has no cut point: nowhere do later layers need just a few batch-first tensors. "
+            "Make it a chain of modules that pass such tensors on."
+        )
+    return best
+
+
+_WAYS: Mapping[str, Callable[[nn.Module, Inputs], Trace]] = {
+    "torch.fx": trace_symbolically,
+    "torch.export": trace_by_export,
+    "torch.fx with opaque modules": lambda model, inputs: trace_symbolically(model, inputs, whole=True),
+}
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    """A copy in evaluation mode; the random state of PyTorch's generator stays."""
+    try:
+        return copy.deepcopy(model).eval()
+    except Exception as reason:  # whatever the model's members raise
+        raise CaptureError(
+            f"{type(model).__name__} must be copyable, but copying it failed with {_brief(reason)}. "
+            "Remove hooks and tensors that are results of computations (old weight_norm) from its members."
+        ) from reason
+
+
+def _answer_of(model: nn.Module, inputs: Inputs) -> torch.Tensor:
+    """The logits of the example, which every capture must reproduce."""
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            logits = find_logits(inputs.call(model))
+    except CaptureError:
+        raise
+    except Exception as reason:  # the model's own complaint about its input
+        raise CaptureError(
+            f"{type(model).__name__} must answer the example, but raised {_brief(reason)}. Check its shapes and types."
+        ) from reason
+    if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != len(inputs.tensors[0]):
+        shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise CaptureError(f"{type(model).__name__} must answer with logits [B, K], but gives {shape}. Wrap it.")
+    return logits
+
+
+def _assemble(trace: Trace, inputs: Inputs, expected: torch.Tensor) -> Capture:
+    """Check a trace against the original's answer and find its cut points."""
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        logits = trace.module(*inputs.tensors)
+    largest = float(expected.abs().max().clamp(min=1e-6))
+    if logits.shape != expected.shape or float((logits - expected).abs().max()) > _TOLERANCE * largest:
+        raise CaptureError("it answers differently from the original")
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        warnings.simplefilter("ignore")
+        values = find_values(trace, inputs)
+    described = {
+        name: Tensor(shape=tuple(tensor.shape[1:]), dtype=str(tensor.dtype).removeprefix("torch."))
+        for name, tensor in zip(inputs.names, inputs.tensors, strict=True)
+    }
+    return Capture(
+        cuts=find_cuts(values),
+        inputs=described,
+        logits=Tensor(shape=tuple(expected.shape[1:]), dtype=str(expected.dtype).removeprefix("torch.")),
+        macs=sum(value.macs for value in values.values()),
+        eval_only=trace.eval_only,
+        trace=trace,
+        values=values,
+    )
+
+
+def _hides_work(found: Capture) -> bool:
+    """True if one module that was kept whole does most of the work."""
+    modules = [node for node in found.values if node.op == "call_module"]
+    return any(
+        found.values[node].macs > _OPAQUE * found.macs
+        and any(True for _ in found.trace.module.get_submodule(str(node.target)).children())
+        for node in modules
+    )
+
+
+def _brief(reason: Exception) -> str:
+    """Kind and first line of a foreign error, and the module that it came from if known."""
+    where = f"stops in module {reason.path or 'itself'!r}: " if isinstance(reason, TraceFailure) else ""
+    lines = str(reason).strip().splitlines() or [""]
+    return f"{where}{lines[0][:160]}" if where else f"says {type(reason).__name__}: {lines[0][:160]}"

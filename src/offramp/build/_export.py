@@ -1,0 +1,74 @@
+"""Capture by `torch.export`: takes almost any model, in evaluation mode, as primitive operations."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from typing import Any
+
+import torch
+from torch import fx, nn
+from torch.utils import _pytree as pytree
+
+from ._answer import find_logits
+from ._inputs import Inputs
+from ._trace import Trace, module_from_graph, without_dead_code
+
+
+def trace_by_export(model: nn.Module, inputs: Inputs) -> Trace:
+    """Export a model that may be kept, with a dynamic batch.
+
+    Args:
+        model: In evaluation mode.
+        inputs: At least 2 rows, because sizes 0 and 1 would be taken as fixed.
+
+    Raises:
+        Exception: Whatever `torch.export` says; the caller names the model and the way round.
+    """
+    batch = torch.export.Dim("batch")
+    shapes: Any = tuple({0: batch} for _ in inputs.names)
+    keywords = dict(zip(inputs.names, inputs.tensors, strict=True)) if inputs.keyword else {}
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        exported = torch.export.export(
+            model,
+            () if inputs.keyword else inputs.tensors,
+            keywords,
+            dynamic_shapes=dict(zip(inputs.names, shapes, strict=True)) if inputs.keyword else _by_name(model, shapes),
+            strict=False,
+        )
+        # Without a table nothing is taken apart, but in-place operations give new tensors.
+        exported = exported.run_decompositions({})
+        module = exported.module(check_guards=False)
+    answer = next(node for node in module.graph.nodes if node.op == "output").args[0]
+    logits = find_logits(pytree.tree_unflatten(list(pytree.tree_leaves(answer)), exported.call_spec.out_spec))
+    clean = module_from_graph(module, _cleaned(module.graph, inputs, logits), type(model).__name__)
+    return Trace(module=without_dead_code(clean), eval_only=True)
+
+
+def _by_name(model: nn.Module, shapes: tuple[Any, ...]) -> Any:
+    """Dynamic shapes of positional arguments; a forward(*inputs) takes them as one entry."""
+    first = next(iter(inspect.signature(model.forward).parameters.values()), None)
+    return (shapes,) if first is not None and first.kind is first.VAR_POSITIONAL else shapes
+
+
+def _cleaned(graph: fx.Graph, inputs: Inputs, logits: fx.Node) -> fx.Graph:
+    """Our own copy: inputs first and by our names, no assertions, one output."""
+    clean = fx.Graph()
+    copied: dict[fx.Node, fx.Node] = {}
+    given = [node for node in graph.nodes if node.op == "placeholder"]
+    for name, node in zip(inputs.names, given, strict=True):
+        copied[node] = clean.placeholder(name)
+    for node in graph.nodes:
+        if node.op not in ("placeholder", "output") and not _is_assertion(node):
+            copied[node] = clean.node_copy(node, copied.__getitem__)
+            if node.target is torch.ops.aten.view.default:
+                # What may be viewed depends on the attention kernel, which differs between machines and modes.
+                copied[node].target = torch.ops.aten.reshape.default
+    clean.output(copied[logits])
+    return clean
+
+
+def _is_assertion(node: fx.Node) -> bool:
+    name = str(node.target)
+    return "_assert" in name or "sym_constrain_range" in name or name == "_guards_fn"

@@ -1,0 +1,44 @@
+"""Normalization as a part of the network, so that it takes plain pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from offramp.errors import OptionError
+
+
+class Normalize(nn.Module):
+    """(x - mean) / std per channel; the channel is the axis after the batch.
+
+    Args:
+        mean: One number per channel.
+        std: One positive number per channel.
+
+    Raises:
+        OptionError: Unequal lengths, or a standard deviation that is not positive.
+
+    Example:
+        >>> Normalize([0.5], [0.25])(torch.ones(1, 1, 1, 2))
+        tensor([[[[2., 2.]]]])
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        if not mean or len(mean) != len(std) or min(std) <= 0:
+            raise OptionError(
+                f"mean and std must have one entry per channel and std be positive, but are {list(mean)} and "
+                f"{list(std)}. Give them in units of pixels in [0, 1]."
+            )
+        self.register_buffer("mean", torch.tensor([float(value) for value in mean]))
+        self.register_buffer("std", torch.tensor([float(value) for value in std]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalize a batch [B, C, ...]."""
+        shape = (-1, *(1,) * (x.ndim - 2))
+        return (x - self.mean.view(shape)) / self.std.view(shape)

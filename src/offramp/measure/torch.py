@@ -1,0 +1,167 @@
+"""What a graph costs: multiply-accumulates, parameters and bytes of its PyTorch bodies."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from offramp.errors import GraphError
+from offramp.graph import Graph, Node
+
+from ._costs import Costs
+
+
+@contextmanager
+def counting() -> Iterator[FlopCounterMode]:
+    """A counter of the floating-point operations that run inside; a multiply-accumulate is two of them.
+
+    Attention is forced onto its plain form meanwhile: the counter does not see the fused kernels.
+    """
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+            yield counter
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def count(module: nn.Module, *args: Any, **kwargs: Any) -> int:  # Any: whatever the module takes
+    """Multiply-accumulates of one call of a module, in evaluation mode.
+
+    Convolutions, linear layers and matrix products count, all else is free, as in the papers of this field. What
+    runs is what counts: give one row for the cost per sample.
+
+    Example:
+        >>> count(nn.Linear(10, 3), torch.zeros(1, 10))
+        30
+    """
+    with _evaluating(module), counting() as counter:
+        module(*args, **kwargs)
+    return counter.get_total_flops() // 2
+
+
+def count_macs(graph: Graph) -> dict[str, int]:
+    """Multiply-accumulates per sample of every node; those without a body cost nothing.
+
+    Raises:
+        GraphError: A body is missing or is no module.
+    """
+    return {node.name: _count_node(graph, node) for node in graph.nodes}
+
+
+def path_costs(graph: Graph, macs: Mapping[str, int] | None = None) -> Costs:
+    """What a sample that answers at each exit has run, heads and gates included, and what the stages alone cost.
+
+    Scores that no gate reads are left out: they exist for the evidence, the exported file does not run them.
+
+    Args:
+        graph: One whose every control node has a way to each later exit.
+        macs: As `count_macs` gives them, if they are at hand.
+    """
+    macs = count_macs(graph) if macs is None else macs
+    costs = [sum(macs[name] for name in _run_for(graph, exit)) for exit in graph.exits]
+    baseline = sum(macs[node.name] for node in graph.nodes if node.role in ("stage", "normalize"))
+    return Costs(macs=np.asarray(costs, np.float64), baseline_macs=float(baseline))
+
+
+def parameters(graph: Graph) -> int:
+    """Number of parameters of all bodies, shared ones once."""
+    return sum(weight.numel() for weight in _tensors(graph, buffers=False))
+
+
+def size_bytes(graph: Graph) -> int:
+    """Bytes of the parameters and buffers of all bodies, shared ones once."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in _tensors(graph, buffers=True))
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside, each submodule's own mode afterwards."""
+    modes = {inner: inner.training for inner in module.modules()}
+    module.eval()
+    try:
+        yield
+    finally:
+        for inner, mode in modes.items():
+            inner.training = mode
+
+
+def _count_node(graph: Graph, node: Node) -> int:
+    if node.kind not in ("function", "control") or node.gate is not None:
+        return 0
+    body = graph.bodies.get(node.name)
+    if not isinstance(body, nn.Module):
+        raise GraphError(f"MACs need a torch body per node, but {node.name!r} has {body!r}. Give it an nn.Module.")
+    device = next((tensor.device for tensor in (*body.parameters(), *body.buffers())), torch.device("cpu"))
+    return count(_answering(body), *(_blank(graph, edge.source, edge.output, device) for edge in node.inputs))
+
+
+def _answering(body: nn.Module) -> nn.Module:
+    """The body, or a copy with zeros for NaN: a score that is not fitted yet refuses to answer."""
+    if not any(tensor.is_floating_point() and bool(tensor.isnan().any()) for tensor in body.buffers()):
+        return body
+    body = copy.deepcopy(body)
+    for tensor in body.buffers():
+        tensor.nan_to_num_()
+    return body
+
+
+def _blank(graph: Graph, source: str, output: int, device: torch.device) -> torch.Tensor:
+    """One row of zeros of what a node gives."""
+    given = graph[source].outputs[output] if graph[source].outputs else graph[graph.exits[-1]].outputs[0]
+    shape = (1, *given.shape) if given.row_wise else given.shape
+    return torch.zeros(shape, dtype=getattr(torch, given.dtype), device=device)
+
+
+def _run_for(graph: Graph, exit: str) -> set[str]:
+    """Names of the nodes that run for a sample that answers at this exit."""
+    wanted = _needed(graph, graph.answer)
+    towards = _needed(graph, exit)
+    closed: set[str] = set()
+    ran: set[str] = set()
+    opened_by = {child: node for node in graph.controls for child in node.edges}
+    for node in graph.nodes:
+        parent = opened_by.get(node.name)
+        shut = parent is not None and (parent.name not in ran or _choice(parent, towards) != node.name)
+        null = node.kind != "select" and any(edge.source in closed and edge.default is None for edge in node.inputs)
+        if shut or null:
+            closed.add(node.name)
+        elif node.name in wanted or node.kind == "control":
+            ran.add(node.name)
+    return ran
+
+
+def _choice(control: Node, towards: set[str]) -> str:
+    """The edge that leads to the exit; if none does, the first, which for a gate is to stop."""
+    return next((child for child in control.edges if child in towards), control.edges[0])
+
+
+def _needed(graph: Graph, name: str) -> set[str]:
+    """A node and all that it depends on, through data and through the gates that open it."""
+    opened_by = {child: node.name for node in graph.controls for child in node.edges}
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        current = waiting.pop()
+        if current not in found:
+            found.add(current)
+            waiting += [edge.source for edge in graph[current].inputs]
+            waiting += [opened_by[current]] if current in opened_by else []
+    return found
+
+
+def _tensors(graph: Graph, *, buffers: bool) -> list[torch.Tensor]:
+    modules = [body for body in graph.bodies.values() if isinstance(body, nn.Module)]
+    found: dict[int, torch.Tensor] = {id(weight): weight for module in modules for weight in module.parameters()}
+    if buffers:
+        found |= {id(tensor): tensor for module in modules for tensor in module.buffers()}
+    return list(found.values())
