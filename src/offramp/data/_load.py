@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from offramp.errors import OptionError
 from offramp.run import Samples
 
 from ._digits import load_digits
+from ._imagefolder import load_imagefolder
 from ._mnist import load_mnist
 from ._npz import load_npz
-from ._reference import parse
+from ._reference import PARTS, parse
 from ._request import Request
+from ._torchvision import load_torchvision
+from ._tsv import load_tsv
 
 LOADERS: dict[str, Callable[[Request], Samples]] = {
     "digits": load_digits,
     "mnist": load_mnist,
     "npz": load_npz,
+    "imagefolder": load_imagefolder,
+    "torchvision": load_torchvision,
+    "tsv": load_tsv,
 }
 
 
@@ -47,6 +54,7 @@ def load(
     Raises:
         UnknownReference: The reference has no such kind, part or name.
         DataError: A file is missing or holds something else.
+        OptionError: Texts without a tokenizer, or `split` or `channels` has no such value.
         MissingExtra: The kind needs a package that is not installed.
 
     Example:
@@ -54,6 +62,10 @@ def load(
         797
     """
     named = parse(reference)
+    if split not in (None, *PARTS) or channels not in (1, 3):
+        raise OptionError(
+            f"split must be one of {', '.join(PARTS)} and channels 1 or 3, but are {split!r}, {channels}. Correct them."
+        )
     request = Request(
         place=named.place,
         part=named.part,

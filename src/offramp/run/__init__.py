@@ -1,9 +1,12 @@
 """From a graph or a file to answers: what every runtime takes and gives."""
 
+from ._reference import check_thresholds as check_thresholds
+from ._reference import run_reference as run_reference
 from ._runtime import Answer as Answer
 from ._runtime import DenseAnswer as DenseAnswer
 from ._runtime import DenseRuntime as DenseRuntime
 from ._runtime import Runtime as Runtime
 from ._samples import ArraySamples as ArraySamples
+from ._samples import Positions as Positions
 from ._samples import Samples as Samples
 from ._samples import bind as bind
