@@ -5,6 +5,7 @@ from ._costs import Costs as Costs
 from ._evidence import Evidence as Evidence
 from ._evidence import check_disjoint as check_disjoint
 from ._frontier import Frontier as Frontier
+from ._frontier import Quality as Quality
 from ._frontier import frontier as frontier
 from ._frontier import quality_of as quality_of
 from ._knee import knee as knee

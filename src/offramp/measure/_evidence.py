@@ -125,7 +125,7 @@ class Evidence:
                 reference=arrays["reference"],
                 labels=arrays.get("labels"),
             )
-        except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
             if isinstance(error, EvidenceError):
                 raise
             raise EvidenceError(

@@ -25,6 +25,8 @@ from ._shared import sweep_shared
 Quality = Literal["agreement", "accuracy", "harm"]
 FINE = 2048  # levels per exit in the search: 25 samples each at 50,000
 LONGEST = 512  # points of a searched frontier of more than LATTICE exits
+LONGEST_SHARED = 2048  # points of an exact frontier: only above 2,000 samples can there be more
+APPROACH = 24  # 8 to 32 serve alike; none at all makes most proofs on fewer than 1,000 samples fail
 STARTS = 64  # points of the shared frontier from which the search starts
 LATTICE = 3  # up to so many exits, a lattice with the published grid takes part and no point is left out
 
@@ -38,6 +40,9 @@ class Frontier:
         score: Name of the score that the gates compare.
         gate: Its direction and extremes.
         quality: What was traded for cost: "agreement", "accuracy", or "harm".
+        approach: Points from nearly `full` to the first of `points`, stricter than that at every exit. They cost more
+            without being worth more on these samples, but the first of `points` is the luckiest of many: on other
+            samples it is worse than it looks, and a proof needs somewhere safer to start.
         full: The point at which nobody leaves early.
         costs: Multiply-accumulates by exit.
         ids: Of the samples on which the frontier was drawn; nothing may be proved on them.
@@ -47,6 +52,7 @@ class Frontier:
     score: str
     gate: Gate
     quality: Quality
+    approach: tuple[OperatingPoint, ...]
     full: OperatingPoint
     costs: Costs = field(repr=False)
     ids: Ids = field(repr=False)
@@ -105,8 +111,10 @@ def frontier(
     outcomes = Outcomes(evidence, costs, score)
     values, gate = score_of(evidence, score)
     good = qualities(evidence, quality)
-    levels, best = _shared(values, gate, good, costs.macs, None if shared else FINE)
-    if not shared and values.shape[1] > 1:
+    levels, best = _shared(values, gate, good, costs.macs, None if shared or values.shape[1] < 2 else FINE)
+    if shared or values.shape[1] < 2:
+        best = _shorten(best, LONGEST_SHARED)
+    else:
         levels, best = _separate(values, gate, good, costs.macs, levels[0].thresholds[_some(best.levels[:, 0])])
     points = [outcomes.point(as_thresholds(levels, one)) for one in best.levels]
     kept = front(np.array([quality_of(one, quality) for one in points]), np.array([one.macs for one in points]))
@@ -116,6 +124,7 @@ def frontier(
         score=score,
         gate=gate,
         quality=quality,
+        approach=tuple(outcomes.point(as_thresholds(levels, one)) for one in _stricter(levels, best.levels[kept[0]])),
         full=outcomes.point(nobody),
         costs=costs,
         ids=evidence.ids,
@@ -137,6 +146,14 @@ def _shared(
     return levels, unbeaten(sweep_shared(levels, good, costs))
 
 
+def _stricter(levels: tuple[Levels, ...], chosen: NDArray[np.int32]) -> NDArray[np.int64]:
+    """[APPROACH, N] levels at which 1/25, 2/25, ... of those that stop at each chosen level still do."""
+    stopping = [np.sort(one.ranks[one.ranks < level]) for one, level in zip(levels, chosen, strict=True)]
+    shares = np.arange(1, APPROACH + 1) / (APPROACH + 1)
+    columns = [ranks[(shares * len(ranks)).astype(int)] if len(ranks) else np.zeros(APPROACH) for ranks in stopping]
+    return np.stack([*columns, np.zeros(APPROACH)], axis=1)[:, :-1].astype(np.int64)
+
+
 def _some(levels: NDArray[np.int32]) -> NDArray[np.int32]:
     """At most STARTS of the levels, evenly."""
     places = np.unique(np.linspace(0, len(levels) - 1, STARTS).round().astype(np.int64))
@@ -156,6 +173,11 @@ def _separate(
     if is_whole(levels):
         return levels, unbeaten(known)
     best = search(levels, good, costs, known, np.stack([one.asked for one in levels], axis=1).astype(np.int32))
-    if len(levels) > LATTICE and len(best) > LONGEST:
-        best = best.take(np.linspace(0, len(best) - 1, LONGEST).round().astype(int))
-    return levels, best
+    return levels, _shorten(best, LONGEST) if len(levels) > LATTICE else best
+
+
+def _shorten(pool: Pool, most: int) -> Pool:
+    """At most `most` of the candidates, evenly."""
+    if len(pool) <= most:
+        return pool
+    return pool.take(np.linspace(0, len(pool) - 1, most).round().astype(int))

@@ -71,10 +71,7 @@ def find_levels(
 
 def split_levels(levels: Levels, parts: int) -> tuple[Levels, ...]:
     """Cuts levels that several exits share into those of each exit."""
-    return tuple(
-        replace(levels, ranks=ranks)
-        for ranks in levels.ranks.reshape(parts, -1)
-    )
+    return tuple(replace(levels, ranks=ranks) for ranks in levels.ranks.reshape(parts, -1))
 
 
 def as_thresholds(levels: Sequence[Levels], chosen: NDArray[np.integer]) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ class _Reached:
     """The samples that come to an exit with their ranks there, and what those that left before sum up to."""
 
     here: NDArray[np.intp]
-    ranks: NDArray[np.integer]
+    ranks: NDArray[np.signedinteger[Any]]  # Any: int32, which numpy's stubs forget
     settled: float
     spent: float
 
@@ -39,8 +40,7 @@ class Landscape:
     """What each level of each exit is worth, given the others; it counts down the sweeps that it may make."""
 
     def __init__(self, levels: tuple[Levels, ...], good: NDArray[np.bool_], costs: NDArray[np.float64]) -> None:
-        small = np.int16 if all(one.top < 2**15 for one in levels) else np.int32
-        self._ranks = [one.ranks.astype(small) for one in levels]
+        self._ranks = [one.ranks for one in levels]
         self._good = good
         self._costs = costs
         self.tops = np.array([one.top for one in levels], np.int32)

@@ -1,0 +1,176 @@
+"""Decisions: the operating point for an accepted loss, for a budget, or at the knee."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Literal
+
+import numpy as np
+
+from offramp.errors import CurveError, OptionError
+from offramp.measure import Evidence, Frontier, OperatingPoint, check_disjoint, operate
+from offramp.measure import knee as find_knee
+
+from ._loss import Kind, check_promise, find_losses, needed_samples
+from ._sequence import last_certified, order_points
+
+
+class Refusal(Enum):
+    """Why nothing could be promised; the text says what would help."""
+
+    TOO_FEW_SAMPLES = (
+        "needs at least {needed} calibration samples, has {samples}: give more samples, or accept a larger loss"
+    )
+    TOO_MANY_LOSSES = (
+        "the safest point lost {lost} of {samples} answers, with p-value {p:.2g}: give more calibration samples, "
+        "accept a larger loss, or train the exits longer"
+    )
+    ALREADY_LOST = (
+        "with nobody leaving early {lost} of {samples} answers are lost already: choose a higher precision, "
+        "or accept a larger loss"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarantee:
+    """A promise about the samples to come, or why there is none.
+
+    Attributes:
+        kind: What is promised: "agreement", "harm" or "net" (see `decide.find_losses`).
+        max_loss: At most this share is lost.
+        confidence: With this probability over the choice of the calibration samples.
+        status: "certified" or "refused".
+        p_value: Of the promised point; of the safest if refused.
+        calibration_samples: On which it was proved.
+        refusal: Why not, or None.
+        remedy: What would help, or None.
+    """
+
+    kind: Kind
+    max_loss: float
+    confidence: float
+    status: Literal["certified", "refused"]
+    p_value: float
+    calibration_samples: int
+    refusal: Refusal | None = None
+    remedy: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The chosen operating point.
+
+    Attributes:
+        point: As measured on the tuning samples.
+        evaluated: The same thresholds on the calibration samples, or None if there were none.
+        guarantee: What is promised, or None if nothing was asked.
+    """
+
+    point: OperatingPoint
+    evaluated: OperatingPoint | None = None
+    guarantee: Guarantee | None = None
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """One per early exit."""
+        return self.point.thresholds
+
+
+def thresholds(
+    frontier: Frontier,
+    calibrate: Evidence,
+    *,
+    max_loss: float = 0.01,
+    confidence: float = 0.95,
+    kind: Kind = "agreement",
+) -> Decision:
+    """The cheapest point that provably loses at most `max_loss`.
+
+    The points are tested on the calibration samples one after the other, from safest to cheapest, in an order fixed on
+    the tuning samples; the first failure ends it and the last that passed is promised. If none passes, the decision
+    is that nobody leaves early, and the guarantee says what would help.
+
+    Args:
+        frontier: Drawn on the tuning samples.
+        calibrate: Evidence of other samples, from the engine and precision that ships.
+        max_loss: The accepted share of lost answers.
+        confidence: Probability, over the calibration samples, with which the promise holds.
+        kind: "agreement", "harm" or "net"; the last two need labels.
+
+    Raises:
+        EvidenceError: A calibration sample was used to tune, or labels are needed and missing.
+        OptionError: A limit is not between 0 and 1, or there is no such kind.
+
+    Reference:
+        Angelopoulos, Bates, Candes, Jordan, Lei, "Learn then Test", 2021, section 2.3 (fixed sequence testing).
+    """
+    check_promise(max_loss, confidence)
+    check_disjoint(frontier, calibrate)
+    calibrate = calibrate.subset(np.random.default_rng(0).permutation(len(calibrate)))  # bets need a random order
+    points = order_points(frontier, max_loss)
+    losses = (find_losses(calibrate, point.thresholds, frontier.score, kind) for point in points)
+    place, p = last_certified(losses, kind, max_loss=max_loss, confidence=confidence)
+    promise = Guarantee(
+        kind=kind,
+        max_loss=max_loss,
+        confidence=confidence,
+        status="certified",
+        p_value=p,
+        calibration_samples=len(calibrate),
+    )
+    if place < 0:
+        promise = _refuse(promise, points[0], frontier, calibrate)
+    chosen = points[place] if place >= 0 else frontier.full
+    evaluated = operate(calibrate, frontier.costs, chosen.thresholds, frontier.score)
+    return Decision(point=chosen, evaluated=evaluated, guarantee=promise)
+
+
+def _refuse(promise: Guarantee, safest: OperatingPoint, frontier: Frontier, calibrate: Evidence) -> Guarantee:
+    """The refused promise, with what would help."""
+    lost, lost_by_all = (
+        int(find_losses(calibrate, point.thresholds, frontier.score, promise.kind).sum())
+        for point in (safest, frontier.full)
+    )
+    needed = needed_samples(promise.max_loss, promise.confidence)
+    if len(calibrate) < needed:
+        refusal = Refusal.TOO_FEW_SAMPLES
+    elif lost_by_all > promise.max_loss * len(calibrate):
+        refusal, lost = Refusal.ALREADY_LOST, lost_by_all
+    else:
+        refusal = Refusal.TOO_MANY_LOSSES
+    remedy = refusal.value.format(needed=needed, samples=len(calibrate), lost=lost, p=promise.p_value)
+    return replace(promise, status="refused", refusal=refusal, remedy=remedy)
+
+
+def budget(frontier: Frontier, relative_macs: float) -> Decision:
+    """The best point that costs at most this share of the baseline, on the tuning samples; nothing is promised.
+
+    Raises:
+        OptionError: The budget is not positive.
+        CurveError: Even the cheapest point costs more.
+    """
+    if not relative_macs > 0:
+        raise OptionError(f"relative_macs must be positive, but is {relative_macs}. For half the work give 0.5.")
+    for point in frontier.points:
+        if point.relative_macs <= relative_macs:
+            return Decision(point=point)
+    raise CurveError(
+        f"a point must cost at most {relative_macs:g}, but the cheapest costs {frontier.points[-1].relative_macs:.3f}. "
+        "Raise the budget, or place an exit earlier."
+    )
+
+
+def knee(frontier: Frontier) -> Decision:
+    """The point at which paying more stops being worth it, on the tuning samples; nothing is promised.
+
+    Raises:
+        CurveError: The frontier has fewer than three points.
+    """
+    if len(frontier.points) < 3:
+        raise CurveError(
+            f"a knee needs a frontier of at least three points, but it has {len(frontier.points)}. "
+            "Ask for a loss or a budget instead, or tune on more samples."
+        )
+    place = find_knee(frontier.macs[::-1], frontier.qualities[::-1])
+    return Decision(point=frontier.points[::-1][place])

@@ -1,0 +1,97 @@
+"""What counts as a loss, and how sure the samples make us that it is small.
+
+Shape letters: S samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from offramp.errors import EvidenceError, OptionError
+from offramp.measure import Evidence, exits_taken
+
+Kind = Literal["agreement", "harm", "net"]
+
+
+def find_losses(evidence: Evidence, thresholds: Sequence[float], score: str, kind: Kind) -> NDArray[np.int8]:
+    """[S] the loss of each sample at these thresholds.
+
+    Args:
+        evidence: Of the samples.
+        thresholds: One per early exit.
+        score: Name of the score that the gates compare.
+        kind: "agreement" (1 if the answer differs from the original network's), "harm" (1 if the original is right and
+            this wrong), or "net" (harm, and -1 if this is right and the original wrong).
+
+    Raises:
+        OptionError: There is no such kind.
+        EvidenceError: The kind needs labels and there are none.
+    """
+    if kind not in ("agreement", "harm", "net"):
+        raise OptionError(f"kind must be agreement, harm or net, but is {kind!r}. Choose one of them.")
+    taken = exits_taken(evidence, thresholds, score)
+    answers = evidence.predictions[np.arange(len(evidence)), taken]
+    if kind == "agreement":
+        return np.asarray(answers != evidence.reference, np.int8)
+    if evidence.labels is None:
+        raise EvidenceError(f"{kind} must be judged with labels, but the evidence has none. Promise agreement instead.")
+    right, before = answers == evidence.labels, evidence.reference == evidence.labels
+    if kind == "harm":
+        return np.asarray(before & ~right, np.int8)
+    return np.asarray(before, np.int8) - np.asarray(right, np.int8)
+
+
+def p_value(losses: NDArray[np.int8], kind: Kind, *, max_loss: float, confidence: float) -> float:
+    """How surprising so small losses are if the true mean loss is above `max_loss`.
+
+    Agreement and harm count mistakes: the binomial distribution function. Net losses are signed: the betting test,
+    whose capital grows by 1 - bet x (loss - max_loss) per sample, with the losses scaled to [0, 1]; the bets are
+    sqrt(2 log(1 / error) / (S x variance so far)), at most three quarters of what could ruin it, and the p-value is 1
+    over the highest capital on the way. The losses must come in random order.
+
+    Args:
+        losses: [S] of independent samples, in random order.
+        kind: What the losses are.
+        max_loss: The mean that is tested.
+        confidence: At which the bets aim; the p-value holds at any.
+
+    Reference:
+        Angelopoulos et al., "Learn then Test", 2021, section 2 (binomial p-value). Waudby-Smith and Ramdas,
+        "Estimating means of bounded random variables by betting", JRSS B 2024, section 4.1 (predictable plug-in bets).
+    """
+    if kind != "net":
+        return float(binom.cdf(int(losses.sum()), len(losses), max_loss))
+    count = np.arange(1, len(losses) + 1)
+    scaled, limit = (losses + 1) / 2, (max_loss + 1) / 2
+    mean = (0.5 + np.cumsum(scaled)) / (count + 1)
+    variance = (0.25 + np.cumsum((scaled - mean) ** 2)) / (count + 1)
+    before = np.concatenate([[0.25], variance[:-1]])  # a bet sees only the samples before it
+    bets = np.minimum(np.sqrt(-2 * math.log1p(-confidence) / (len(losses) * before)), 0.75 / (1 - limit))
+    return float(np.exp(min(0.0, -np.cumsum(np.log1p(-bets * (scaled - limit))).max())))
+
+
+def needed_samples(max_loss: float, confidence: float) -> int:
+    """The fewest samples that can certify anything: without a single loss.
+
+    Example:
+        >>> needed_samples(0.01, 0.95)
+        299
+    """
+    return math.ceil(math.log1p(-confidence) / math.log1p(-max_loss))
+
+
+def check_promise(max_loss: float, confidence: float) -> None:
+    """Refuses limits that are no shares.
+
+    Raises:
+        OptionError: One is not between 0 and 1.
+    """
+    for name, value in (("max_loss", max_loss), ("confidence", confidence)):
+        if not 0 < value < 1:
+            raise OptionError(f"{name} must lie between 0 and 1, but is {value}. For one percent give 0.01.")
