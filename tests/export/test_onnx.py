@@ -33,7 +33,7 @@ def run_bare_openvino(model: bytes, feed: dict[str, np.ndarray]) -> list[np.ndar
     core = openvino.Core()
     compiled = core.compile_model(core.read_model(model), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     results = compiled(feed)
-    return [results[name] for name in NAMES]
+    return [np.array(results[name]) for name in NAMES]  # copies: the memory is the compiled model's
 
 
 ENGINES: dict[str, Any] = {"onnxruntime": run_bare_onnx, "openvino": run_bare_openvino}

@@ -131,13 +131,13 @@ class _Planner:
         self._region_of: dict[str, Region] = dict(self._regions)  # of items too
 
     def plan(self) -> Plan:
-        graph, kept = self._graph, _influential(self._graph)
+        graph = self._graph
         for node in graph.nodes:
-            if node.name in kept and node.kind in ("function", "control"):
+            if node.kind in ("function", "control"):
                 self._add_run(node)
-            elif node.name in kept and node.kind == "select":
+            elif node.kind == "select":
                 self._add_select(node.name, list(node.inputs), self._regions[node.name])
-        root = self._pack(ROOT, list(self._items.values()), {node.name for node in graph.inputs}, set())
+        root = self._pack(ROOT, self._needed(), {node.name for node in graph.inputs}, set())
         exits, ranks = self._exits()
         return Plan(root=root, answer=Value(node=graph.answer), exits=exits, ranks=ranks)
 
@@ -150,6 +150,17 @@ class _Planner:
             tuple(tips(self._regions[name], self._regions) for name in sources),
             tuple(self._graph.exits.index(name) for name in sources),
         )
+
+    def _needed(self) -> list[_Item]:
+        """The items that the answer or a control node needs: what select has a sure input before, nobody reads."""
+        needed: set[str] = set()
+        pending = [self._graph.answer, *(node.name for node in self._graph.controls)]
+        while pending:
+            name = pending.pop()
+            if name in self._items and name not in needed:
+                needed.add(name)
+                pending.extend(self._items[name].needs)
+        return [item for name, item in self._items.items() if name in needed]
 
     # Items -----------------------------------------------------------------------------------------------------------
 
@@ -300,18 +311,6 @@ class _Planner:
     ) -> bool:
         """True unless the value is given only by a later step of the same block."""
         return value in _given(earlier) or value not in _given(steps)
-
-
-def _influential(graph: Graph) -> set[str]:
-    """Names of the nodes that the answer or a control node depends on."""
-    kept: set[str] = set()
-    pending = [graph.answer, *(node.name for node in graph.controls)]
-    while pending:
-        name = pending.pop()
-        if name not in kept:
-            kept.add(name)
-            pending.extend(edge.source for edge in graph[name].inputs)
-    return kept
 
 
 def _closure(items: Sequence[_Item], done: set[str]) -> list[_Item]:
