@@ -1,0 +1,19 @@
+"""EENet's exit."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from offramp.nn.heads import HeadRecipe, build_head
+
+
+def test_it_is_a_linear_layer_on_the_mean() -> None:
+    head, features = build_head(HeadRecipe("pool"), (6, 5, 5), 4), torch.randn(2, 6, 5, 5)
+    torch.testing.assert_close(head(features), head.classifier(features.mean((2, 3))))
+
+
+def test_normalization_is_optional_and_learns() -> None:
+    head = build_head(HeadRecipe("pool", norm=True), (6, 5, 5), 4)
+    assert [type(layer) for layer in head][1:] == [nn.BatchNorm1d, nn.Linear]
+    assert len(list(head.parameters())) == 4
