@@ -1,0 +1,14 @@
+"""What loaders are asked."""
+
+from __future__ import annotations
+
+import pytest
+
+from offramp.data._request import Request
+
+
+@pytest.mark.parametrize(
+    ("part", "wish", "preferred"), [(None, "train", "train"), (None, "test", "test"), ("val", "train", "val")]
+)
+def test_a_demanded_part_beats_a_wished_one(part: str | None, wish: str, preferred: str) -> None:
+    assert Request(place="", part=part, wish=wish).preferred == preferred
