@@ -1,0 +1,153 @@
+"""OpenVINO's side of `run.openvino`: a model compiled per batch size, with tensors that are made once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import openvino
+
+from offramp.errors import EngineError, OptionError
+
+from ._card import CARD_KEY, check_file
+from ._ports import Array, Port
+
+Precision = Literal["f32", "bf16", "f16"]
+SIZES = 4  # batch sizes that get a model of their own; the others share one with a free batch
+_CAPABILITY = {"f32": "FP32", "bf16": "BF16", "f16": "FP16"}
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Give whatever OpenVINO raises as an EngineError."""
+    try:
+        yield
+    except (RuntimeError, TypeError, ValueError) as error:
+        if isinstance(error, EngineError | OptionError):
+            raise
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no reason given"]
+        raise EngineError(f"OpenVINO cannot run {path} ({lines[-1][:200]}): export it anew, or try run.onnx.") from error
+
+
+class CompiledFile:
+    """One file for any batch size: the first few sizes get a model with a fixed batch, which is faster.
+
+    Args:
+        path: An ONNX file.
+        precision: What OpenVINO computes in; never left to its default.
+        threads: CPU threads per call.
+
+    Raises:
+        DataError: There is no such file.
+        OptionError: The CPU does not compute in this precision, or `threads` is not positive.
+        EngineError: OpenVINO cannot read the file.
+    """
+
+    def __init__(self, path: str | Path, *, precision: Precision, threads: int) -> None:
+        self.path = check_file(path)
+        self._core = openvino.Core()
+        self._config = _config(self._core, precision, threads)
+        with translated(self.path):
+            self._model = self._core.read_model(self.path)
+        self._requests: dict[int | None, _Request] = {}
+        self._lock = threading.Lock()  # a request and its tensors serve one call at a time
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """The inputs, in order."""
+        return tuple(_port(port) for port in self._model.inputs)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs, in order."""
+        return tuple(port.any_name for port in self._model.outputs)
+
+    @property
+    def card(self) -> str | None:
+        """The `offramp` metadata, if there is any."""
+        entry = ["framework", CARD_KEY]
+        return str(self._model.get_rt_info(entry).astype(str)) if self._model.has_rt_info(entry) else None
+
+    def __call__(self, rows: int, arrays: Sequence[Array]) -> list[Array]:
+        """Outputs in order, as arrays of the caller's own; `arrays` are the inputs in order, `rows` of them row-wise."""
+        with self._lock, translated(self.path):
+            return self._request(rows)(arrays)
+
+    def _request(self, rows: int) -> _Request:
+        fixed = rows if rows and (rows in self._requests or len(self._requests.keys() - {None}) < SIZES) else None
+        if fixed not in self._requests:
+            model = self._model if fixed is None else self._reshaped(fixed)
+            self._requests[fixed] = _Request(self._core.compile_model(model, "CPU", self._config), fixed)
+        return self._requests[fixed]
+
+    def _reshaped(self, rows: int) -> Any:  # Any: openvino.Model
+        model = self._model.clone()
+        shapes = {}
+        for port in model.inputs:
+            shape = port.partial_shape
+            if shape[0].is_dynamic:
+                shape[0] = rows
+            shapes[port] = shape
+        model.reshape(shapes)
+        return model
+
+
+class _Request:
+    """An inference request; with a fixed batch its tensors are made once."""
+
+    def __init__(self, compiled: Any, rows: int | None) -> None:  # Any: openvino.CompiledModel
+        self._request = compiled.create_infer_request()
+        self._static = rows is not None and all(port.partial_shape.is_static for port in compiled.inputs)
+        self._given: list[Array] = []
+        self._taken: list[Array | None] = []
+        if self._static:
+            for at, port in enumerate(compiled.inputs):
+                self._given.append(_preset(self._request.set_input_tensor, at, port))
+            for at, port in enumerate(compiled.outputs):
+                static = port.partial_shape.is_static
+                self._taken.append(_preset(self._request.set_output_tensor, at, port) if static else None)
+
+    def __call__(self, arrays: Sequence[Array]) -> list[Array]:
+        if not self._static:
+            for at, array in enumerate(arrays):
+                self._request.set_input_tensor(at, openvino.Tensor(np.ascontiguousarray(array)))
+            self._request.infer()
+            return [tensor.data.copy() for tensor in self._request.output_tensors]
+        for buffer, array in zip(self._given, arrays, strict=True):
+            np.copyto(buffer, array)
+        self._request.infer()
+        return [
+            self._request.get_output_tensor(at).data.copy() if buffer is None else buffer.copy()
+            for at, buffer in enumerate(self._taken)
+        ]
+
+
+def _preset(setter: Any, at: int, port: Any) -> Array:  # Any: OpenVINO has no types
+    """A tensor that the request keeps using, as the array that shares its memory."""
+    tensor = openvino.Tensor(port.element_type, port.shape)
+    setter(at, tensor)
+    data: Array = tensor.data
+    return data
+
+
+def _port(port: Any) -> Port:  # Any: openvino.Output
+    sizes = tuple(None if size.is_dynamic else size.get_length() for size in list(port.partial_shape)[1:])
+    return Port(name=port.any_name, shape=sizes, dtype=np.dtype(port.element_type.to_dtype()).name)
+
+
+def _config(core: Any, precision: Precision, threads: int) -> dict[str, Any]:  # Any: OpenVINO's properties
+    able = [name for name, word in _CAPABILITY.items() if word in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")]
+    if precision not in able:
+        raise OptionError(f"precision must be one that this CPU computes in ({', '.join(able)}), but is {precision!r}.")
+    if threads < 1:
+        raise OptionError(f"threads must be at least 1, but is {threads}. Choose 1 if in doubt.")
+    return {
+        "INFERENCE_PRECISION_HINT": precision,
+        "INFERENCE_NUM_THREADS": threads,
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 1,
+    }

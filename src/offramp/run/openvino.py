@@ -1,0 +1,106 @@
+"""Runs files with OpenVINO on the CPU, in a precision that is always said aloud."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._card import OUTPUTS, Card, Limits, check_exits, parse_card
+from ._compiled import CompiledFile, Precision
+from ._ports import Array, check_inputs, ports_of
+from ._runtime import Answer, DenseAnswer
+
+
+def load(path: str | Path, *, precision: Precision = "f32", threads: int = 1) -> OpenvinoRuntime:
+    """A conditional network from its file, ready to answer.
+
+    Args:
+        path: Written by `export.onnx.save`.
+        precision: Number format to compute in; OpenVINO's own default would be bfloat16 on newer CPUs.
+        threads: CPU threads that one call may use.
+
+    Raises:
+        DataError: There is no such file.
+        OptionError: The CPU does not compute in this precision, or `threads` is not positive.
+        EngineError: OpenVINO cannot read the file, or it is not a conditional network of ours.
+    """
+    file = CompiledFile(path, precision=precision, threads=threads)
+    return OpenvinoRuntime(file, precision, threads)
+
+
+def load_dense(path: str | Path, *, precision: Precision = "f32", threads: int = 1) -> OpenvinoDense:
+    """The dense twin of a network, which runs every exit for every sample; arguments and errors as for `load`."""
+    return OpenvinoDense(CompiledFile(path, precision=precision, threads=threads))
+
+
+def load_static(path: str | Path, *, precision: Precision = "f32", threads: int = 1) -> OpenvinoStatic:
+    """A plain network without gates, whose outputs include `logits`; arguments and errors as for `load`.
+
+    Its call is as cheap as ours can be: it serves as baseline and as ideal.
+    """
+    return OpenvinoStatic(CompiledFile(path, precision=precision, threads=threads))
+
+
+class OpenvinoRuntime:
+    """A conditional network that OpenVINO runs; made by `load`."""
+
+    engine = "openvino"
+
+    def __init__(self, file: CompiledFile, precision: Precision, threads: int) -> None:
+        self._file = file
+        self.precision: str = precision
+        self.threads = threads
+        self.card: Card = parse_card(file.card, file.path, dense=False)
+        self._ports = ports_of(self.card["inputs"])
+        self._limits = Limits(self.card)
+        self._order = [file.outputs.index(name) for name in OUTPUTS]
+
+    def __call__(self, inputs: Mapping[str, Array], thresholds: NDArray[np.float32] | None = None) -> Answer:
+        """Answer a batch; without `thresholds` those that the file has chosen apply.
+
+        Raises:
+            DataError: The inputs do not fit the network.
+            ThresholdError: Not as many thresholds as gates, or one is NaN.
+            EngineError: OpenVINO failed, or no exit ran for some sample.
+        """
+        rows, arrays = check_inputs(self._ports, inputs)
+        limits = self._limits(thresholds)
+        results: list[Any] = self._file(rows, [*arrays, limits] if len(limits) else arrays)
+        logits, taken, score, route = (results[at] for at in self._order)
+        check_exits(taken)
+        return Answer(logits=logits, exit=taken, score=score, route=route)
+
+
+class OpenvinoDense:
+    """A network that runs every exit for every sample; made by `load_dense`."""
+
+    def __init__(self, file: CompiledFile) -> None:
+        self._file = file
+        self.card: Card = parse_card(file.card, file.path, dense=True)
+        self._ports = ports_of(self.card["inputs"])
+
+    def __call__(self, inputs: Mapping[str, Array]) -> DenseAnswer:
+        """Give what all exits say of a batch; errors as for the conditional network."""
+        rows, arrays = check_inputs(self._ports, inputs)
+        results = dict(zip(self._file.outputs, self._file(rows, arrays), strict=True))
+        logits = results.pop("exit_logits")
+        return DenseAnswer(logits=logits, scores={name.removeprefix("scores/"): score for name, score in results.items()})
+
+
+class OpenvinoStatic:
+    """A plain network; made by `load_static`."""
+
+    def __init__(self, file: CompiledFile) -> None:
+        self._file = file
+        self._ports = file.ports
+        self._logits = file.outputs.index("logits") if "logits" in file.outputs else 0
+
+    def __call__(self, inputs: Mapping[str, Array]) -> NDArray[np.float32]:
+        """Logits of a batch [B, K]; errors as for the conditional network."""
+        rows, arrays = check_inputs(self._ports, inputs)
+        logits: NDArray[np.float32] = self._file(rows, arrays)[self._logits]
+        return logits
