@@ -18,16 +18,16 @@ from ._evidence import Evidence, Ids
 from ._lattice import is_whole, lattice
 from ._levels import Levels, as_thresholds, find_levels, split_levels
 from ._operating import OperatingPoint, Outcomes, qualities, score_of
-from ._pool import Pool, front, unbeaten
-from ._search import search
+from ._pool import Pool, front, spread, unbeaten
+from ._search import FEW, search
 from ._shared import sweep_shared
 
 Quality = Literal["agreement", "accuracy", "harm"]
 FINE = 2048  # levels per exit in the search: 25 samples each at 50,000
-LONGEST = 512  # points of a searched frontier of more than LATTICE exits
+LONGEST = 400  # points of a searched frontier of more than LATTICE exits
 LONGEST_SHARED = 2048  # points of an exact frontier: only above 2,000 samples can there be more
 APPROACH = 24  # 8 to 32 serve alike; none at all makes most proofs on fewer than 1,000 samples fail
-STARTS = 64  # points of the shared frontier from which the search starts
+STARTS = 48  # points of the shared frontier from which the search starts
 LATTICE = 3  # up to so many exits, a lattice with the published grid takes part and no point is left out
 
 
@@ -111,11 +111,8 @@ def frontier(
     outcomes = Outcomes(evidence, costs, score)
     values, gate = score_of(evidence, score)
     good = qualities(evidence, quality)
-    levels, best = _shared(values, gate, good, costs.macs, None if shared or values.shape[1] < 2 else FINE)
-    if shared or values.shape[1] < 2:
-        best = _shorten(best, LONGEST_SHARED)
-    else:
-        levels, best = _separate(values, gate, good, costs.macs, levels[0].thresholds[_some(best.levels[:, 0])])
+    draw = _shared if shared or values.shape[1] < 2 else _separate
+    levels, best = draw(values, gate, good, costs.macs)
     points = [outcomes.point(as_thresholds(levels, one)) for one in best.levels]
     kept = front(np.array([quality_of(one, quality) for one in points]), np.array([one.macs for one in points]))
     nobody = np.full(values.shape[1], gate.stop_none, np.float32)
@@ -132,18 +129,15 @@ def frontier(
 
 
 def _shared(
-    values: NDArray[np.float32],
-    gate: Gate,
-    good: NDArray[np.bool_],
-    costs: NDArray[np.float64],
-    most: int | None,
+    values: NDArray[np.float32], gate: Gate, good: NDArray[np.bool_], costs: NDArray[np.float64]
 ) -> tuple[tuple[Levels, ...], Pool]:
-    """The exact front of one shared threshold; with `most`, of so many quantiles."""
+    """The exact front of one shared threshold."""
     if not values.shape[1]:  # the final exit alone
         only = np.zeros((1, 0), np.int32)
         return (), Pool(levels=only, quality=good.sum(axis=1).astype(np.float64), cost=costs)
-    levels = split_levels(find_levels(values.T.ravel(), gate, most=most), values.shape[1])
-    return levels, unbeaten(sweep_shared(levels, good, costs))
+    levels = split_levels(find_levels(values.T.ravel(), gate), values.shape[1])
+    best = unbeaten(sweep_shared(levels, good, costs))
+    return levels, best.take(spread(best, LONGEST_SHARED))
 
 
 def _stricter(levels: tuple[Levels, ...], chosen: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -154,30 +148,16 @@ def _stricter(levels: tuple[Levels, ...], chosen: NDArray[np.int32]) -> NDArray[
     return np.stack([*columns, np.zeros(APPROACH)], axis=1)[:, :-1].astype(np.int64)
 
 
-def _some(levels: NDArray[np.int32]) -> NDArray[np.int32]:
-    """At most STARTS of the levels, evenly."""
-    places = np.unique(np.linspace(0, len(levels) - 1, STARTS).round().astype(np.int64))
-    return np.asarray(levels[places], np.int32)
-
-
 def _separate(
-    values: NDArray[np.float32],
-    gate: Gate,
-    good: NDArray[np.bool_],
-    costs: NDArray[np.float64],
-    asked: NDArray[np.float32],
+    values: NDArray[np.float32], gate: Gate, good: NDArray[np.bool_], costs: NDArray[np.float64]
 ) -> tuple[tuple[Levels, ...], Pool]:
     """The front of one threshold per exit: whole if it is small, else searched from coarse and shared starts."""
+    some = slice(None, None, -(-len(values) // FEW))
+    alike, start = _shared(values[some], gate, good[:, some], costs)
+    asked = alike[0].thresholds[start.levels[spread(start, STARTS), 0]]
     levels = tuple(find_levels(column, gate, most=FINE, asked=asked) for column in values.T)
     known = lattice(levels, good, costs)
     if is_whole(levels):
         return levels, unbeaten(known)
     best = search(levels, good, costs, known, np.stack([one.asked for one in levels], axis=1).astype(np.int32))
-    return levels, _shorten(best, LONGEST) if len(levels) > LATTICE else best
-
-
-def _shorten(pool: Pool, most: int) -> Pool:
-    """At most `most` of the candidates, evenly."""
-    if len(pool) <= most:
-        return pool
-    return pool.take(np.linspace(0, len(pool) - 1, most).round().astype(int))
+    return levels, best.take(spread(best, LONGEST)) if len(levels) > LATTICE else best

@@ -60,10 +60,10 @@ def find_levels(
         values, counts = values[::-1], counts[::-1]  # surest first
     marked = np.unique(np.concatenate([ends, grid]))
     cuts = np.unique(np.concatenate([_quantiles(counts, most), marked, extra]))
-    ranks = np.searchsorted(cuts, _place(values, scores, gate), side="right") - 1
+    thresholds = _between(values, cuts, gate)
     return Levels(
-        ranks=np.where(np.isnan(scores), len(cuts) - 1, ranks).astype(np.int32),
-        thresholds=_between(values, cuts, gate),
+        ranks=_ranks(scores, thresholds, gate),
+        thresholds=thresholds,
         marked=np.searchsorted(cuts, marked),
         asked=np.searchsorted(cuts, extra),
     )
@@ -95,11 +95,14 @@ def _quantiles(counts: NDArray[np.int64], most: int | None) -> NDArray[np.int64]
     return np.unique(np.searchsorted(below, np.linspace(0, below[-1], most + 1)))
 
 
-def _place(values: NDArray[np.float32], scores: NDArray[np.float32], gate: Gate) -> NDArray[np.int64]:
-    """[S] position of each score among the distinct ones, surest first; any number for NaN."""
+def _ranks(scores: NDArray[np.float32], thresholds: NDArray[np.float32], gate: Gate) -> NDArray[np.int32]:
+    """[S] how many of the levels between the ends each score does not pass; all and one more for NaN."""
+    between = thresholds[1:-1]
     if gate.direction == "higher":
-        return len(values) - 1 - np.searchsorted(values[::-1], scores)
-    return np.searchsorted(values, scores)
+        failed = len(between) - np.searchsorted(between[::-1], scores, side="right")
+    else:
+        failed = np.searchsorted(between, scores, side="right")
+    return np.where(np.isnan(scores), len(thresholds) - 1, failed).astype(np.int32)
 
 
 def _between(values: NDArray[np.float32], cuts: NDArray[np.int64], gate: Gate) -> NDArray[np.float32]:

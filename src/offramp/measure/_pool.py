@@ -49,3 +49,16 @@ def front(quality: NDArray[np.float64], cost: NDArray[np.float64]) -> NDArray[np
     order = np.lexsort((-quality, cost))
     before = np.maximum.accumulate(np.concatenate([[-np.inf], quality[order][:-1]]))
     return order[quality[order] > before][::-1]
+
+
+def spread(pool: Pool, most: int) -> NDArray[np.intp]:
+    """Positions of at most `most` candidates of a front, evenly along cost and root of the loss, with both ends.
+
+    The root gives as much room to the first percent that is lost as to the next three: there the users are.
+    """
+    if len(pool) <= most:
+        return np.arange(len(pool))
+    loss = np.sqrt(pool.quality[0] - pool.quality)
+    steps = sum(np.abs(np.diff(axis)) / max(np.ptp(axis), 1e-300) for axis in (loss, pool.cost))
+    length = np.concatenate([[0.0], np.cumsum(steps)])
+    return np.unique(np.searchsorted(length, np.linspace(0, length[-1], most)).clip(max=len(pool) - 1))

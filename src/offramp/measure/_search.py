@@ -8,7 +8,6 @@ Shape letters: E exits with the final one, N = E - 1 early exits, S samples, L l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,14 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._levels import Levels
-from ._pool import Pool, join, unbeaten
+from ._pool import Pool, join, spread, unbeaten
 
 PRICES = 24
 CLIMB = 6  # sweeps per price; most climbs end after three
 ANCHORS = 64
 FEW = 6_000  # samples on which it climbs
-LEAST_STEPS, MOST_STEPS = 40, 600
-WORK = 1.5e7  # samples x exits looked at, between the two
+PICKS = 160  # points of that front to be judged on all samples
+LEAST_STEPS, MOST_STEPS = 30, 600
+WORK = 1.2e7  # samples x exits looked at, between the two
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -90,13 +90,18 @@ class Landscape:
         """What each of these vectors of levels is worth."""
         quality, cost = np.zeros(len(chosen)), np.zeros(len(chosen))
         for row, levels in enumerate(chosen):
-            last = self._reach(levels)[-1]
-            quality[row] = last.settled + np.count_nonzero(self._good[-1][last.here])
-            cost[row] = (last.spent + len(last.here) * self._costs[-1]) / self.samples
-        return Pool(levels=chosen, quality=quality, cost=cost)
+            going = np.ones(self.samples, np.bool_)
+            for place, level in enumerate(levels):
+                leaving = going & (self._ranks[place] < level)
+                quality[row] += np.count_nonzero(leaving & self._good[place])
+                cost[row] += np.count_nonzero(leaving) * self._costs[place]
+                going &= ~leaving
+            quality[row] += np.count_nonzero(going & self._good[-1])
+            cost[row] += np.count_nonzero(going) * self._costs[-1]
+        return Pool(levels=chosen, quality=quality, cost=cost / self.samples)
 
     def _reach(self, chosen: NDArray[np.int32]) -> list[_Reached]:
-        """Who comes to each exit and to the final one."""
+        """Who comes to each exit."""
         here, settled, spent = np.arange(self.samples), 0.0, 0.0
         reach = []
         for place, level in enumerate(chosen):
@@ -107,7 +112,6 @@ class Landscape:
             settled += np.count_nonzero(self._good[place][left])
             spent += float(len(left) * self._costs[place])
             here = here[~stops]
-        reach.append(_Reached(here=here, ranks=here[:0], settled=settled, spent=spent))
         return reach
 
     def _record(
@@ -153,7 +157,7 @@ def search(
     some = slice(None, None, -(-land.samples // FEW))
     fewer = tuple(replace(one, ranks=one.ranks[some]) for one in levels)
     rough = search(fewer, good[:, some], costs, Landscape(fewer, good[:, some], costs).judge(known.levels[:0]), starts)
-    picked = rough.levels[_spread(range(len(rough)), len(starts))]
+    picked = rough.levels[spread(rough, PICKS)]
     return _walk(land, unbeaten(join(known, land.judge(starts), land.judge(picked))))
 
 
@@ -187,7 +191,7 @@ def _walk(land: Landscape, best: Pool) -> Pool:
         fresh = [place for place, levels in enumerate(best.levels) if levels.tobytes() not in seen]
         if not fresh:
             break
-        for place in _spread(fresh, ANCHORS):
+        for place in np.array(fresh)[spread(best.take(np.array(fresh)), min(ANCHORS, -(-land.steps_left // 2)))]:
             seen.add(best.levels[place].tobytes())
             land.sweep(best.levels[place], None)
             land.sweep(best.levels[place], _slope(best, place, land.samples))
@@ -200,13 +204,6 @@ def _slope(best: Pool, place: int, samples: int) -> float:
     low, high = max(0, place - 1), min(len(best) - 1, place + 1)
     saved = (best.cost[low] - best.cost[high]) * samples
     return float((best.quality[low] - best.quality[high]) / saved) if saved > 0 else 0.0
-
-
-def _spread(values: Sequence[int], most: int) -> list[int]:
-    """At most `most` of the values, evenly."""
-    if len(values) <= most:
-        return list(values)
-    return [values[place] for place in np.linspace(0, len(values) - 1, most).round().astype(int)]
 
 
 def _running(steps: NDArray[np.float64] | NDArray[np.int64], start: float) -> NDArray[np.float64]:
