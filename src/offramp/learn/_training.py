@@ -96,7 +96,7 @@ class Training:
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
         self.optimizer.step()
-        return float(loss) / len(losses)
+        return float(loss.detach()) / len(losses)
 
     def _count(self, position: Position) -> int:
         return position.epoch * self.steps + position.step
@@ -132,7 +132,7 @@ def learning_rate(step: int, total: int) -> float:
 def _check_finite(
     losses: Mapping[str, Tensor], teacher: Tensor, *, epoch: int, step: int, settings: PostSettings
 ) -> None:
-    wrong = [name for name, loss in losses.items() if not math.isfinite(float(loss))]
+    wrong = [name for name, loss in losses.items() if not math.isfinite(float(loss.detach()))]
     if not wrong:
         return
     where = f"at epoch {epoch + 1}, step {step + 1}"

@@ -1,0 +1,28 @@
+"""Fitting of the scores that learn."""
+
+from __future__ import annotations
+
+import torch
+
+from early_exits import make_graph, make_samples
+from offramp.learn import PostSettings
+from offramp.learn._fit_scores import fit_scores
+from offramp.learn._frozen import Frozen
+from offramp.learn._heads import Heads
+
+
+def test_scores_that_are_formulas_need_no_fitting() -> None:
+    graph = make_graph("entropy")
+    frozen = Frozen(graph, "float32")
+    assert fit_scores(graph, Heads(graph), frozen=frozen, samples=make_samples(), settings=PostSettings()) == {}
+
+
+def test_a_fitted_confidence_matches_how_often_its_head_agrees() -> None:
+    graph, samples = make_graph("confidence"), make_samples(200)
+    heads, frozen = Heads(graph).eval(), Frozen(graph, "float32")
+    score = fit_scores(graph, heads, frozen=frozen, samples=samples, settings=PostSettings(batch=64))["exit0/score"]
+    values = frozen({"x": torch.from_numpy(samples.inputs["x"])})
+    logits = heads(values)["exit0/head"][0]
+    agrees = (logits.argmax(1) == values["stage1"][0].argmax(1)).float().mean()
+    # The regression has an intercept; the small decay on it moves the mean a little.
+    torch.testing.assert_close(score(values["stage0"][0], logits).mean(), agrees, atol=0.02, rtol=0)
