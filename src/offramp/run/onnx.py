@@ -1,0 +1,171 @@
+"""Runs files with ONNX Runtime on the CPU; by default as stages lifted from the file, which it optimizes better."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+
+from offramp.errors import EngineError, OptionError
+
+from ._card import CARD_KEY, OUTPUTS, Card, Limits, check_exits, check_file, parse_card
+from ._lift import Branch, Stage, Steps, lift
+from ._ports import Array, check_inputs, ports_of
+from ._runtime import Answer, DenseAnswer
+
+
+def load(path: str | Path, *, threads: int = 1, staged: bool = True) -> OnnxRuntime:
+    """A conditional network from its file, ready to answer.
+
+    Args:
+        path: Written by `export.onnx.save`.
+        threads: CPU threads that one call may use.
+        staged: Run the bodies of the file's `If`s as models of their own; False runs the file whole, as others would.
+
+    Raises:
+        DataError: There is no such file.
+        OptionError: `threads` is not positive.
+        EngineError: ONNX Runtime cannot read the file, or it is not a conditional network of ours.
+    """
+    return OnnxRuntime(check_file(path), threads, staged)
+
+
+def load_dense(path: str | Path, *, threads: int = 1) -> OnnxDense:
+    """The dense twin of a network, which runs every exit for every sample; arguments and errors as for `load`."""
+    return OnnxDense(check_file(path), threads)
+
+
+class OnnxRuntime:
+    """A conditional network that ONNX Runtime runs; made by `load`."""
+
+    engine = "onnxruntime"
+    precision = "f32"
+
+    def __init__(self, path: Path, threads: int, staged: bool) -> None:
+        self._path = path
+        self.threads = threads
+        with translated(path):
+            model = onnx.load(path)
+            self.card: Card = parse_card(_entry(model), path, dense=False)
+            self._run = _Staged(lift(model), threads) if staged else _Whole(path, OUTPUTS, threads)
+        self._ports = ports_of(self.card["inputs"])
+        self._limits = Limits(self.card)
+
+    def __call__(self, inputs: Mapping[str, Array], thresholds: NDArray[np.float32] | None = None) -> Answer:
+        """Answer a batch; without `thresholds` those that the file has chosen apply.
+
+        Raises:
+            DataError: The inputs do not fit the network.
+            ThresholdError: Not as many thresholds as gates, or one is NaN.
+            EngineError: ONNX Runtime failed, or no exit ran for some sample.
+        """
+        _, arrays = check_inputs(self._ports, inputs)
+        feed = {port.name: array for port, array in zip(self._ports, arrays, strict=True)}
+        limits = self._limits(thresholds)
+        if len(limits):
+            feed["thresholds"] = limits
+        with translated(self._path):
+            results: list[Any] = self._run(feed)
+        logits, taken, score, route = results
+        check_exits(taken)
+        return Answer(logits=logits, exit=taken, score=score, route=route)
+
+
+class OnnxDense:
+    """A network that runs every exit for every sample; made by `load_dense`."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self._path = path
+        with translated(path):
+            self._session = _session(path, threads)
+        properties = self._session.get_modelmeta().custom_metadata_map
+        self.card: Card = parse_card(properties.get(CARD_KEY), path, dense=True)
+        self._ports = ports_of(self.card["inputs"])
+        self._outputs = [output.name for output in self._session.get_outputs()]
+
+    def __call__(self, inputs: Mapping[str, Array]) -> DenseAnswer:
+        """Give what all exits say of a batch; errors as for the conditional network."""
+        _, arrays = check_inputs(self._ports, inputs)
+        feed = {port.name: array for port, array in zip(self._ports, arrays, strict=True)}
+        with translated(self._path):
+            results = dict(zip(self._outputs, self._session.run(self._outputs, feed), strict=True))
+        logits = results.pop("exit_logits")
+        return DenseAnswer(logits=logits, scores={name.removeprefix("scores/"): score for name, score in results.items()})
+
+
+class _Whole:
+    """The file as it is."""
+
+    def __init__(self, path: Path, outputs: Sequence[str], threads: int) -> None:
+        self._session, self._outputs = _session(path, threads), list(outputs)
+
+    def __call__(self, feed: Mapping[str, Array]) -> list[Array]:
+        results: list[Array] = self._session.run(self._outputs, dict(feed))
+        return results
+
+
+class _Staged:
+    """The steps of the file, each stage a session."""
+
+    def __init__(self, steps: Steps, threads: int) -> None:
+        self._steps = steps
+        self._sessions = {id(stage): _session(stage.model.SerializeToString(), threads) for stage in _stages(steps)}
+
+    def __call__(self, feed: Mapping[str, Array]) -> list[Array]:
+        values = dict(feed)
+        self._run(self._steps, values)
+        return [values[name] for name in OUTPUTS]
+
+    def _run(self, steps: Steps, values: dict[str, Array]) -> None:
+        for step in steps:
+            if isinstance(step, Stage):
+                feed = {name: values[name] for name in step.reads}
+                values.update(zip(step.gives, self._sessions[id(step)].run(step.gives, feed), strict=True))
+                continue
+            open_ = bool(values[step.condition])
+            self._run(step.then if open_ else step.otherwise, values)
+            results = step.then_results if open_ else step.otherwise_results
+            values.update({name: values[result] for name, result in zip(step.gives, results, strict=True)})
+
+
+def _stages(steps: Steps) -> Iterator[Stage]:
+    for step in steps:
+        if isinstance(step, Branch):
+            yield from _stages(step.then)
+            yield from _stages(step.otherwise)
+        else:
+            yield step
+
+
+def _session(model: Path | bytes, threads: int) -> Any:  # Any: ONNX Runtime has no types
+    if threads < 1:
+        raise OptionError(f"threads must be at least 1, but is {threads}. Choose 1 if in doubt.")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 3
+    given = model if isinstance(model, bytes) else str(model)
+    return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
+
+
+def _entry(model: onnx.ModelProto) -> str | None:
+    return next((entry.value for entry in model.metadata_props if entry.key == CARD_KEY), None)
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Give whatever ONNX Runtime or the reader of the file raises as an EngineError."""
+    try:
+        yield
+    except (EngineError, OptionError):
+        raise
+    except Exception as error:  # its exceptions share no parent but this one
+        first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
+        raise EngineError(f"ONNX Runtime cannot run {path} ({first[:200]}): export it anew, or try run.openvino.") from error

@@ -1,0 +1,164 @@
+"""Runs graphs with PyTorch, on any device: for training, for checks, and where no other engine is."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from offramp.errors import EngineError, GraphError, OptionError
+from offramp.graph import Graph, Node
+from offramp.nn import Executor
+
+from ._card import Card, Limits
+from ._ports import Array, Port, check_inputs
+from ._runtime import Answer, DenseAnswer
+
+
+def load(graph: Graph, *, device: str = "cpu", threads: int | None = None) -> TorchRuntime:
+    """A graph ready to answer.
+
+    Args:
+        graph: Its bodies are `nn.Module`s; copies of them run in eval mode.
+        device: As PyTorch names it, such as "cpu" or "cuda:0".
+        threads: CPU threads during a call; None leaves PyTorch's setting.
+
+    Raises:
+        GraphError: A body is missing or is no module.
+        OptionError: There is no such device, or `threads` is not positive.
+    """
+    return TorchRuntime(graph, device, threads)
+
+
+def load_dense(graph: Graph, *, device: str = "cpu", threads: int | None = None) -> TorchDense:
+    """A graph that runs every exit for every sample; arguments and errors as for `load`."""
+    return TorchDense(graph, device, threads)
+
+
+class _Session:
+    """An executor on a device, with a number of threads that only applies during a call."""
+
+    def __init__(self, graph: Graph, device: str, threads: int | None) -> None:
+        if threads is not None and threads < 1:
+            raise OptionError(f"threads must be at least 1, but is {threads}. Choose 1 if in doubt.")
+        try:
+            self.device = torch.device(device)
+            self.executor = Executor(graph.with_bodies(copy.deepcopy(dict(graph.bodies)))).to(self.device).eval()
+        except (RuntimeError, AssertionError) as error:
+            raise OptionError(f"expected a device that PyTorch has, got {device!r} ({error}): choose cpu.") from error
+        self.threads = threads
+        self.ports = tuple(_port(node) for node in graph.inputs)
+
+    def bind(self, inputs: Mapping[str, Array]) -> dict[str, Tensor]:
+        _, arrays = check_inputs(self.ports, inputs)
+        pairs = zip(self.ports, arrays, strict=True)
+        return {port.name: torch.tensor(array, device=self.device) for port, array in pairs}
+
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """No gradients, our number of threads; foreign errors translated."""
+        before = torch.get_num_threads()
+        try:
+            if self.threads is not None:
+                torch.set_num_threads(self.threads)
+            with torch.inference_mode():
+                yield
+        except RuntimeError as error:
+            raise EngineError(f"PyTorch cannot run this graph ({error}): look at the node that it names.") from error
+        finally:
+            torch.set_num_threads(before)
+
+
+class TorchRuntime:
+    """A conditional network that PyTorch runs; made by `load`."""
+
+    engine = "torch"
+    precision = "f32"
+
+    def __init__(self, graph: Graph, device: str, threads: int | None) -> None:
+        self._session = _Session(graph, device, threads)
+        self.threads = threads or torch.get_num_threads()
+        self.card: Card = _describe(graph)
+        self._limits = Limits(self.card)
+
+    def __call__(self, inputs: Mapping[str, Array], thresholds: NDArray[np.float32] | None = None) -> Answer:
+        """Answer a batch; without `thresholds` nobody leaves early.
+
+        Raises:
+            DataError: The inputs do not fit the network.
+            ThresholdError: Not as many thresholds as gates, or one is NaN.
+            EngineError: PyTorch failed, or no exit ran for some sample.
+        """
+        given = self._session.bind(inputs)
+        limits = torch.tensor(self._limits(thresholds), device=self._session.device)
+        try:
+            with self._session.calling():
+                outcome = self._session.executor(given, limits)
+        except GraphError as error:
+            raise EngineError(f"expected an exit for every sample, but: {error}") from error
+        return Answer(
+            logits=_array(outcome.logits.float()),
+            exit=_array(outcome.exit),
+            score=_array(outcome.score),
+            route=_array(outcome.route),
+        )
+
+
+class TorchDense:
+    """A graph that runs every exit for every sample; made by `load_dense`."""
+
+    def __init__(self, graph: Graph, device: str, threads: int | None) -> None:
+        self._session = _Session(graph, device, threads)
+        self._exits = graph.exits
+        self._scores: dict[str, list[str]] = {}
+        for node in graph.nodes:
+            if node.role == "score":
+                self._scores.setdefault(_score_name(node), []).append(node.name)
+
+    def __call__(self, inputs: Mapping[str, Array]) -> DenseAnswer:
+        """Give what all exits say of a batch; errors as for the conditional network."""
+        given = self._session.bind(inputs)
+        with self._session.calling():
+            values = self._session.executor.dense(given)
+        return DenseAnswer(
+            logits=_stack(values, self._exits),
+            scores={name: _stack(values, nodes) for name, nodes in self._scores.items()},
+        )
+
+
+def _describe(graph: Graph) -> Card:
+    """What the metadata of the graph's file would say, as far as a runtime reads it."""
+    return {
+        "classes": graph[graph.answer].outputs[0].shape[0],
+        "exits": list(graph.exits),
+        "inputs": {port.name: {"shape": list(port.shape), "dtype": port.dtype} for port in map(_port, graph.inputs)},
+        "controls": [{"name": node.name, "edges": list(node.edges)} for node in graph.controls],
+        "gates": [
+            {"name": node.name, "direction": gate.direction, "stop_all": gate.stop_all, "stop_none": gate.stop_none}
+            for node in graph.gates
+            if (gate := node.gate) is not None
+        ],
+    }
+
+
+def _score_name(node: Node) -> str:
+    return str((node.recipe or {}).get("score", node.name))
+
+
+def _port(node: Node) -> Port:
+    return Port(name=node.name, shape=node.outputs[0].shape, dtype=node.outputs[0].dtype)
+
+
+def _stack(values: Mapping[str, tuple[Tensor, ...]], names: Sequence[str]) -> NDArray[np.float32]:
+    return _array(torch.stack([values[name][0].float() for name in names], dim=1))
+
+
+def _array(tensor: Tensor) -> NDArray[Any]:  # Any: the tensor's element type
+    array: NDArray[Any] = tensor.cpu().numpy()
+    return array
