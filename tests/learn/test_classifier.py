@@ -26,7 +26,7 @@ def make_module() -> nn.Module:
 
 
 def test_a_trained_copy_is_right_and_the_original_untouched() -> None:
-    samples, module = make_samples(), make_module()
+    samples, module = make_samples(200), make_module()
     before = {name: value.clone() for name, value in module.state_dict().items()}
     trained = train_classifier(module, samples, epochs=30, batch=16)
     with torch.no_grad():

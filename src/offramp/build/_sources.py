@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import nn
 
-from offramp.errors import CaptureError, MissingExtra, UnknownReference
+from offramp.errors import CaptureError, MissingExtra, OptionError, UnknownReference
 
 from ._zoo import ZOO
 
@@ -59,6 +59,7 @@ def from_torchvision(name: str, arguments: Arguments) -> Source:
     known = models.list_models(module=models)
     if name not in known:
         raise UnknownReference(f"torchvision has no classifier {name!r}. {suggest(name, known)}")
+    _refuse_downloads(arguments)
     # these two warn and draw weights for minutes unless told not to
     quiet = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
     module = _call(models.get_model, {"name": name, "weights": None, **quiet, **arguments}, f"torchvision:{name}")
@@ -79,6 +80,7 @@ def from_timm(name: str, arguments: Arguments) -> Source:
     timm = import_extra("timm", "vision")
     if not timm.is_model(name.partition(".")[0]):
         raise UnknownReference(f"timm has no model {name!r}. {suggest(name, timm.list_models())}")
+    _refuse_downloads(arguments)
     module = _call(timm.create_model, {"model_name": name, "pretrained": False, **arguments}, f"timm:{name}")
     config = timm.data.resolve_model_data_config(module)
     return Source(
@@ -120,6 +122,12 @@ def suggest(name: str, allowed: Iterable[str]) -> str:
     """Say which allowed name comes closest, as a sentence."""
     near = get_close_matches(name, list(allowed), n=1, cutoff=0.6)
     return f"Did you mean {near[0]!r}?" if near else "Check the spelling."
+
+
+def _refuse_downloads(arguments: Arguments) -> None:
+    asked = [name for name in ("weights", "pretrained") if arguments.get(name)]
+    if asked:
+        raise OptionError(f"weights are never downloaded, but {asked} would. Save them and name the file as weights.")
 
 
 def _call(build: Callable[..., Any], arguments: Arguments, reference: str) -> Any:  # Any: the user's own builder

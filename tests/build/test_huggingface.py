@@ -1,0 +1,126 @@
+"""Classifiers in folders of the Hugging Face form, made here and tiny."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from offramp.build import load_model
+from offramp.errors import CaptureError, UnknownReference, WeightsError
+
+SMALL: dict[str, Any] = {
+    "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16, "num_labels": 3,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def transformers(vision: object) -> ModuleType:
+    module: ModuleType = pytest.importorskip("transformers")
+    return module
+
+
+@pytest.fixture
+def save(transformers: Any, tmp_path: Path) -> Callable[[str, str, dict[str, Any]], str]:
+    def save_model(config: str, model: str, options: dict[str, Any]) -> str:
+        getattr(transformers, model)(getattr(transformers, config)(**options)).save_pretrained(tmp_path)
+        return f"hf:{tmp_path}"
+
+    return save_model
+
+
+VIT = ("ViTConfig", "ViTForImageClassification", {**SMALL, "image_size": 32, "patch_size": 8})
+BERT = ("BertConfig", "BertForSequenceClassification", {**SMALL, "vocab_size": 99, "max_position_embeddings": 40})
+RESNET = ("ResNetConfig", "ResNetForImageClassification", {"embedding_size": 8, "hidden_sizes": [8], "depths": [1]})
+
+
+def test_a_picture_classifier_reads_pixel_values(save: Any) -> None:
+    loaded = load_model(save(*VIT))
+    assert loaded.shapes == {"pixel_values": (3, 32, 32)}
+    assert loaded.classes == 3
+    assert loaded.mean is None
+
+
+def test_a_text_classifier_reads_tokens_and_a_mask(save: Any) -> None:
+    loaded = load_model(save(*BERT))
+    assert loaded.shapes == {"input_ids": (40,), "attention_mask": (40,)}
+    assert isinstance(loaded.example, dict)
+    assert {tensor.dtype for tensor in loaded.example.values()} == {torch.int64}
+    assert load_model(loaded.reference, shape=(7,)).shapes == {"input_ids": (7,), "attention_mask": (7,)}
+
+
+@pytest.mark.parametrize(
+    ("processor", "mean", "std"),
+    [
+        ({"image_mean": [0.5] * 3, "image_std": [0.25] * 3}, 0.5, 0.25),
+        ({"image_mean": [0.5] * 3, "image_std": [0.25] * 3, "do_normalize": False}, 0, 1),
+        ({"image_mean": [127.5] * 3, "image_std": [51] * 3, "do_rescale": False}, 0.5, 0.2),
+        ({"image_mean": [1.0] * 3, "image_std": [0.5] * 3, "rescale_factor": 1 / 127.5}, 0.5, 0.25),
+    ],
+)
+def test_mean_and_std_come_from_the_processor_for_pixels_up_to_1(
+    save: Any, tmp_path: Path, processor: dict[str, Any], mean: float, std: float
+) -> None:
+    reference = save(*VIT)
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(processor))
+    loaded = load_model(reference)
+    assert loaded.mean == pytest.approx((mean,) * 3)
+    assert loaded.std == pytest.approx((std,) * 3)
+
+
+@pytest.mark.parametrize("size", [{"height": 48, "width": 32}, {"shortest_edge": 40}, [48, 32], 32])
+def test_a_network_for_any_size_takes_the_processors(save: Any, tmp_path: Path, size: Any) -> None:
+    reference = save(*RESNET)
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({"size": size}))
+    expected = {"dict": (48, 32) if "height" in str(size) else (40, 40), "list": (48, 32), "int": (32, 32)}
+    assert load_model(reference).shapes == {"pixel_values": (3, *expected[type(size).__name__])}
+
+
+def test_a_broken_processor_file_is_named(save: Any, tmp_path: Path) -> None:
+    reference = save(*VIT)
+    (tmp_path / "preprocessor_config.json").write_text("{")
+    with pytest.raises(UnknownReference, match=r"preprocessor_config\.json must be JSON"):
+        load_model(reference)
+
+
+def test_a_backbone_without_classifier_is_refused(save: Any) -> None:
+    with pytest.raises(UnknownReference, match="ViTModel"):
+        load_model(save("ViTConfig", "ViTModel", VIT[2]))
+
+
+def test_missing_weights_are_never_made_up(save: Any, transformers: Any, tmp_path: Path) -> None:
+    reference = save("ViTConfig", "ViTModel", VIT[2])
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "architectures": ["ViTForImageClassification"]}))
+    transformers.logging.set_verbosity_error()
+    with pytest.raises(WeightsError, match=r"lacks \d+, such as classifier"):
+        load_model(reference)
+
+
+def test_a_folder_without_weights_is_refused(save: Any, tmp_path: Path) -> None:
+    reference = save(*VIT)
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(WeightsError, match="must hold the weights"):
+        load_model(reference)
+
+
+@pytest.mark.parametrize("config", ["{", '{"model_type": "no_such_family"}'])
+def test_an_unknown_configuration_is_refused(transformers: Any, tmp_path: Path, config: str) -> None:
+    (tmp_path / "config.json").write_text(config)
+    with pytest.raises(UnknownReference, match=r"config\.json must be"):
+        load_model(f"hf:{tmp_path}")
+
+
+def test_a_name_on_the_hub_is_no_folder() -> None:
+    with pytest.raises(UnknownReference, match="local folder"):
+        load_model("hf:google/vit-base-patch16-224")
+
+
+def test_a_picture_of_the_wrong_size_is_refused(save: Any) -> None:
+    with pytest.raises(CaptureError, match=r"\[2, 3, 64, 64\]"):
+        load_model(save(*VIT), shape=(3, 64, 64))
