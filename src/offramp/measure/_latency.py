@@ -1,0 +1,120 @@
+"""How long calls take: several systems side by side in one process, over the same shuffled batches."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offramp.errors import OptionError
+
+Batch = Mapping[str, NDArray[Any]]  # Any: pixels are float32, tokens int64
+System = Callable[[Any], Any]  # Any: a runtime takes more than a batch, and what it answers does not matter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Seconds per call.
+
+    Attributes:
+        mean_s: What gains are made of: a conditional network is fast on average.
+        p50_s: Median; past half early exits it is just the first exit, so never divide it.
+        p95_s: 95th percentile.
+        calls: How many were timed.
+    """
+
+    mean_s: float
+    p50_s: float
+    p95_s: float
+    calls: int
+
+
+def latency(
+    systems: Mapping[str, System],
+    batches: Sequence[Batch],
+    *,
+    warmup: int = 10,
+    repeats: int = 1,
+    seed: int = 0,
+) -> dict[str, Latency]:
+    """Time per call of each system, over the same batches in a new random order each round.
+
+    One batch goes to all systems, in an order that is drawn anew, before the next batch does: what disturbs the machine
+    disturbs all. Garbage collection is off while a round runs.
+
+    Args:
+        systems: By name, what is called with a batch.
+        batches: Real samples in their natural mix; for batch 1 at least 2,000 different ones, if there are that many.
+        warmup: Calls of each system before the clock runs.
+        repeats: Rounds over all batches.
+        seed: Of the order.
+
+    Raises:
+        OptionError: No system, no batch, or a count that makes no sense.
+
+    Example:
+        >>> times = latency({"idle": lambda batch: None}, [{"x": np.zeros((1, 3))}], repeats=5)
+        >>> times["idle"].calls
+        5
+    """
+    _check(systems, batches, warmup, repeats)
+    generator = np.random.default_rng(seed)
+    for at in range(warmup):
+        for call in systems.values():
+            call(batches[at % len(batches)])
+    seconds: dict[str, list[float]] = {name: [] for name in systems}
+    names = list(systems)
+    for _ in range(repeats):
+        with _undisturbed():
+            for position in generator.permutation(len(batches)):
+                for at in generator.permutation(len(names)):
+                    seconds[names[at]].append(_time(systems[names[at]], batches[position]))
+    return {name: _summary(np.array(times)) for name, times in seconds.items()}
+
+
+def gain(baseline: Latency, ours: Latency) -> float:
+    """How many times faster than the baseline: mean by mean.
+
+    Example:
+        >>> slow = Latency(mean_s=0.006, p50_s=0.006, p95_s=0.006, calls=9)
+        >>> gain(slow, Latency(mean_s=0.003, p50_s=0.001, p95_s=0.007, calls=9))
+        2.0
+    """
+    return baseline.mean_s / ours.mean_s
+
+
+def _time(call: System, batch: Batch) -> float:
+    start = time.perf_counter_ns()
+    call(batch)
+    return (time.perf_counter_ns() - start) * 1e-9
+
+
+def _summary(seconds: NDArray[np.float64]) -> Latency:
+    p50, p95 = np.percentile(seconds, [50, 95])
+    return Latency(mean_s=float(seconds.mean()), p50_s=float(p50), p95_s=float(p95), calls=len(seconds))
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Garbage is collected before, not during."""
+    was_on = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _check(systems: Mapping[str, System], batches: Sequence[Batch], warmup: int, repeats: int) -> None:
+    if not systems or not batches:
+        raise OptionError(f"latency needs a system and a batch, but got {len(systems)} and {len(batches)}. Give one each.")
+    if warmup < 0 or repeats < 1:
+        raise OptionError(f"warmup must be at least 0 and repeats 1, but are {warmup} and {repeats}. Leave them out.")
