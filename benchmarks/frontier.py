@@ -26,24 +26,10 @@ from offramp.measure._pool import unbeaten
 from offramp.measure._search import search
 
 SCORE = "max_probability"
-FIELDS = [
-    "system",
-    "network",
-    "data",
-    "method",
-    "accuracy",
-    "agreement",
-    "macs",
-    "relative_macs",
-    "latency_s",
-    "gain_b1",
-    "gain_b64",
-    "efficiency_b1",
-    "efficiency_b64",
-    "thresholds",
-    "exit_rates",
-    "note",
-]
+FIELDS = (
+    *("system", "network", "data", "method", "accuracy", "agreement", "macs", "relative_macs", "latency_s", "gain_b1"),
+    *("gain_b64", "efficiency_b1", "efficiency_b64", "thresholds", "exit_rates", "note"),
+)
 
 
 def _row(**known: Any) -> dict[str, Any]:  # Any: JSON

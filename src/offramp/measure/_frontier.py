@@ -18,7 +18,7 @@ from ._evidence import Evidence, Ids
 from ._lattice import is_whole, lattice
 from ._levels import Levels, as_thresholds, find_levels, split_levels
 from ._operating import OperatingPoint, Outcomes, qualities, score_of
-from ._pool import Pool, front, spread, unbeaten
+from ._pool import Pool, front, no_pool, spread, unbeaten
 from ._search import FEW, search
 from ._shared import sweep_shared
 
@@ -28,6 +28,7 @@ LONGEST = 400  # points of a searched frontier of more than LATTICE exits
 LONGEST_SHARED = 2048  # points of an exact frontier: only above 2,000 samples can there be more
 APPROACH = 24  # 8 to 32 serve alike; none at all makes most proofs on fewer than 1,000 samples fail
 STARTS = 48  # points of the shared frontier from which the search starts
+COARSEST = 6  # above so many exits, a lattice has too few levels of each to be worth it
 LATTICE = 3  # up to so many exits, a lattice with the published grid takes part and no point is left out
 
 
@@ -156,8 +157,10 @@ def _separate(
     alike, start = _shared(values[some], gate, good[:, some], costs)
     asked = alike[0].thresholds[start.levels[spread(start, STARTS), 0]]
     levels = tuple(find_levels(column, gate, most=FINE, asked=asked) for column in values.T)
-    known = lattice(levels, good, costs)
-    if is_whole(levels):
+    whole = is_whole(levels)
+    known = lattice(levels, good, costs) if whole or len(levels) <= COARSEST else no_pool(len(levels))
+    if whole:
         return levels, unbeaten(known)
-    best = search(levels, good, costs, known, np.stack([one.asked for one in levels], axis=1).astype(np.int32))
+    starts = np.stack([one.asked for one in levels], axis=1).astype(np.int32)
+    best = search(levels, good, costs, known, starts)
     return levels, best.take(spread(best, LONGEST)) if len(levels) > LATTICE else best

@@ -30,6 +30,11 @@ class Pool:
         return Pool(levels=self.levels[positions], quality=self.quality[positions], cost=self.cost[positions])
 
 
+def no_pool(exits: int) -> Pool:
+    """No candidates, for so many early exits."""
+    return Pool(levels=np.zeros((0, exits), np.int32), quality=np.zeros(0), cost=np.zeros(0))
+
+
 def join(*pools: Pool) -> Pool:
     """All candidates of all pools."""
     return Pool(

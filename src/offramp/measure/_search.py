@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._levels import Levels
-from ._pool import Pool, join, spread, unbeaten
+from ._pool import Pool, join, no_pool, spread, unbeaten
 
 PRICES = 24
 CLIMB = 6  # sweeps per price; most climbs end after three
@@ -47,6 +47,7 @@ class Landscape:
         self.samples = good.shape[1]
         self.steps_left = int(min(MOST_STEPS, max(LEAST_STEPS, WORK / (self.samples * len(levels)))))
         self.found: list[Pool] = []
+        self._steps, self._best_at = np.zeros(0), np.full(1, -np.inf)  # the best quality up to each cost
 
     def sweep(self, chosen: NDArray[np.int32], price: float | None) -> NDArray[np.int32]:
         """Judges all levels of each exit in turn, the last exit first, and keeps the front of each.
@@ -117,17 +118,21 @@ class Landscape:
     def _record(
         self, chosen: NDArray[np.int32], place: int, quality: NDArray[np.float64], spending: NDArray[np.float64]
     ) -> None:
-        """Stores the levels of this exit that no higher one of it beats: a higher level never costs more."""
+        """Stores the levels of this exit that nothing known beats; a higher level never costs more than a lower."""
         higher = np.maximum.accumulate(quality[::-1])[::-1]
         kept = np.flatnonzero(np.append(quality[:-1] > higher[1:], True))
+        cost = spending[kept] / self.samples
+        fresh = quality[kept] > self._best_at[np.searchsorted(self._steps, cost, side="right")]
+        kept = kept[fresh]
         levels = np.repeat(chosen[None], len(kept), axis=0)
         levels[:, place] = kept
-        self.found.append(Pool(levels=levels, quality=quality[kept], cost=spending[kept] / self.samples))
+        self.found.append(Pool(levels=levels, quality=quality[kept], cost=cost[fresh]))
 
     def front(self, pool: Pool) -> Pool:
         """The front of a pool and of all that was found since the last call."""
         best = unbeaten(join(pool, *self.found))
         self.found.clear()
+        self._steps, self._best_at = best.cost[::-1], np.concatenate([[-np.inf], best.quality[::-1]])
         return best
 
 
@@ -151,14 +156,14 @@ def search(
     """
     land = Landscape(levels, good, costs)
     if land.samples <= FEW:
-        begin = unbeaten(join(known, land.judge(starts)))
+        begin = land.front(join(known, land.judge(starts)))
         _ascend(land, begin, np.geomspace(0.3, 3 * land.samples, PRICES) / (land.samples * costs[-1]))
         return _walk(land, land.front(begin))
     some = slice(None, None, -(-land.samples // FEW))
     fewer = tuple(replace(one, ranks=one.ranks[some]) for one in levels)
-    rough = search(fewer, good[:, some], costs, Landscape(fewer, good[:, some], costs).judge(known.levels[:0]), starts)
+    rough = search(fewer, good[:, some], costs, no_pool(len(levels)), starts)
     picked = rough.levels[spread(rough, PICKS)]
-    return _walk(land, unbeaten(join(known, land.judge(starts), land.judge(picked))))
+    return _walk(land, land.front(join(known, land.judge(np.concatenate([starts, picked])))))
 
 
 def _ascend(land: Landscape, starts: Pool, prices: NDArray[np.float64]) -> None:
