@@ -1,6 +1,9 @@
 """A plan as ONNX: every region is one `If(any row)` that gathers what it reads and scatters what leaves it.
 
-Rows that reach no control node of a block get the fill of its trace: "did not run" and score 1.
+The trace is a matrix [rows, G + T] float32 that goes through all blocks: the edge that each control node opened, then the
+score that each threshold gate compared. It begins as "did not run" and 1; a control node writes its columns, an `If`
+scatters the rows that went in. (One output per control node, or columns joined by Concat where a block ends, were tried:
+OpenVINO 2026.4 then lets a Concat write into the memory of an `If` whose size it does not know yet, and reads garbage.)
 """
 
 from __future__ import annotations
@@ -35,15 +38,15 @@ class Frame:
         scope: Where nodes are added.
         rows: A list [1] with the number of rows.
         values: Name of every value.
-        routes: [rows] float32: the edge that a control node opened.
-        scores: [rows] float32: what a threshold gate compared.
+        trace: [rows, G + T] float32, or empty if the graph has no control nodes.
+        routes: [rows] float32: the edge that a control node of this very block opened.
     """
 
     scope: Scope
     rows: str
     values: dict[Value, str]
+    trace: str = ""
     routes: dict[str, str] = field(default_factory=dict)
-    scores: dict[str, str] = field(default_factory=dict)
 
 
 class Emitter:
@@ -54,6 +57,15 @@ class Emitter:
         self._bodies = bodies
         self._thresholds = thresholds
         self._gate_index = {gate.name: at for at, gate in enumerate(graph.gates)}
+        self._control_index = {control.name: at for at, control in enumerate(graph.controls)}
+        self._columns = len(graph.controls) + len(graph.gates)
+
+    def start_trace(self, frame: Frame) -> None:
+        """Give the frame of all rows a trace in which nothing has run."""
+        fills = [float(len(control.edges)) for control in self._graph.controls] + [1.0] * len(self._graph.gates)
+        if fills:
+            shape = frame.scope.add("Concat", [frame.rows, frame.scope.shape(len(fills))], axis=0)
+            frame.trace = frame.scope.add("Expand", [frame.scope.constant(np.array([fills], np.float32)), shape])
 
     def run_block(self, block: Block, frame: Frame) -> None:
         """Add the steps of a block to its frame's scope."""
@@ -78,31 +90,43 @@ class Emitter:
 
     def _enter(self, block: Block, frame: Frame) -> None:
         scope, name = frame.scope, frame.scope.fresh("/".join(f"{control}:{index}" for control, index in block.guard))
-        mask = self._mask(block, frame)
+        mask = self.mask(block.guard, frame)
         count = scope.add("ReduceSum", [scope.add("Cast", [mask], to=TensorProto.INT32)], keepdims=0)
         condition = scope.add("Greater", [count, scope.constant(np.array(0, np.int32))])
         targets = [frame.scope.fresh(write.target.node) for write in block.writes]
-        trace = [scope.fresh("trace")] if block.controls else []
+        trace = scope.fresh("trace") if block.controls else ""
         scope.nodes.append(
             helper.make_node(
-                "If", [condition], [*targets, *trace], name=name,
+                "If", [condition], [*targets, *([trace] if trace else [])], name=name,
                 then_branch=self._then(block, frame, mask, name), else_branch=self._else(block, frame, name),
             )
         )  # fmt: skip
         frame.values |= {write.target: target for write, target in zip(block.writes, targets, strict=True)}
-        if trace:
-            self._unpack(block, trace[0], frame)
+        frame.trace = trace or frame.trace
 
-    def _mask(self, block: Block, frame: Frame) -> str:
+    def mask(self, edges: Sequence[tuple[str, int]], frame: Frame) -> str:
+        """Rows on which all these control edges are open."""
         scope = frame.scope
         parts = [
-            scope.add("Equal", [frame.routes[control], scope.constant(np.array(index, np.float32))])
-            for control, index in block.guard
+            scope.add("Equal", [self._route(control, frame), scope.constant(np.array(index, np.float32))])
+            for control, index in edges
         ]
         mask = parts[0]
         for part in parts[1:]:
             mask = scope.add("And", [mask, part])
         return mask
+
+    def _route(self, control: str, frame: Frame) -> str:
+        """The edge that a control node opened: of this block as it is, of another from the trace."""
+        if control in frame.routes:
+            return frame.routes[control]
+        scope = frame.scope
+        zero = scope.constant(np.array(0, np.float32))
+        column = scope.add("Where", [self._column(self._control_index[control], scope), frame.trace, zero])
+        return scope.add("ReduceSum", [column, scope.shape(1)], keepdims=0)
+
+    def _column(self, at: int, scope: Scope) -> str:
+        return scope.constant(np.arange(self._columns)[None] == at)
 
     def _then(self, block: Block, frame: Frame, mask: str, name: str) -> onnx.GraphProto:
         scope = frame.scope.inner(f"{name}/then")
@@ -110,22 +134,21 @@ class Emitter:
         places = scope.add("Unsqueeze", [index, scope.shape(1)])
         inner = Frame(scope=scope, rows=scope.add("Shape", [index]), values=self._shared(frame))
         inner.values |= {value: scope.add("Gather", [frame.values[value], index], axis=0) for value in block.reads}
-        inner.routes |= {control: scope.add("Gather", [frame.routes[control], index], axis=0) for control in block.routes}
+        inner.trace = scope.add("Gather", [frame.trace, index], axis=0) if block.controls or block.routes else ""
         self.run_block(block, inner)
         results = []
         for write in block.writes:
             base = self._base(write, frame, scope)
             results.append(scope.add("ScatterND", [base, places, inner.values[write.source]]))
         if block.controls:
-            fill = self._trace_fill(block, frame, scope)
-            results.append(scope.add("ScatterND", [fill, places, self._pack(block, inner)]))
+            results.append(scope.add("ScatterND", [frame.trace, places, inner.trace]))
         return scope.graph([], self._declare(block, results))
 
     def _else(self, block: Block, frame: Frame, name: str) -> onnx.GraphProto:
         scope = frame.scope.inner(f"{name}/else")
         results = [scope.add("Identity", [self._base(write, frame, scope)]) for write in block.writes]
         if block.controls:
-            results.append(self._trace_fill(block, frame, scope))
+            results.append(scope.add("Identity", [frame.trace]))
         return scope.graph([], self._declare(block, results))
 
     def _shared(self, frame: Frame) -> dict[Value, str]:
@@ -151,40 +174,8 @@ class Emitter:
             for name, tensor in zip(names, tensors, strict=False)
         ]
         if block.controls:
-            declared.append(helper.make_tensor_value_info(names[-1], TensorProto.FLOAT, [None, self._columns(block)]))
+            declared.append(helper.make_tensor_value_info(names[-1], TensorProto.FLOAT, [None, self._columns]))
         return declared
-
-    # Traces ----------------------------------------------------------------------------------------------------------
-
-    def _columns(self, block: Block) -> int:
-        return sum(2 if self._graph[name].gate else 1 for name in block.controls)
-
-    def _trace_fill(self, block: Block, frame: Frame, scope: Scope) -> str:
-        fills: list[float] = []
-        for name in block.controls:
-            fills += [len(self._graph[name].edges), *([1.0] if self._graph[name].gate else [])]
-        shape = scope.add("Concat", [frame.rows, scope.shape(len(fills))], axis=0)
-        return scope.add("Expand", [scope.constant(np.array([fills], np.float32)), shape])
-
-    def _pack(self, block: Block, frame: Frame) -> str:
-        """The trace of a block: [rows, columns] float32, per control node its edge, and the score if it is a gate."""
-        scope = frame.scope
-        columns = []
-        for name in block.controls:
-            columns.append(frame.routes[name])
-            if self._graph[name].gate:
-                columns.append(frame.scores[name])
-        lifted = [scope.add("Unsqueeze", [column, scope.shape(1)]) for column in columns]
-        return scope.add("Concat", lifted, axis=1)
-
-    def _unpack(self, block: Block, trace: str, frame: Frame) -> None:
-        scope, at = frame.scope, 0
-        for name in block.controls:
-            frame.routes[name] = scope.add("Gather", [trace, scope.constant(np.array(at, np.int64))], axis=1)
-            at += 1
-            if self._graph[name].gate:
-                frame.scores[name] = scope.add("Gather", [trace, scope.constant(np.array(at, np.int64))], axis=1)
-                at += 1
 
     # Steps -----------------------------------------------------------------------------------------------------------
 
@@ -196,8 +187,16 @@ class Emitter:
         limit = scope.add("Gather", [self._thresholds, position], axis=0)
         assert node.gate is not None, "called for threshold gates"
         stops = scope.add("GreaterOrEqual" if node.gate.direction == "higher" else "Less", [score, limit])
-        frame.routes[node.name] = scope.add("Cast", [scope.add("Not", [stops])], to=TensorProto.FLOAT)
-        frame.scores[node.name] = score
+        route = scope.add("Cast", [scope.add("Not", [stops])], to=TensorProto.FLOAT)
+        self._note(self._control_index[node.name], route, frame)
+        self._note(len(self._graph.controls) + self._gate_index[node.name], score, frame)
+        frame.routes[node.name] = route
+
+    def _note(self, column: int, value: str, frame: Frame) -> None:
+        """Write one number per row into a column of the trace."""
+        scope = frame.scope
+        lifted = scope.add("Unsqueeze", [value, scope.shape(1)])
+        frame.trace = scope.add("Where", [self._column(column, scope), lifted, frame.trace])
 
     def _choose(self, step: Run, frame: Frame) -> None:
         """A controller: the edge of the highest score, ties to the lower index, NaN below everything."""
@@ -211,13 +210,14 @@ class Emitter:
         beyond = scope.constant(np.array(len(node.edges), np.float32))
         tied = scope.add("Where", [scope.add("GreaterOrEqual", [known, best]), numbers, beyond])
         frame.routes[node.name] = scope.add("ReduceMin", [tied, scope.shape(1)], keepdims=0)
+        self._note(self._control_index[node.name], frame.routes[node.name], frame)
 
     def _merge(self, step: Merge, frame: Frame) -> str:
         scope = frame.scope
         merged = frame.values[step.sources[-1]]
         rank = len(self._tensor(step.target).shape)
         for source, mask in list(zip(step.sources, step.masks, strict=True))[:-1][::-1]:
-            present = self._mask(Block(guard=mask), frame)
+            present = self.mask(mask, frame)
             column = scope.add("Unsqueeze", [present, scope.shape(*range(1, rank + 1))]) if rank else present
             merged = scope.add("Where", [column, frame.values[source], merged])
         return merged

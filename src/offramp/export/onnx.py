@@ -126,18 +126,19 @@ def _trace(graph: Graph, nodes: list[Node]) -> dict[str, onnx.ModelProto]:
 def _conditional(graph: Graph, frame: Frame) -> list[onnx.ValueInfoProto]:
     route = plan(graph)
     used = [node for node in graph.nodes if node.name in _bodies_of(route)]
-    Emitter(graph, _trace(graph, used), "thresholds").run_block(route.root, frame)
+    emitter = Emitter(graph, _trace(graph, used), "thresholds")
+    emitter.start_trace(frame)
+    emitter.run_block(route.root, frame)
     scope, classes = frame.scope, graph[graph.answer].outputs[0].shape[0]
     scope.add("Identity", [frame.values[route.answer]], output="logits")
-    routes = [frame.routes[node.name] for node in graph.controls]
-    _emit_route(frame, routes)
-    _emit_exit(graph, route, frame)
+    _emit_route(graph, frame)
+    _emit_exit(route, frame, emitter)
     _emit_score(graph, frame)
     return [
         helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", classes]),
         helper.make_tensor_value_info("exit", TensorProto.INT64, ["batch"]),
         helper.make_tensor_value_info("score", TensorProto.FLOAT, ["batch"]),
-        helper.make_tensor_value_info("route", TensorProto.INT64, ["batch", len(routes)]),
+        helper.make_tensor_value_info("route", TensorProto.INT64, ["batch", len(graph.controls)]),
     ]
 
 
@@ -154,43 +155,48 @@ def _bodies_of(route: Plan) -> set[str]:
     return names
 
 
-def _emit_route(frame: Frame, routes: list[str]) -> None:
+def _emit_route(graph: Graph, frame: Frame) -> None:
     scope = frame.scope
-    if not routes:
+    if not graph.controls:
         shape = scope.add("Concat", [frame.rows, scope.shape(0)], axis=0)
         scope.add("Expand", [scope.constant(np.zeros((1, 0), np.int64)), shape], output="route")
         return
-    columns = scope.add("Concat", [scope.add("Unsqueeze", [name, scope.shape(1)]) for name in routes], axis=1)
-    scope.add("Cast", [columns], to=TensorProto.INT64, output="route")
+    routes = scope.add("Gather", [frame.trace, scope.shape(*range(len(graph.controls)))], axis=1)
+    scope.add("Cast", [routes], to=TensorProto.INT64, output="route")
 
 
-def _emit_exit(graph: Graph, route: Plan, frame: Frame) -> None:
+def _emit_exit(route: Plan, frame: Frame, emitter: Emitter) -> None:
     """`exit`: the rank of the first input of select whose control edges are open; -1 if there is none."""
     scope = frame.scope
     taken = scope.add("Expand", [scope.constant(np.array([-1], np.int64)), frame.rows])
     for edges, rank in list(zip(route.exits, route.ranks, strict=True))[::-1]:
         number = scope.constant(np.array([rank], np.int64))
-        if not edges:
+        if edges:
+            taken = scope.add("Where", [emitter.mask(edges, frame), number, taken])
+        else:
             taken = scope.add("Expand", [number, frame.rows])
-            continue
-        parts = [
-            scope.add("Equal", [frame.routes[control], scope.constant(np.array(index, np.float32))]) for control, index in edges
-        ]
-        mask = parts[0]
-        for part in parts[1:]:
-            mask = scope.add("And", [mask, part])
-        taken = scope.add("Where", [mask, number, taken])
     scope.add("Identity", [taken], output="exit")
 
 
 def _emit_score(graph: Graph, frame: Frame) -> None:
     """`score`: of the last gate in graph order that stopped a row, else 1."""
-    scope = frame.scope
-    score = scope.add("Expand", [scope.constant(np.array([1], np.float32)), frame.rows])
-    for gate in graph.gates:
-        stopped = scope.add("Equal", [frame.routes[gate.name], scope.constant(np.array(0, np.float32))])
-        score = scope.add("Where", [stopped, frame.scores[gate.name], score])
-    scope.add("Identity", [score], output="score")
+    scope, count = frame.scope, len(graph.gates)
+    one = scope.constant(np.array([1], np.float32))
+    if not count:
+        scope.add("Expand", [one, frame.rows], output="score")
+        return
+    names = [control.name for control in graph.controls]
+    routes = scope.add("Gather", [frame.trace, scope.shape(*(names.index(gate.name) for gate in graph.gates))], axis=1)
+    scores = scope.add("Gather", [frame.trace, scope.shape(*range(len(names), len(names) + count))], axis=1)
+    stopped = scope.add("Equal", [routes, scope.constant(np.array(0, np.float32))])
+    order = scope.constant(np.arange(1, count + 1, dtype=np.float32)[None])
+    ranked = scope.add("Where", [stopped, order, scope.constant(np.array(-1, np.float32))])
+    last = scope.add("ReduceMax", [ranked, scope.shape(1)], keepdims=1)
+    zero = scope.constant(np.array(0, np.float32))
+    chosen = scope.add("Where", [scope.add("Equal", [order, last]), scores, zero])
+    total = scope.add("ReduceSum", [chosen, scope.shape(1)], keepdims=0)
+    found = scope.add("Greater", [scope.add("Squeeze", [last, scope.shape(1)]), zero])
+    scope.add("Where", [found, total, one], output="score")
 
 
 def _dense(graph: Graph, frame: Frame) -> list[onnx.ValueInfoProto]:

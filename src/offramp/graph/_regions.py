@@ -7,7 +7,7 @@ a trace: for each control node inside it, which edge it opened (and for a thresh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from ..errors import GraphError
@@ -231,7 +231,8 @@ class _Planner:
             if ready is not None:
                 left.remove(ready)
                 done.add(ready.name)
-                if not self._fold_into_block(ready, steps):
+                others = wanted.union(*(_inputs(item.step) for item in items if item is not ready))
+                if not self._fold_into_block(ready, steps, others):
                     steps.append(ready.step)
                 continue
             child, group = self._next_child(region, left, done)
@@ -288,12 +289,17 @@ class _Planner:
     def _is_row_wise(self, value: Value) -> bool:
         return self._graph[value.origin].outputs[value.output].row_wise
 
-    def _fold_into_block(self, item: _Item, steps: list[Run | Merge | Block]) -> bool:
-        """Let a block scatter straight over the earlier answer, where a merge would only choose between the two."""
+    def _fold_into_block(self, item: _Item, steps: list[Run | Merge | Block], others: Set[Value]) -> bool:
+        """Let a block scatter straight over the earlier answer, where a merge would only choose between the two.
+
+        `others` are the values that somebody else reads: those must still be there.
+        """
         step = item.step
         if not isinstance(step, Merge) or len(step.sources) != 2 or step.masks[1]:
             return False
         late, early = step.sources
+        if late in others:
+            return False
         for at, block in enumerate(steps):
             if not isinstance(block, Block) or block.guard != step.masks[0]:
                 continue
