@@ -8,7 +8,7 @@ from torch import fx, nn
 
 from early_exits import function, make_graph
 from offramp.graph import Graph, Node, Tensor
-from offramp.learn._frozen import Frozen
+from offramp.learn._frozen import Frozen, _freeze
 
 
 def test_it_gives_what_the_bodies_give_in_eval_mode() -> None:
@@ -71,6 +71,13 @@ def test_a_layer_that_is_called_twice_is_not_folded() -> None:
     )
     graph = Graph(nodes=nodes, answer="last", bodies={"last": fx.symbolic_trace(module)})
     torch.testing.assert_close(Frozen(graph, "float32")({"x": x})["last"][0], module(x), atol=1e-5, rtol=1e-5)
+
+
+def test_normalization_is_folded_where_it_can_be() -> None:
+    graph = make_graph()
+    folded = _freeze(graph.bodies["stage0"])
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in folded.modules())
+    assert any(isinstance(layer, nn.BatchNorm2d) for layer in graph.bodies["stage0"].modules())
 
 
 def test_bodies_that_are_no_modules_are_called_as_they_are() -> None:

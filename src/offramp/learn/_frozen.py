@@ -115,6 +115,7 @@ def _fuse(module: fx.GraphModule) -> None:
             module.set_submodule(str(before.target), fuse_conv_bn_eval(convolution, norm))
             node.replace_all_uses_with(before)
             module.graph.erase_node(node)
+    module.delete_all_unused_submodules()
     module.recompile()
 
 
