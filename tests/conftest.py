@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import ipaddress
 import socket
 from collections.abc import Callable, Iterator
@@ -28,6 +30,24 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert text == path.read_text(), f"{name} changed; if on purpose: pytest --rewrite-golden, and review"
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def vision() -> Iterator[Any]:  # Any: a module
+    """torchvision; its networks load even where its compiled part does not fit, if two operators have a name."""
+    import torch
+
+    if importlib.util.find_spec("torchvision") is None:
+        pytest.skip("torchvision is not installed")
+    library = None
+    try:
+        importlib.import_module("torchvision")
+    except RuntimeError:
+        library = torch.library.Library("torchvision", "DEF")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    yield importlib.import_module("torchvision")
+    del library  # the operators live as long as it does
 
 
 def is_local(address: Any) -> bool:  # Any: what socket.connect takes differs per family

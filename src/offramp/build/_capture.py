@@ -111,7 +111,7 @@ def capture(model: nn.Module, example: Example) -> Capture:
         try:
             found = _assemble(tracer(copied or _copied(model), inputs), inputs, expected)
         except Exception as reason:  # tracing runs code of the user's, which may raise anything
-            failures.append(f"{way} {_brief(reason)}")
+            failures.append(f"{way}: {_brief(reason)}")
             copied = None  # what a way that failed has done to its copy is unknown
             continue
         copied = None
@@ -204,6 +204,7 @@ def _hides_work(found: Capture) -> bool:
 
 def _brief(reason: Exception) -> str:
     """Kind and first line of a foreign error, and the module that it came from if known."""
-    where = f"stops in module {reason.path or 'itself'!r}: " if isinstance(reason, TraceFailure) else ""
-    lines = str(reason).strip().splitlines() or [""]
-    return f"{where}{lines[0][:160]}" if where else f"says {type(reason).__name__}: {lines[0][:160]}"
+    line = next(iter(str(reason).strip().splitlines()), "")[:160].rstrip(" .")
+    if isinstance(reason, TraceFailure):
+        return f"stops in {f'module {reason.path!r}' if reason.path else 'its own forward'}: {line}"
+    return f"{type(reason).__name__}: {line}"

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import io
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
 import torch
@@ -28,8 +32,7 @@ def trace_by_export(model: nn.Module, inputs: Inputs) -> Trace:
     batch = torch.export.Dim("batch")
     shapes: Any = tuple({0: batch} for _ in inputs.names)
     keywords = dict(zip(inputs.names, inputs.tensors, strict=True)) if inputs.keyword else {}
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
+    with _quiet(), torch.no_grad():
         exported = torch.export.export(
             model,
             () if inputs.keyword else inputs.tensors,
@@ -44,6 +47,20 @@ def trace_by_export(model: nn.Module, inputs: Inputs) -> Trace:
     logits = find_logits(pytree.tree_unflatten(list(pytree.tree_leaves(answer)), exported.call_spec.out_spec))
     clean = module_from_graph(module, _cleaned(module.graph, inputs, logits), type(model).__name__)
     return Trace(module=without_dead_code(clean), eval_only=True)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Neither warnings nor what `torch.export` logs and prints about a model that it refuses: the error says it."""
+    logger = logging.getLogger("torch.fx.experimental.symbolic_shapes")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()), redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _by_name(model: nn.Module, shapes: tuple[Any, ...]) -> Any:

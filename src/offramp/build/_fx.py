@@ -11,7 +11,7 @@ from torch import fx, nn
 from ._answer import find_logits
 from ._inplace import make_out_of_place
 from ._inputs import Inputs
-from ._leaves import find_mode_dependent, is_layer, reads_training
+from ._leaves import find_mode_dependent, is_layer, list_work, reads_training
 from ._trace import Trace, copy_sharing_weights, module_from_graph, without_dead_code
 
 _ATTEMPTS = 20  # each keeps one more class of modules whole
@@ -33,6 +33,7 @@ class _Tracer(fx.Tracer):
         self.inputs = inputs
         self.whole = whole
         self.stopped_in: str | None = None
+        self.calls: list[tuple[str, str]] = []
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return module_qualified_name in self.whole or is_layer(m)
@@ -40,6 +41,8 @@ class _Tracer(fx.Tracer):
     def call_module(
         self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
+        around = [path for path, _ in self.module_stack.values()]
+        self.calls.append((around[-1] if around else "", self.path_of_module(m)))
         try:
             return super().call_module(m, forward, args, kwargs)
         except Exception:
@@ -71,29 +74,31 @@ def trace_symbolically(model: nn.Module, inputs: Inputs, *, whole: bool = False)
         TraceFailure: The model's own code cannot be traced.
     """
     kept: set[str] = set()
-    evaluation = _trace_keeping(model, inputs, kept, whole=whole)
-    eval_only = False
+    different = {""}
     try:
-        training = _trace_keeping(copy_sharing_weights(model).train(), inputs, kept, whole=whole)
-        different = find_mode_dependent(training, evaluation)
-        eval_only = "" in different
-        kept |= different - {""}
+        training, there = _trace_keeping(copy_sharing_weights(model).train(), inputs, kept, whole=whole)
+        evaluation, here = _trace_keeping(model, inputs, kept, whole=whole)
+        different = find_mode_dependent(list_work(training, there), list_work(evaluation, here))
     except TraceFailure:
-        eval_only = True
-    graph = _trace_keeping(model, inputs, kept, whole=whole)
+        pass  # then training mode is out of reach, but evaluation mode may still be traced
+    kept |= different - {""}
+    graph, _ = _trace_keeping(model, inputs, kept, whole=whole)
     _drop_assertions(graph)
     _turn_off_inplace(model)
     make_out_of_place(graph)
-    return Trace(module=without_dead_code(module_from_graph(model, graph, type(model).__name__)), eval_only=eval_only)
+    module = without_dead_code(module_from_graph(model, graph, type(model).__name__))
+    return Trace(module=module, eval_only="" in different)
 
 
-def _trace_keeping(model: nn.Module, inputs: Inputs, kept: set[str], *, whole: bool) -> fx.Graph:
-    """Trace; where that stops inside a module that may be kept whole, keep its likes too and start again."""
+def _trace_keeping(
+    model: nn.Module, inputs: Inputs, kept: set[str], *, whole: bool
+) -> tuple[fx.Graph, list[tuple[str, str]]]:
+    """Trace, and list the calls; if that stops in a module that may be kept whole, keep its likes and start again."""
     for _ in range(_ATTEMPTS):
         tracer = _Tracer(inputs, kept)
         try:
             with torch.no_grad():
-                return tracer.trace(model)
+                return tracer.trace(model), tracer.calls
         except Exception as reason:  # any code of the user's may have raised anything
             path = tracer.stopped_in or ""
             stopped = _outermost_reader(model, path, whole=whole)

@@ -23,18 +23,11 @@ _OPERATORS: Mapping[Any, Callable[..., Any]] = {  # Any: functions
 }
 
 
-def replace_items(tensor: torch.Tensor, index: Any, value: Any) -> torch.Tensor:  # Any: whatever a tensor takes
-    """A copy of the tensor with some items replaced: `tensor[index] = value`, out of place."""
-    copied = tensor.clone()
-    copied[index] = value
-    return copied
-
-
 def make_out_of_place(graph: Graph) -> None:
     """Rewrite a traced graph so that no tensor changes after it was made.
 
     A stage may hand a tensor to a head and to the next stage: overwriting it in one would change the other. Who read
-    the overwritten tensor afterwards now reads the new one. Views of it do not follow, which `capture` finds out by
+    the overwritten tensor afterwards now reads the new one. Items are never set in such a graph: tracing refuses. Views of it do not follow, which `capture` finds out by
     comparing answers.
     """
     for node in list(graph.nodes):
@@ -55,8 +48,6 @@ def _out_of_place(node: Node) -> tuple[str, Any, dict[str, Any]] | None:
         return None
     if node.kwargs.get("inplace") is True:
         return "call_function", node.target, {**node.kwargs, "inplace": False}
-    if node.target is operator.setitem:
-        return "call_function", replace_items, {}
     if node.target in _OPERATORS:
         return "call_function", _OPERATORS[node.target], dict(node.kwargs)
     name = getattr(node.target, "__name__", "")

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from types import CodeType
 
 from torch import nn
 from torch.fx import Graph, Node
 
-_CONTAINERS = (nn.Module, nn.Sequential, nn.ModuleList, nn.ModuleDict)
+Work = Mapping[str, list[str]]  # by module: what its own forward does, its children's left out
 
 
 def is_layer(module: nn.Module) -> bool:
     """True for a torch.nn layer and what inherits from one, such as a convolution that pads by itself."""
     if isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict):
         return False
-    return any(kind.__module__.startswith("torch.nn") for kind in type(module).__mro__ if kind not in _CONTAINERS[:1])
+    return any(kind.__module__.startswith("torch.nn") for kind in type(module).__mro__ if kind is not nn.Module)
 
 
 def reads_training(module: nn.Module) -> bool:
@@ -24,10 +25,9 @@ def reads_training(module: nn.Module) -> bool:
     return isinstance(code, CodeType) and _mentions(code, "training")
 
 
-def find_mode_dependent(training: Graph, evaluation: Graph) -> set[str]:
+def find_mode_dependent(training: Work, evaluation: Work) -> set[str]:
     """Dotted names of the modules that do something else in training mode; "" is the model itself."""
-    here, there = _work_by_module(training), _work_by_module(evaluation)
-    return {path for path in here.keys() | there.keys() if here.get(path) != there.get(path)}
+    return {path for path in training.keys() | evaluation.keys() if training.get(path) != evaluation.get(path)}
 
 
 def _mentions(code: CodeType, name: str) -> bool:
@@ -36,20 +36,21 @@ def _mentions(code: CodeType, name: str) -> bool:
     )
 
 
-def _work_by_module(graph: Graph) -> dict[str, list[str]]:
-    """For each module the operations of its own forward, those of its children left out."""
-    work = defaultdict(list)
+def list_work(graph: Graph, calls: Iterable[tuple[str, str]]) -> Work:
+    """What each module's own forward does: the children that it calls, and its operations.
+
+    Args:
+        graph: A trace.
+        calls: Caller and called module of each call; one that does nothing leaves no operation in the graph.
+    """
+    work: dict[str, list[str]] = defaultdict(list)
+    for caller, called in calls:
+        work[caller].append(f"call {called}")
     for node in graph.nodes:
-        if node.op != "get_attr":
-            work[_owner(node)].append(_describe(node))
+        if node.op not in ("get_attr", "call_module"):
+            paths = [path for path, _ in (node.meta.get("nn_module_stack") or {}).values()]
+            work[paths[-1] if paths else ""].append(_describe(node))
     return work
-
-
-def _owner(node: Node) -> str:
-    paths = [path for path, _ in (node.meta.get("nn_module_stack") or {}).values()]
-    if node.op == "call_module":  # the last one is the called module; its caller is the owner
-        paths = paths[:-1]
-    return paths[-1] if paths else ""
 
 
 def _describe(node: Node) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,24 @@ from offramp.graph import Graph, Node
 from ._costs import Costs
 
 
+def _count_product(matrix: tuple[int, ...], *rest: Any, **options: Any) -> int:  # Any: further shapes
+    """Matrix times vector."""
+    return 2 * prod(matrix)
+
+
+def _count_lstm(
+    steps: tuple[int, ...], weight: tuple[int, ...], recurrent: tuple[int, ...], *rest: Any, **options: Any
+) -> int:  # Any: further shapes
+    """One direction of one layer of an LSTM: at each step of each sequence both weights once."""
+    return 2 * steps[0] * steps[1] * (prod(weight) + prod(recurrent))
+
+
+_UNKNOWN = {  # products that PyTorch's counter leaves out
+    torch.ops.aten.mv: _count_product,
+    torch.ops.aten.mkldnn_rnn_layer: _count_lstm,
+}
+
+
 @contextmanager
 def counting() -> Iterator[FlopCounterMode]:
     """A counter of the floating-point operations that run inside; a multiply-accumulate is two of them.
@@ -28,7 +47,11 @@ def counting() -> Iterator[FlopCounterMode]:
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        with (
+            torch.no_grad(),
+            sdpa_kernel(SDPBackend.MATH),
+            FlopCounterMode(display=False, custom_mapping=_UNKNOWN) as counter,
+        ):
             yield counter
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
