@@ -1,3 +1,4 @@
 """Contract suites that an outsider's score, pass, learner or runtime can inherit."""
 
+from ._runtime import RuntimeContract as RuntimeContract
 from ._score import ScoreContract as ScoreContract

@@ -1,0 +1,81 @@
+"""What can be said of times without asserting on time."""
+
+from __future__ import annotations
+
+import gc
+
+import numpy as np
+import pytest
+
+from offramp.errors import OptionError
+from offramp.measure import Latency, gain, latency
+
+BATCHES = [{"x": np.full((1, 2), at, np.float32)} for at in range(7)]
+
+
+def test_every_system_sees_every_batch_once_per_round() -> None:
+    seen: dict[str, list[float]] = {"a": [], "b": []}
+    systems = {name: lambda batch, name=name: seen[name].append(float(batch["x"][0, 0])) for name in seen}
+    times = latency(systems, BATCHES, warmup=0, repeats=3)
+    assert {name: one.calls for name, one in times.items()} == {"a": 21, "b": 21}
+    assert all(sorted(order) == sorted(list(range(7)) * 3) for order in seen.values())
+
+
+def test_batches_come_shuffled_and_the_seed_fixes_the_order() -> None:
+    orders = []
+    for seed in (0, 0, 1):
+        order: list[float] = []
+        latency({"a": lambda batch, order=order: order.append(float(batch["x"][0, 0]))}, BATCHES, warmup=0, seed=seed)
+        orders.append(order)
+    assert orders[0] == orders[1]
+    assert orders[0] != orders[2]
+    assert orders[0] != sorted(orders[0])
+
+
+def test_systems_are_interleaved() -> None:
+    calls: list[str] = []
+    systems = {name: lambda _, name=name: calls.append(name) for name in ("a", "b")}
+    latency(systems, BATCHES, warmup=0)
+    assert all(set(calls[at : at + 2]) == {"a", "b"} for at in range(0, 14, 2))
+
+
+def test_warm_up_calls_are_not_counted() -> None:
+    calls: list[int] = []
+    assert latency({"a": lambda _: calls.append(1)}, BATCHES, warmup=20)["a"].calls == 7
+    assert len(calls) == 27
+
+
+def test_garbage_is_not_collected_while_the_clock_runs() -> None:
+    states: list[bool] = []
+    latency({"a": lambda _: states.append(gc.isenabled())}, BATCHES, warmup=0)
+    assert states == [False] * 7
+    assert gc.isenabled()
+
+
+def test_a_collector_that_was_off_stays_off() -> None:
+    gc.disable()
+    try:
+        latency({"a": lambda _: None}, BATCHES, warmup=0)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_gain_divides_means() -> None:
+    slow = Latency(mean_s=0.6, p50_s=0.5, p95_s=0.9, calls=3)
+    fast = Latency(mean_s=0.3, p50_s=0.1, p95_s=0.9, calls=3)
+    assert gain(slow, fast) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("systems", "batches", "options"),
+    [
+        ({}, BATCHES, {}),
+        ({"a": len}, [], {}),
+        ({"a": len}, BATCHES, {"warmup": -1}),
+        ({"a": len}, BATCHES, {"repeats": 0}),
+    ],
+)
+def test_nothing_to_measure_is_refused(systems: dict, batches: list, options: dict) -> None:
+    with pytest.raises(OptionError):
+        latency(systems, batches, **options)
