@@ -34,7 +34,7 @@ class PostSettings:
 
     epochs: int = 8
     batch: int = 128
-    learning_rate: float = 4e-3
+    learning_rate: float = 1e-2
     weight_decay: float = 1e-2
     temperature: float = 2.0
     augment: Augment = "auto"

@@ -9,7 +9,7 @@ from offramp.nn._pooled import ChannelsFirst, Pooled, is_channels_last
 _SIDE = 8  # the map is brought to at most this side: 3x3 filters see enough of it, and it stays in the nearest cache
 
 
-def build_light(shape: tuple[int, ...], classes: int, *, width: int = 64, blocks: int = 2) -> nn.Module:
+def build_light(shape: tuple[int, ...], classes: int, *, width: int = 64, blocks: int = 3) -> nn.Module:
     """Pooling and a strided convolution to a map of about 8x8, separable convolutions, mean over space, linear layer.
 
     Large maps are costly to move even where they are cheap to compute with, so nothing but the first layer reads the
