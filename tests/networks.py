@@ -49,7 +49,8 @@ class CifarResNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out = self.layer3(self.layer2(self.layer1(F.relu(self.bn1(self.conv1(x))))))
         out = F.avg_pool2d(out, out.size()[3])
-        return self.linear(out.view(out.size(0), -1))
+        answer: Tensor = self.linear(out.view(out.size(0), -1))
+        return answer
 
 
 def mlp() -> Made:
@@ -72,7 +73,8 @@ def recurrent() -> Made:
             self.linear = nn.Linear(8, 3)
 
         def forward(self, ids: Tensor) -> Tensor:
-            return self.linear(self.layer(self.embed(ids)).mean(1))
+            answer: Tensor = self.linear(self.layer(self.embed(ids)).mean(1))
+            return answer
 
     return Reader(), torch.randint(0, 9, (2, 6))
 
@@ -143,7 +145,8 @@ def make(name: str) -> Made:
 
 def call(model: nn.Module, example: Any) -> Tensor:
     answer = model(**example) if isinstance(example, dict) else model(example)
-    return getattr(answer, "logits", answer)
+    logits: Tensor = getattr(answer, "logits", answer)
+    return logits
 
 
 def more(example: Any, rows: int) -> Any:

@@ -96,7 +96,7 @@ def test_stages_can_be_copied_and_do_not_share_weights_with_the_next_split(name:
 def test_the_model_stays_as_it_is(training: bool) -> None:
     model, example = networks.make("cifar")
     model.train(training)
-    model.layer1.eval()  # type: ignore[union-attr,operator]  # a mixture of modes, as in fine-tuning
+    model.layer1.eval()  # type: ignore[union-attr]  # a mixture of modes, as in fine-tuning
     calls: list[int] = []
     model.register_forward_hook(lambda *_: calls.append(1))
     modes = [module.training for module in model.modules()]
@@ -193,7 +193,8 @@ class Dropping(nn.Module):
         self.last = nn.Linear(8, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.last(self.drop(self.first(x)))
+        answer: Tensor = self.last(self.drop(self.first(x)))
+        return answer
 
 
 class Overwriting(nn.Module):
@@ -213,7 +214,8 @@ class Overwriting(nn.Module):
         torch.relu_(out)
         if self.items:
             out[:, 0] = 0
-        return late + self.last(out)
+        answer: Tensor = late + self.last(out)
+        return answer
 
 
 class Branching(nn.Module):
@@ -224,4 +226,5 @@ class Branching(nn.Module):
         self.inner = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 3))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.inner(x if x.sum() > 0 else -x)
+        answer: Tensor = self.inner(x if x.sum() > 0 else -x)
+        return answer
