@@ -40,6 +40,7 @@ class Frame:
         values: Name of every value.
         trace: [rows, G + T] float32, or empty if the graph has no control nodes.
         routes: [rows] float32: the edge that a control node of this very block opened.
+        order: 0, 1, ..., rows - 1 once something has asked for it.
     """
 
     scope: Scope
@@ -47,6 +48,7 @@ class Frame:
     values: dict[Value, str]
     trace: str = ""
     routes: dict[str, str] = field(default_factory=dict)
+    order: str = ""
 
 
 class Emitter:
@@ -101,8 +103,17 @@ class Emitter:
                 then_branch=self._then(block, frame, mask, name), else_branch=self._else(block, frame, name),
             )
         )  # fmt: skip
-        frame.values |= {write.target: target for write, target in zip(block.writes, targets, strict=True)}
-        frame.trace = trace or frame.trace
+        frame.values |= {write.target: self._own(name, frame) for write, name in zip(block.writes, targets, strict=True)}
+        frame.trace = self._own(trace, frame) if trace else frame.trace
+
+    def _own(self, value: str, frame: Frame) -> str:
+        """A copy of what an `If` gave: OpenVINO 2026.4 reuses the memory of an `If` whose size it does not know beforehand."""
+        if not frame.order:
+            scope = frame.scope
+            count = scope.add("Squeeze", [frame.rows])
+            zero, one = scope.constant(np.array(0, np.int64)), scope.constant(np.array(1, np.int64))
+            frame.order = scope.add("Range", [zero, count, one])
+        return frame.scope.add("Gather", [value, frame.order], axis=0)
 
     def mask(self, edges: Sequence[tuple[str, int]], frame: Frame) -> str:
         """Rows on which all these control edges are open."""
