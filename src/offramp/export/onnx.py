@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from offramp.errors import ExportError, GraphError, OutputError
-from offramp.graph import Graph, Node, Plan, Value, plan
+from offramp.graph import Graph, Node, Plan, Value, find_regions, plan
 
 from ._blocks import ELEMENT, Emitter, Frame
 from ._body import OPSET, trace_body
@@ -24,7 +24,9 @@ IR_VERSION = 10
 Card = Mapping[str, Any]  # Any: JSON
 
 
-def save(graph: Graph, path: str | Path, *, card: Card | None = None, dense: bool = False) -> Path:
+def save(
+    graph: Graph, path: str | Path, *, card: Card | None = None, dense: bool = False, upto: int | None = None
+) -> Path:
     """Write a graph as one ONNX file (opset 18) that bare ONNX Runtime and OpenVINO run; gives its path.
 
     Inputs are the graph's, with a dynamic batch, and `thresholds` [T] if it has threshold gates. Outputs are `logits`
@@ -36,12 +38,14 @@ def save(graph: Graph, path: str | Path, *, card: Card | None = None, dense: boo
         path: Written beside it first, then renamed.
         card: What else the metadata shall say: thresholds, engine, precision, guarantee.
         dense: Run every exit for every sample and ignore the gates.
+        upto: Write the static network of this exit, counted in graph order: what a sample that leaves there runs, without
+            scores, gates and `If`; outputs are `logits` and the other heads' as `heads/I`. It serves as ideal and baseline.
 
     Raises:
         ExportError: A body has an operator that ONNX lacks.
         OutputError: The path cannot be written.
     """
-    model = to_model(graph, card=card, dense=dense)
+    model = to_model(graph, card=card, dense=dense, upto=upto)
     path = Path(path)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -53,11 +57,15 @@ def save(graph: Graph, path: str | Path, *, card: Card | None = None, dense: boo
     return path
 
 
-def to_model(graph: Graph, *, card: Card | None = None, dense: bool = False) -> onnx.ModelProto:
+def to_model(
+    graph: Graph, *, card: Card | None = None, dense: bool = False, upto: int | None = None
+) -> onnx.ModelProto:
     """The ONNX model that `save` writes; arguments and errors as there."""
     scope = Scope("offramp")
     frame, inputs = _root(graph, scope)
-    if dense:
+    if upto is not None:
+        outputs = _static(graph, frame, upto)
+    elif dense:
         outputs = _dense(graph, frame)
     else:
         inputs += [helper.make_tensor_value_info("thresholds", TensorProto.FLOAT, [len(graph.gates)])] if graph.gates else []
@@ -197,6 +205,27 @@ def _emit_score(graph: Graph, frame: Frame) -> None:
     total = scope.add("ReduceSum", [chosen, scope.shape(1)], keepdims=0)
     found = scope.add("Greater", [scope.add("Squeeze", [last, scope.shape(1)]), zero])
     scope.add("Where", [found, total, one], output="score")
+
+
+def _static(graph: Graph, frame: Frame, upto: int) -> list[onnx.ValueInfoProto]:
+    """Everything that a sample that leaves at exit `upto` runs, but scores."""
+    regions = find_regions(graph.nodes)
+    exits = [name for name in graph.exits if regions[name] <= regions[graph.exits[upto]]]
+    needed, pending = set(), list(exits)
+    while pending:
+        name = pending.pop()
+        needed.add(name)
+        pending += [edge.source for edge in graph[name].inputs]
+    functions = [node for node in graph.nodes if node.name in needed and node.kind == "function"]
+    emitter = Emitter(graph, _trace(graph, functions), "")
+    for node in functions:
+        emitter.call(node, [frame.values[Value(node=edge.source, output=edge.output)] for edge in node.inputs], frame)
+    outputs = []
+    for name in [graph.exits[upto], *(name for name in exits if name != graph.exits[upto])]:
+        shown = "heads/" + str(graph.exits.index(name)) if outputs else "logits"
+        frame.scope.add("Identity", [frame.values[Value(node=name)]], output=shown)
+        outputs.append(helper.make_tensor_value_info(shown, TensorProto.FLOAT, ["batch", *graph[name].outputs[0].shape]))
+    return outputs
 
 
 def _dense(graph: Graph, frame: Frame) -> list[onnx.ValueInfoProto]:

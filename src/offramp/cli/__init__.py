@@ -1,0 +1,3 @@
+"""The command line: one command per verb."""
+
+from ._app import main as main

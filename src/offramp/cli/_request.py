@@ -1,0 +1,170 @@
+"""What `offramp optimize` is asked for, checked as far as options alone can be."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from offramp.errors import OptionError
+
+Kind = Literal["agreement", "harm", "net"]
+ENGINES = ("openvino", "onnxruntime")
+RULES = ("linear", "fine", "pareto", "golden")
+DECIDING = (  # options that a training cannot be resumed with other values of
+    "model", "weights", "data", "held_out", "tokenizer", "shape", "exits", "placement", "head", "score", "epochs",
+    "mean", "std", "seed",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """What to choose a point of the frontier by: one of a promise, a budget, or the knee.
+
+    Attributes:
+        max_loss: Accepted share of lost answers, or None if no promise is asked.
+        confidence: Of the promise.
+        kind: What a loss is; None for harm with labels and agreement without.
+        budget: Relative MACs that may be spent, or None.
+    """
+
+    max_loss: float | None = None
+    confidence: float = 0.95
+    kind: Kind | None = None
+    budget: float | None = None
+
+    @property
+    def name(self) -> str:
+        """ "promise", "budget" or "knee"."""
+        return "budget" if self.budget is not None else "knee" if self.max_loss is None else "promise"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One run of `offramp optimize`; the names are those of the options."""
+
+    model: str
+    data: str
+    out: Path
+    goal: Goal
+    weights: Path | None = None
+    held_out: str | None = None
+    tokenizer: str | None = None
+    shape: tuple[int, ...] | None = None
+    exits: int = 4
+    placement: str | tuple[str | int, ...] = "linear"
+    head: str = "auto"
+    score: str = "max_probability"
+    epochs: int = 8
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    engine: str = "openvino"
+    precision: str = "f32"
+    threads: int = 1
+    seed: int = 0
+    resume: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse values outside their range, all at once."""
+        wrong = [
+            *([f"--exits {self.exits} (1 or more)"] if self.exits < 1 else []),
+            *([f"--epochs {self.epochs} (1 or more)"] if self.epochs < 1 else []),
+            *([f"--threads {self.threads} (1 or more)"] if self.threads < 1 else []),
+            *([f"--seed {self.seed} (0 or more)"] if self.seed < 0 else []),
+            *([f"--engine {self.engine} ({' or '.join(ENGINES)})"] if self.engine not in ENGINES else []),
+        ]
+        if wrong:
+            raise OptionError(f"options must lie in their range, but these do not: {', '.join(wrong)}. Change them.")
+        if (self.mean is None) != (self.std is None):
+            raise OptionError("--mean and --std must be given together, but one is missing. Give both or none.")
+        if self.engine == "onnxruntime" and self.precision != "f32":
+            raise OptionError(f"onnxruntime computes in f32, but --precision is {self.precision}. Choose openvino.")
+
+    def deciding(self) -> dict[str, Any]:  # Any: JSON
+        """What a resumed run must have in common with the one that was killed."""
+        given = asdict(self)
+        return {name: _plain(given[name]) for name in DECIDING}
+
+    def options(self) -> dict[str, Any]:  # Any: JSON
+        """All options, as JSON."""
+        return {name: _plain(value) for name, value in asdict(self).items() if name != "resume"}
+
+
+def read_goal(
+    *, max_loss: float | None, confidence: float | None, kind: str | None, budget: float | None, knee: bool
+) -> Goal:
+    """The goal that the options name; the promise of 1 % at 95 % if they name none.
+
+    Raises:
+        OptionError: Two goals at once, or a value outside its range.
+    """
+    promise = [
+        name
+        for name, value in (("--max-loss", max_loss), ("--confidence", confidence), ("--kind", kind))
+        if value is not None
+    ]
+    named = [*promise[:1], *(["--budget"] if budget is not None else []), *(["--knee"] if knee else [])]
+    if len(named) > 1:
+        raise OptionError(f"{' and '.join(named)} exclude each other: choose by loss, by budget, or the knee.")
+    if budget is not None:
+        if not 0 < budget:
+            raise OptionError(f"--budget must be positive, but is {budget}. For half the work give 0.5.")
+        return Goal(budget=budget)
+    if knee:
+        return Goal()
+    for name, share in (("--max-loss", max_loss), ("--confidence", confidence)):
+        if share is not None and not 0 < share < 1:
+            raise OptionError(f"{name} must lie between 0 and 1, but is {share}. For one percent give 0.01.")
+    if kind not in (None, "agreement", "harm", "net"):
+        raise OptionError(f"--kind must be agreement, harm or net, but is {kind!r}. Choose one of them.")
+    return Goal(
+        max_loss=0.01 if max_loss is None else max_loss,
+        confidence=0.95 if confidence is None else confidence,
+        kind=kind,  # type: ignore[arg-type]  # checked above
+    )
+
+
+def read_numbers(text: str | None, option: str) -> tuple[float, ...] | None:
+    """Numbers between commas.
+
+    Raises:
+        OptionError: Something else.
+
+    Example:
+        >>> read_numbers("0.5,0.25", "--mean")
+        (0.5, 0.25)
+    """
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise OptionError(f"{option} must be numbers between commas, but is {text!r}. Write 0.5,0.5,0.5.") from error
+
+
+def read_shape(text: str | None) -> tuple[int, ...] | None:
+    """Whole positive numbers between commas.
+
+    Raises:
+        OptionError: Something else.
+    """
+    sizes = read_numbers(text, "--shape")
+    if sizes is not None and any(size < 1 or size != int(size) for size in sizes):
+        raise OptionError(f"--shape must be whole positive sizes, but is {text!r}. Write 3,224,224.")
+    return None if sizes is None else tuple(int(size) for size in sizes)
+
+
+def read_placement(text: str) -> str | tuple[str | int, ...]:
+    """A rule, or the names or indices of cut points between commas.
+
+    Example:
+        >>> read_placement("pool1, 4")
+        ('pool1', 4)
+    """
+    if text in RULES:
+        return text
+    return tuple(int(part) if part.lstrip("-").isdigit() else part for part in map(str.strip, text.split(",")))
+
+
+def _plain(value: Any) -> Any:  # Any: JSON
+    return str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value

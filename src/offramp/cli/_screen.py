@@ -1,0 +1,37 @@
+"""What a person sees while a command runs: steps on a terminal, warnings always; never on standard output."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+
+class Screen:
+    """Where progress goes.
+
+    Args:
+        quiet: True shows no progress, as with --json; warnings stay.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self.lively = self._console.is_terminal and not quiet
+        self.warnings: list[str] = []
+
+    @contextmanager
+    def step(self, text: str) -> Iterator[None]:
+        """Say what is being done, and how long it took."""
+        start = time.monotonic()
+        if self.lively:
+            self._console.print(f"[dim]·[/] {text}", soft_wrap=True)
+        yield
+        if self.lively and (taken := time.monotonic() - start) >= 1:
+            self._console.print(f"[dim]  {taken:.0f} s[/]")
+
+    def warn(self, text: str) -> None:
+        """Say on standard error what the user should know, and remember it for the result."""
+        self.warnings.append(text)
+        self._console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)

@@ -1,0 +1,185 @@
+"""Weights and recipe of a graph, from which it can be built again: `model.safetensors` and `config.json`.
+
+No code is stored and nothing is unpickled: loading replays the recipe, loads the weights strictly, and compares the
+answer with a stored one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from offramp import build
+from offramp.errors import ExportError, OutputError, WeightsError
+from offramp.graph import Graph, to_json
+from offramp.nn import Executor
+from offramp.nn.heads import HeadRecipe
+
+FORMAT = 1
+TOLERANCE = 1e-4  # of the largest stored logit: the same sums in another order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """How the network can be built again.
+
+    Attributes:
+        reference: As `build.load_model` takes it.
+        arguments: Of its builder.
+        shape: Of one sample.
+        mean: Per channel, or None for no normalization.
+        std: As `mean`.
+    """
+
+    reference: str
+    arguments: Mapping[str, Any]  # Any: JSON
+    shape: tuple[int, ...]
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+
+def save_artifact(
+    graph: Graph,
+    folder: str | Path,
+    *,
+    example: Mapping[str, Tensor],
+    origin: Origin | None = None,
+    thresholds: Sequence[float] = (),
+) -> None:
+    """Write `model.safetensors` and `config.json` into a folder.
+
+    Args:
+        graph: As `build.attach_exits` makes it, trained or not.
+        folder: Exists.
+        example: A few inputs by name; they and the answers to them are stored, to compare with.
+        origin: None if nobody can say how to build the network; the configuration then says `"rebuild": null`.
+        thresholds: The chosen ones.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    config = {
+        "format": FORMAT,
+        "rebuild": None if origin is None else {"reference": origin.reference, "arguments": dict(origin.arguments),
+                                                "shape": list(origin.shape)},
+        "preprocessing": None if origin is None or origin.mean is None else {"mean": origin.mean, "std": origin.std},
+        **_recipe(graph),
+        "passes": [],
+        "thresholds": list(thresholds),
+        "graph": to_json(graph),
+    }  # fmt: skip
+    tensors = {f"weights/{name}": tensor for name, tensor in _state(graph).items()}
+    tensors |= {f"check/input/{name}": tensor for name, tensor in example.items()}
+    tensors |= {f"check/exit/{name}": tensor for name, tensor in _answers(graph, example).items()}
+    try:
+        save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()},
+                  Path(folder) / "model.safetensors")  # fmt: skip
+        (Path(folder) / "config.json").write_text(json.dumps(config, indent=1, allow_nan=False))
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"{folder} must be writable, but: {error}. Choose another folder.") from error
+
+
+def load_artifact(folder: str | Path) -> Graph:
+    """The graph that `save_artifact` wrote, built again and checked against its stored answers.
+
+    Raises:
+        ExportError: There is no such artifact, it cannot be rebuilt, or the network answers differently.
+        WeightsError: The weights do not fit what the recipe builds.
+    """
+    config, tensors = _read(Path(folder))
+    if config["rebuild"] is None:
+        raise ExportError(f"{folder} was made from an object without a reference: only its model.onnx can be run.")
+    graph = _replay(config)
+    if to_json(graph) != config["graph"]:
+        raise ExportError(
+            f"{config['rebuild']['reference']} must build the network of {folder}, but builds another. "
+            "Use the code that it was made with."
+        )
+    graph = _with_weights(graph, {name[8:]: value for name, value in tensors.items() if name.startswith("weights/")})
+    _compare(graph, tensors, folder)
+    return graph
+
+
+def _recipe(graph: Graph) -> dict[str, Any]:  # Any: JSON
+    """Cuts, head and scores, as the builder left them on the nodes."""
+    stages = [node for node in graph.nodes if node.role == "stage"]
+    heads = [node for node in graph.nodes if node.role == "head"]
+    scores = [node for node in graph.nodes if node.role == "score" and node.name.startswith("exit0/")]
+    return {
+        "capture": {"eval_only": any(node.eval_only for node in stages)},
+        "cuts": list((stages[0].recipe or {})["cuts"]) if stages else [],
+        "head": dict(heads[0].recipe or {}) if heads else None,
+        "scores": [(node.recipe or {})["score"] for node in scores],
+    }
+
+
+def _replay(config: Mapping[str, Any]) -> Graph:  # Any: JSON
+    rebuild, preprocessing = config["rebuild"], config["preprocessing"]
+    shape = tuple(rebuild["shape"])
+    loaded = build.load_model(rebuild["reference"], shape=shape, arguments=rebuild["arguments"])
+    return build.attach_exits(
+        loaded.module,
+        loaded.example,
+        exits=0,
+        placement=config["cuts"] or "linear",
+        head=HeadRecipe.from_json(config["head"]) if config["head"] else "auto",
+        scores=config["scores"] or ("max_probability",),
+        normalize=build.Normalize(**preprocessing) if preprocessing else None,
+    )
+
+
+def _state(graph: Graph) -> dict[str, Tensor]:
+    return {
+        f"{node}/{key}": tensor
+        for node, body in graph.bodies.items()
+        if isinstance(body, nn.Module)
+        for key, tensor in body.state_dict().items()
+    }
+
+
+def _with_weights(graph: Graph, stored: Mapping[str, Tensor]) -> Graph:
+    """The freshly built graph with the stored weights, every one of them and no other."""
+    expected = _state(graph)
+    odd = sorted(set(expected) ^ set(stored))
+    odd += [name for name in expected if name in stored and expected[name].shape != stored[name].shape]
+    if odd:
+        raise WeightsError(f"model.safetensors must hold exactly the weights of the recipe, but {odd[:3]} differ.")
+    for node, body in graph.bodies.items():
+        if isinstance(body, nn.Module):
+            prefix = f"{node}/"
+            body.load_state_dict({key[len(prefix):]: stored[key] for key in expected if key.rpartition("/")[0] == node})
+            body.eval()
+    return graph
+
+
+def _answers(graph: Graph, example: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    with torch.no_grad():
+        values = Executor(graph).eval().dense(example)
+    return {name: values[name][0] for name in graph.exits}
+
+
+def _compare(graph: Graph, tensors: Mapping[str, Tensor], folder: str | Path) -> None:
+    example = {name[12:]: value for name, value in tensors.items() if name.startswith("check/input/")}
+    for name, got in _answers(graph, example).items():
+        wanted = tensors[f"check/exit/{name}"]
+        if float((got - wanted).abs().max()) > TOLERANCE * max(1.0, float(wanted.abs().max())):
+            raise ExportError(f"{name} of {folder} must answer as it did when saved, but does not. Check the versions.")
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:  # Any: JSON
+    try:
+        config = json.loads((folder / "config.json").read_text())
+        tensors = load_file(folder / "model.safetensors")
+    except (OSError, ValueError, SafetensorError) as error:
+        raise ExportError(f"{folder} must hold config.json and model.safetensors, but: {error}. Check the path.") from error
+    if config.get("format") != FORMAT:
+        raise ExportError(f"{folder} must have format {FORMAT}, but has {config.get('format')!r}. Write it again.")
+    return config, tensors

@@ -1,0 +1,87 @@
+"""Graphs without conditions, cut out of a conditional one: what efficiency and gain are measured against."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from offramp.errors import GraphError
+from offramp.graph import DataEdge, Graph, Node
+from offramp.graph import Tensor as Spec
+
+
+def static_path(graph: Graph, exit: str) -> Graph:
+    """Everything that a sample that answers at an exit runs, stages and heads, but no scores and no gates.
+
+    Save it with `dense=True`: then the heads on the way are outputs too, and no engine can leave them out.
+
+    Args:
+        graph: An early-exit graph.
+        exit: Name of one of its exits.
+
+    Raises:
+        GraphError: The graph has no such exit.
+    """
+    _check_exit(graph, exit)
+    kept = _needed(graph, exit, through_control=True)
+    nodes = [node for node in graph.nodes if node.name in kept and _is_plain(node)]
+    present = {node.name for node in nodes}
+    return _answering(graph, nodes, [name for name in graph.exits if name in present])
+
+
+def backbone(graph: Graph) -> Graph:
+    """The network that the exits were attached to: what the final exit reads, and nothing else."""
+    final = graph.exits[-1]
+    kept = _needed(graph, final, through_control=False)
+    return _answering(graph, [node for node in graph.nodes if node.name in kept and _is_plain(node)], [final])
+
+
+def nothing(graph: Graph) -> Graph:
+    """A network with the same inputs that does next to nothing: what a call costs by itself."""
+    read = DataEdge(source=graph.inputs[0].name)
+    node = Node(name="nothing", kind="function", inputs=(read,), outputs=(Spec(shape=(1,)),))
+    return Graph(nodes=(*graph.inputs, node), answer="nothing", bodies={"nothing": _FirstNumber()})
+
+
+class _FirstNumber(nn.Module):
+    """The first number of every row."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[B, 1] of [B, ...]."""
+        return x.flatten(1)[:, :1].float()
+
+
+def _check_exit(graph: Graph, exit: str) -> None:
+    if exit not in graph.exits:
+        raise GraphError(f"the exit must be one of {', '.join(graph.exits)}, but is {exit!r}. Name one of them.")
+
+
+def _is_plain(node: Node) -> bool:
+    return node.kind == "input" or (node.kind == "function" and node.role != "score")
+
+
+def _needed(graph: Graph, name: str, *, through_control: bool) -> set[str]:
+    """A node and all that it depends on, through data and, if wanted, through the gates that open it."""
+    opener = {child: node.name for node in graph.controls for child in node.edges} if through_control else {}
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        current = waiting.pop()
+        if current not in found:
+            found.add(current)
+            waiting += [edge.source for edge in graph[current].inputs]
+            waiting += [opener[current]] if current in opener else []
+    return found
+
+
+def _answering(graph: Graph, nodes: list[Node], exits: list[str]) -> Graph:
+    """A graph of these nodes whose exits are all answers, the last one first."""
+    answer = exits[0]
+    if len(exits) > 1:
+        answer = "answer"
+        inputs = tuple(DataEdge(source=name) for name in reversed(exits))
+        nodes = [*nodes, Node(name=answer, kind="select", inputs=inputs, outputs=graph[graph.answer].outputs)]
+    names = {node.name for node in nodes}
+    return Graph(
+        nodes=tuple(nodes), answer=answer, bodies={name: body for name, body in graph.bodies.items() if name in names}
+    )
