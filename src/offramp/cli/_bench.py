@@ -1,63 +1,89 @@
-"""Times a written file, without torch."""
+"""`offramp bench`: the file of a run, timed again on this machine; never loads PyTorch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
 
-from offramp import data as offramp_data
-from offramp.errors import OptionError
+from offramp.errors import DataError, OptionError
 from offramp.measure import gain, latency
-from offramp.run import Runtime
+from offramp.run import Runtime, Samples
 
-CALLS = 500
-Batch = Mapping[str, np.ndarray[Any, np.dtype[Any]]]
-
-
-def load_file(folder: Path, engine: str, threads: int) -> Runtime:
-    """The file of a result folder on an engine."""
-    if engine == "openvino":
-        from offramp.run import openvino
-
-        return openvino.load(folder / "model.onnx", threads=threads)
-    if engine == "onnxruntime":
-        from offramp.run import onnx
-
-        return onnx.load(folder / "model.onnx", threads=threads)
-    raise OptionError(f"--engine must be openvino or onnxruntime, but is {engine!r}.")
+from ._batches import Batches, affordable, draw_positions, repeats_for, to_json
+from ._machine import describe_command, describe_machine, describe_versions
+from ._predict import open_runtime, open_samples
 
 
-def run_bench(folder: Path, *, data: str | None, engine: str, threads: int, batch: int) -> dict[str, Any]:  # Any: JSON
-    """Mean, p50 and p95 per call at the chosen thresholds and with nobody leaving, and the gain."""
-    if batch < 1:
-        raise OptionError(f"--batch must be at least 1, but is {batch}.")
-    runtime = load_file(folder, engine, threads)
-    nobody = np.array([gate["stop_none"] for gate in runtime.card["gates"]], np.float32)
-    batches = _batches(runtime, data, batch)
-    times = latency(
-        {"nobody leaves": lambda inputs: runtime(inputs, nobody), "chosen": lambda inputs: runtime(inputs)}, batches
-    )
-    found: dict[str, Any] = {
-        name: {"mean": entry.mean_s, "p50": entry.p50_s, "p95": entry.p95_s} for name, entry in times.items()
+def bench(
+    folder: Path, *, data: str | None = None, batches: list[int], engine: str | None = None, threads: int = 1
+) -> dict[str, Any]:  # Any: JSON
+    """Time per call with the chosen thresholds and with nobody leaving early, interleaved, at each batch size.
+
+    Raises:
+        DataError: The folder holds no result, or its samples cannot be found again.
+        OptionError: A batch size below 1.
+    """
+    if min(batches) < 1:
+        raise OptionError(f"--batch must be 1 or more, but is {min(batches)}. Choose 1 or 64.")
+    runtime = open_runtime(folder, engine=engine, threads=threads)
+    samples = open_samples(data or _known_data(folder), runtime)
+    full = np.asarray([gate["stop_none"] for gate in runtime.card["gates"]], np.float32)
+    return {
+        "folder": str(folder),
+        "command": describe_command(),
+        "machine": describe_machine(),
+        "versions": describe_versions(),
+        "engine": runtime.engine,
+        "precision": runtime.precision,
+        "threads": runtime.threads,
+        "samples": len(samples),
+        "batches": {str(batch): _time(runtime, samples, full, batch) for batch in batches},
     }
-    return found | {"gain": gain(times["nobody leaves"], times["chosen"]), "batch": batch, "engine": engine, "threads": threads}
 
 
-def _batches(runtime: Runtime, data: str | None, size: int) -> list[Batch]:
-    if data is None:
-        generator = np.random.default_rng(0)
-        return [
-            {
-                name: generator.random((size, *port["shape"]), np.float32)
-                if "float" in port["dtype"]
-                else np.ones((size, *port["shape"]), port["dtype"])
-                for name, port in runtime.card["inputs"].items()
-            }
-            for _ in range(50)
-        ]
-    samples = offramp_data.load(data, split="test")
-    order = np.resize(np.random.default_rng(0).permutation(len(samples)), max(len(samples), size))
-    return [samples.take(order[at : at + size]) for at in range(0, len(order) - size + 1, size)][:CALLS]
+def print_times(found: dict[str, Any]) -> None:  # Any: JSON
+    """Print the times as a table."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name in ("batch", "ours ms", "p50", "p95", "nobody leaves ms", "ratio", "Exit %"):
+        table.add_column(name, justify="right")
+    for batch, row in found["batches"].items():
+        ours = [f"{1000 * row['ours'][name]:.3f}" for name in ("mean", "p50", "p95")]
+        rates = " ".join(f"{100 * share:.0f}" for share in row["exit_rates"])
+        table.add_row(batch, *ours, f"{1000 * row['nobody_leaves']['mean']:.3f}", f"{row['ratio']:.2f}x", rates)
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(
+        f"{found['engine']} {found['precision']}, {found['threads']} threads, {found['samples']:,} samples, "
+        f"{found['machine']['cpu']}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _time(runtime: Runtime, samples: Samples, full: NDArray[np.float32], batch: int) -> dict[str, Any]:  # Any: JSON
+    systems = {"ours": runtime, "nobody_leaves": lambda inputs: runtime(inputs, full)}
+    drawn = Batches(samples, draw_positions(len(samples), batch, seed=0))
+    calls = affordable(systems, drawn[0], batch)
+    times = latency(systems, drawn[: min(calls, len(drawn))], repeats=repeats_for(calls, drawn))
+    exits = np.concatenate([runtime(drawn[at]).exit for at in range(min(calls, len(drawn)))])
+    shares = np.bincount(exits, minlength=len(runtime.card["exits"])) / len(exits)
+    return {
+        **{name: to_json(one) for name, one in times.items()},
+        "ratio": gain(times["nobody_leaves"], times["ours"]),
+        "exit_rates": shares.tolist(),
+    }
+
+
+def _known_data(folder: Path) -> str:
+    """The data reference of the run."""
+    try:
+        options = json.loads((folder / "result.json").read_text())["options"]
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{folder} must hold a result.json that names its samples, but does not. Give --data.") from error
+    return str(options["held_out"] or options["data"])

@@ -1,43 +1,75 @@
-"""The main job on what ships with the package: a LeNet-5, trained on the digits of scikit-learn."""
+"""`offramp demo`: the whole chain on data that ships with scikit-learn, in a minute or two."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from offramp import build, data, learn
 from offramp.run import ArraySamples, Samples
 
-from ._inputs import Sets
-from ._optimize import Json, Say, run_chain
-from ._options import Options
+from ._folder import check_out
+from ._material import Material
+from ._optimize import run_chain
+from ._request import Goal, Request
+from ._screen import Screen
 
-TRAIN, TUNE, CALIBRATE = 800, 299, 450  # of 1,797 digits; the rest is for the test
-
-
-def run_demo(options: Options, *, say: Say, progress: bool) -> Json:
-    """Train a LeNet-5 on 800 digits, then run the chain of `offramp optimize` on it."""
-    sets = _divide(options.seed)
-    say(f"training lenet5 on {TRAIN} digits")
-    loaded = build.load_model("zoo:lenet5", seed=options.seed)
-    module = learn.train_classifier(loaded.module, sets.train, epochs=20, seed=options.seed)
-    loaded.module.load_state_dict(module.state_dict())
-    return run_chain(options, loaded, sets, held_out=True, resume=False, say=say, progress=progress)
+TRAIN = 800
+PARTS = (0.3, 450 / 997, 1 - 0.3 - 450 / 997)  # of the other 997: tune, calibrate, test
+EPOCHS = 30  # of the LeNet-5
 
 
-def _divide(seed: int) -> Sets:
-    digits = _all_digits()
-    order = np.random.default_rng(seed).permutation(len(digits))
-    train, tune, calibrate, test = np.split(order, np.cumsum([TRAIN, TUNE, CALIBRATE]))
-    return Sets(
-        train=digits.subset(train), tune=digits.subset(tune), calibrate=digits.subset(calibrate), test=digits.subset(test)
+def demo(out: Path, *, seed: int, screen: Screen) -> dict[str, Any]:  # Any: JSON
+    """Train a LeNet-5 on 800 digits, add one exit, promise 1 % on 450 others, and write everything to `out`."""
+    check_out(out)
+    request = Request(
+        model="zoo:lenet5",
+        data="digits",
+        out=out,
+        goal=Goal(max_loss=0.01, confidence=0.95, kind="agreement"),
+        exits=1,
+        placement=("pool1",),
+        head="light",
+        epochs=40,
+        seed=seed,
     )
+    train, held = _digits()
+    with screen.step(f"LeNet-5 on {len(train)} digits"):
+        loaded = build.load_model(request.model, seed=seed)
+        module = learn.train_classifier(loaded.module, train, epochs=EPOCHS, seed=seed)
+    tune, calibrate, test = data.split(held, PARTS, seed)
+    material = Material(
+        model=build.LoadedModel(
+            module=module,
+            reference=loaded.reference,
+            arguments=loaded.arguments,
+            example=loaded.example,
+            classes=loaded.classes,
+        ),
+        train=train,
+        tune=tune,
+        calibrate=calibrate,
+        test=test,
+        held_out=True,
+    )
+    return run_chain(request, material, screen)
 
 
-def _all_digits() -> Samples:
-    parts = [data.load("digits@train"), data.load("digits@test")]
-    arrays = [part.take(range(len(part))) for part in parts]
+def _digits() -> tuple[Samples, Samples]:
+    """800 digits to learn from, and the other 997."""
+    known, other = data.load("digits@train"), data.load("digits@test")
+    spare = known.subset(slice(TRAIN, None))
+    return known.subset(slice(TRAIN)), _joined(spare, other)
+
+
+def _joined(*sets: Samples) -> ArraySamples:
+    """Sets of pictures as one."""
+    taken = [one.take(slice(None)) for one in sets]
+    labels = [one.labels for one in sets if one.labels is not None]
     return ArraySamples(
-        inputs={name: np.concatenate([array[name] for array in arrays]) for name in arrays[0]},
-        ids=np.concatenate([part.ids for part in parts]),
-        labels=np.concatenate([np.asarray(part.labels) for part in parts]),
+        inputs={name: np.concatenate([one[name] for one in taken]) for name in taken[0]},
+        ids=np.concatenate([one.ids for one in sets]),
+        labels=np.concatenate(labels),
     )

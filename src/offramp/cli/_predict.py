@@ -1,55 +1,112 @@
-"""Answers samples with a written file, without torch."""
+"""`offramp predict`: answers of the file; never loads PyTorch."""
 
 from __future__ import annotations
 
 import csv
-import os
-from collections.abc import Sequence
+import io
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from offramp import data as offramp_data
-from offramp.errors import OutputError
+from offramp.errors import DataError, OutputError
+from offramp.run import Runtime, Samples
 
-from ._bench import load_file
+from ._engine import Engine
 
 BATCH = 64
-COLUMNS = ("id", "class", "exit", "score")
-Row = dict[str, Any]  # Any: str, int, float
+Answers = list[dict[str, Any]]  # Any: JSON
 
 
-def run_predict(
-    folder: Path, data: str, *, tokenizer: str | None, thresholds: Sequence[float] | None, engine: str, threads: int
-) -> list[Row]:  # noqa: PLR0913  # the options of the command
-    """Id, class, exit and score of every sample."""
-    runtime = load_file(folder, engine, threads)
-    samples = offramp_data.load(data, split="test", tokenizer=tokenizer)
-    shapes = {name: tuple(port["shape"]) for name, port in runtime.card["inputs"].items()}
-    offramp_data.check_samples(samples, shapes if len(shapes) > 1 else next(iter(shapes.values())), runtime.card["classes"])
-    limits = None if thresholds is None else np.asarray(thresholds, np.float32)
-    rows: list[Row] = []
+def predict(
+    folder: Path, reference: str, *, engine: str | None = None, threads: int = 1, tokenizer: str | None = None
+) -> Answers:
+    """Class, exit and score of each sample that a reference names.
+
+    Raises:
+        DataError: The folder holds no result, or the samples do not fit.
+        EngineError: The engine fails.
+    """
+    runtime = open_runtime(folder, engine=engine, threads=threads)
+    samples = open_samples(reference, runtime, tokenizer=tokenizer)
+    rows: Answers = []
     for start in range(0, len(samples), BATCH):
-        chosen = range(start, min(start + BATCH, len(samples)))
-        answer = runtime(samples.take(chosen), limits)
-        classes = answer.logits.argmax(axis=1)
-        rows += [
-            {"id": str(samples.ids[at]), "class": int(label), "exit": int(exit_), "score": float(score)}
-            for at, label, exit_, score in zip(chosen, classes, answer.exit, answer.score, strict=True)
-        ]
+        positions = range(start, min(start + BATCH, len(samples)))
+        answer = runtime(samples.take(slice(start, positions.stop)))
+        for at, position in enumerate(positions):
+            row = {"id": str(samples.ids[position]), "answer": int(np.argmax(answer.logits[at]))}
+            rows.append({**row, "exit": int(answer.exit[at]), "score": float(answer.score[at])})
     return rows
 
 
-def write_rows(rows: Sequence[Row], path: Path) -> None:
-    """Write a CSV file, beside it first, then renamed."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+def open_runtime(folder: Path, *, engine: str | None, threads: int) -> Runtime:
+    """The file of a result, by the engine that it was proven with unless another is named."""
+    path = folder / "model.onnx"
+    if not path.is_file():
+        raise DataError(f"{folder} must hold a model.onnx, but does not. Name a folder that `offramp optimize` wrote.")
+    chosen, precision = engine or "openvino", "f32"
+    card = _read_card(path)
+    if engine in (None, card.get("engine")):
+        chosen, precision = card.get("engine", chosen), card.get("precision", precision)
+    return Engine(name=chosen, precision=precision, threads=threads).load(path)
+
+
+def open_samples(reference: str, runtime: Runtime, *, split: str = "test", tokenizer: str | None = None) -> Samples:
+    """Samples in the form that the file reads, checked against it."""
+    from offramp import data
+
+    shapes = {name: tuple(spec["shape"]) for name, spec in runtime.card["inputs"].items()}
+    first = next(iter(shapes.values()))
+    picture = len(first) == 3
+    samples = data.load(
+        reference,
+        split=split,
+        tokenizer=tokenizer,
+        image_size=(first[1], first[2]) if picture else None,
+        channels=first[0] if picture and first[0] in (1, 3) else 3,
+        max_length=first[0] if len(first) == 1 else 128,
+    )
+    data.check_samples(samples, shapes, int(runtime.card["classes"]))
+    return samples
+
+
+def write_answers(rows: Answers, out: Path | None, *, as_json: bool = False) -> None:
+    """Write the answers as CSV, or as JSON if asked or if the file is named so.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    text = json.dumps(rows, indent=1) + "\n" if as_json or (out and out.suffix == ".json") else _as_csv(rows)
+    if out is None:
+        sys.stdout.write(text)
+        return
+    scratch = out.with_name(f".{out.name}.partial")
     try:
-        with scratch.open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
-        scratch.replace(path)
+        scratch.write_text(text)
+        scratch.replace(out)
     except OSError as error:
-        scratch.unlink(missing_ok=True)
-        raise OutputError(f"expected a place to write, but {path} is none ({error.strerror}): choose another --out.") from error
+        raise OutputError(f"{out} must be writable, but: {error.strerror}. Choose another file.") from error
+
+
+def _as_csv(rows: Answers) -> str:
+    target = io.StringIO()
+    writer = csv.DictWriter(target, ["id", "answer", "exit", "score"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return target.getvalue()
+
+
+def _read_card(path: Path) -> dict[str, Any]:  # Any: JSON
+    import onnx
+
+    from offramp.errors import EngineError
+
+    try:
+        model = onnx.load(path, load_external_data=False)
+        text = next((entry.value for entry in model.metadata_props if entry.key == "offramp"), "{}")
+        card: dict[str, Any] = json.loads(text)
+    except Exception as error:  # protobuf's own errors share no parent
+        raise EngineError(f"{path} must be a file of offramp, but cannot be read. Run `offramp optimize` again.") from error
+    return card

@@ -1,0 +1,82 @@
+"""Batches of real samples for the clock, and how many of them there is time for; no PyTorch.
+
+Shape letters: B batch, S samples.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offramp.measure import Latency
+from offramp.run import Samples
+
+CALLS = {1: 2000, 64: 60}  # at least so many calls of each system, if there is time
+USUAL = 100  # at other batch sizes
+SECONDS = 240  # for one batch size; slower networks get fewer calls
+FEWEST = 20
+IN_MEMORY = 2**29  # bytes; batches beyond it are made when they are needed
+
+
+class Batches(Sequence[Mapping[str, NDArray[Any]]]):
+    """Batches of samples in a given order, made when they are asked for, or kept if they are small.
+
+    Args:
+        samples: Where from.
+        positions: [calls, B] which samples each batch holds.
+    """
+
+    def __init__(self, samples: Samples, positions: NDArray[np.int64]) -> None:
+        self._samples, self._positions = samples, positions
+        size = sum(array.nbytes for array in self._make(0).values()) * len(positions)
+        self._kept = [self._make(at) for at in range(len(positions))] if size <= IN_MEMORY else None
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    @overload
+    def __getitem__(self, at: int) -> Mapping[str, NDArray[Any]]: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Mapping[str, NDArray[Any]]]: ...
+    def __getitem__(self, at: int | slice) -> Any:
+        if isinstance(at, slice):
+            return [self[one] for one in range(len(self))[at]]
+        return self._make(int(at)) if self._kept is None else self._kept[at]
+
+    def _make(self, at: int) -> dict[str, NDArray[Any]]:
+        return self._samples.take(self._positions[at])
+
+
+def draw_positions(samples: int, batch: int, seed: int) -> NDArray[np.int64]:
+    """[calls, B] shuffled batches without repetition; if there are fewer samples than a batch holds, some come again."""
+    order = np.random.default_rng(seed).permutation(samples)
+    if samples < batch:
+        return np.resize(order, (1, batch))
+    calls = min(samples // batch, CALLS[1])
+    return order[: calls * batch].reshape(calls, batch)
+
+
+def affordable(systems: Mapping[str, Callable[[Any], Any]], inputs: Mapping[str, NDArray[Any]], batch: int) -> int:
+    """How many calls of each system fit in the time there is."""
+    for call in systems.values():
+        call(inputs)  # the first call compiles
+    start = time.perf_counter()
+    for call in systems.values():
+        call(inputs)
+    once = max(time.perf_counter() - start, 1e-9)
+    return max(FEWEST, min(CALLS.get(batch, USUAL), int(SECONDS / once)))
+
+
+def repeats_for(calls: int, batches: Sequence[Any]) -> int:
+    """Rounds over all batches that make so many calls."""
+    return max(1, math.ceil(calls / len(batches)))
+
+
+def to_json(timing: Latency) -> dict[str, float | int]:
+    """Seconds per call under the names of a result."""
+    return {"mean": timing.mean_s, "p50": timing.p50_s, "p95": timing.p95_s, "calls": timing.calls}

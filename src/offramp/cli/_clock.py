@@ -1,0 +1,96 @@
+"""Time of the network alone and of ours, side by side, and how much of the saved work becomes saved time.
+
+Shape letters: B batch, S samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offramp.export import backbone, nothing, onnx, static_path
+from offramp.graph import Graph
+from offramp.measure import Evidence, Latency, efficiency, exits_taken, gain, latency
+from offramp.run import Samples
+
+from ._batches import Batches, affordable, draw_positions, repeats_for
+from ._engine import Engine
+
+SIZES = (1, 64)  # batch sizes that a result has
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """What was timed at one batch size.
+
+    Attributes:
+        baseline: The network alone.
+        ours: The conditional network.
+        gain: Mean of the one by mean of the other.
+        efficiency: Ideal by measured.
+        ideal_s: What ours would take if conditions were free.
+        empty_s: What a call of a network that does nothing takes.
+    """
+
+    baseline: Latency
+    ours: Latency
+    gain: float
+    efficiency: float
+    ideal_s: float
+    empty_s: float
+
+
+def time_network(
+    graph: Graph, model: Path, *, test: Samples, evidence: Evidence, thresholds: Sequence[float], score: str,
+    engine: Engine, scratch: Path, seed: int,
+) -> dict[int, Timing]:  # fmt: skip  # noqa: PLR0913  # all of one run
+    """Latency, gain and efficiency at each batch size, over the test samples."""
+    taken = exits_taken(evidence, thresholds, score)
+    systems = dict(_static_systems(graph, np.unique(taken).tolist(), engine, scratch))
+    systems["ours"] = engine.load(model)
+    return {
+        batch: _time(systems, test, taken, exits=len(graph.exits), batch=batch, seed=seed) for batch in SIZES
+    }
+
+
+def _static_systems(
+    graph: Graph, used: Sequence[int], engine: Engine, scratch: Path
+) -> Iterator[tuple[str, Callable[[Any], Any]]]:  # Any: as measure.latency calls it
+    """The network alone, one without conditions per exit that is used, and one that does nothing."""
+    wanted = {"baseline": backbone(graph), "empty": nothing(graph)}
+    wanted |= {f"exit{at}": static_path(graph, graph.exits[at]) for at in used}
+    for name, static in wanted.items():
+        yield name, engine.load_static(onnx.save(static, scratch / f"{name}.onnx", dense=True))
+
+
+def _time(
+    systems: Mapping[str, Callable[[Any], Any]],  # Any: as measure.latency calls it
+    test: Samples,
+    taken: NDArray[np.int64],
+    *,
+    exits: int,
+    batch: int,
+    seed: int,
+) -> Timing:
+    positions = draw_positions(len(test), batch, seed)
+    batches = Batches(test, positions)
+    calls = affordable(systems, batches[0], batch)
+    some = batches if calls >= len(batches) else batches[:calls]
+    times = latency(systems, some, repeats=repeats_for(calls, batches), seed=seed)
+    shares = np.bincount(taken[positions[:calls].ravel()], minlength=exits)
+    used = [at for at in np.flatnonzero(shares) if f"exit{at}" in times]
+    static = [times[f"exit{at}"] for at in used]
+    value = efficiency((shares[used] / shares.sum()).tolist(), static, times["ours"], empty=times["empty"])
+    return Timing(
+        baseline=times["baseline"],
+        ours=times["ours"],
+        gain=gain(times["baseline"], times["ours"]),
+        efficiency=value.value,
+        ideal_s=value.ideal_s,
+        empty_s=times["empty"].mean_s,
+    )

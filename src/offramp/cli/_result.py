@@ -1,0 +1,156 @@
+"""Every number of a run, with how it was come by, as `result.json` holds it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from offramp.decide import Guarantee
+from offramp.measure import Evidence, OperatingPoint
+
+from ._chain import Chosen
+from ._batches import to_json
+from ._clock import Timing
+from ._machine import describe_command, describe_machine, describe_versions
+from ._material import Material
+from ._request import Request
+
+
+def make_result(
+    request: Request, material: Material, chosen: Chosen, timings: Mapping[int, Timing], warnings: Sequence[str]
+) -> dict[str, Any]:  # Any: JSON
+    """The result of a run, free of NaN and infinities."""
+    versions = describe_versions()
+    guarantee = describe_guarantee(chosen.decision.guarantee, chosen.test_loss)
+    result = {
+        "offramp": versions["offramp"],
+        "versions": versions,
+        "command": describe_command(),
+        "options": request.options(),
+        "machine": describe_machine(),
+        "seed": request.seed,
+        "engine": request.engine,
+        "precision": request.precision,
+        "threads": request.threads,
+        "held_out": material.held_out,
+        "samples": {name: len(part) for name, part in material.parts.items()},
+        "model": {"reference": request.model, "classes": material.model.classes, "inputs": material.model.shapes,
+                  "exits": list(chosen.graph.exits), "cuts": _cuts(chosen)},
+        "score": request.score,
+        "goal": {**asdict(request.goal), "name": request.goal.name},
+        "baseline": _baseline(material, chosen, timings),
+        "chosen": _chosen(chosen, timings),
+        "guarantee": guarantee,
+        "frontier": [_point(point) for point in chosen.frontier.points],
+        "frontier_quality": chosen.frontier.quality,
+        "knee": chosen.knee,
+        "exits_alone": exits_alone(chosen),
+        "warnings": list(warnings),
+    }  # fmt: skip
+    result["verdict"] = verdict(result)
+    cleaned = clean(result)
+    assert isinstance(cleaned, dict)
+    return cleaned
+
+
+def describe_guarantee(guarantee: Guarantee | None, test_loss: float | None) -> dict[str, Any] | None:  # Any: JSON
+    """The promise as JSON; None if nothing was asked."""
+    if guarantee is None:
+        return None
+    return {
+        "kind": guarantee.kind,
+        "max_loss": guarantee.max_loss,
+        "confidence": guarantee.confidence,
+        "status": guarantee.status,
+        "p_value": guarantee.p_value,
+        "calibration_samples": guarantee.calibration_samples,
+        "test_loss": test_loss,
+        **({} if guarantee.remedy is None else {"remedy": guarantee.remedy}),
+    }
+
+
+def exits_alone(chosen: Chosen) -> list[dict[str, Any]]:  # Any: JSON
+    """What each exit would be as a plain smaller network, with nobody else to ask: on all held-out samples."""
+    parts = list(chosen.evidence.values())
+    alone = []
+    for at in range(chosen.frontier.full.exit_rates.__len__()):
+        agreement = float(np.mean(np.concatenate([part.predictions[:, at] == part.reference for part in parts])))
+        right = [_right(part, at) for part in parts]
+        accuracy = None if any(one is None for one in right) else float(np.mean(np.concatenate(right)))  # type: ignore[arg-type]  # no None
+        alone.append({"exit": at, "agreement": agreement, "accuracy": accuracy, "relative_macs": float(chosen.costs.relative[at])})
+    return alone
+
+
+def verdict(result: Mapping[str, Any]) -> list[str]:  # Any: JSON
+    """What a reader should know before the numbers, one sentence each."""
+    chosen, guarantee, lines = result["chosen"], result["guarantee"], []
+    if guarantee is not None and guarantee["status"] == "refused":
+        lines.append(f"Nothing could be promised, so nobody leaves early: {guarantee['remedy']}.")
+    slow = [batch for batch, gain in chosen["gain"].items() if gain <= 1]
+    if slow:
+        lines.append(f"The network alone is as fast or faster at batch {' and '.join(slow)}: use it there instead.")
+    if chosen["relative_macs"] >= 1:
+        lines.append("It does no less work than the network alone.")
+    for alone in result["exits_alone"][:-1]:
+        if alone["agreement"] >= chosen["agreement"] and alone["relative_macs"] <= chosen["relative_macs"]:
+            lines.append(
+                f"A plain smaller network beats it: the network cut at exit {alone['exit']} agrees on "
+                f"{100 * alone['agreement']:.1f} % at {alone['relative_macs']:.2f} of the work."
+            )
+            break
+    if not lines:
+        gains = " and ".join(f"{gain:.2f}x at batch {batch}" for batch, gain in chosen["gain"].items())
+        lines.append(f"It does {chosen['relative_macs']:.2f} of the work and is faster: {gains}.")
+    return lines
+
+
+def clean(value: Any) -> Any:  # Any: JSON
+    """The same data with None for NaN and infinities, plain numbers for NumPy's, and text for keys."""
+    if isinstance(value, Mapping):
+        return {str(key): clean(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(entry) for entry in value]
+    if isinstance(value, np.generic):
+        return clean(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _right(part: Evidence, at: int) -> Any:  # Any: an array of truths, or None
+    return None if part.labels is None else part.predictions[:, at] == part.labels
+
+
+def _cuts(chosen: Chosen) -> list[str]:
+    stage = next(node for node in chosen.graph.nodes if node.role == "stage")
+    return list((stage.recipe or {})["cuts"])
+
+
+def _baseline(material: Material, chosen: Chosen, timings: Mapping[int, Timing]) -> dict[str, Any]:  # Any: JSON
+    test = chosen.evidence["test"]
+    return {
+        "accuracy": None if test.labels is None else float((test.reference == test.labels).mean()),
+        "macs": chosen.costs.baseline_macs,
+        "parameters": sum(weight.numel() for weight in material.model.module.parameters()),
+        "latency_s": {str(batch): to_json(timing.baseline) for batch, timing in timings.items()},
+    }
+
+
+def _chosen(chosen: Chosen, timings: Mapping[int, Timing]) -> dict[str, Any]:  # Any: JSON
+    return {
+        **_point(chosen.test),
+        "latency_s": {str(batch): to_json(timing.ours) for batch, timing in timings.items()},
+        "gain": {str(batch): timing.gain for batch, timing in timings.items()},
+        "efficiency": {str(batch): timing.efficiency for batch, timing in timings.items()},
+        "ideal_latency_s": {str(batch): timing.ideal_s for batch, timing in timings.items()},
+        "empty_latency_s": {str(batch): timing.empty_s for batch, timing in timings.items()},
+    }
+
+
+def _point(point: OperatingPoint) -> dict[str, Any]:  # Any: JSON
+    plain = asdict(point)
+    return {**plain, "thresholds": list(plain["thresholds"]), "exit_rates": list(plain["exit_rates"])}

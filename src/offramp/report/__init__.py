@@ -1,0 +1,7 @@
+"""Numbers to pages: the table that every run prints, the report and the model card."""
+
+from ._html import html as html
+from ._model_card import model_card as model_card
+from ._table import describe_promise as describe_promise
+from ._table import draw_table as draw_table
+from ._table import print_table as print_table

@@ -1,0 +1,111 @@
+"""The report: one page that opens offline."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from offramp.errors import OutputError
+from offramp.measure import Evidence
+from offramp.run import Samples
+
+from ._plot import MOST, plot_exits, plot_frontier
+from ._samples import find_rows, shares_by_class
+from ._table import COLUMNS, describe_promise, draw_table, milliseconds, percent, rows, threshold
+
+Result = Mapping[str, Any]  # Any: JSON, as `result.json` holds it
+
+
+def html(
+    result: Result,
+    path: str | Path,
+    *,
+    drawing: str | None = None,
+    evidence: Evidence | None = None,
+    samples: Samples | None = None,
+) -> None:
+    """Write the report of a run: verdict, table, frontier, who leaves where, graph, machine and command.
+
+    Args:
+        result: As `result.json` holds it.
+        path: Of the page.
+        drawing: The graph as SVG.
+        evidence: Of the test samples; without it the page does not say who leaves where.
+        samples: The test samples in the same order, to show some; they need the evidence.
+
+    Raises:
+        OutputError: The page cannot be written.
+    """
+    path = Path(path)
+    try:
+        path.write_text(render(result, drawing=drawing, evidence=evidence, samples=samples), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path} must be writable, but: {error.strerror}. Choose another folder.") from error
+
+
+def render(
+    result: Result, *, drawing: str | None = None, evidence: Evidence | None = None, samples: Samples | None = None
+) -> str:
+    """The page as text; arguments as for `html`."""
+    environment = Environment(
+        loader=PackageLoader("offramp.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"percent": percent, "ms": milliseconds, "threshold": threshold, "macs": millions}
+    return environment.get_template("page.html.j2").render(
+        result=result,
+        columns=COLUMNS,
+        rows=rows(result),
+        promise=describe_promise(result),
+        text=draw_table(result),
+        frontier=Markup(_own_names(plot_frontier(result), "frontier")),  # noqa: S704  # made by us
+        by_class=_by_class(result, evidence),
+        exits=[] if evidence is None or samples is None or not _gated(result) else _rows(result, evidence, samples),
+        drawing=None if drawing is None else Markup(drawing),  # noqa: S704  # made by graph.draw_svg
+    )
+
+
+def millions(macs: float) -> str:
+    """Multiply-accumulates in few characters.
+
+    Example:
+        >>> millions(125_485_706), millions(416_520)
+        ('125.5 M', '416.5 k')
+    """
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if macs >= size:
+            return f"{macs / size:.1f} {unit}"
+    return f"{macs:.0f}"
+
+
+def _gated(result: Result) -> bool:
+    return bool(result["chosen"]["thresholds"])
+
+
+def _rows(result: Result, evidence: Evidence, samples: Samples) -> list[Any]:  # Any: jinja reads them
+    return list(find_rows(evidence, samples, result["chosen"]["thresholds"], result["score"]))
+
+
+def _by_class(result: Result, evidence: Evidence | None) -> dict[str, Any] | None:  # Any: jinja reads it
+    if evidence is None or not _gated(result):
+        return None
+    shares, names = shares_by_class(evidence, result["chosen"]["thresholds"], result["score"])
+    return {
+        "plot": Markup(_own_names(plot_exits(shares, names), "classes")),  # noqa: S704  # made by us
+        "names": names,
+        "shares": np.round(100 * shares, 1).tolist(),
+        "labelled": evidence.labels is not None,
+        "hidden": max(0, len(names) - MOST),
+    }
+
+
+def _own_names(svg: str, prefix: str) -> str:
+    """The SVG with ids of its own, because several share a page."""
+    svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
+    return re.sub(r'(url\(#|href="#)', rf"\1{prefix}-", svg)

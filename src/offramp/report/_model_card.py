@@ -1,0 +1,24 @@
+"""The model card that lies beside the file: what it is, what was promised, and how to run it without offramp."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from ._table import ENGINES, draw_table, percent
+
+
+def model_card(result: Mapping[str, Any]) -> str:  # Any: JSON
+    """The card of a run as Markdown.
+
+    Args:
+        result: As `result.json` holds it.
+    """
+    environment = Environment(  # noqa: S701  # Markdown, and nothing in it comes from strangers
+        loader=PackageLoader("offramp.report", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )  # fmt: skip
+    environment.filters["percent"] = percent
+    return environment.get_template("model_card.md.j2").render(result=result, table=draw_table(result), engines=ENGINES)

@@ -1,0 +1,112 @@
+"""Plots as inline SVG, in colors that stand on light and dark pages."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+INK = "#123456"  # stands for the page's text color, see `_to_svg`
+LINE, CHOSEN, KNEE = "#2f7ed8", "#e0701a", "#2a9d6f"
+STYLE = {"font.family": "sans-serif", "font.size": 10, "svg.fonttype": "none", "svg.hashsalt": "offramp"}
+MOST = 40  # classes of which bars are drawn
+SHADES = ("#2a9d6f", "#5bb98f", "#8fd0ae", "#c9dd8f", "#f1cf6b", "#f0a95a", "#e0701a", "#b9502c", "#8c3b3b")
+
+
+def plot_frontier(result: Mapping[str, Any]) -> str:  # Any: JSON
+    """The frontier on the tuning samples, its knee, and the chosen point on the test samples."""
+    quality = result["frontier_quality"]
+    points, chosen = result["frontier"], result["chosen"]
+    figure, axes = _figure(7.2, 3.6)
+    x, y = [point["relative_macs"] for point in points], [_percent(point, quality) for point in points]
+    axes.plot(x, y, color=LINE, linewidth=1.8, marker="o" if len(points) <= 60 else "", markersize=3, label="frontier (tune)")
+    axes.plot([1], [_percent(_alone(result), quality)], "s", color=INK, markersize=6, label="network alone (test)")
+    if result["knee"] is not None:
+        knee = points[result["knee"]]
+        axes.plot([knee["relative_macs"]], [_percent(knee, quality)], "D", color=KNEE, markersize=8, label="knee (tune)")
+    axes.plot([chosen["relative_macs"]], [_percent(chosen, quality)], "*", color=CHOSEN, markersize=15, label="chosen (test)")
+    axes.set_xlabel("MACs, relative to the network alone")
+    axes.set_ylabel("answers without harm, %" if quality == "harm" else f"{quality}, %")
+    axes.set_xlim(left=0)
+    legend = axes.legend(loc="lower right", frameon=False)
+    for text in legend.get_texts():
+        text.set_color(INK)
+    return _to_svg(figure, "Frontier: quality against relative MACs")
+
+
+def plot_exits(shares: NDArray[np.float64], names: Sequence[str]) -> str:
+    """Of each class, the share that leaves at each exit, as stacked bars.
+
+    Args:
+        shares: [classes, exits], rows that sum to 1.
+        names: Of the classes.
+    """
+    shown = min(len(names), MOST)
+    figure, axes = _figure(7.2, 0.9 + 0.24 * shown)
+    left = np.zeros(shown)
+    exits = shares.shape[1]
+    for at in range(exits):
+        color = SHADES[round(at * (len(SHADES) - 1) / max(1, exits - 1))]
+        axes.barh(range(shown), 100 * shares[:shown, at], left=left, height=0.76, color=color,
+                  label="final" if at == exits - 1 else f"exit {at}")  # fmt: skip
+        left += 100 * shares[:shown, at]
+    axes.set_yticks(range(shown), names[:shown])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("samples of the class, %")
+    axes.grid(visible=False)
+    legend = axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=min(exits, 8), frameon=False, borderaxespad=0.2)
+    for text in legend.get_texts():
+        text.set_color(INK)
+    return _to_svg(figure, "Where the samples of each class leave")
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    with rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        axes = figure.add_subplot()
+    figure.patch.set_alpha(0)
+    axes.patch.set_alpha(0)
+    axes.grid(visible=True, color=INK, alpha=0.15, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=INK, length=0)
+    axes.xaxis.label.set_color(INK)
+    axes.yaxis.label.set_color(INK)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(INK)
+        spine.set_alpha(0.4)
+    axes.yaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    return figure, axes
+
+
+def _to_svg(figure: Figure, title: str) -> str:
+    """An SVG that scales with the page and takes over its text color."""
+    target = io.BytesIO()
+    with rc_context(STYLE):
+        FigureCanvasSVG(figure).print_svg(target, metadata={"Date": None, "Creator": None})
+    text = target.getvalue().decode()
+    text = text[text.index("<svg") :].replace(INK, "currentColor")
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
+    return text.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
+
+
+def _percent(point: Mapping[str, Any], quality: str) -> float:  # Any: JSON
+    value = point[quality]
+    return 100 * (1 - value if quality == "harm" else value)
+
+
+def _alone(result: Mapping[str, Any]) -> dict[str, float | None]:  # Any: JSON
+    return {"agreement": 1.0, "harm": 0.0, "accuracy": result["baseline"]["accuracy"]}

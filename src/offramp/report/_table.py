@@ -1,0 +1,111 @@
+"""The table of a run: the network alone and with exits, and the promise below it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+Result = Mapping[str, Any]  # Any: JSON, as `result.json` holds it
+COLUMNS = ("Acc. %", "Agree %", "Time ms", "Gain", "MACs", "Threshold T", "Exit %")
+ENGINES = {"openvino": "OpenVINO", "onnxruntime": "ONNX Runtime", "torch": "PyTorch"}
+LOSSES = {
+    "agreement": "of answers change",
+    "harm": "of answers turn from right to wrong",
+    "net": "of accuracy is lost",
+}
+MANY = 12  # thresholds beyond which the table shows a few
+
+
+def draw_table(result: Result, *, width: int = 160) -> str:
+    """The table as text.
+
+    Args:
+        result: Of a run.
+        width: Characters per line at most.
+    """
+    target = io.StringIO()
+    print_table(result, Console(file=target, width=width, color_system=None, highlight=False))
+    return "\n".join(line.rstrip() for line in target.getvalue().splitlines()) + "\n"
+
+
+def print_table(result: Result, console: Console) -> None:
+    """Print the table on a console."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("", no_wrap=True)
+    for name in COLUMNS:
+        table.add_column(name, justify="left" if name in COLUMNS[5:] else "right", no_wrap=name not in COLUMNS[5:])
+    for row in rows(result):
+        table.add_row(*row)
+    console.print(table)
+    console.print(describe_promise(result), soft_wrap=True, markup=False)
+
+
+def rows(result: Result) -> list[tuple[str, ...]]:
+    """Both rows of the table, as text: batch 1."""
+    baseline, chosen = result["baseline"], result["chosen"]
+    count = len(chosen["thresholds"])
+    return [
+        (
+            result["model"]["reference"].rpartition(":")[2],
+            percent(baseline["accuracy"]),
+            "100.00",
+            milliseconds(baseline["latency_s"]["1"]["mean"]),
+            "1.00x",
+            "1.000",
+            "-",
+            "100",
+        ),
+        (
+            f"  + {count} exit{'s' if count != 1 else ''}",
+            percent(chosen["accuracy"]),
+            percent(chosen["agreement"]),
+            milliseconds(chosen["latency_s"]["1"]["mean"]),
+            f"{chosen['gain']['1']:.2f}x",
+            f"{chosen['relative_macs']:.3f}",
+            " ".join(map(threshold, chosen["thresholds"][:MANY])) + (" ..." if count > MANY else ""),
+            " ".join(f"{100 * share:.0f}" for share in chosen["exit_rates"]),
+        ),
+    ]
+
+
+def describe_promise(result: Result) -> str:
+    """The line below the table: what is promised, or why nothing is.
+
+    Example:
+        >>> describe_promise({"guarantee": None, "goal": {"name": "knee"}})
+        'promise: none was asked; the point is the knee of the tuning samples'
+    """
+    guarantee = result["guarantee"]
+    if guarantee is None:
+        goal = result["goal"]
+        where = "the knee" if goal["name"] == "knee" else f"the best within {goal['budget']:g} of the work, judged by"
+        return f"promise: none was asked; the point is {where} {'of ' if goal['name'] == 'knee' else ''}the tuning samples"
+    engine = f"{ENGINES.get(result['engine'], result['engine'])} {result['precision']}"
+    what = f"at most {100 * guarantee['max_loss']:.1f} % {LOSSES[guarantee['kind']]}, {100 * guarantee['confidence']:g} % confidence"
+    if guarantee["status"] == "refused":
+        return f"promise: refused ({what}); {guarantee['remedy']}"
+    return f"promise: {what} ({guarantee['calibration_samples']:,} calibration samples, {engine})"
+
+
+def percent(share: float | None) -> str:
+    """A share in percent, or a dash."""
+    return "-" if share is None else f"{100 * share:.2f}"
+
+
+def milliseconds(seconds: float) -> str:
+    """Seconds as milliseconds."""
+    return f"{1000 * seconds:.3f}"
+
+
+def threshold(value: float) -> str:
+    """A threshold in few characters, as the papers write it.
+
+    Example:
+        >>> threshold(0.9712), threshold(2.0)
+        ('.971', '2')
+    """
+    return f"{value:.3g}".removeprefix("0") if 0 < value < 1 else f"{value:.3g}"
