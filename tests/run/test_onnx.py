@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from graphs import make_chain, random_graphs, with_numpy_bodies
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from graphs import make_chain, random_graphs, with_numpy_bodies
 from offramp.errors import DataError, EngineError, GraphError, OptionError, ThresholdError
 from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
@@ -76,7 +76,9 @@ def batch(rows: int = 4) -> dict[str, np.ndarray]:
 
 @settings(deadline=None, max_examples=3, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(graph=random_graphs(), seed=st.integers(0, 99))
-def test_any_graph_answers_like_the_reference(graph: Graph, seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_any_graph_answers_like_the_reference(
+    graph: Graph, seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     runtime = run_onnx.load(export_onnx.save(graph, tmp_path_factory.mktemp("any") / "model.onnx"))
     generator = np.random.default_rng(seed)
     inputs = {"x": generator.integers(-8, 9, (5, 3)).astype(np.float32)}
@@ -93,7 +95,9 @@ def test_any_graph_answers_like_the_reference(graph: Graph, seed: int, tmp_path_
 
 
 def test_the_file_answers_in_the_bare_package(path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", BARE, path], capture_output=True, text=True, check=False, cwd=path.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", BARE, path], capture_output=True, text=True, check=False, cwd=path.parent
+    )
     assert done.returncode == 0, done.stderr
     expected = run_reference(with_numpy_bodies(GRAPH), batch(), np.array([1, 2, 0], np.float32))
     got = json.loads(done.stdout)

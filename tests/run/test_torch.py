@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from graphs import make_chain, random_graphs, with_numpy_bodies
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from graphs import make_chain, random_graphs, with_numpy_bodies
 from offramp.errors import EngineError, GraphError, OptionError
 from offramp.graph import Graph
 from offramp.run import Answer, Runtime, run_reference

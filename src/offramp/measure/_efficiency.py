@@ -38,8 +38,8 @@ def efficiency(
 ) -> Efficiency:
     """Ideal time by measured time, all at the same batch size.
 
-    The ideal is the sum over exits of `share_i x latency of the static file of exit i`: everything that a sample leaving
-    there runs (stages and heads 0..i, no gates, no `If`), one call, fixed batch, tensors made beforehand.
+    The ideal is the sum over exits of `share_i x latency of the static file of exit i`: everything that a sample
+    leaving there runs (stages and heads 0..i, no gates, no `If`), one call, fixed batch, tensors made beforehand.
 
     Args:
         shares: Of the samples that leave at each exit, the final one included; they sum to 1.
@@ -57,7 +57,9 @@ def efficiency(
         0.8
     """
     if len(shares) != len(static):
-        raise OptionError(f"every exit needs a share and a latency, but got {len(shares)} and {len(static)}. Give both.")
+        raise OptionError(
+            f"every exit needs a share and a latency, but got {len(shares)} and {len(static)}. Give both."
+        )
     if min(shares) < 0 or not np.isclose(sum(shares), 1.0, atol=1e-6):
         raise OptionError(f"shares must be positive and sum to 1, but sum to {sum(shares):g}. Count every sample once.")
     ideal = sum(share * one.mean_s for share, one in zip(shares, static, strict=True))

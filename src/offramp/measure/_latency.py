@@ -115,6 +115,8 @@ def _undisturbed() -> Iterator[None]:
 
 def _check(systems: Mapping[str, System], batches: Sequence[Batch], warmup: int, repeats: int) -> None:
     if not systems or not batches:
-        raise OptionError(f"latency needs a system and a batch, but got {len(systems)} and {len(batches)}. Give one each.")
+        raise OptionError(
+            f"latency needs a system and a batch, but got {len(systems)} and {len(batches)}. Give one each."
+        )
     if warmup < 0 or repeats < 1:
         raise OptionError(f"warmup must be at least 0 and repeats 1, but are {warmup} and {repeats}. Leave them out.")

@@ -43,17 +43,23 @@ def parse_card(text: str | None, path: Path, *, dense: bool) -> Card:
         EngineError: There is no card, it cannot be read, or the file is of the other kind.
     """
     if text is None:
-        raise EngineError(f"expected a file of offramp, but {path} has no `offramp` metadata: write it with export.onnx.save.")
+        raise EngineError(
+            f"expected a file of offramp, but {path} has no `offramp` metadata: write it with export.onnx.save."
+        )
     try:
         card = json.loads(text)
     except json.JSONDecodeError as error:
-        raise EngineError(f"expected JSON in the `offramp` metadata, but that of {path} is broken ({error}): export anew.") from error
+        raise EngineError(
+            f"expected JSON in the `offramp` metadata, but that of {path} is broken ({error}): export anew."
+        ) from error
     missing = [key for key in ("classes", "exits", "inputs", "gates", "controls") if key not in card]
     if missing:
         raise EngineError(f"expected a complete card, but that of {path} lacks {missing}: export it anew.")
     if bool(card.get("dense")) != dense:
         right = "load_dense" if card.get("dense") else "load"
-        raise EngineError(f"{path} holds the {'dense' if card.get('dense') else 'conditional'} network: read it with {right}.")
+        raise EngineError(
+            f"{path} holds the {'dense' if card.get('dense') else 'conditional'} network: read it with {right}."
+        )
     return dict(card)
 
 
@@ -89,4 +95,6 @@ def check_exits(taken: NDArray[np.int64]) -> None:
     """
     if taken.size and taken.min() < 0:
         row = int((taken < 0).argmax())
-        raise EngineError(f"expected an exit for every sample, but row {row} reached none: add an exit that always runs.")
+        raise EngineError(
+            f"expected an exit for every sample, but row {row} reached none: add an exit that always runs."
+        )

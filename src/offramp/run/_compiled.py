@@ -15,6 +15,7 @@ from offramp.errors import EngineError, OptionError
 
 from ._card import CARD_KEY, check_file
 from ._ports import Array, Port
+from ._specialize import specialize
 
 Precision = Literal["f32", "bf16", "f16"]
 SIZES = 4  # batch sizes that get a model of their own; the others share one with a free batch
@@ -30,7 +31,9 @@ def translated(path: Path) -> Iterator[None]:
         if isinstance(error, EngineError | OptionError):
             raise
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no reason given"]
-        raise EngineError(f"OpenVINO cannot run {path} ({lines[-1][:200]}): export it anew, or try run.onnx.") from error
+        raise EngineError(
+            f"OpenVINO cannot run {path} ({lines[-1][:200]}): export it anew, or try run.onnx."
+        ) from error
 
 
 class CompiledFile:
@@ -73,26 +76,26 @@ class CompiledFile:
         return str(self._model.get_rt_info(entry).astype(str)) if self._model.has_rt_info(entry) else None
 
     def __call__(self, rows: int, arrays: Sequence[Array]) -> list[Array]:
-        """Outputs in order, as arrays of the caller's own; `arrays` are the inputs in order, `rows` of them row-wise."""
+        """Outputs in order, as arrays of the caller's own; `arrays` are the inputs in order, with `rows` rows."""
         with self._lock, translated(self.path):
             return self._request(rows)(arrays)
 
     def _request(self, rows: int) -> _Request:
         fixed = rows if rows and (rows in self._requests or len(self._requests.keys() - {None}) < SIZES) else None
         if fixed not in self._requests:
-            model = self._model if fixed is None else self._reshaped(fixed)
+            model = self._reshaped(fixed)
             self._requests[fixed] = _Request(self._core.compile_model(model, "CPU", self._config), fixed)
         return self._requests[fixed]
 
-    def _reshaped(self, rows: int) -> Any:  # Any: openvino.Model
+    def _reshaped(self, rows: int | None) -> Any:  # Any: openvino.Model
         model = self._model.clone()
-        shapes = {}
-        for port in model.inputs:
-            shape = port.partial_shape
-            if shape[0].is_dynamic:
-                shape[0] = rows
-            shapes[port] = shape
-        model.reshape(shapes)
+        specialize(model, rows)
+        if rows is not None:
+            shapes = {port: port.partial_shape for port in model.inputs}
+            for shape in shapes.values():
+                if shape[0].is_dynamic:
+                    shape[0] = rows
+            model.reshape(shapes)
         return model
 
 

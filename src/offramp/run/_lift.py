@@ -1,7 +1,7 @@
 """One ONNX file as a tree of stages: the nodes between two `If`s become models of their own.
 
-ONNX Runtime does not optimize inside the bodies of an `If`; as models of their own they are optimized like any other. Every
-stage reads what it captures from outside and gives what later stages or the caller read.
+ONNX Runtime does not optimize inside the bodies of an `If`; as models of their own they are optimized like any other.
+Every stage reads what it captures from outside and gives what later stages or the caller read.
 """
 
 from __future__ import annotations
@@ -86,8 +86,9 @@ class _Lifter:
     ) -> Stage:
         made = [name for node in nodes for name in node.output if name]
         captured = _captured(nodes)
-        constants = {name: value for name in captured | later if isinstance(value := known.get(name), TensorProto)}
-        given = [name for name in made if name in later] + [name for name in constants if name in later and not nodes]
+        needed = captured if nodes else later
+        constants = {name: value for name in sorted(needed) if isinstance(value := known.get(name), TensorProto)}
+        given = [name for name in made if name in later] if nodes else list(constants)
         reads = sorted(captured - constants.keys())
         outputs = [_named(known.get(name), name) for name in given]
         graph = helper.make_graph(

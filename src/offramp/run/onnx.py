@@ -96,7 +96,9 @@ class OnnxDense:
         with translated(self._path):
             results = dict(zip(self._outputs, self._session.run(self._outputs, feed), strict=True))
         logits = results.pop("exit_logits")
-        return DenseAnswer(logits=logits, scores={name.removeprefix("scores/"): score for name, score in results.items()})
+        return DenseAnswer(
+            logits=logits, scores={name.removeprefix("scores/"): score for name, score in results.items()}
+        )
 
 
 class _Whole:
@@ -168,4 +170,6 @@ def translated(path: Path) -> Iterator[None]:
         raise
     except Exception as error:  # its exceptions share no parent but this one
         first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
-        raise EngineError(f"ONNX Runtime cannot run {path} ({first[:200]}): export it anew, or try run.openvino.") from error
+        raise EngineError(
+            f"ONNX Runtime cannot run {path} ({first[:200]}): export it anew, or try run.openvino."
+        ) from error

@@ -88,7 +88,9 @@ class OpenvinoDense:
         rows, arrays = check_inputs(self._ports, inputs)
         results = dict(zip(self._file.outputs, self._file(rows, arrays), strict=True))
         logits = results.pop("exit_logits")
-        return DenseAnswer(logits=logits, scores={name.removeprefix("scores/"): score for name, score in results.items()})
+        return DenseAnswer(
+            logits=logits, scores={name.removeprefix("scores/"): score for name, score in results.items()}
+        )
 
 
 class OpenvinoStatic:

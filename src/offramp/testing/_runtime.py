@@ -15,7 +15,7 @@ Inputs = dict[str, NDArray[np.float32]]
 class RuntimeContract:
     """Tests of one runtime: inherit, name the class so that pytest collects it, and override `load` and `expect`.
 
-    The network is an early-exit one with at least one threshold gate, and all its inputs are float32 vectors or pictures.
+    The network has at least one threshold gate, and all its inputs are float32 vectors or pictures.
     """
 
     tolerance = 0.0  # of the logits; other than 0 where the network is not integer-valued

@@ -1,0 +1,88 @@
+"""Rewrites a model for OpenVINO's CPU plugin before it is compiled; what it computes stays the same.
+
+Two things cost a conditional network most there (ResNet-56, 5 exits, 1 thread, nobody leaves: 3.7 instead of 2.6 ms at
+batch 1). The rows that go on are counted at run time, so that everything behind the first gate has a free batch; at
+batch 1 who goes on is the one row that there is, and all sizes are known. And maps cross the border of an `If` in plain
+layout, which the plugin makes from its own by a loop that is slow for 16 to 64 channels of large maps (4.2 ms for 4 MB,
+the convolution before it 2.7); folded into more and smaller channels they take its fast path (0.9 ms).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from openvino import Type, opset13
+
+Model = Any  # openvino.Model; OpenVINO has no types that mypy can read
+_SLOW_CHANNELS = range(16, 65)  # where the plugin takes its loop
+_SLOW_PIXELS = 512  # fewer are cheap either way
+_OURS = "offramp/"  # prefix of the nodes that export adds around bodies
+
+
+def specialize(model: Model, rows: int | None) -> None:
+    """Change a model in place for a batch of `rows`, or for any batch if None."""
+    for branch in _branches(model):
+        then = branch.get_then_body()
+        if rows == 1:
+            _keep_the_only_row(then)
+        _fold_maps(branch, then)
+        specialize(then, rows)
+        specialize(branch.get_else_body(), rows)
+    model.validate_nodes_and_infer_types()
+
+
+def _branches(model: Model) -> Iterator[Any]:
+    return (node for node in model.get_ordered_ops() if node.get_type_name() == "If")
+
+
+def _keep_the_only_row(body: Model) -> None:
+    """The body runs, so at batch 1 the row that its mask lets in is row 0."""
+    for node in body.get_ordered_ops():
+        if node.get_type_name() != "NonZero" or not node.get_friendly_name().startswith(_OURS):
+            continue
+        mask = node.input_value(0)
+        if mask.get_element_type() == Type.boolean and len(mask.get_partial_shape()) == 1:
+            node.output(0).replace(opset13.constant(np.zeros((1, 1), np.int64)).output(0))
+
+
+def _fold_maps(branch: Any, then: Model) -> None:
+    """Let maps enter a body with their pixels folded into channels; the gathered rows are unfolded inside."""
+    shared = {description.input_index for description in branch.get_input_descriptions(1)}
+    for description in branch.get_input_descriptions(0):
+        parameter = then.get_parameters()[description.body_parameter_index]
+        source = branch.input_value(description.input_index)
+        block = _block(source.get_partial_shape())
+        gathers = [port.get_node() for port in parameter.output(0).get_target_inputs() if port.get_index() == 0]
+        only_gathered = len(gathers) == len(parameter.output(0).get_target_inputs())
+        if description.input_index in shared or block == 1 or not only_gathered or not all(map(_takes_rows, gathers)):
+            continue
+        folded = opset13.space_to_depth(source, "blocks_first", block).output(0)
+        branch.input(description.input_index).replace_source_output(folded)
+        parameter.set_partial_shape(folded.get_partial_shape())
+        parameter.validate_and_infer_types()
+        for gather in gathers:
+            readers = gather.output(0).get_target_inputs()
+            gather.validate_and_infer_types()
+            unfolded = opset13.depth_to_space(gather, "blocks_first", block).output(0)
+            for reader in readers:
+                reader.replace_source_output(unfolded)
+
+
+def _takes_rows(node: Any) -> bool:
+    """True for a Gather of rows."""
+    if node.get_type_name() != "Gather":
+        return False
+    axis = node.input_value(2).get_node()
+    return axis.get_type_name() == "Constant" and int(np.asarray(axis.get_data()).reshape(())) == 0
+
+
+def _block(shape: Any) -> int:
+    """Side of the squares of pixels to fold; 1 to leave a map as it is."""
+    if shape.rank.is_dynamic or len(shape) != 4 or any(size.is_dynamic for size in list(shape)[1:]):
+        return 1
+    channels, height, width = (size.get_length() for size in list(shape)[1:])
+    if channels not in _SLOW_CHANNELS or height * width < _SLOW_PIXELS:
+        return 1
+    return next((block for block in (8, 4, 2) if height % block == width % block == 0 and channels * block**2 > 64), 1)
