@@ -26,7 +26,9 @@ class Mix(nn.Module):
     def __init__(self, seed: int, inputs: int, outputs: int) -> None:
         super().__init__()
         generator = np.random.default_rng(seed)
-        self.weight = nn.Parameter(torch.tensor(generator.integers(-3, 4, (inputs, outputs, WIDTH)), dtype=torch.float32))
+        self.weight = nn.Parameter(
+            torch.tensor(generator.integers(-3, 4, (inputs, outputs, WIDTH)), dtype=torch.float32)
+        )
         self.bias = nn.Parameter(torch.tensor(generator.integers(-3, 4, (outputs, WIDTH)), dtype=torch.float32))
         self.outputs = outputs
 
@@ -78,7 +80,9 @@ def make_chain(exits: int = 2, gate: Gate = STOP_HIGH, seed: int = 0) -> Graph:
     bodies: dict[str, nn.Module] = {}
     feature = "x"
     for at in range(exits + 1):
-        nodes.append(Node(name=f"stage{at}", kind="function", inputs=(DataEdge(source=feature),), outputs=(ROW,), role="stage"))
+        nodes.append(
+            Node(name=f"stage{at}", kind="function", inputs=(DataEdge(source=feature),), outputs=(ROW,), role="stage")
+        )
         bodies[f"stage{at}"] = Mix(seed + at, 1, 1)
         feature = f"stage{at}"
         if at == exits:
@@ -98,20 +102,24 @@ def make_chain(exits: int = 2, gate: Gate = STOP_HIGH, seed: int = 0) -> Graph:
         ]  # fmt: skip
         bodies |= {f"{name}/head": Mix(seed + 50 + at, 1, 1), f"{name}/score": Sum()}
     preferred = [f"stage{exits}", *(f"exit{at}/head" for at in reversed(range(exits)))]
-    nodes.append(Node(name="answer", kind="select", inputs=tuple(DataEdge(source=name) for name in preferred), outputs=(ROW,)))
+    nodes.append(
+        Node(name="answer", kind="select", inputs=tuple(DataEdge(source=name) for name in preferred), outputs=(ROW,))
+    )
     return Graph(nodes=tuple(nodes), answer="answer", bodies=bodies)
 
 
 @st.composite
-def random_graphs(draw: st.DrawFn) -> Graph:
-    """Any legal graph: gates and controllers inside regions, defaults, parallel leaves, alternatives, partial selects."""
+def random_graphs(draw: st.DrawFn) -> Graph:  # noqa: C901, PLR0915 (one recipe, read from top to bottom)
+    """Any legal graph: gates and controllers inside regions, defaults, leaves, alternatives, partial selects."""
     nodes: list[Node] = [Node(name="x", kind="input", outputs=(ROW,))]
     bodies: dict[str, nn.Module] = {}
     waiting: list[tuple[str, int]] = []  # (control node, edge index) that still need a target
     opened: dict[str, list[str]] = {}
 
     def sources() -> list[tuple[str, int]]:
-        return [(node.name, at) for node in nodes for at in range(len(node.outputs)) if node.outputs[at].shape == (WIDTH,)]
+        return [
+            (node.name, at) for node in nodes for at in range(len(node.outputs)) if node.outputs[at].shape == (WIDTH,)
+        ]
 
     def edge(default: bool) -> DataEdge:
         name, output = draw(st.sampled_from(sources()))
@@ -181,7 +189,7 @@ def _legal(nodes: list[Node], opened: dict[str, list[str]]) -> bool:
     """True if the nodes so far, with a spare answer, obey the laws."""
     spare = Node(name="spare", kind="function", inputs=(DataEdge(source="x"),), outputs=(ROW,))
     try:
-        graph = Graph(nodes=tuple([*_with_targets(nodes, opened), spare]), answer="spare")
+        graph = Graph(nodes=(*_with_targets(nodes, opened), spare), answer="spare")
         find_regions(graph.nodes)
     except GraphError:
         return False

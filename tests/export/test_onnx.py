@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,13 +11,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from graphs import STOP_HIGH, STOP_LOW, make_chain, random_graphs, with_numpy_bodies
 from offramp.errors import GraphError
 from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
 from offramp.run import run_reference
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from graphs import STOP_HIGH, STOP_LOW, make_chain, random_graphs, with_numpy_bodies  # noqa: E402
 
 NAMES = ["logits", "exit", "score", "route"]
 

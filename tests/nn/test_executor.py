@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from graphs import STOP_HIGH, STOP_LOW, make_chain, random_graphs, with_numpy_bodies
 from offramp.errors import GraphError, ThresholdError
 from offramp.graph import Graph
 from offramp.nn import Executor
 from offramp.run import run_reference
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from graphs import STOP_HIGH, STOP_LOW, make_chain, random_graphs, with_numpy_bodies  # noqa: E402
 
 
 def compare(graph: Graph, x: np.ndarray, thresholds: np.ndarray) -> None:

@@ -36,7 +36,7 @@ def trace_body(node: Node, body: nn.Module, given: Sequence[Tensor]) -> onnx.Mod
     """
     module = copy.deepcopy(body).eval().cpu()
     names = [f"i{at}" for at in range(len(given))]
-    count = len(node.edges) and 1 or len(node.outputs)
+    count = 1 if node.edges else len(node.outputs)
     batch = torch.export.Dim("batch")
     shapes = tuple({0: batch} if tensor.row_wise else None for tensor in given)
     try:
@@ -49,7 +49,7 @@ def trace_body(node: Node, body: nn.Module, given: Sequence[Tensor]) -> onnx.Mod
                 input_names=names, output_names=[f"o{at}" for at in range(count)],
                 dynamic_shapes=(shapes,),
             )  # fmt: skip
-    except Exception as error:  # noqa: BLE001  # the exporter raises many types; all become one sentence
+    except Exception as error:  # the exporter raises many types; all become one sentence
         raise ExportError(
             f"the body of {node.name!r} cannot be written as ONNX ({type(error).__name__}: {_first_line(error)}): "
             "replace the operator, or cut the network elsewhere."

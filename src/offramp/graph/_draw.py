@@ -31,7 +31,9 @@ def draw_dot(graph: Graph) -> str:
             label = "" if edge.default is None else f' [label="{edge.default:g}"]'
             lines.append(f"  {_quoted(edge.source)} -> {_quoted(node.name)}{label};")
         for index, target in enumerate(node.edges):
-            lines.append(f'  {_quoted(node.name)} -> {_quoted(target)} [style=dashed, label="{_edge_label(node, index)}"];')
+            lines.append(
+                f'  {_quoted(node.name)} -> {_quoted(target)} [style=dashed, label="{_edge_label(node, index)}"];'
+            )
     return "\n".join([*lines, "}"]) + "\n"
 
 
@@ -56,7 +58,9 @@ def draw_svg(graph: Graph) -> str:
     ]
     for node in graph.nodes:
         for edge in node.inputs:
-            parts.append(_line(place[edge.source], place[node.name], "#555", "" if edge.default is None else f"{edge.default:g}"))
+            parts.append(
+                _line(place[edge.source], place[node.name], "#555", "" if edge.default is None else f"{edge.default:g}")
+            )
         for index, target in enumerate(node.edges):
             parts.append(_line(place[node.name], place[target], "#c60", _edge_label(node, index), dashed=True))
     parts += [_box(node, *place[node.name]) for node in graph.nodes]
@@ -76,7 +80,10 @@ def _line(start: tuple[int, int], end: tuple[int, int], color: str, label: str, 
     x1, y1, x2, y2 = start[0] + _WIDTH // 2, start[1] + _HEIGHT, end[0] + _WIDTH // 2, end[1]
     bend = (y2 - y1) // 2
     dash = ' stroke-dasharray="5 4"' if dashed else ""
-    path = f'<path d="M{x1},{y1} C{x1},{y1 + bend} {x2},{y2 - bend} {x2},{y2}" fill="none" stroke="{color}"{dash} marker-end="url(#tip)"/>'
+    path = (
+        f'<path d="M{x1},{y1} C{x1},{y1 + bend} {x2},{y2 - bend} {x2},{y2}" fill="none" stroke="{color}"{dash} '
+        'marker-end="url(#tip)"/>'
+    )
     if not label:
         return path
     return path + f'<text x="{(x1 + x2) // 2 + 4}" y="{(y1 + y2) // 2}" fill="{color}">{escape(label)}</text>'
@@ -86,8 +93,9 @@ def _box(node: Node, x: int, y: int) -> str:
     radius = _HEIGHT // 2 if node.kind in ("control", "input") else 4
     shown = node.name if len(node.name) <= 21 else node.name[:20] + "…"
     return (
-        f'<g><title>{escape(f"{node.name} ({node.kind})")}</title>'
-        f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="{radius}" fill="{_FILL[node.kind]}" stroke="#555"/>'
+        f"<g><title>{escape(f'{node.name} ({node.kind})')}</title>"
+        f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="{radius}" '
+        f'fill="{_FILL[node.kind]}" stroke="#555"/>'
         f'<text x="{x + _WIDTH // 2}" y="{y + _HEIGHT // 2 + 4}" text-anchor="middle">{escape(shown)}</text></g>'
     )
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ..errors import GraphError
+from offramp.errors import GraphError
+
 from ._graph import Graph
 from ._node import DataEdge, Gate, Node, Tensor
 
@@ -35,7 +36,9 @@ def from_json(data: Mapping[str, Any]) -> Graph:  # Any: JSON
         GraphError: The data has another format, or describes a graph that breaks a law.
     """
     if data.get("format") != FORMAT:
-        raise GraphError(f"expected a graph of format {FORMAT}, got {data.get('format')!r}: write it again with this version.")
+        raise GraphError(
+            f"expected a graph of format {FORMAT}, got {data.get('format')!r}: write it again with this version."
+        )
     try:
         return Graph(nodes=tuple(_node(entry) for entry in data["nodes"]), answer=data["answer"])
     except (KeyError, TypeError) as error:

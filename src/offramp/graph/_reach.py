@@ -59,7 +59,9 @@ def lineage(region: Region, regions: Mapping[str, Region]) -> tuple[Region, ...]
     return tuple(chain)
 
 
-def find_gap(region: Region, sources: Sequence[Region], nodes: Mapping[str, Node], regions: Mapping[str, Region]) -> Region | None:
+def find_gap(
+    region: Region, sources: Sequence[Region], nodes: Mapping[str, Node], regions: Mapping[str, Region]
+) -> Region | None:
     """A choice of control edges within `region` under which none of `sources` holds, or None if there is none."""
     if any(source <= region for source in sources):
         return None

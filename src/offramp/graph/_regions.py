@@ -1,8 +1,8 @@
 """The plan that serves executor and export: nested blocks, each run by the rows of its region as one `If(any row)`.
 
 Within a block every value has one row per row of the block's frame. What a block needs from outside is gathered, what
-leaves it is scattered over a fill, or over the earlier answer for select. Next to its values every block hands its parent
-a trace: for each control node inside it, which edge it opened (and for a threshold gate the score).
+leaves it is scattered over a fill, or over the earlier answer for select. Next to its values every block hands its
+parent a trace: for each control node inside it, which edge it opened (and for a threshold gate the score).
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-from ..errors import GraphError
+from offramp.errors import GraphError
+
 from ._graph import Graph
 from ._node import DataEdge, Node
 from ._reach import ROOT, Edge, Region, find_gap, find_regions, lineage, tips
@@ -18,7 +19,7 @@ from ._reach import ROOT, Edge, Region, find_gap, find_regions, lineage, tips
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """Output `output` of node `node`, with `fill` in rows where the node did not run (None: it runs wherever it is read)."""
+    """Output `output` of node `node`, with `fill` where the node did not run (None: it runs wherever it is read)."""
 
     node: str
     output: int = 0
@@ -40,7 +41,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merge:
-    """Give `target` the first of `sources` that is not null; `masks` says when each is: these control edges are open."""
+    """Give `target` the first of `sources` that is not null; `masks` says when: these control edges are open."""
 
     target: Value
     sources: tuple[Value, ...]
@@ -180,7 +181,7 @@ class _Planner:
         return Value(node=edge.source, output=edge.output, fill=None if always else edge.default)
 
     def _add_select(self, name: str, edges: Sequence[DataEdge], region: Region) -> None:
-        """Add a select as one merge per level: what lies in one child region is merged there first, if it is never null."""
+        """Add a select as one merge per level: what lies in one child region is merged there first if never null."""
         sources: list[Value] = []
         masks: list[tuple[Edge, ...]] = []
         for child, group in self._grouped(edges, region):
@@ -193,7 +194,9 @@ class _Planner:
                 own = self._regions[edge.source]
                 sources.append(Value(node=edge.source, output=edge.output, fill=None if own <= region else 0.0))
                 masks.append(() if own <= region else tuple(sorted(own - region)))
-        keep = next((at + 1 for at, mask in enumerate(masks) if not mask), len(masks))  # nothing after a sure one is read
+        keep = next(
+            (at + 1 for at, mask in enumerate(masks) if not mask), len(masks)
+        )  # nothing after a sure one is read
         step = Merge(target=Value(node=name), sources=tuple(sources[:keep]), masks=tuple(masks[:keep]))
         needs = {value.node for value in step.sources} | {control for mask in step.masks for control, _ in mask}
         self._add(_Item(step=step, region=region, needs=needs | {control for control, _ in region}))
@@ -205,7 +208,7 @@ class _Planner:
         return Value(node=name)
 
     def _grouped(self, edges: Sequence[DataEdge], region: Region) -> list[tuple[Region | None, list[DataEdge]]]:
-        """Consecutive edges by the child of `region` that their sources lie in (None: in the region itself, or nowhere below)."""
+        """Consecutive edges by the child of `region` that holds their sources (None: `region` itself, or not below)."""
         groups: list[tuple[Region | None, list[DataEdge]]] = []
         for edge in edges:
             chain = lineage(self._regions[edge.source], self._regions)
@@ -266,10 +269,16 @@ class _Planner:
         leaving = sorted({value for value in outside if value.node in inside}, key=_order)
         shared = sorted({value.node for value in leaving if not self._is_row_wise(value)})
         if shared:
-            raise GraphError(f"a shared tensor must be read where it is made, but those of {shared} leave their region: carry them row-wise.")
+            raise GraphError(
+                f"a shared tensor must be read where it is made, but those of {shared} leave their region: "
+                "make them row-wise."
+            )
         block = self._pack(child, group, done, set(leaving))
         writes = tuple(
-            Write(source=value if self._region_of[value.node] != child else Value(node=value.node, output=value.output), target=value)
+            Write(
+                source=value if self._region_of[value.node] != child else Value(node=value.node, output=value.output),
+                target=value,
+            )
             for value in leaving
         )
         return replace(block, guard=tips(child, self._regions), writes=writes)
@@ -283,7 +292,10 @@ class _Planner:
         rowwise = {value for value in reads if self._is_row_wise(value)}
         controls = tuple(name for step in steps for name in _controls_of(step))
         return Block(
-            reads=tuple(sorted(rowwise, key=_order)), routes=tuple(sorted(asked - inside)), steps=steps, controls=controls
+            reads=tuple(sorted(rowwise, key=_order)),
+            routes=tuple(sorted(asked - inside)),
+            steps=steps,
+            controls=controls,
         )
 
     def _is_row_wise(self, value: Value) -> bool:

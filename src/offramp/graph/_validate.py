@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
-from ..errors import GraphError
+from offramp.errors import GraphError
+
 from ._node import Body, Node
 from ._reach import ROOT, find_gap, find_regions
 
@@ -39,7 +40,7 @@ def _edges(nodes: Sequence[Node], by_name: Mapping[str, Node]) -> Iterator[str]:
     opened = Counter(target for node in nodes for target in node.edges)
     for target, count in opened.items():
         if count > 1:
-            yield f"a node has at most one incoming control edge, but {target!r} has {count}: put a dummy node on the others"
+            yield f"a node has at most one incoming control edge, but {target!r} has {count}: put dummies on the others"
     for node in nodes:
         yield from _arity(node)
         for edge in node.inputs:
@@ -50,7 +51,8 @@ def _edges(nodes: Sequence[Node], by_name: Mapping[str, Node]) -> Iterator[str]:
                 yield f"{node.name!r} reads output {edge.output} of {edge.source!r}, which has {len(source.outputs)}"
         for target in node.edges:
             if target not in by_name:
-                yield f"a control edge of {node.name!r} leads to {target!r}, which does not exist{_closest(target, by_name)}"
+                closest = _closest(target, by_name)
+                yield f"a control edge of {node.name!r} leads to {target!r}, which does not exist{closest}"
             elif by_name[target].kind not in ("function", "dummy"):
                 yield (
                     f"a control edge leads to a function or a dummy node, but {node.name!r} opens {target!r}, "
@@ -71,7 +73,7 @@ def _arity(node: Node) -> Iterator[str]:
     if node.kind != "control" and (node.edges or node.gate):
         yield f"only control nodes have control edges or a gate, but {node.name!r} is a {node.kind} node"
     if node.gate is not None and (len(node.edges) != 2 or len(node.inputs) != 1):
-        yield f"the threshold gate {node.name!r} must read one score and have two edges (stop, go), has {len(node.edges)}"
+        yield f"the threshold gate {node.name!r} must read one score and have two edges (stop, go)"
     if node.kind == "select" and (not node.inputs or len(node.outputs) != 1):
         yield f"the select node {node.name!r} must have inputs and exactly one output"
     if node.kind == "select" and any(edge.default is not None for edge in node.inputs):
@@ -118,7 +120,7 @@ def _shapes(nodes: Sequence[Node], by_name: Mapping[str, Node]) -> Iterator[str]
     for node in nodes:
         given = [by_name[edge.source].outputs[edge.output] for edge in node.inputs]
         if node.kind == "select" and any(tensor != node.outputs[0] or not tensor.row_wise for tensor in given):
-            yield f"the inputs of the select node {node.name!r} must be row-wise and all like its output {node.outputs[0]}"
+            yield f"the inputs of the select node {node.name!r} must be row-wise and like its output {node.outputs[0]}"
         if node.gate is not None and (given[0].shape != () or not given[0].row_wise):
             yield f"the threshold gate {node.name!r} must read one number per sample, got shape {given[0].shape}"
         if node.kind in ("function", "control") and not any(tensor.row_wise for tensor in given):
@@ -144,7 +146,7 @@ def _bodies(by_name: Mapping[str, Node], bodies: Mapping[str, Body]) -> Iterator
 
 
 def _routes(nodes: Sequence[Node], by_name: Mapping[str, Node], answer: str) -> Iterator[str]:
-    """What depends on who runs where: unreachable nodes, shared tensors that leave, selects and answers that are null."""
+    """What depends on who runs where: dead nodes, shared tensors that leave, selects and answers without value."""
     regions = find_regions(nodes)
     for node in nodes:
         controls = [control for control, _ in regions[node.name]]
@@ -153,14 +155,14 @@ def _routes(nodes: Sequence[Node], by_name: Mapping[str, Node], answer: str) -> 
         for edge in node.inputs:
             shared = not by_name[edge.source].outputs[edge.output].row_wise
             if shared and not regions[edge.source] <= regions[node.name]:
-                yield f"{node.name!r} reads the shared tensor of {edge.source!r}, which has no rows to fill where it did not run"
+                yield f"{node.name!r} reads the shared tensor of {edge.source!r}, which may not run: make it row-wise"
         if node.kind == "select":
             sources = [regions[edge.source] for edge in node.inputs]
             gap = find_gap(regions[node.name], sources, by_name, regions)
             # Only of the answer can a runtime report that a combination of independent decisions left it null.
             if gap is not None and (node.name != answer or _is_one_path(gap - regions[node.name], regions)):
                 opened = ", ".join(f"{control!r} opens edge {index}" for control, index in sorted(gap))
-                yield f"all inputs of the select node {node.name!r} are null when {opened}: give it an input that is not"
+                yield f"all inputs of the select node {node.name!r} are null if {opened}: give it one that is not"
     if regions[answer] != ROOT:
         yield f"the answer {answer!r} is null for samples that do not reach it: select it together with one that is not"
 

@@ -1,6 +1,6 @@
 """The few PyTorch parts that every verb needs: heads, scores and the executor."""
 
-from ._executor import Executor as Executor
-from ._executor import Outcome as Outcome
 from . import heads as heads
 from . import scores as scores
+from ._executor import Executor as Executor
+from ._executor import Outcome as Outcome

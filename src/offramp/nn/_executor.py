@@ -204,7 +204,8 @@ def _limits(thresholds: Tensor | None, graph: Graph) -> dict[str, Tensor]:
     given = torch.empty(0) if thresholds is None else thresholds
     if given.shape != (len(graph.gates),):
         raise ThresholdError(
-            f"expected {len(graph.gates)} thresholds, one per gate, got shape {tuple(given.shape)}: give them in graph order."
+            f"expected {len(graph.gates)} thresholds, one per gate, got shape {tuple(given.shape)}: "
+            "give them in graph order."
         )
     if given.isnan().any():
         raise ThresholdError("thresholds must be numbers, but one is NaN: give a score.")

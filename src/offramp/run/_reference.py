@@ -19,8 +19,8 @@ _Values = dict[str, tuple[Array, ...] | None]
 def run_reference(graph: Graph, inputs: Mapping[str, Array], thresholds: Array | None = None) -> Answer:
     """Answers of a graph whose bodies take and give NumPy arrays, sample by sample.
 
-    The semantics in its plainest form: every node is visited in graph order and runs if its control edge is open and none
-    of its inputs is null.
+    The semantics in its plainest form: every node is visited in graph order and runs if its control edge is open and
+    none of its inputs is null.
 
     Args:
         graph: Its bodies are called with a leading axis of 1.
@@ -43,7 +43,9 @@ def run_reference(graph: Graph, inputs: Mapping[str, Array], thresholds: Array |
     """
     limits = check_thresholds(thresholds, len(graph.gates))
     rows = len(next(iter(inputs.values())))
-    answers = [_run_sample(graph, {name: array[at : at + 1] for name, array in inputs.items()}, limits) for at in range(rows)]
+    answers = [
+        _run_sample(graph, {name: array[at : at + 1] for name, array in inputs.items()}, limits) for at in range(rows)
+    ]
     classes = graph[graph.answer].outputs[0].shape[0]
     return Answer(
         logits=np.array([answer[0] for answer in answers], np.float32).reshape(rows, classes),
@@ -61,9 +63,13 @@ def check_thresholds(thresholds: Array | None, gates: int) -> Array:
     """
     given = np.asarray([] if thresholds is None else thresholds, np.float32)
     if given.shape != (gates,):
-        raise ThresholdError(f"expected {gates} thresholds, one per gate, got shape {given.shape}: give them in graph order.")
+        raise ThresholdError(
+            f"expected {gates} thresholds, one per gate, got shape {given.shape}: give them in graph order."
+        )
     if np.isnan(given).any():
-        raise ThresholdError(f"thresholds must be numbers, but entry {int(np.isnan(given).argmax())} is NaN: give a score.")
+        raise ThresholdError(
+            f"thresholds must be numbers, but entry {int(np.isnan(given).argmax())} is NaN: give a score."
+        )
     return given
 
 
@@ -114,7 +120,7 @@ def _gather(graph: Graph, node: Node, values: _Values) -> list[Array | None]:
     return given
 
 
-def _decide(graph: Graph, node: Node, given: list[Any], threshold: float | None) -> int:  # Any: Array, none is null here
+def _decide(graph: Graph, node: Node, given: list[Any], threshold: Any) -> int:  # Any: arrays, a number for a gate
     """Index of the edge that opens: the highest score's, ties to the lower index, NaN never stops."""
     if node.gate is not None:
         score = np.float32(given[0].reshape(()))
