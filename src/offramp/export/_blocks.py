@@ -197,7 +197,9 @@ class Emitter:
         position = scope.constant(np.array(self._gate_index[node.name], np.int64))
         limit = scope.add("Gather", [self._thresholds, position], axis=0)
         assert node.gate is not None, "called for threshold gates"
-        stops = scope.add("GreaterOrEqual" if node.gate.direction == "higher" else "Less", [score, limit])
+        # Not GreaterOrEqual: with NaN on its left side OpenVINO 2026.4 calls that true on the CPU, and NaN must go on.
+        higher = node.gate.direction == "higher"
+        stops = scope.add("LessOrEqual", [limit, score]) if higher else scope.add("Less", [score, limit])
         route = scope.add("Cast", [scope.add("Not", [stops])], to=TensorProto.FLOAT)
         self._note(self._control_index[node.name], route, frame)
         self._note(len(self._graph.controls) + self._gate_index[node.name], score, frame)
