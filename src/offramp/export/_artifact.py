@@ -179,7 +179,9 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:  # Any: JSO
         config = json.loads((folder / "config.json").read_text())
         tensors = load_file(folder / "model.safetensors")
     except (OSError, ValueError, SafetensorError) as error:
-        raise ExportError(f"{folder} must hold config.json and model.safetensors, but: {error}. Check the path.") from error
+        raise ExportError(
+            f"{folder} must hold config.json and model.safetensors, but: {error}. Check the path."
+        ) from error
     if config.get("format") != FORMAT:
         raise ExportError(f"{folder} must have format {FORMAT}, but has {config.get('format')!r}. Write it again.")
     return config, tensors

@@ -103,7 +103,9 @@ class Emitter:
                 then_branch=self._then(block, frame, mask, name), else_branch=self._else(block, frame, name),
             )
         )  # fmt: skip
-        frame.values |= {write.target: self._own(name, frame) for write, name in zip(block.writes, targets, strict=True)}
+        frame.values |= {
+            write.target: self._own(name, frame) for write, name in zip(block.writes, targets, strict=True)
+        }
         frame.trace = self._own(trace, frame) if trace else frame.trace
 
     def _own(self, value: str, frame: Frame) -> str:

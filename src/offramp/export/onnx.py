@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from offramp.errors import ExportError, GraphError, OutputError
-from offramp.graph import Graph, Node, Plan, Value, find_regions, plan
+from offramp.graph import Graph, Node, Plan, Value, plan
 
 from ._blocks import ELEMENT, Emitter, Frame
 from ._body import OPSET, trace_body
@@ -24,9 +24,7 @@ IR_VERSION = 10
 Card = Mapping[str, Any]  # Any: JSON
 
 
-def save(
-    graph: Graph, path: str | Path, *, card: Card | None = None, dense: bool = False, upto: int | None = None
-) -> Path:
+def save(graph: Graph, path: str | Path, *, card: Card | None = None, dense: bool = False) -> Path:
     """Write a graph as one ONNX file (opset 18) that bare ONNX Runtime and OpenVINO run; gives its path.
 
     Inputs are the graph's, with a dynamic batch, and `thresholds` [T] if it has threshold gates. Outputs are `logits`
@@ -38,14 +36,12 @@ def save(
         path: Written beside it first, then renamed.
         card: What else the metadata shall say: thresholds, engine, precision, guarantee.
         dense: Run every exit for every sample and ignore the gates.
-        upto: Write the static network of this exit, counted in graph order: what a sample that leaves there runs, without
-            scores, gates and `If`; outputs are `logits` and the other heads' as `heads/I`. It serves as ideal and baseline.
 
     Raises:
         ExportError: A body has an operator that ONNX lacks.
         OutputError: The path cannot be written.
     """
-    model = to_model(graph, card=card, dense=dense, upto=upto)
+    model = to_model(graph, card=card, dense=dense)
     path = Path(path)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -53,22 +49,22 @@ def save(
         scratch.replace(path)
     except OSError as error:
         scratch.unlink(missing_ok=True)
-        raise OutputError(f"expected a place to write, but {path} cannot be written ({error.strerror}): choose another.") from error
+        raise OutputError(
+            f"expected a place to write, but {path} cannot be written ({error.strerror}): choose another."
+        ) from error
     return path
 
 
-def to_model(
-    graph: Graph, *, card: Card | None = None, dense: bool = False, upto: int | None = None
-) -> onnx.ModelProto:
+def to_model(graph: Graph, *, card: Card | None = None, dense: bool = False) -> onnx.ModelProto:
     """The ONNX model that `save` writes; arguments and errors as there."""
     scope = Scope("offramp")
     frame, inputs = _root(graph, scope)
-    if upto is not None:
-        outputs = _static(graph, frame, upto)
-    elif dense:
+    if dense:
         outputs = _dense(graph, frame)
     else:
-        inputs += [helper.make_tensor_value_info("thresholds", TensorProto.FLOAT, [len(graph.gates)])] if graph.gates else []
+        inputs += (
+            [helper.make_tensor_value_info("thresholds", TensorProto.FLOAT, [len(graph.gates)])] if graph.gates else []
+        )
         outputs = _conditional(graph, frame)
     model = helper.make_model(
         scope.graph(inputs, outputs), opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
@@ -126,7 +122,9 @@ def _trace(graph: Graph, nodes: list[Node]) -> dict[str, onnx.ModelProto]:
     for node in nodes:
         body = graph.bodies.get(node.name)
         if not isinstance(body, nn.Module):
-            raise GraphError(f"expected an nn.Module as the body of {node.name!r}, got {type(body).__name__}: use with_bodies.")
+            raise GraphError(
+                f"expected an nn.Module as the body of {node.name!r}, got {type(body).__name__}: use with_bodies."
+            )
         bodies[node.name] = trace_body(node, body, [graph[edge.source].outputs[edge.output] for edge in node.inputs])
     return bodies
 
@@ -205,27 +203,6 @@ def _emit_score(graph: Graph, frame: Frame) -> None:
     total = scope.add("ReduceSum", [chosen, scope.shape(1)], keepdims=0)
     found = scope.add("Greater", [scope.add("Squeeze", [last, scope.shape(1)]), zero])
     scope.add("Where", [found, total, one], output="score")
-
-
-def _static(graph: Graph, frame: Frame, upto: int) -> list[onnx.ValueInfoProto]:
-    """Everything that a sample that leaves at exit `upto` runs, but scores."""
-    regions = find_regions(graph.nodes)
-    exits = [name for name in graph.exits if regions[name] <= regions[graph.exits[upto]]]
-    needed, pending = set(), list(exits)
-    while pending:
-        name = pending.pop()
-        needed.add(name)
-        pending += [edge.source for edge in graph[name].inputs]
-    functions = [node for node in graph.nodes if node.name in needed and node.kind == "function"]
-    emitter = Emitter(graph, _trace(graph, functions), "")
-    for node in functions:
-        emitter.call(node, [frame.values[Value(node=edge.source, output=edge.output)] for edge in node.inputs], frame)
-    outputs = []
-    for name in [graph.exits[upto], *(name for name in exits if name != graph.exits[upto])]:
-        shown = "heads/" + str(graph.exits.index(name)) if outputs else "logits"
-        frame.scope.add("Identity", [frame.values[Value(node=name)]], output=shown)
-        outputs.append(helper.make_tensor_value_info(shown, TensorProto.FLOAT, ["batch", *graph[name].outputs[0].shape]))
-    return outputs
 
 
 def _dense(graph: Graph, frame: Frame) -> list[onnx.ValueInfoProto]:
