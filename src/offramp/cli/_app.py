@@ -57,7 +57,9 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="And exit.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="And exit.")
+    ] = False,
 ) -> None:
     """Options of offramp itself."""
 
@@ -151,7 +153,7 @@ def bench(
 
 
 @app.command()
-def predict(
+def predict(  # noqa: PLR0913  (options of the command line)
     folder: Folder,
     data: Annotated[str, typer.Option(help="A data reference, as for optimize.")],
     out: Annotated[Path | None, typer.Option(help="File to write: .csv or .json; standard output without it.")] = None,

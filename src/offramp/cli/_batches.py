@@ -53,7 +53,7 @@ class Batches(Sequence[Mapping[str, NDArray[Any]]]):
 
 
 def draw_positions(samples: int, batch: int, seed: int) -> NDArray[np.int64]:
-    """[calls, B] shuffled batches without repetition; if there are fewer samples than a batch holds, some come again."""
+    """[calls, B] shuffled batches without repetition; if samples are fewer than a batch holds, some come again."""
     order = np.random.default_rng(seed).permutation(samples)
     if samples < batch:
         return np.resize(order, (1, batch))

@@ -85,5 +85,7 @@ def _known_data(folder: Path) -> str:
     try:
         options = json.loads((folder / "result.json").read_text())["options"]
     except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{folder} must hold a result.json that names its samples, but does not. Give --data.") from error
+        raise DataError(
+            f"{folder} must hold a result.json that names its samples, but does not. Give --data."
+        ) from error
     return str(options["held_out"] or options["data"])

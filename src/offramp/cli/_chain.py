@@ -17,7 +17,6 @@ from offramp.errors import CurveError
 from offramp.export import onnx
 from offramp.graph import Gate, Graph
 from offramp.measure import Costs, Evidence, Frontier, OperatingPoint, evidence, frontier, operate
-from offramp.measure.torch import path_costs
 from offramp.run import Samples
 
 from ._engine import Engine

@@ -45,10 +45,10 @@ class Timing:
     empty_s: float
 
 
-def time_network(
+def time_network(  # noqa: PLR0913  (everything of one run)
     graph: Graph, model: Path, *, test: Samples, evidence: Evidence, thresholds: Sequence[float], score: str,
     engine: Engine, scratch: Path, seed: int,
-) -> dict[int, Timing]:  # fmt: skip  # noqa: PLR0913  # all of one run
+) -> dict[int, Timing]:  # fmt: skip  # all of one run
     """Latency, gain and efficiency at each batch size, over the test samples."""
     taken = exits_taken(evidence, thresholds, score)
     systems = dict(_static_systems(graph, np.unique(taken).tolist(), engine, scratch))

@@ -66,7 +66,9 @@ def check_out(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise OutputError(f"--out must be a folder, but {out} is a file. Choose another folder.")
     if out.is_dir() and any(out.iterdir()) and not (out / "result.json").is_file():
-        raise OutputError(f"--out must be new, empty or an earlier result, but {out} holds other files. Choose another.")
+        raise OutputError(
+            f"--out must be new, empty or an earlier result, but {out} holds other files. Choose another."
+        )
 
 
 def open_folder(out: Path, deciding: Mapping[str, Any], *, resume: bool) -> WorkFolder:  # Any: JSON

@@ -40,7 +40,8 @@ def print_cuts(found: dict[str, Any]) -> None:  # Any: JSON
     console.print(table)
     inputs = ", ".join(f"{name} {shape}" for name, shape in found["inputs"].items())
     console.print(
-        f"{found['model']}: {inputs}, {found['classes']} classes, {found['macs']:,} MACs, {found['parameters']:,} parameters",
+        f"{found['model']}: {inputs}, {found['classes']} classes, {found['macs']:,} MACs, "
+        f"{found['parameters']:,} parameters",
         markup=False,
         soft_wrap=True,
     )

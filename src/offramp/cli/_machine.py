@@ -16,7 +16,11 @@ PACKAGES = ("torch", "openvino", "onnxruntime", "onnx", "numpy")
 
 def describe_machine() -> dict[str, str | int]:
     """Processor, cores that this process may use, and system."""
-    return {"cpu": _processor(), "cores": len(os.sched_getaffinity(0)), "system": f"{platform.system()} {platform.machine()}"}
+    return {
+        "cpu": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
 
 
 def describe_versions() -> dict[str, str]:

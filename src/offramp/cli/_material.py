@@ -63,7 +63,9 @@ def gather(request: Request, screen: Screen) -> Material:
         train, held = _set_aside(request, samples, model)
     tune, calibrate, test = data.split(held, PARTS, request.seed)
     if min(len(tune), len(calibrate), len(test)) < FEWEST:
-        raise DataError(f"tuning, proving and testing need {3 * FEWEST + 1} samples, but {len(held)} are held out. Add some.")
+        raise DataError(
+            f"tuning, proving and testing need {3 * FEWEST + 1} samples, but {len(held)} are held out. Add some."
+        )
     mean, std = _normalization(request, model, screen)
     if request.held_out is None:
         screen.warn("no --held-out: 40 % of --data is set aside. If the network was trained on it, no promise holds.")
@@ -132,6 +134,8 @@ def _normalization(
         return None, None
     wide = tuple(mean * shape[0] if len(mean) == 1 else mean)
     if len(wide) != shape[0]:
-        raise OptionError(f"--mean and --std must have {shape[0]} numbers, one per channel, but have {len(mean)}. Fix them.")
+        raise OptionError(
+            f"--mean and --std must have {shape[0]} numbers, one per channel, but have {len(mean)}. Fix them."
+        )
     assert std is not None
     return wide, tuple(std * shape[0] if len(std) == 1 else std)

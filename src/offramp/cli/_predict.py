@@ -108,5 +108,7 @@ def _read_card(path: Path) -> dict[str, Any]:  # Any: JSON
         text = next((entry.value for entry in model.metadata_props if entry.key == "offramp"), "{}")
         card: dict[str, Any] = json.loads(text)
     except Exception as error:  # protobuf's own errors share no parent
-        raise EngineError(f"{path} must be a file of offramp, but cannot be read. Run `offramp optimize` again.") from error
+        raise EngineError(
+            f"{path} must be a file of offramp, but cannot be read. Run `offramp optimize` again."
+        ) from error
     return card

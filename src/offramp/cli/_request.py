@@ -35,7 +35,7 @@ class Goal:
 
     @property
     def name(self) -> str:
-        """ "promise", "budget" or "knee"."""
+        """Either "promise", "budget" or "knee"."""
         return "budget" if self.budget is not None else "knee" if self.max_loss is None else "promise"
 
 
@@ -107,7 +107,7 @@ def read_goal(
     if len(named) > 1:
         raise OptionError(f"{' and '.join(named)} exclude each other: choose by loss, by budget, or the knee.")
     if budget is not None:
-        if not 0 < budget:
+        if not budget > 0:
             raise OptionError(f"--budget must be positive, but is {budget}. For half the work give 0.5.")
         return Goal(budget=budget)
     if knee:

@@ -12,8 +12,8 @@ import numpy as np
 from offramp.decide import Guarantee
 from offramp.measure import Evidence, OperatingPoint
 
-from ._chain import Chosen
 from ._batches import to_json
+from ._chain import Chosen
 from ._clock import Timing
 from ._machine import describe_command, describe_machine, describe_versions
 from ._material import Material
@@ -81,7 +81,14 @@ def exits_alone(chosen: Chosen) -> list[dict[str, Any]]:  # Any: JSON
         agreement = float(np.mean(np.concatenate([part.predictions[:, at] == part.reference for part in parts])))
         right = [_right(part, at) for part in parts]
         accuracy = None if any(one is None for one in right) else float(np.mean(np.concatenate(right)))  # type: ignore[arg-type]  # no None
-        alone.append({"exit": at, "agreement": agreement, "accuracy": accuracy, "relative_macs": float(chosen.costs.relative[at])})
+        alone.append(
+            {
+                "exit": at,
+                "agreement": agreement,
+                "accuracy": accuracy,
+                "relative_macs": float(chosen.costs.relative[at]),
+            }
+        )
     return alone
 
 

@@ -1,8 +1,8 @@
 """A plan as ONNX: every region is one `If(any row)` that gathers what it reads and scatters what leaves it.
 
-The trace is a matrix [rows, G + T] float32 that goes through all blocks: the edge that each control node opened, then the
-score that each threshold gate compared. It begins as "did not run" and 1; a control node writes its columns, an `If`
-scatters the rows that went in. (One output per control node, or columns joined by Concat where a block ends, were tried:
+The trace is a matrix [rows, G + T] float32 that goes through all blocks: the edge that each control node opened, then
+the score that each threshold gate compared. It begins as "did not run" and 1; a control node writes its columns, an
+`If` scatters the rows that went in. (One output per control node, or columns joined where a block ends, was tried:
 OpenVINO 2026.4 then lets a Concat write into the memory of an `If` whose size it does not know yet, and reads garbage.)
 """
 
@@ -109,7 +109,7 @@ class Emitter:
         frame.trace = self._own(trace, frame) if trace else frame.trace
 
     def _own(self, value: str, frame: Frame) -> str:
-        """A copy of what an `If` gave: OpenVINO 2026.4 reuses the memory of an `If` whose size it does not know beforehand."""
+        """A copy of what an `If` gave: OpenVINO 2026.4 reuses the memory of an `If` of a size not known before."""
         if not frame.order:
             scope = frame.scope
             count = scope.add("Squeeze", [frame.rows])

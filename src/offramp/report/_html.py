@@ -64,10 +64,10 @@ def render(
         rows=rows(result),
         promise=describe_promise(result),
         text=draw_table(result),
-        frontier=Markup(_own_names(plot_frontier(result), "frontier")),  # noqa: S704  # made by us
+        frontier=Markup(_own_names(plot_frontier(result), "frontier")),  # made by us
         by_class=_by_class(result, evidence),
         exits=[] if evidence is None or samples is None or not _gated(result) else _rows(result, evidence, samples),
-        drawing=None if drawing is None else Markup(drawing),  # noqa: S704  # made by graph.draw_svg
+        drawing=None if drawing is None else Markup(drawing),  # made by graph.draw_svg
     )
 
 
@@ -97,7 +97,7 @@ def _by_class(result: Result, evidence: Evidence | None) -> dict[str, Any] | Non
         return None
     shares, names = shares_by_class(evidence, result["chosen"]["thresholds"], result["score"])
     return {
-        "plot": Markup(_own_names(plot_exits(shares, names), "classes")),  # noqa: S704  # made by us
+        "plot": Markup(_own_names(plot_exits(shares, names), "classes")),  # made by us
         "names": names,
         "shares": np.round(100 * shares, 1).tolist(),
         "labelled": evidence.labels is not None,

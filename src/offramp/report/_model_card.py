@@ -16,7 +16,7 @@ def model_card(result: Mapping[str, Any]) -> str:  # Any: JSON
     Args:
         result: As `result.json` holds it.
     """
-    environment = Environment(  # noqa: S701  # Markdown, and nothing in it comes from strangers
+    environment = Environment(  # Markdown, and nothing in it comes from strangers
         loader=PackageLoader("offramp.report", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True,
     )  # fmt: skip

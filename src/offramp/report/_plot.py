@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 INK = "#123456"  # stands for the page's text color, see `_to_svg`
 LINE, CHOSEN, KNEE = "#2f7ed8", "#e0701a", "#2a9d6f"
-STYLE = {"font.family": "sans-serif", "font.size": 10, "svg.fonttype": "none", "svg.hashsalt": "offramp"}
+STYLE: Any = {"font.family": "sans-serif", "font.size": 10, "svg.fonttype": "none", "svg.hashsalt": "offramp"}
 MOST = 40  # classes of which bars are drawn
 SHADES = ("#2a9d6f", "#5bb98f", "#8fd0ae", "#c9dd8f", "#f1cf6b", "#f0a95a", "#e0701a", "#b9502c", "#8c3b3b")
 
@@ -28,12 +28,18 @@ def plot_frontier(result: Mapping[str, Any]) -> str:  # Any: JSON
     points, chosen = result["frontier"], result["chosen"]
     figure, axes = _figure(7.2, 3.6)
     x, y = [point["relative_macs"] for point in points], [_percent(point, quality) for point in points]
-    axes.plot(x, y, color=LINE, linewidth=1.8, marker="o" if len(points) <= 60 else "", markersize=3, label="frontier (tune)")
+    axes.plot(
+        x, y, color=LINE, linewidth=1.8, marker="o" if len(points) <= 60 else "", markersize=3, label="frontier (tune)"
+    )
     axes.plot([1], [_percent(_alone(result), quality)], "s", color=INK, markersize=6, label="network alone (test)")
     if result["knee"] is not None:
         knee = points[result["knee"]]
-        axes.plot([knee["relative_macs"]], [_percent(knee, quality)], "D", color=KNEE, markersize=8, label="knee (tune)")
-    axes.plot([chosen["relative_macs"]], [_percent(chosen, quality)], "*", color=CHOSEN, markersize=15, label="chosen (test)")
+        axes.plot(
+            [knee["relative_macs"]], [_percent(knee, quality)], "D", color=KNEE, markersize=8, label="knee (tune)"
+        )
+    axes.plot(
+        [chosen["relative_macs"]], [_percent(chosen, quality)], "*", color=CHOSEN, markersize=15, label="chosen (test)"
+    )
     axes.set_xlabel("MACs, relative to the network alone")
     axes.set_ylabel("answers without harm, %" if quality == "harm" else f"{quality}, %")
     axes.set_xlim(left=0)
@@ -94,7 +100,9 @@ def _to_svg(figure: Figure, title: str) -> str:
     """An SVG that scales with the page and takes over its text color."""
     target = io.BytesIO()
     with rc_context(STYLE):
-        FigureCanvasSVG(figure).print_svg(target, metadata={"Date": None, "Creator": None})
+        FigureCanvasSVG(figure).print_svg(  # type: ignore[no-untyped-call]  # matplotlib's own
+            target, metadata={"Date": None, "Creator": None}
+        )
     text = target.getvalue().decode()
     text = text[text.index("<svg") :].replace(INK, "currentColor")
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
@@ -104,7 +112,7 @@ def _to_svg(figure: Figure, title: str) -> str:
 
 
 def _percent(point: Mapping[str, Any], quality: str) -> float:  # Any: JSON
-    value = point[quality]
+    value = float(point[quality])
     return 100 * (1 - value if quality == "harm" else value)
 
 

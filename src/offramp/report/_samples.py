@@ -56,7 +56,9 @@ class ExitRow:
     hardest: tuple[Shown, ...]
 
 
-def shares_by_class(evidence: Evidence, thresholds: Sequence[float], score: str) -> tuple[NDArray[np.float64], list[str]]:
+def shares_by_class(
+    evidence: Evidence, thresholds: Sequence[float], score: str
+) -> tuple[NDArray[np.float64], list[str]]:
     """[classes, exits] shares of each class, by label or else by the network's answer, and the classes' names."""
     taken = exits_taken(evidence, thresholds, score)
     classes = evidence.reference if evidence.labels is None else evidence.labels

@@ -83,9 +83,12 @@ def describe_promise(result: Result) -> str:
     if guarantee is None:
         goal = result["goal"]
         where = "the knee" if goal["name"] == "knee" else f"the best within {goal['budget']:g} of the work, judged by"
-        return f"promise: none was asked; the point is {where} {'of ' if goal['name'] == 'knee' else ''}the tuning samples"
+        return (
+            f"promise: none was asked; the point is {where} {'of ' if goal['name'] == 'knee' else ''}the tuning samples"
+        )
     engine = f"{ENGINES.get(result['engine'], result['engine'])} {result['precision']}"
-    what = f"at most {100 * guarantee['max_loss']:.1f} % {LOSSES[guarantee['kind']]}, {100 * guarantee['confidence']:g} % confidence"
+    bound = f"at most {100 * guarantee['max_loss']:.1f} % {LOSSES[guarantee['kind']]}"
+    what = f"{bound}, {100 * guarantee['confidence']:g} % confidence"
     if guarantee["status"] == "refused":
         return f"promise: refused ({what}); {guarantee['remedy']}"
     return f"promise: {what} ({guarantee['calibration_samples']:,} calibration samples, {engine})"
