@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def print_times(found: dict[str, Any]) -> None:  # Any: JSON
 
 
 def _time(runtime: Runtime, samples: Samples, full: NDArray[np.float32], batch: int) -> dict[str, Any]:  # Any: JSON
-    systems = {"ours": runtime, "nobody_leaves": lambda inputs: runtime(inputs, full)}
+    systems: dict[str, Callable[[Any], Any]] = {"ours": runtime, "nobody_leaves": lambda inputs: runtime(inputs, full)}
     drawn = Batches(samples, draw_positions(len(samples), batch, seed=0))
     calls = affordable(systems, drawn[0], batch)
     times = latency(systems, drawn[: min(calls, len(drawn))], repeats=repeats_for(calls, drawn))

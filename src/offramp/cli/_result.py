@@ -80,7 +80,7 @@ def exits_alone(chosen: Chosen) -> list[dict[str, Any]]:  # Any: JSON
     for at in range(chosen.frontier.full.exit_rates.__len__()):
         agreement = float(np.mean(np.concatenate([part.predictions[:, at] == part.reference for part in parts])))
         right = [_right(part, at) for part in parts]
-        accuracy = None if any(one is None for one in right) else float(np.mean(np.concatenate(right)))  # type: ignore[arg-type]  # no None
+        accuracy = None if any(one is None for one in right) else float(np.mean(np.concatenate(right)))
         alone.append(
             {
                 "exit": at,
