@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from early_exits import make_graph
+from graphs import make_chain
+from offramp.errors import GraphError
+from offramp.export import backbone, nothing, static_path
+from offramp.nn import Executor
+
+
+def names(graph: object) -> list[str]:
+    return [node.name for node in graph.nodes]  # type: ignore[attr-defined]
+
+
+def test_the_way_to_an_exit_holds_the_heads_on_it_but_no_scores_and_gates() -> None:
+    static = static_path(make_graph(), "stage1")
+    assert names(static) == ["x", "stage0", "exit0/head", "stage1", "answer"]
+    assert static.exits == ("exit0/head", "stage1")
+
+
+def test_the_way_to_the_first_exit_ends_there() -> None:
+    static = static_path(make_graph(), "exit0/head")
+    assert names(static) == ["x", "stage0", "exit0/head"]
+    assert static.answer == "exit0/head"
+
+
+def test_the_backbone_has_no_heads() -> None:
+    assert names(backbone(make_graph())) == ["x", "stage0", "stage1"]
+
+
+def test_an_exit_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    with pytest.raises(GraphError, match="exit0/head, stage1, but is 'exit7'"):
+        static_path(make_graph(), "exit7")
+
+
+def test_the_backbone_answers_as_the_whole_does_when_nobody_leaves() -> None:
+    graph = make_chain(2)
+    x = {"x": torch.ones(4, 3)}
+    whole = Executor(graph)(x, torch.tensor([gate.gate.stop_none for gate in graph.gates if gate.gate]))
+    assert torch.equal(Executor(backbone(graph))(x).logits, whole.logits)
+
+
+def test_nothing_takes_the_same_input_and_gives_one_number_per_row() -> None:
+    idle = nothing(make_graph())
+    assert [node.name for node in idle.inputs] == ["x"]
+    assert Executor(idle)({"x": torch.rand(3, 1, 8, 8)}).logits.shape == (3, 1)
