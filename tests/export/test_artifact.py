@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from offramp import build
+from offramp.errors import ExportError, OutputError, WeightsError
+from offramp.export import Origin, load_artifact, save_artifact
+from offramp.graph import Graph, to_json
+from offramp.nn import Executor
+
+ORIGIN = Origin(reference="zoo:mlp", arguments={}, shape=(1, 28, 28), mean=(0.5,), std=(0.25,))
+
+
+@pytest.fixture(scope="module")
+def graph() -> Graph:
+    loaded = build.load_model("zoo:mlp", shape=ORIGIN.shape, arguments={}, seed=3)
+    return build.attach_exits(
+        loaded.module,
+        loaded.example,
+        exits=1,
+        head="pool",
+        scores=("margin", "entropy"),
+        normalize=build.Normalize([0.5], [0.25]),
+    )
+
+
+@pytest.fixture
+def example() -> dict[str, torch.Tensor]:
+    return {"x": torch.rand(2, 1, 28, 28)}
+
+
+@pytest.fixture
+def folder(graph: Graph, example: dict[str, torch.Tensor], tmp_path: Path) -> Path:
+    save_artifact(graph, tmp_path, example=example, origin=ORIGIN, thresholds=[0.5])
+    return tmp_path
+
+
+def change_config(folder: Path, **entries: object) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **entries}))
+
+
+def change_weights(folder: Path, name: str, value: torch.Tensor | None) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    found = next(key for key in tensors if key.startswith(name))
+    tensors.pop(found) if value is None else tensors.update({found: value.expand_as(tensors[found]).clone()})
+    save_file(tensors, folder / "model.safetensors")
+
+
+def test_the_graph_comes_back_with_its_structure_and_its_answers(
+    graph: Graph, example: dict[str, torch.Tensor], folder: Path
+) -> None:
+    back = load_artifact(folder)
+    assert to_json(back) == to_json(graph)
+    with torch.no_grad():
+        wanted = Executor(graph).eval().dense(example)
+        got = Executor(back).eval().dense(example)
+    assert all(torch.equal(got[name][0], wanted[name][0]) for name in graph.exits)
+
+
+def test_the_configuration_says_how_to_build_the_network_again(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    assert config["rebuild"] == {"reference": "zoo:mlp", "arguments": {}, "shape": [1, 28, 28]}
+    assert config["preprocessing"] == {"mean": [0.5], "std": [0.25]}
+    assert (config["scores"], config["thresholds"]) == (["margin", "entropy"], [0.5])
+
+
+def test_a_network_without_a_reference_is_stored_but_cannot_be_rebuilt(
+    graph: Graph, example: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    save_artifact(graph, tmp_path, example=example)
+    assert json.loads((tmp_path / "config.json").read_text())["rebuild"] is None
+    with pytest.raises(ExportError, match="made from an object without a reference"):
+        load_artifact(tmp_path)
+
+
+def test_a_folder_that_does_not_exist_is_refused(
+    graph: Graph, example: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    with pytest.raises(OutputError, match="must be writable"):
+        save_artifact(graph, tmp_path / "nowhere", example=example)
+    with pytest.raises(ExportError, match="must hold config"):
+        load_artifact(tmp_path / "nowhere")
+
+
+def test_another_format_is_refused(folder: Path) -> None:
+    change_config(folder, format=99)
+    with pytest.raises(ExportError, match="must have format 1, but has 99"):
+        load_artifact(folder)
+
+
+def test_a_recipe_that_builds_another_network_is_refused(folder: Path) -> None:
+    change_config(folder, cuts=[])
+    with pytest.raises(ExportError, match="builds another"):
+        load_artifact(folder)
+
+
+def test_a_missing_weight_is_refused(folder: Path) -> None:
+    change_weights(folder, "weights/stage0/", None)
+    with pytest.raises(WeightsError, match="exactly the weights of the recipe"):
+        load_artifact(folder)
+
+
+def test_changed_weights_are_noticed_by_the_stored_answer(folder: Path) -> None:
+    change_weights(folder, "weights/stage1/", torch.tensor(3.0))
+    with pytest.raises(ExportError, match="must answer as it did when saved"):
+        load_artifact(folder)
