@@ -105,7 +105,8 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     exits: Annotated[int, typer.Option(help="How many, if --placement is a rule.")] = 4,
     placement: Annotated[str, typer.Option(help="linear, fine, pareto, golden, or cut points by name or index "
                                            "between commas.")] = "linear",
-    head: Annotated[str, typer.Option(help="auto, light, pool, conv0 to conv3, or token.")] = "auto",
+    head: Annotated[str, typer.Option(help="auto, light, pool, conv0 to conv3 or token; with options: "
+                                      "light:width=24,blocks=2.")] = "auto",
     score: Annotated[str, typer.Option(help="max_probability, entropy, margin or confidence.")] = "max_probability",
     epochs: Annotated[int, typer.Option(help="For the heads.")] = 8,
     mean: Annotated[str | None, typer.Option(help="Per channel, in units of [0, 1], such as 0.5,0.5,0.5.")] = None,

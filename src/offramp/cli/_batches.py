@@ -29,15 +29,18 @@ class Batches(Sequence[Mapping[str, NDArray[Any]]]):
     Args:
         samples: Where from.
         positions: [calls, B] which samples each batch holds.
+
+    Attributes:
+        positions: As given.
     """
 
     def __init__(self, samples: Samples, positions: NDArray[np.int64]) -> None:
-        self._samples, self._positions = samples, positions
+        self._samples, self.positions = samples, positions
         size = sum(array.nbytes for array in self._make(0).values()) * len(positions)
         self._kept = [self._make(at) for at in range(len(positions))] if size <= IN_MEMORY else None
 
     def __len__(self) -> int:
-        return len(self._positions)
+        return len(self.positions)
 
     @overload
     def __getitem__(self, at: int) -> Mapping[str, NDArray[Any]]: ...
@@ -49,7 +52,7 @@ class Batches(Sequence[Mapping[str, NDArray[Any]]]):
         return self._make(int(at)) if self._kept is None else self._kept[at]
 
     def _make(self, at: int) -> dict[str, NDArray[Any]]:
-        return self._samples.take(self._positions[at])
+        return self._samples.take(self.positions[at])
 
 
 def draw_positions(samples: int, batch: int, seed: int) -> NDArray[np.int64]:
@@ -72,9 +75,14 @@ def affordable(systems: Mapping[str, Callable[[Any], Any]], inputs: Mapping[str,
     return max(FEWEST, min(CALLS.get(batch, USUAL), int(SECONDS / once)))
 
 
-def repeats_for(calls: int, batches: Sequence[Any]) -> int:
-    """Rounds over all batches that make so many calls."""
-    return max(1, math.ceil(calls / len(batches)))
+def draw_batches(
+    systems: Mapping[str, Callable[[Any], Any]], samples: Samples, batch: int, *, seed: int
+) -> tuple[Batches, int]:
+    """Shuffled batches, as many as there is time for, and how many rounds over them make enough calls."""
+    positions = draw_positions(len(samples), batch, seed)
+    calls = affordable(systems, samples.take(positions[0]), batch)
+    batches = Batches(samples, positions[:calls])
+    return batches, math.ceil(calls / len(batches))
 
 
 def to_json(timing: Latency) -> dict[str, float | int]:

@@ -16,7 +16,7 @@ from offramp.errors import DataError, OptionError
 from offramp.measure import gain, latency
 from offramp.run import Runtime, Samples
 
-from ._batches import Batches, affordable, draw_positions, repeats_for, to_json
+from ._batches import draw_batches, to_json
 from ._machine import describe_command, describe_machine, describe_versions
 from ._predict import open_runtime, open_samples
 
@@ -69,10 +69,9 @@ def print_times(found: dict[str, Any]) -> None:  # Any: JSON
 
 def _time(runtime: Runtime, samples: Samples, full: NDArray[np.float32], batch: int) -> dict[str, Any]:  # Any: JSON
     systems: dict[str, Callable[[Any], Any]] = {"ours": runtime, "nobody_leaves": lambda inputs: runtime(inputs, full)}
-    drawn = Batches(samples, draw_positions(len(samples), batch, seed=0))
-    calls = affordable(systems, drawn[0], batch)
-    times = latency(systems, drawn[: min(calls, len(drawn))], repeats=repeats_for(calls, drawn))
-    exits = np.concatenate([runtime(drawn[at]).exit for at in range(min(calls, len(drawn)))])
+    drawn, repeats = draw_batches(systems, samples, batch, seed=0)
+    times = latency(systems, drawn, repeats=repeats)
+    exits = np.concatenate([runtime(drawn[at]).exit for at in range(len(drawn))])
     shares = np.bincount(exits, minlength=len(runtime.card["exits"])) / len(exits)
     return {
         **{name: to_json(one) for name, one in times.items()},

@@ -27,6 +27,7 @@ from ._screen import Screen
 
 FREE_SCORES = ("max_probability", "entropy", "margin")  # cost next to nothing, so the evidence always has them
 BATCH = 64
+SMALLEST, STEPS = 32, 25  # of a training batch, and of an epoch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +87,9 @@ def check_goal(goal: Goal, costs: Costs) -> None:
 
 def train_heads(request: Request, graph: Graph, samples: Samples, work: WorkFolder, screen: Screen) -> Graph:
     """The graph with trained heads; goes on from the work folder's checkpoint if it is to resume."""
-    settings = learn.PostSettings(
-        epochs=request.epochs, seed=request.seed, batch=max(2, min(learn.PostSettings().batch, len(samples)))
-    )
+    usual = learn.PostSettings().batch
+    batch = max(2, min(usual, len(samples), max(SMALLEST, len(samples) // STEPS)))  # few samples: still enough steps
+    settings = learn.PostSettings(epochs=request.epochs, seed=request.seed, batch=batch)
     return learn.post(
         graph, samples, settings, checkpoint=work.checkpoint, resume=request.resume, progress=screen.lively
     )

@@ -18,7 +18,7 @@ from offramp.graph import Graph
 from offramp.measure import Evidence, Latency, efficiency, exits_taken, gain, latency
 from offramp.run import Samples
 
-from ._batches import Batches, affordable, draw_positions, repeats_for
+from ._batches import draw_batches
 from ._engine import Engine
 
 SIZES = (1, 64)  # batch sizes that a result has
@@ -77,12 +77,9 @@ def _time(
     batch: int,
     seed: int,
 ) -> Timing:
-    positions = draw_positions(len(test), batch, seed)
-    batches = Batches(test, positions)
-    calls = affordable(systems, batches[0], batch)
-    some = batches if calls >= len(batches) else batches[:calls]
-    times = latency(systems, some, repeats=repeats_for(calls, batches), seed=seed)
-    shares = np.bincount(taken[positions[:calls].ravel()], minlength=exits)
+    batches, repeats = draw_batches(systems, test, batch, seed=seed)
+    times = latency(systems, batches, repeats=repeats, seed=seed)
+    shares = np.bincount(taken[batches.positions.ravel()], minlength=exits)
     used = [at for at in np.flatnonzero(shares) if f"exit{at}" in times]
     static = [times[f"exit{at}"] for at in used]
     value = efficiency((shares[used] / shares.sum()).tolist(), static, times["ours"], empty=times["empty"])

@@ -77,7 +77,7 @@ def exits_alone(chosen: Chosen) -> list[dict[str, Any]]:  # Any: JSON
     """What each exit would be as a plain smaller network, with nobody else to ask: on all held-out samples."""
     parts = list(chosen.evidence.values())
     alone = []
-    for at in range(chosen.frontier.full.exit_rates.__len__()):
+    for at in range(len(chosen.costs.macs)):
         agreement = float(np.mean(np.concatenate([part.predictions[:, at] == part.reference for part in parts])))
         right = [_right(part, at) for part in parts]
         accuracy = None if any(one is None for one in right) else float(np.mean(np.concatenate(right)))

@@ -82,7 +82,9 @@ def save_artifact(
     try:
         save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()},
                   Path(folder) / "model.safetensors")  # fmt: skip
-        (Path(folder) / "config.json").write_text(json.dumps(config, indent=1, allow_nan=False))
+        written = Path(folder) / "config.json"
+        written.write_text(json.dumps(config, indent=1, allow_nan=False))
+        (Path(folder) / "model.safetensors").chmod(written.stat().st_mode)  # safetensors lets only the owner read
     except (OSError, SafetensorError) as error:
         raise OutputError(f"{folder} must be writable, but: {error}. Choose another folder.") from error
 
