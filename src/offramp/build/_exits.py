@@ -49,7 +49,7 @@ def attach_exits(  # noqa: PLR0913  # the one call that users write: each argume
         exits: How many, if `placement` is a rule; 0 gives the network alone.
         placement: "linear", "fine", "pareto" or "golden" (by multiply-accumulates), or the cut points themselves, by
             name or index.
-        head: Kind of head, such as "light" or "pool".
+        head: Kind of head, such as "light", "pool" or "light:width=16,blocks=1".
         scores: The first one gates, the others are there for the evidence.
         normalize: Becomes the graph's first node, so that the graph takes plain pixels.
 
@@ -65,7 +65,7 @@ def attach_exits(  # noqa: PLR0913  # the one call that users write: each argume
     """
     if not scores or len(set(scores)) < len(scores):
         raise OptionError(f"scores must be at least one name, each once, but are {list(scores)}. The first one gates.")
-    recipe = head if isinstance(head, HeadRecipe) else HeadRecipe(head)
+    recipe = head if isinstance(head, HeadRecipe) else HeadRecipe.parse(head)
     captured = capture(model, example)
     cuts = choose_cuts(captured, placement, exits=exits)
     pieces = [*_inputs(captured, normalize), *_stages_and_exits(captured, cuts, recipe, scores, normalize)]

@@ -38,6 +38,26 @@ class HeadRecipe:
         object.__setattr__(self, "kind", kind)
         object.__setattr__(self, "options", tuple(sorted(options.items())))
 
+    @staticmethod
+    def parse(text: str) -> HeadRecipe:
+        """The recipe of a text such as "light" or "light:width=16,blocks=1".
+
+        Raises:
+            OptionError: Something after the colon is not `name=whole number`.
+
+        Example:
+            >>> HeadRecipe.parse("light:width=16").to_json()
+            {'kind': 'light', 'options': {'width': 16}}
+        """
+        kind, _, rest = text.partition(":")
+        options: dict[str, int] = {}
+        for part in filter(None, rest.split(",")):
+            name, _, value = part.partition("=")
+            if not value.isdigit():
+                raise OptionError(f"a head is written as light or light:width=16,blocks=1, but got {text!r}. Mend {part!r}.")
+            options[name] = int(value)
+        return HeadRecipe(kind, **options)
+
     def to_json(self) -> dict[str, Any]:  # Any: JSON
         """The recipe as JSON-able data."""
         return {"kind": self.kind, "options": dict(self.options)}

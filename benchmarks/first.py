@@ -1,0 +1,207 @@
+"""The public CIFAR-10 ResNets, frozen, exits trained without labels: what one percent of changed answers buys.
+
+Run: python benchmarks/first.py --data npz:cifar10.npz --weights FOLDER [--networks resnet20 resnet56] [--epochs 4]
+(writes benchmarks/results/first.json and the frontier's picture beside it; --work keeps checkpoints).
+
+The test images of CIFAR-10 are divided at random into tune, calibrate and test. Accuracy, agreement and MACs are the mean
+over three rotations of the parts, each image being test once in a round whose tune and calibrate parts it is not in. Times
+are from the first round, on its test part, in its natural mix. No label is read in training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from offramp import build, data, decide, learn, measure
+from offramp.cli._clock import time_network
+from offramp.cli._engine import Engine
+from offramp.cli._machine import describe_machine, describe_versions
+from offramp.export import onnx
+from offramp.graph import Gate, Graph
+from offramp.measure import Costs, Evidence
+from offramp.measure import torch as measure_torch
+
+HERE = Path(__file__).parent
+WEIGHTS = {"resnet20": "resnet20-12fca82f.th", "resnet56": "resnet56-4bfd9763.th"}
+EXITS = {"resnet20": 3, "resnet56": 5}
+SCORES = ("max_probability", "entropy", "margin", "confidence")
+PROMISE = decide.Promise(max_loss=0.01, confidence=0.95, kind="agreement")
+FIELDS = (
+    *("system", "network", "data", "method", "accuracy", "agreement", "macs", "relative_macs", "latency_s", "gain_b1"),
+    *("gain_b64", "efficiency_b1", "efficiency_b64", "thresholds", "exit_rates", "note"),
+)
+
+
+def _row(**known: Any) -> dict[str, Any]:  # Any: JSON
+    return {**dict.fromkeys(FIELDS), "system": "ours", "data": "CIFAR-10, 9,980 test images", **known}
+
+
+def _train(name: str, options: argparse.Namespace, work: Path) -> Graph:
+    loaded = build.load_model(f"zoo:{name}", weights=Path(options.weights) / WEIGHTS[name])
+    assert loaded.mean and loaded.std, "the zoo knows them"
+    graph = build.attach_exits(
+        loaded.module, loaded.example, exits=EXITS[name], placement="linear", head="light", scores=SCORES,
+        normalize=build.Normalize(loaded.mean, loaded.std),
+    )  # fmt: skip
+    settings = learn.PostSettings(epochs=options.epochs, precision=options.precision, seed=options.seed)
+    samples = data.load(f"{options.data}@train")
+    return learn.post(graph, samples, settings, checkpoint=work / f"{name}.ckpt", resume=True)
+
+
+def _collect(name: str, graph: Graph, engine: Engine, options: argparse.Namespace, work: Path) -> Evidence:
+    gates = {}
+    for node in graph.nodes:
+        if node.role == "score":
+            body: Any = graph.bodies[node.name]  # Any: a score
+            gates[str((node.recipe or {})["score"])] = Gate(
+                direction=body.direction, stop_all=body.stop_all, stop_none=body.stop_none
+            )
+    dense = engine.load_dense(onnx.save(graph, work / f"{name}.dense.onnx", dense=True))
+    return measure.evidence(dense, data.load(f"{options.data}@test"), gates=gates)
+
+
+def _gated_by(graph: Graph, score: str) -> Graph:
+    """The same graph with other scores at its gates: the first score gates, so its node takes the other's body and recipe."""
+    from dataclasses import replace
+
+    nodes, bodies = [], {}
+    for node in graph.nodes:
+        if node.role == "score" and node.name.count("/") == 1:
+            other = next(
+                twin for twin in graph.nodes
+                if twin.role == "score" and twin.name.startswith(node.name) and (twin.recipe or {})["score"] == score
+            )  # fmt: skip
+            bodies[node.name] = graph.bodies[other.name]
+            node = replace(node, recipe=other.recipe, inputs=other.inputs)
+        elif node.role == "score":
+            continue
+        if node.gate is not None:
+            body: Any = bodies[node.inputs[0].source]  # Any: a score
+            node = replace(node, gate=Gate(direction=body.direction, stop_all=body.stop_all, stop_none=body.stop_none))
+        nodes.append(node)
+    kept = {name: body for name, body in graph.bodies.items() if name in {node.name for node in nodes}}
+    return Graph(nodes=tuple(nodes), answer=graph.answer, bodies={**kept, **bodies})
+
+
+def _rows(name: str, options: argparse.Namespace, work: Path, drawn: dict[str, Any]) -> list[dict[str, Any]]:
+    engine = Engine(name="openvino", threads=1)
+    graph = _train(name, options, work)
+    evidence = _collect(name, graph, Engine(name="openvino", threads=2), options, work)
+    costs = measure_torch.path_costs(graph)
+    assert evidence.labels is not None, "CIFAR-10 has labels"
+    full = float(np.mean(evidence.predictions[:, -1] == evidence.labels))
+    rows = [_row(network=name, method="full network", accuracy=full, agreement=1.0, macs=costs.baseline_macs, relative_macs=1.0)]
+    for score in SCORES:
+        rows.append(_rotated(name, evidence, costs, score, options))
+        print(json.dumps(rows[-1]), flush=True)
+    rows += _timed(name, _gated_by(graph, options.score), evidence, engine=engine, options=options, work=work)
+    drawn[name] = (evidence, costs)
+    return rows
+
+
+def _rotated(name: str, evidence: Evidence, costs: Costs, score: str, options: argparse.Namespace) -> dict[str, Any]:
+    found = decide.rotate(evidence, costs, score=score, promise=PROMISE, seed=options.seed)
+    checked = decide.audit(evidence, costs, score=score, promise=PROMISE, draws=200, seed=options.seed)
+    low, high = found.accuracy_interval or (float("nan"), float("nan"))
+    certified = sum(bool(decision.guarantee and decision.guarantee.status == "certified") for decision in found.decisions)
+    return _row(
+        network=name,
+        method=f"{EXITS[name]} light exits, {score}, 99 % agreement promised at 95 %, rotated",
+        accuracy=found.accuracy,
+        agreement=found.agreement,
+        macs=found.relative_macs * costs.baseline_macs,
+        relative_macs=found.relative_macs,
+        exit_rates=[float(rate) for rate in found.exit_rates],
+        note=(
+            f"certified in {certified} of 3 rounds; accuracy {found.accuracy_difference:+.4f} "
+            f"[{low:+.4f}, {high:+.4f}] to the full network; audit: loss above 1 % in {checked.share_exceeding:.1%} of "
+            f"{checked.draws} calibration sets (at most {checked.limit:.1%} is honest), mean relative MACs {checked.relative_macs:.3f}"
+        ),
+    )
+
+
+def _timed(
+    name: str, graph: Graph, evidence: Evidence, *, engine: Engine, options: argparse.Namespace, work: Path
+) -> list[dict[str, Any]]:
+    """One round: thresholds of its tune and calibrate parts, times on its test part."""
+    samples = data.load(f"{options.data}@test")
+    order = np.random.default_rng(options.seed).permutation(len(samples))
+    tune, calibrate, test = (evidence.subset(part) for part in np.array_split(order, 3))
+    costs = measure_torch.path_costs(graph)
+    frontier = measure.frontier(tune, costs, score=options.score)
+    decision = decide.thresholds(frontier, calibrate, max_loss=0.01, confidence=0.95, kind="agreement")
+    point = measure.operate(test, costs, decision.thresholds, score=options.score)
+    card = {"thresholds": [float(value) for value in decision.thresholds]}
+    model = onnx.save(graph, work / f"{name}.onnx", card=card)
+    times = time_network(
+        graph, model, test=samples.subset(np.array_split(order, 3)[2]), evidence=test, thresholds=decision.thresholds,
+        score=options.score, engine=engine, scratch=work, seed=options.seed,
+    )  # fmt: skip
+    latency = {
+        str(size): {"baseline": timing.baseline.mean_s, "ours": timing.ours.mean_s, "ideal": timing.ideal_s, "empty": timing.empty_s}
+        for size, timing in times.items()
+    }
+    row = _row(
+        network=name,
+        method=f"{EXITS[name]} light exits, {options.score}, one round, timed on OpenVINO f32, 1 thread",
+        accuracy=point.accuracy, agreement=point.agreement, macs=point.macs, relative_macs=point.relative_macs,
+        latency_s=latency, gain_b1=times[1].gain, gain_b64=times[64].gain, efficiency_b1=times[1].efficiency,
+        efficiency_b64=times[64].efficiency, thresholds=list(decision.thresholds), exit_rates=list(point.exit_rates),
+        note=f"{decision.guarantee.status if decision.guarantee else 'no promise'}; gain is mean by mean, interleaved",
+    )  # fmt: skip
+    print(json.dumps(row), flush=True)
+    return [row]
+
+
+def _draw(drawn: dict[str, Any], path: Path) -> None:
+    """Agreement over relative MACs, one panel per network, one line per score; drawn on all test images."""
+    figure = Figure(figsize=(5.2 * len(drawn), 4.2), layout="constrained")
+    for axes, (name, (evidence, costs)) in zip(np.atleast_1d(figure.subplots(1, len(drawn))), drawn.items(), strict=True):
+        for score in SCORES:
+            points = measure.frontier(evidence, costs, score=score).points
+            axes.plot([point.relative_macs for point in points], [100 * point.agreement for point in points], label=score)
+        axes.axhline(99, color="gray", linewidth=0.8, linestyle=":")
+        axes.set(title=name, xlabel="relative MACs (heads and gates charged)", ylabel="agreement with the full network, %", ylim=(90, 100.1))
+        axes.legend(loc="lower right")
+    figure.savefig(path, dpi=130)
+
+
+def main() -> None:
+    """Parse options, run, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--weights", required=True)
+    parser.add_argument("--networks", nargs="+", default=list(WEIGHTS), choices=list(WEIGHTS))
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--precision", default="bfloat16", choices=["float32", "bfloat16"])
+    parser.add_argument("--score", default="confidence", choices=SCORES)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--work")
+    parser.add_argument("--out", default=str(HERE / "results" / "first.json"))
+    options = parser.parse_args()
+    drawn: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Path(options.work or scratch)
+        work.mkdir(parents=True, exist_ok=True)
+        rows = [row for name in options.networks for row in _rows(name, options, work, drawn)]
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE).stdout.strip()
+    page = {
+        "command": " ".join(["python", *sys.argv]), "commit": commit, "machine": describe_machine(),
+        "versions": describe_versions(), "seed": options.seed, "rows": rows,
+    }  # fmt: skip
+    out = Path(options.out)
+    out.write_text(json.dumps(page, indent=1) + "\n")
+    _draw(drawn, out.with_suffix(".png"))
+
+
+if __name__ == "__main__":
+    main()
