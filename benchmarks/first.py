@@ -3,9 +3,9 @@
 Run: python benchmarks/first.py --data npz:cifar10.npz --weights FOLDER [--networks resnet20 resnet56] [--epochs 4]
 (writes benchmarks/results/first.json and the frontier's picture beside it; --work keeps checkpoints).
 
-The test images of CIFAR-10 are divided at random into tune, calibrate and test. Accuracy, agreement and MACs are the mean
-over three rotations of the parts, each image being test once in a round whose tune and calibrate parts it is not in. Times
-are from the first round, on its test part, in its natural mix. No label is read in training.
+The test images of CIFAR-10 are divided at random into tune, calibrate and test. Accuracy, agreement and MACs are the
+mean over three rotations of the parts, each image being test once in a round whose tune and calibrate parts it is not
+in. Times are from one round, on its test part, in its natural mix. No label is read in training.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def _row(**known: Any) -> dict[str, Any]:  # Any: JSON
 
 def _train(name: str, options: argparse.Namespace, work: Path) -> Graph:
     loaded = build.load_model(f"zoo:{name}", weights=Path(options.weights) / WEIGHTS[name])
-    assert loaded.mean and loaded.std, "the zoo knows them"
+    assert loaded.mean is not None, "the zoo knows it"
+    assert loaded.std is not None, "the zoo knows it"
     graph = build.attach_exits(
         loaded.module, loaded.example, exits=EXITS[name], placement="linear", head="light", scores=SCORES,
         normalize=build.Normalize(loaded.mean, loaded.std),
@@ -70,7 +71,7 @@ def _collect(name: str, graph: Graph, engine: Engine, options: argparse.Namespac
 
 
 def _gated_by(graph: Graph, score: str) -> Graph:
-    """The same graph with other scores at its gates: the first score gates, so its node takes the other's body and recipe."""
+    """The same graph with another score at its gates: the node that gates takes the other one's body and recipe."""
     from dataclasses import replace
 
     nodes, bodies = [], {}
@@ -99,7 +100,8 @@ def _rows(name: str, options: argparse.Namespace, work: Path, drawn: dict[str, A
     costs = measure_torch.path_costs(graph)
     assert evidence.labels is not None, "CIFAR-10 has labels"
     full = float(np.mean(evidence.predictions[:, -1] == evidence.labels))
-    rows = [_row(network=name, method="full network", accuracy=full, agreement=1.0, macs=costs.baseline_macs, relative_macs=1.0)]
+    macs = costs.baseline_macs
+    rows = [_row(network=name, method="full network", accuracy=full, agreement=1.0, macs=macs, relative_macs=1.0)]
     for score in SCORES:
         rows.append(_rotated(name, evidence, costs, score, options))
         print(json.dumps(rows[-1]), flush=True)
@@ -124,7 +126,8 @@ def _rotated(name: str, evidence: Evidence, costs: Costs, score: str, options: a
         note=(
             f"certified in {certified} of 3 rounds; accuracy {found.accuracy_difference:+.4f} "
             f"[{low:+.4f}, {high:+.4f}] to the full network; audit: loss above 1 % in {checked.share_exceeding:.1%} of "
-            f"{checked.draws} calibration sets (at most {checked.limit:.1%} is honest), mean relative MACs {checked.relative_macs:.3f}"
+            f"{checked.draws} calibration sets (at most {checked.limit:.1%} is honest), "
+            f"mean relative MACs {checked.relative_macs:.3f}"
         ),
     )
 
@@ -147,7 +150,12 @@ def _timed(
         score=options.score, engine=engine, scratch=work, seed=options.seed,
     )  # fmt: skip
     latency = {
-        str(size): {"baseline": timing.baseline.mean_s, "ours": timing.ours.mean_s, "ideal": timing.ideal_s, "empty": timing.empty_s}
+        str(size): {
+            "baseline": timing.baseline.mean_s,
+            "ours": timing.ours.mean_s,
+            "ideal": timing.ideal_s,
+            "empty": timing.empty_s,
+        }
         for size, timing in times.items()
     }
     row = _row(
@@ -165,12 +173,14 @@ def _timed(
 def _draw(drawn: dict[str, Any], path: Path) -> None:
     """Agreement over relative MACs, one panel per network, one line per score; drawn on all test images."""
     figure = Figure(figsize=(5.2 * len(drawn), 4.2), layout="constrained")
-    for axes, (name, (evidence, costs)) in zip(np.atleast_1d(figure.subplots(1, len(drawn))), drawn.items(), strict=True):
+    panels = np.atleast_1d(figure.subplots(1, len(drawn)))
+    for axes, (name, (evidence, costs)) in zip(panels, drawn.items(), strict=True):
         for score in SCORES:
             points = measure.frontier(evidence, costs, score=score).points
-            axes.plot([point.relative_macs for point in points], [100 * point.agreement for point in points], label=score)
+            macs = [point.relative_macs for point in points]
+            axes.plot(macs, [100 * point.agreement for point in points], label=score)
         axes.axhline(99, color="gray", linewidth=0.8, linestyle=":")
-        axes.set(title=name, xlabel="relative MACs (heads and gates charged)", ylabel="agreement with the full network, %", ylim=(90, 100.1))
+        axes.set(title=name, xlabel="relative MACs, heads and gates charged", ylabel="agreement, %", ylim=(90, 100.1))
         axes.legend(loc="lower right")
     figure.savefig(path, dpi=130)
 
@@ -193,7 +203,8 @@ def main() -> None:
         work = Path(options.work or scratch)
         work.mkdir(parents=True, exist_ok=True)
         rows = [row for name in options.networks for row in _rows(name, options, work, drawn)]
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE).stdout.strip()
+    asked = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(asked, capture_output=True, text=True, cwd=HERE, check=True).stdout.strip()
     page = {
         "command": " ".join(["python", *sys.argv]), "commit": commit, "machine": describe_machine(),
         "versions": describe_versions(), "seed": options.seed, "rows": rows,
