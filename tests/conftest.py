@@ -51,6 +51,18 @@ def vision() -> Iterator[Any]:  # Any: a module
     del library  # the operators live as long as it does
 
 
+@pytest.fixture(scope="session")
+def chain_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `make_chain(3)` as model.onnx and dense.onnx: writing them takes seconds, so tests share them."""
+    from graphs import make_chain
+    from offramp.export import onnx
+
+    folder = tmp_path_factory.mktemp("chain")
+    onnx.save(make_chain(3), folder / "model.onnx")
+    onnx.save(make_chain(3), folder / "dense.onnx", dense=True)
+    return folder
+
+
 def is_local(address: Any) -> bool:  # Any: what socket.connect takes differs per family
     """True for unix sockets and the loopback range."""
     if not isinstance(address, tuple):

@@ -35,14 +35,14 @@ print(json.dumps({name: value.tolist() for name, value in zip(names, results)}))
 """
 
 
-@pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export_onnx.save(GRAPH, tmp_path_factory.mktemp("chain") / "model.onnx")
+@pytest.fixture
+def path(chain_files: Path) -> Path:
+    return chain_files / "model.onnx"
 
 
-@pytest.fixture(scope="module")
-def dense(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export_onnx.save(GRAPH, tmp_path_factory.mktemp("dense") / "dense.onnx", dense=True)
+@pytest.fixture
+def dense(chain_files: Path) -> Path:
+    return chain_files / "dense.onnx"
 
 
 class TestStages(RuntimeContract):
