@@ -114,7 +114,8 @@ def _rotated(name: str, evidence: Evidence, costs: Costs, score: str, options: a
     found = decide.rotate(evidence, costs, score=score, promise=PROMISE, seed=options.seed)
     checked = decide.audit(evidence, costs, score=score, promise=PROMISE, draws=200, seed=options.seed)
     low, high = found.accuracy_interval or (float("nan"), float("nan"))
-    certified = sum(bool(decision.guarantee and decision.guarantee.status == "certified") for decision in found.decisions)
+    promises = [decision.guarantee for decision in found.decisions]
+    certified = sum(bool(promise and promise.status == "certified") for promise in promises)
     return _row(
         network=name,
         method=f"{EXITS[name]} light exits, {score}, 99 % agreement promised at 95 %, rotated",
