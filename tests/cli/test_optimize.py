@@ -1,86 +1,247 @@
-"""One whole run of the chain on a small perceptron, and what can be done with the folder that it leaves."""
-
 from __future__ import annotations
 
-import csv
-import io
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 
-from offramp.cli._bench import bench
-from offramp.cli._optimize import optimize
-from offramp.cli._predict import predict, write_answers
-from offramp.cli._request import Request, read_goal
-from offramp.cli._screen import Screen
-from offramp.errors import OutputError
+from commands import call
 from offramp.export import load_artifact
-from offramp.run import onnx as run_onnx
+from offramp.measure import Evidence, exits_taken
+from offramp.run import openvino as engine
+
+FILES = {"model.onnx", "model.safetensors", "config.json", "evidence.npz", "result.json", "report.html", "README.md"}
 
 
-def make_request(out: Path) -> Request:
-    return Request(
-        model="zoo:mlp",
-        data="digits",
-        out=out,
-        goal=read_goal(max_loss=None, confidence=None, kind=None, budget=0.9, knee=False),
-        exits=1,
-        head="pool",
-        epochs=1,
-        engine="onnxruntime",
+def test_a_run_leaves_a_whole_folder_and_nothing_beside_it(finished: Any) -> None:
+    assert {path.name for path in finished.folder.iterdir()} == FILES
+    assert [path.name for path in finished.folder.parent.iterdir()] == [finished.folder.name]
+
+
+def test_standard_output_is_the_result_that_was_written(finished: Any) -> None:
+    assert json.loads((finished.folder / "result.json").read_text()) == finished.result
+
+
+@pytest.mark.parametrize(
+    ("part", "fields"),
+    [
+        (
+            None,
+            "offramp command machine seed engine precision threads held_out samples baseline chosen guarantee frontier",
+        ),
+        ("samples", "train tune calibrate test"),
+        ("baseline", "accuracy macs parameters latency_s"),
+        ("chosen", "thresholds accuracy agreement macs relative_macs exit_rates latency_s gain efficiency"),
+        ("guarantee", "kind max_loss confidence status p_value calibration_samples test_loss"),
+    ],
+)
+def test_a_result_has_every_field_that_was_agreed(finished: Any, part: str | None, fields: str) -> None:
+    place = finished.result if part is None else finished.result[part]
+    assert set(fields.split()) - set(place) == set()
+
+
+@pytest.mark.parametrize("batch", ["1", "64"])
+def test_gain_is_mean_by_mean(finished: Any, batch: str) -> None:
+    baseline, chosen = finished.result["baseline"], finished.result["chosen"]
+    ratio = baseline["latency_s"][batch]["mean"] / chosen["latency_s"][batch]["mean"]
+    assert chosen["gain"][batch] == pytest.approx(ratio)
+
+
+def test_labels_make_the_promise_one_about_harm(finished: Any) -> None:
+    assert finished.result["guarantee"]["kind"] == "harm"
+    assert finished.result["guarantee"]["status"] == "certified"
+
+
+def test_the_file_leaves_where_the_evidence_says(finished: Any) -> None:
+    from offramp import data
+
+    seen = Evidence.load(finished.folder / "evidence.npz")
+    samples, thresholds = data.load("digits@test"), finished.result["chosen"]["thresholds"]
+    answer = engine.load(finished.folder / "model.onnx")(samples.take(slice(0, 100)))
+    place = {name: at for at, name in enumerate(seen.ids.tolist())}
+    taken = exits_taken(seen, thresholds, "max_probability")
+    assert answer.exit.tolist() == [int(taken[place[name]]) for name in samples.ids[:100].tolist()]
+
+
+def test_the_evidence_is_ordered_by_part(finished: Any) -> None:
+    counts = finished.result["samples"]
+    seen = Evidence.load(finished.folder / "evidence.npz")
+    assert len(seen) == counts["tune"] + counts["calibrate"] + counts["test"]
+    test = seen.subset(slice(counts["tune"] + counts["calibrate"], None))
+    assert test.labels is not None
+    assert float((test.reference == test.labels).mean()) == finished.result["baseline"]["accuracy"]
+
+
+def test_the_bare_package_runs_the_file(finished: Any) -> None:
+    session = onnxruntime.InferenceSession(finished.folder / "model.onnx", providers=["CPUExecutionProvider"])
+    limits = np.array(finished.result["chosen"]["thresholds"], np.float32)
+    logits, _, _, _ = session.run(None, {"x": np.zeros((3, 1, 28, 28), np.float32), "thresholds": limits})
+    assert logits.shape == (3, 10)
+
+
+def test_the_artefact_builds_the_graph_again(finished: Any) -> None:
+    assert list(load_artifact(finished.folder).exits) == finished.result["model"]["exits"]
+
+
+def test_too_few_samples_to_certify_exit_with_3_and_a_remedy(arguments: list[object], tmp_path: Path) -> None:
+    done = call(*arguments, "--max-loss", 0.001, "--kind", "agreement", "--out", tmp_path / "out", "--json")
+    assert done.code == 3
+    assert done.json["guarantee"]["status"] == "refused"
+    assert "2995 calibration samples" in done.json["guarantee"]["remedy"]
+    assert done.json["chosen"]["exit_rates"] == [0.0, 1.0]
+
+
+def write_npz(path: Path, **arrays: Any) -> str:
+    np.savez(path, **arrays)
+    return f"npz:{path}"
+
+
+def pixels(count: int = 60, value: float = 0.5, size: int = 28) -> Any:
+    return np.full((count, 1, size, size), value, np.float32)
+
+
+def broken_data(kind: str, folder: Path) -> str:
+    labels = np.arange(60) % 10
+    nan = pixels()
+    nan[7, 0, 3, 3] = np.nan
+    arrays = {
+        "shape": {"x": pixels(size=8)},
+        "nan": {"x": nan},
+        "range": {"x": pixels(value=3.0)},
+        "labels": {"x": pixels(), "y": labels + 5},
+        "one class": {"x": pixels(), "y": labels * 0},
+        "rows": {"x": pixels(), "y": labels[:7]},
+        "few": {"x": pixels(4)},
+        "empty": {"x": pixels(0)},
+    }[kind]
+    return write_npz(folder / "broken.npz", **arrays)
+
+
+def check_refused(done: Any, folder: Path, word: str) -> None:
+    """One sentence, exit code 2, and nothing in the folder."""
+    assert done.code == 2, done.err
+    lines = [line for line in done.err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, done.err
+    assert word in lines[0]
+    assert "Traceback" not in done.err
+    assert done.out == ""
+    assert sorted(path.name for path in folder.iterdir() if "out" in path.name) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"),
+    [
+        ("shape", "[1, 8, 8]"),
+        ("nan", "sample 7"),
+        ("range", "[0, 1]"),
+        ("labels", "0 .. 9"),
+        ("one class", "two classes"),
+        ("rows", "row per id"),
+        ("few", "held out"),
+        ("empty", "one sample"),
+    ],
+)
+def test_unfit_samples_are_refused_in_a_sentence(kind: str, word: str, tmp_path: Path) -> None:
+    done = call("optimize", "--model", "zoo:mlp", "--data", broken_data(kind, tmp_path), "--out", tmp_path / "out")
+    check_refused(done, tmp_path, word)
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--model", "zoo:lenet55"], "lenet5"),
+        (["--model", "nowhere.module:net"], "nowhere.module"),
+        (["--data", "digit"], "digits"),
+        (["--data", "npz:missing.npz"], "missing.npz"),
+        (["--weights", "missing.pt"], "missing.pt"),
+        (["--held-out", "digits@train"], "--held-out"),
+        (["--exits", "40"], "fit"),
+        (["--placement", "conv9"], "conv9"),
+        (["--placement", "99"], "99"),
+        (["--head", "heavy"], "heavy"),
+        (["--score", "luck"], "luck"),
+        (["--engine", "tensorrt"], "tensorrt"),
+        (["--budget", "0.0001"], "--budget"),
+        (["--budget", "-1"], "--budget"),
+        (["--budget", "0.5", "--knee"], "exclude"),
+        (["--budget", "0.5", "--max-loss", "0.01"], "exclude"),
+        (["--max-loss", "1.5"], "--max-loss"),
+        (["--confidence", "0"], "--confidence"),
+        (["--kind", "luck"], "--kind"),
+        (["--mean", "0.5"], "--std"),
+        (["--mean", "a", "--std", "b"], "--mean"),
+        (["--mean", "1,1", "--std", "1,1"], "channel"),
+        (["--epochs", "0"], "--epochs"),
+        (["--shape", "1,0"], "--shape"),
+        (["--precision", "bf16", "--engine", "onnxruntime"], "onnxruntime"),
+    ],
+)
+def test_unfit_options_are_refused_in_a_sentence(options: list[str], word: str, tmp_path: Path) -> None:
+    usual = {"--model": "zoo:mlp", "--data": "digits", "--exits": "1"}
+    given = dict(zip(options[::2], options[1::2], strict=False)) if "--knee" not in options else {}
+    rest = [part for name, value in usual.items() if name not in given for part in (name, value)]
+    check_refused(call("optimize", *rest, *options, "--out", tmp_path / "out"), tmp_path, word)
+
+
+def test_weights_of_another_layout_are_refused(weights: Path, tmp_path: Path) -> None:
+    done = call(
+        "optimize", "--model", "zoo:lenet5", "--weights", weights, "--data", "digits", "--out", tmp_path / "out"
     )
+    check_refused(done, tmp_path, "must fit")
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    folder = tmp_path_factory.mktemp("run") / "result"
-    return folder, optimize(make_request(folder), Screen(quiet=True))
+def test_a_network_without_a_cut_point_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "flat.py").write_text(
+        "from torch import nn\ndef net():\n    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    done = call("optimize", "--model", "flat:net", "--data", "digits", "--out", tmp_path / "out")
+    check_refused(done, tmp_path, "cut point")
 
 
-def test_the_folder_holds_the_file_the_recipe_the_evidence_and_the_pages(run: tuple[Path, dict[str, Any]]) -> None:
-    found = {path.name for path in run[0].iterdir()}
-    assert {
-        "model.onnx", "model.safetensors", "config.json", "evidence.npz", "result.json", "report.html", "README.md",
-    } <= found  # fmt: skip
+@pytest.mark.parametrize("place", ["file/out", "file"])
+def test_an_unwritable_output_is_refused(place: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    done = call("optimize", "--model", "zoo:mlp", "--exits", 1, "--data", "digits", "--out", tmp_path / place)
+    check_refused(done, tmp_path, "file")
+    assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_the_result_is_json_that_says_what_was_returned(run: tuple[Path, dict[str, Any]]) -> None:
-    folder, result = run
-    assert json.loads((folder / "result.json").read_text()) == json.loads(json.dumps(result))
+def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("mine")
+    done = call("optimize", "--model", "zoo:mlp", "--data", "digits", "--out", tmp_path)
+    check_refused(done, tmp_path, "other files")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_the_chosen_point_keeps_the_budget_on_the_tuning_samples(run: tuple[Path, dict[str, Any]]) -> None:
-    assert run[1]["goal"]["name"] == "budget"
-    assert run[1]["guarantee"] is None
+def start_and_kill(arguments: list[str], checkpoint: Path) -> None:
+    """Run until there is a checkpoint, then kill without warning."""
+    code = "from offramp.cli import main; main()"
+    process = subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert checkpoint.exists()
 
 
-def test_the_network_is_rebuilt_from_the_folder(run: tuple[Path, dict[str, Any]]) -> None:
-    assert list(load_artifact(run[0]).exits) == run[1]["model"]["exits"]
-
-
-def test_the_file_runs_with_the_thresholds_that_were_chosen(run: tuple[Path, dict[str, Any]]) -> None:
-    runtime = run_onnx.load(run[0] / "model.onnx")
-    assert runtime(dict.fromkeys(runtime.card["inputs"], np.zeros((3, 1, 28, 28), np.float32))).logits.shape == (3, 10)
-
-
-def test_predict_answers_every_sample(run: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
-    rows = predict(run[0], "digits@test")
-    write_answers(rows, tmp_path / "answers.csv", as_json=False)
-    read = list(csv.DictReader(io.StringIO((tmp_path / "answers.csv").read_text())))
-    assert [row["id"] for row in read] == [row["id"] for row in rows]
-    assert {row["exit"] for row in rows} <= {0, 1}
-
-
-def test_bench_times_every_batch_size(run: tuple[Path, dict[str, Any]]) -> None:
-    found = bench(run[0], data="digits@test", batches=[1], engine=None, threads=1)
-    assert found["engine"] == "onnxruntime"
-
-
-def test_a_folder_with_other_files_is_not_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(OutputError, match="other files"):
-        optimize(make_request(tmp_path), Screen(quiet=True))
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+def test_a_killed_run_leaves_no_output_and_resumes(arguments: list[object], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    options = [*map(str, arguments), "--out", str(out), "--max-loss", "0.05", "--epochs", "60"]
+    start_and_kill(options, tmp_path / ".out.partial" / "heads.safetensors")
+    assert not out.exists()
+    other = call(*options, "--seed", 5, "--resume")
+    assert (other.code, "--seed differ" in other.err) == (2, True)
+    fewer = [option if option != "60" else "61" for option in options]
+    assert "--epochs differ" in call(*fewer, "--resume").err
+    assert call(*options, "--resume", "--json").code == 0
+    assert {path.name for path in out.iterdir()} == FILES
+    assert not (tmp_path / ".out.partial").exists()

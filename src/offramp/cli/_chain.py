@@ -6,6 +6,7 @@ Shape letters: S samples.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from offramp.measure import Costs, Evidence, Frontier, OperatingPoint, evidence,
 from offramp.run import Samples
 
 from ._engine import Engine
+from ._exports import Exports
 from ._folder import WorkFolder
 from ._material import Material
 from ._request import Goal, Request
@@ -95,17 +97,14 @@ def train_heads(request: Request, graph: Graph, samples: Samples, work: WorkFold
     )
 
 
-def collect(graph: Graph, material: Material, engine: Engine, work: WorkFolder) -> dict[str, Evidence]:
+def collect(graph: Graph, material: Material, engine: Engine, exports: Exports) -> dict[str, Evidence]:
     """Evidence on the held-out parts, from the engine and precision that ships; references from the float network."""
-    path = onnx.save(graph, work.path / "dense.onnx", dense=True)
-    runtime = engine.load_dense(path)
+    runtime = engine.load_dense(exports.save_dense(graph, "dense"))
     gates = gates_by_score(graph)
     found = {}
     for name in ("tune", "calibrate", "test"):
         samples = material.parts[name]
-        found[name] = evidence(
-            runtime, samples, gates=gates, batch=BATCH, reference=answer_in_float(material, samples)
-        )
+        found[name] = evidence(runtime, samples, gates=gates, batch=BATCH, reference=answer_in_float(material, samples))
     return found
 
 
@@ -114,10 +113,9 @@ def gates_by_score(graph: Graph) -> dict[str, Gate]:
     gates = {}
     for node in graph.nodes:
         if node.role == "score":
-            body = graph.bodies[node.name]
-            gates[onnx.score_name(node)] = Gate(
-                direction=body.direction, stop_all=body.stop_all, stop_none=body.stop_none  # type: ignore[attr-defined]  # bodies are opaque
-            )
+            body: Any = graph.bodies[node.name]  # Any: bodies are opaque; this one is a score
+            gate = Gate(direction=body.direction, stop_all=body.stop_all, stop_none=body.stop_none)
+            gates[onnx.score_name(node)] = gate
     return gates
 
 
@@ -194,5 +192,3 @@ def _knee(drawn: Frontier) -> int | None:
         return drawn.points.index(decide.knee(drawn).point)
     except CurveError:
         return None
-
-

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offramp.export import backbone, nothing, onnx, static_path
+from offramp.export import backbone, nothing, static_path
 from offramp.graph import Graph
 from offramp.measure import Evidence, Latency, efficiency, exits_taken, gain, latency
 from offramp.run import Samples
 
 from ._batches import draw_batches
 from ._engine import Engine
+from ._exports import Exports
 
 SIZES = (1, 64)  # batch sizes that a result has
 
@@ -47,25 +48,23 @@ class Timing:
 
 def time_network(  # noqa: PLR0913  (everything of one run)
     graph: Graph, model: Path, *, test: Samples, evidence: Evidence, thresholds: Sequence[float], score: str,
-    engine: Engine, scratch: Path, seed: int,
+    engine: Engine, exports: Exports, seed: int,
 ) -> dict[int, Timing]:  # fmt: skip  # all of one run
     """Latency, gain and efficiency at each batch size, over the test samples."""
     taken = exits_taken(evidence, thresholds, score)
-    systems = dict(_static_systems(graph, np.unique(taken).tolist(), engine, scratch))
+    systems = dict(_static_systems(graph, np.unique(taken).tolist(), engine, exports))
     systems["ours"] = engine.load(model)
-    return {
-        batch: _time(systems, test, taken, exits=len(graph.exits), batch=batch, seed=seed) for batch in SIZES
-    }
+    return {batch: _time(systems, test, taken, exits=len(graph.exits), batch=batch, seed=seed) for batch in SIZES}
 
 
 def _static_systems(
-    graph: Graph, used: Sequence[int], engine: Engine, scratch: Path
+    graph: Graph, used: Sequence[int], engine: Engine, exports: Exports
 ) -> Iterator[tuple[str, Callable[[Any], Any]]]:  # Any: as measure.latency calls it
     """The network alone, one without conditions per exit that is used, and one that does nothing."""
     wanted = {"baseline": backbone(graph), "empty": nothing(graph)}
     wanted |= {f"exit{at}": static_path(graph, graph.exits[at]) for at in used}
     for name, static in wanted.items():
-        yield name, engine.load_static(onnx.save(static, scratch / f"{name}.onnx", dense=True))
+        yield name, engine.load_static(exports.save_dense(static, name))
 
 
 def _time(

@@ -11,7 +11,7 @@ import torch
 
 from offramp import report
 from offramp.errors import ExportError, OfframpError, OutputError
-from offramp.export import Origin, onnx, save_artifact
+from offramp.export import Origin, save_artifact
 from offramp.graph import Graph, draw_svg
 from offramp.measure import Evidence, exits_taken
 from offramp.measure.torch import path_costs
@@ -20,6 +20,7 @@ from offramp.run import Samples
 from ._chain import BATCH, Chosen, attach, check_goal, choose, collect, train_heads
 from ._clock import time_network
 from ._engine import Engine
+from ._exports import Exports
 from ._folder import WorkFolder, check_out, open_folder
 from ._material import Material, gather
 from ._request import Request
@@ -52,10 +53,11 @@ def run_chain(request: Request, material: Material, screen: Screen) -> dict[str,
         with screen.step(f"heads: {request.epochs} epochs on {len(material.train)} samples"):
             graph = train_heads(request, graph, material.train, work, screen)
         with screen.step(f"evidence: {request.engine} {request.precision}"):
-            found = collect(graph, material, engine, work)
+            exports = Exports(work.path)
+            found = collect(graph, material, engine, exports)
         with screen.step("decision"):
             chosen = choose(request, graph, costs, found)
-        result = _write(request, material, chosen, work, screen)
+        result = _write(request, material, chosen, work, exports, screen)
         work.finish()
     except OfframpError as error:
         if work.abandon():
@@ -64,10 +66,13 @@ def run_chain(request: Request, material: Material, screen: Screen) -> dict[str,
     return result
 
 
-def _write(request: Request, material: Material, chosen: Chosen, work: WorkFolder, screen: Screen) -> dict[str, Any]:
+def _write(
+    request: Request, material: Material, chosen: Chosen, work: WorkFolder, exports: Exports, screen: Screen
+) -> dict[str, Any]:  # Any: JSON
+    """Everything that goes into the folder."""
     engine = Engine(name=request.engine, precision=request.precision, threads=request.threads)
     with screen.step("model.onnx"):
-        model = onnx.save(chosen.graph, work.whole / "model.onnx", card=_card(request, chosen))
+        model = exports.save(chosen.graph, work.whole / "model.onnx", _card(request, chosen))
         _check_shipped(engine, model, material.test, chosen, request.score)
     with screen.step("time"):
         timings = time_network(
@@ -78,7 +83,7 @@ def _write(request: Request, material: Material, chosen: Chosen, work: WorkFolde
             thresholds=chosen.decision.thresholds,
             score=request.score,
             engine=engine,
-            scratch=work.path,
+            exports=exports,
             seed=request.seed,
         )
     result = make_result(request, material, chosen, timings, screen.warnings)

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from offramp.decide import Guarantee
+from offramp.export import backbone
 from offramp.measure import Evidence, OperatingPoint
+from offramp.measure.torch import count_macs
 
 from ._batches import to_json
 from ._chain import Chosen
@@ -76,17 +78,21 @@ def describe_guarantee(guarantee: Guarantee | None, test_loss: float | None) -> 
 def exits_alone(chosen: Chosen) -> list[dict[str, Any]]:  # Any: JSON
     """What each exit would be as a plain smaller network, with nobody else to ask: on all held-out samples."""
     parts = list(chosen.evidence.values())
+    macs = count_macs(chosen.graph)
     alone = []
     for at in range(len(chosen.costs.macs)):
         agreement = float(np.mean(np.concatenate([part.predictions[:, at] == part.reference for part in parts])))
         right = [_right(part, at) for part in parts]
+        plain = sum(
+            macs[node.name] for node in backbone(chosen.graph, chosen.graph.exits[at]).nodes if node.name in macs
+        )
         accuracy = None if any(one is None for one in right) else float(np.mean(np.concatenate(right)))
         alone.append(
             {
                 "exit": at,
                 "agreement": agreement,
                 "accuracy": accuracy,
-                "relative_macs": float(chosen.costs.relative[at]),
+                "relative_macs": plain / chosen.costs.baseline_macs,
             }
         )
     return alone

@@ -29,9 +29,18 @@ def static_path(graph: Graph, exit: str) -> Graph:
     return _answering(graph, nodes, [name for name in graph.exits if name in present])
 
 
-def backbone(graph: Graph) -> Graph:
-    """The network that the exits were attached to: what the final exit reads, and nothing else."""
-    final = graph.exits[-1]
+def backbone(graph: Graph, exit: str | None = None) -> Graph:
+    """The network that the exits were attached to: what the final exit reads, and nothing else.
+
+    Args:
+        graph: An early-exit graph.
+        exit: Another exit, to get the plain smaller network that ends there.
+
+    Raises:
+        GraphError: The graph has no such exit.
+    """
+    final = graph.exits[-1] if exit is None else exit
+    _check_exit(graph, final)
     kept = _needed(graph, final, through_control=False)
     return _answering(graph, [node for node in graph.nodes if node.name in kept and _is_plain(node)], [final])
 

@@ -1,0 +1,45 @@
+"""One finished run for all tests of the commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from safetensors.torch import save_file
+
+from commands import call
+from offramp import build, data, learn
+
+
+class Run(NamedTuple):
+    """A finished run."""
+
+    folder: Path
+    result: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a small perceptron that knows the digits."""
+    module = build.load_model("zoo:mlp").module
+    trained = learn.train_classifier(module, data.load("digits@train").subset(slice(600)), epochs=15)
+    path = tmp_path_factory.mktemp("weights") / "mlp.safetensors"
+    save_file(trained.state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def arguments(weights: Path) -> list[object]:
+    """Of a quick run, without --out and without a goal."""
+    model = ["--model", "zoo:mlp", "--weights", weights, "--exits", 1, "--epochs", 4]
+    return ["optimize", *model, "--data", "digits@train", "--held-out", "digits@test"]
+
+
+@pytest.fixture(scope="session")
+def finished(arguments: list[object], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run with a promise of 5 % that can be kept."""
+    folder = tmp_path_factory.mktemp("run") / "out"
+    done = call(*arguments, "--max-loss", 0.05, "--out", folder, "--json")
+    assert done.code == 0, done.err
+    return Run(folder, done.json)

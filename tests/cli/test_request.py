@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from offramp.cli._request import Goal, Request, read_goal, read_numbers, read_placement, read_shape
+from offramp.errors import OptionError
+
+
+def goal(**options: object) -> Goal:
+    usual = {"max_loss": None, "confidence": None, "kind": None, "budget": None, "knee": False}
+    return read_goal(**{**usual, **options})  # type: ignore[arg-type]  # the tests pass what users type
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, Goal(max_loss=0.01)),
+        ({"confidence": 0.9}, Goal(max_loss=0.01, confidence=0.9)),
+        ({"kind": "net"}, Goal(max_loss=0.01, kind="net")),
+        ({"budget": 0.5}, Goal(budget=0.5)),
+        ({"knee": True}, Goal()),
+    ],
+)
+def test_options_name_one_goal(options: dict[str, object], expected: Goal) -> None:
+    assert goal(**options) == expected
+
+
+@pytest.mark.parametrize(("options", "name"), [({}, "promise"), ({"budget": 0.5}, "budget"), ({"knee": True}, "knee")])
+def test_a_goal_has_a_name(options: dict[str, object], name: str) -> None:
+    assert goal(**options).name == name
+
+
+@pytest.mark.parametrize(
+    "options", [{"budget": 0.5, "knee": True}, {"kind": "harm", "knee": True}, {"max_loss": 0.1, "budget": 0.5}]
+)
+def test_two_goals_exclude_each_other(options: dict[str, object]) -> None:
+    with pytest.raises(OptionError, match="exclude"):
+        goal(**options)
+
+
+def test_all_options_out_of_range_are_named_at_once() -> None:
+    with pytest.raises(OptionError, match=r"--exits 0.*--epochs 0.*--threads 0.*--seed -1"):
+        Request(model="m", data="d", out=Path("o"), goal=Goal(), exits=0, epochs=0, threads=0, seed=-1)
+
+
+def test_what_decides_a_training_is_json_and_leaves_the_goal_out() -> None:
+    request = Request(model="m", data="d", out=Path("o"), goal=Goal(budget=0.5), weights=Path("w"))
+    assert json.loads(json.dumps(request.deciding()))["weights"] == "w"
+    assert "goal" not in request.deciding()
+
+
+@pytest.mark.parametrize(("text", "numbers"), [(None, None), ("0.5", (0.5,)), ("1, 2", (1.0, 2.0))])
+def test_numbers_stand_between_commas(text: str | None, numbers: tuple[float, ...] | None) -> None:
+    assert read_numbers(text, "--mean") == numbers
+
+
+@pytest.mark.parametrize("text", ["3,0", "1.5", "a"])
+def test_a_shape_is_whole_and_positive(text: str) -> None:
+    with pytest.raises(OptionError, match="--shape"):
+        read_shape(text)
+
+
+def test_a_shape_has_whole_sizes() -> None:
+    assert read_shape("3,224,224") == (3, 224, 224)
+
+
+@pytest.mark.parametrize(("text", "placement"), [("golden", "golden"), ("layer1", ("layer1",)), ("0, -1", (0, -1))])
+def test_a_placement_is_a_rule_or_cut_points(text: str, placement: object) -> None:
+    assert read_placement(text) == placement

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from offramp.cli._result import clean, describe_guarantee, verdict
+from offramp.decide import Guarantee
+
+
+def made(**changes: Any) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "guarantee": None,
+        "chosen": {"gain": {"1": 1.5, "64": 1.4}, "relative_macs": 0.6, "agreement": 0.99},
+        "exits_alone": [
+            {"exit": 0, "agreement": 0.9, "relative_macs": 0.3},
+            {"exit": 1, "agreement": 1.0, "relative_macs": 1.0},
+        ],
+    }
+    result["chosen"] |= changes
+    return result
+
+
+@pytest.mark.parametrize(
+    ("value", "cleaned"),
+    [
+        (math.nan, None),
+        ([math.inf, 1.0], [None, 1.0]),
+        ({"a": np.float32(0.5), 1: (np.int64(2),)}, {"a": 0.5, "1": [2]}),
+        (None, None),
+        (True, True),
+    ],
+)
+def test_numbers_become_plain_json(value: Any, cleaned: Any) -> None:
+    assert clean(value) == cleaned
+    json.dumps(clean(value), allow_nan=False)
+
+
+def test_a_faster_network_is_said_to_be_faster() -> None:
+    assert verdict(made()) == ["It does 0.60 of the work and is faster: 1.50x at batch 1 and 1.40x at batch 64."]
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"gain": {"1": 0.9, "64": 1.4}}, "batch 1: use it there"),
+        ({"relative_macs": 1.1}, "no less work"),
+        ({"agreement": 0.9}, "cut at exit 0"),
+    ],
+)
+def test_a_network_that_is_beaten_is_said_to_be(changes: dict[str, Any], word: str) -> None:
+    assert word in " ".join(verdict(made(**changes)))
+
+
+def test_a_refused_promise_comes_first() -> None:
+    result = {**made(), "guarantee": {"status": "refused", "remedy": "give more samples"}}
+    assert verdict(result)[0] == "Nothing could be promised, so nobody leaves early: give more samples."
+
+
+def test_a_kept_promise_has_no_remedy() -> None:
+    promise = Guarantee(
+        kind="harm", max_loss=0.01, confidence=0.95, status="certified", p_value=0.03, calibration_samples=400
+    )
+    told = describe_guarantee(promise, 0.002)
+    assert told is not None
+    assert told["test_loss"] == 0.002
+    assert "remedy" not in told
+    assert describe_guarantee(None, None) is None
