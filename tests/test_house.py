@@ -35,20 +35,6 @@ UNMIRRORED = {
     "build/_trace.py": "a step of the capture: tests/build/test_capture.py, on every kind of network",
     "build/_values.py": "a step of the capture: tests/build/test_capture.py, on every kind of network",
     "export/_blocks.py": "compared with the reference, graph by graph, in tests/export/test_onnx.py",
-    "cli/_batches.py": "part of a whole run: tests/cli/test_optimize.py",
-    "cli/_bench.py": "part of a whole run: tests/cli/test_optimize.py",
-    "cli/_chain.py": "part of a whole run: tests/cli/test_optimize.py",
-    "cli/_clock.py": "part of a whole run: tests/cli/test_optimize.py",
-    "cli/_demo.py": "the same run with a network that it trains first; `make demo` shows it",
-    "cli/_engine.py": "part of a whole run: tests/cli/test_optimize.py",
-    "cli/_folder.py": "part of a whole run: tests/cli/test_optimize.py",
-    "cli/_inspect.py": "called as users do in tests/cli/test_app.py",
-    "cli/_machine.py": "part of a whole run: tests/cli/test_optimize.py",
-    "cli/_material.py": "part of a whole run: tests/cli/test_optimize.py",
-    "cli/_predict.py": "part of a whole run: tests/cli/test_optimize.py",
-    "cli/_request.py": "called as users do in tests/cli/test_app.py",
-    "cli/_result.py": "part of a whole run: tests/cli/test_optimize.py",
-    "cli/_screen.py": "part of a whole run: tests/cli/test_optimize.py",
 }
 # A test file without a module of that name, and why.
 UNMIRRORING = {

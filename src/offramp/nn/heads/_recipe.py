@@ -54,7 +54,7 @@ class HeadRecipe:
         for part in filter(None, rest.split(",")):
             name, _, value = part.partition("=")
             if not value.isdigit():
-                raise OptionError(f"a head is written as light or light:width=16,blocks=1, not {text!r}. Mend {part!r}.")
+                raise OptionError(f"a head is written as light or light:width=16,blocks=1, not {text!r}. Fix {part!r}.")
             options[name] = int(value)
         return HeadRecipe(kind, **options)
 
