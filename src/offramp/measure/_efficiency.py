@@ -53,7 +53,7 @@ def efficiency(
     Example:
         >>> early, late = (Latency(mean_s=s, p50_s=s, p95_s=s, calls=9) for s in (0.001, 0.004))
         >>> measured = Latency(mean_s=0.003125, p50_s=0.001, p95_s=0.005, calls=9)
-        >>> efficiency([0.5, 0.5], [early, late], measured).value
+        >>> round(efficiency([0.5, 0.5], [early, late], measured).value, 3)
         0.8
     """
     if len(shares) != len(static):
