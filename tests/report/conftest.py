@@ -1,0 +1,94 @@
+"""A result as a run leaves it, made by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from offramp.graph import Gate
+from offramp.measure import Evidence
+from offramp.run import ArraySamples
+
+
+def point(relative: float, agreement: float, exits: tuple[float, ...]) -> dict[str, Any]:
+    return {
+        "thresholds": [0.875, 0.5], "accuracy": agreement - 0.05, "agreement": agreement, "harm": 1 - agreement,
+        "macs": 1e6 * relative, "relative_macs": relative, "exit_rates": list(exits),
+    }  # fmt: skip
+
+
+@pytest.fixture
+def result() -> dict[str, Any]:
+    latency = {batch: {"mean": 0.002, "p50": 0.001, "p95": 0.004, "calls": 2000} for batch in ("1", "64")}
+    return {
+        "offramp": "0.1.0",
+        "versions": {"offramp": "0.1.0", "torch": "2.13.0"},
+        "command": "offramp optimize --model zoo:resnet20 --out out/<b>",
+        "machine": {"cpu": "Test CPU", "cores": 2, "system": "Linux x86_64"},
+        "seed": 0,
+        "engine": "openvino",
+        "precision": "f32",
+        "threads": 1,
+        "held_out": True,
+        "samples": {"train": 50000, "tune": 2994, "calibrate": 3493, "test": 60},
+        "model": {
+            "reference": "zoo:resnet20",
+            "classes": 3,
+            "inputs": {"x": [3, 8, 8]},
+            "dtypes": {"x": "float32"},
+            "exits": ["exit0/head", "exit1/head", "stage2"],
+            "cuts": ["layer1", "layer2"],
+        },
+        "score": "max_probability",
+        "goal": {"name": "promise", "max_loss": 0.01, "confidence": 0.95, "kind": "agreement", "budget": None},
+        "baseline": {"accuracy": 0.9339, "macs": 1e6, "parameters": 272474, "latency_s": latency},
+        "chosen": {
+            **point(0.41, 0.9912, (0.5, 0.3, 0.2)),
+            "latency_s": {batch: {**row, "mean": 0.0008} for batch, row in latency.items()},
+            "gain": {"1": 2.5, "64": 2.4},
+            "efficiency": {"1": 0.9, "64": 0.95},
+            "ideal_latency_s": {"1": 0.0007, "64": 0.0007},
+            "empty_latency_s": {"1": 0.0001, "64": 0.0001},
+        },
+        "guarantee": {
+            "kind": "agreement", "max_loss": 0.01, "confidence": 0.95, "status": "certified", "p_value": 0.04,
+            "calibration_samples": 3493, "test_loss": 0.0088,
+        },
+        "frontier": [
+            point(0.9, 1.0, (0.1, 0.1, 0.8)), point(0.4, 0.99, (0.5, 0.3, 0.2)), point(0.2, 0.8, (0.9, 0.1, 0.0)),
+        ],
+        "frontier_quality": "agreement",
+        "knee": 1,
+        "exits_alone": [
+            {"exit": 0, "agreement": 0.8, "accuracy": 0.75, "relative_macs": 0.2},
+            {"exit": 1, "agreement": 0.9, "accuracy": 0.85, "relative_macs": 0.5},
+            {"exit": 2, "agreement": 1.0, "accuracy": 0.93, "relative_macs": 1.0},
+        ],
+        "warnings": [],
+        "verdict": ["It does 0.41 of the work and is faster: 2.50x at batch 1 and 2.40x at batch 64."],
+    }  # fmt: skip
+
+
+@pytest.fixture
+def evidence() -> Evidence:
+    """Of 60 samples in 3 classes; the surest leave first."""
+    random = np.random.default_rng(0)
+    labels = np.arange(60) % 3
+    scores = random.random((60, 2)).astype(np.float32)
+    predictions = np.stack([np.where(scores[:, 0] > 0.2, labels, (labels + 1) % 3), labels, labels], axis=1)
+    return Evidence(
+        ids=np.array([f"s{at}" for at in range(60)]),
+        predictions=predictions,
+        scores={"max_probability": scores},
+        gates={"max_probability": Gate(direction="higher", stop_all=0.0, stop_none=2.0)},
+        reference=labels,
+        labels=labels,
+    )
+
+
+@pytest.fixture
+def samples(evidence: Evidence) -> ArraySamples:
+    pixels = np.random.default_rng(1).integers(0, 256, (60, 8, 8, 3)).astype(np.uint8)
+    return ArraySamples(inputs={"x": pixels}, ids=evidence.ids, labels=evidence.labels)

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from offramp import report
+from offramp.errors import OutputError
+from offramp.measure import Evidence
+from offramp.report._html import millions, render
+from offramp.run import ArraySamples
+
+DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"><rect width="10" height="10"/></svg>'
+VOID = {"meta", "link", "img", "br"}
+
+
+class Balance(HTMLParser):
+    """Collects the tags that are open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: Any) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture
+def page(result: dict[str, Any], evidence: Evidence, samples: ArraySamples) -> str:
+    return render(result, drawing=DRAWING, evidence=evidence, samples=samples)
+
+
+def test_every_tag_is_closed(page: str) -> None:
+    parser = Balance()
+    parser.feed(page)
+    assert parser.open == []
+
+
+def test_nothing_is_loaded_from_anywhere(page: str) -> None:
+    assert "<script" not in page
+    assert re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', page) == []
+    assert "url(http" not in page
+    assert "@import" not in page
+
+
+def test_ids_are_unique(page: str) -> None:
+    found = re.findall(r'\bid="([^"]+)"', page)
+    assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It does 0.41 of the work",
+        "3,493 calibration samples, OpenVINO f32",
+        "0.88 % were lost",
+        "Test CPU",
+        "272,474 parameters",
+        "exit 0 (layer1)",
+        "The easiest and the hardest",
+        "data:image/png;base64,",
+    ],
+)
+def test_the_page_says(page: str, text: str) -> None:
+    assert text in page
+
+
+def test_what_the_user_typed_is_escaped(page: str) -> None:
+    assert "out/&lt;b&gt;" in page
+
+
+def test_a_refused_promise_is_marked(result: dict[str, Any]) -> None:
+    result["guarantee"] |= {"status": "refused", "remedy": "give more samples"}
+    page = render(result)
+    assert 'class="verdict bad"' in page
+    assert "give more samples" in page
+
+
+def test_without_labels_evidence_and_promise_there_is_still_a_page(result: dict[str, Any]) -> None:
+    result |= {"guarantee": None, "goal": {"name": "knee"}}
+    result["baseline"]["accuracy"] = result["chosen"]["accuracy"] = None
+    for one in result["exits_alone"]:
+        one["accuracy"] = None
+    page = render(result)
+    assert "none was asked" in page
+    assert "Who leaves where" not in page
+
+
+def test_an_unwritable_page_is_refused(result: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="writable"):
+        report.html(result, tmp_path / "missing" / "report.html")
+
+
+@pytest.mark.parametrize(("macs", "text"), [(17.56e9, "17.6 G"), (2.0e6, "2.0 M"), (1500, "1.5 k"), (7, "7")])
+def test_work_is_said_in_few_characters(macs: float, text: str) -> None:
+    assert millions(macs) == text
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+def test_a_browser_renders_it_without_complaint(page: str, tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text(page, encoding="utf-8")
+    command = [
+        "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
+        "--disable-component-update", "--disable-sync", "--enable-logging=stderr",
+        f"--user-data-dir={tmp_path / 'user'}",
+        f"--screenshot={tmp_path / 'page.png'}", "--window-size=1200,3000", f"file://{tmp_path / 'report.html'}",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "CONSOLE" not in done.stderr
+    assert (tmp_path / "page.png").stat().st_size > 20_000
