@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import torch
 from safetensors.torch import save_file
 
 from commands import call
 from offramp import build, data, learn
+from offramp.cli import _batches
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """On networks this small, several threads only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@contextmanager
+def few_calls() -> Iterator[None]:
+    """Nobody reads the times of these runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_batches, "CALLS", {1: 30, 64: 4})
+        yield
+
+
+@pytest.fixture
+def hurry() -> Iterator[None]:
+    """For a test that runs the chain again."""
+    with few_calls():
+        yield
 
 
 class Run(NamedTuple):
@@ -40,6 +68,7 @@ def arguments(weights: Path) -> list[object]:
 def finished(arguments: list[object], tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run with a promise of 5 % that can be kept."""
     folder = tmp_path_factory.mktemp("run") / "out"
-    done = call(*arguments, "--max-loss", 0.05, "--out", folder, "--json")
+    with few_calls():
+        done = call(*arguments, "--max-loss", 0.05, "--out", folder, "--json")
     assert done.code == 0, done.err
     return Run(folder, done.json)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -90,6 +91,7 @@ def test_the_artefact_builds_the_graph_again(finished: Any) -> None:
     assert list(load_artifact(finished.folder).exits) == finished.result["model"]["exits"]
 
 
+@pytest.mark.usefixtures("hurry")
 def test_too_few_samples_to_certify_exit_with_3_and_a_remedy(arguments: list[object], tmp_path: Path) -> None:
     done = call(*arguments, "--max-loss", 0.001, "--kind", "agreement", "--out", tmp_path / "out", "--json")
     assert done.code == 3
@@ -224,7 +226,8 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
 def start_and_kill(arguments: list[str], checkpoint: Path) -> None:
     """Run until there is a checkpoint, then kill without warning."""
     code = "from offramp.cli import main; main()"
-    process = subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.DEVNULL)
+    alone = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.DEVNULL, env=alone)
     deadline = time.monotonic() + 120
     while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -233,14 +236,15 @@ def start_and_kill(arguments: list[str], checkpoint: Path) -> None:
     assert checkpoint.exists()
 
 
+@pytest.mark.usefixtures("hurry")
 def test_a_killed_run_leaves_no_output_and_resumes(arguments: list[object], tmp_path: Path) -> None:
     out = tmp_path / "out"
-    options = [*map(str, arguments), "--out", str(out), "--max-loss", "0.05", "--epochs", "60"]
+    options = [*map(str, arguments), "--out", str(out), "--max-loss", "0.05", "--epochs", "25"]
     start_and_kill(options, tmp_path / ".out.partial" / "heads.safetensors")
     assert not out.exists()
     other = call(*options, "--seed", 5, "--resume")
     assert (other.code, "--seed differ" in other.err) == (2, True)
-    fewer = [option if option != "60" else "61" for option in options]
+    fewer = [option if option != "25" else "26" for option in options]
     assert "--epochs differ" in call(*fewer, "--resume").err
     assert call(*options, "--resume", "--json").code == 0
     assert {path.name for path in out.iterdir()} == FILES

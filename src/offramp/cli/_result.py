@@ -40,7 +40,7 @@ def make_result(
         "threads": request.threads,
         "held_out": material.held_out,
         "samples": {name: len(part) for name, part in material.parts.items()},
-        "model": {"reference": request.model, "classes": material.model.classes, "inputs": material.model.shapes,
+        "model": {"reference": request.model, "classes": material.model.classes, "inputs": material.model.shapes, "dtypes": _dtypes(chosen),
                   "exits": list(chosen.graph.exits), "cuts": _cuts(chosen)},
         "score": request.score,
         "goal": {**asdict(request.goal), "name": request.goal.name},
@@ -136,6 +136,10 @@ def clean(value: Any) -> Any:  # Any: JSON
 
 def _right(part: Evidence, at: int) -> Any:  # Any: an array of truths, or None
     return None if part.labels is None else part.predictions[:, at] == part.labels
+
+
+def _dtypes(chosen: Chosen) -> dict[str, str]:
+    return {node.name: node.outputs[0].dtype for node in chosen.graph.inputs}
 
 
 def _cuts(chosen: Chosen) -> list[str]:
