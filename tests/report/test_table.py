@@ -19,7 +19,11 @@ def test_without_labels_accuracy_is_a_dash(result: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "words"),
-    [("agreement", "of answers change"), ("harm", "of answers turn from right to wrong"), ("net", "of accuracy is lost")],
+    [
+        ("agreement", "of answers change"),
+        ("harm", "of answers turn from right to wrong"),
+        ("net", "of accuracy is lost"),
+    ],
 )
 def test_a_promise_says_what_is_lost(result: dict[str, Any], kind: str, words: str) -> None:
     result["guarantee"]["kind"] = kind
