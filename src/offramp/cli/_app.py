@@ -40,7 +40,7 @@ def main() -> None:
     """Run the command line: a user's mistake is one sentence and exit code 2, never a traceback."""
     warnings.filterwarnings("ignore", module=r"(torch|onnxscript|onnx_ir)\b.*")
     try:
-        app()
+        app(prog_name="offramp")
     except OfframpError as error:
         print(f"error: {' '.join(str(error).split())}", *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
         sys.exit(BAD_INPUT)

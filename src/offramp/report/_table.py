@@ -108,7 +108,8 @@ def threshold(value: float) -> str:
     """A threshold in few characters, as the papers write it.
 
     Example:
-        >>> threshold(0.9712), threshold(2.0)
-        ('.971', '2')
+        >>> threshold(0.9712), threshold(0.99987), threshold(2.0)
+        ('.971', '.9999', '2')
     """
-    return f"{value:.3g}".removeprefix("0") if 0 < value < 1 else f"{value:.3g}"
+    digits = 3 if value < 0.999 else 4
+    return f"{value:.{digits}g}".removeprefix("0") if 0 < value < 1 else f"{value:.3g}"
