@@ -33,7 +33,8 @@ def bench(
     if min(batches) < 1:
         raise OptionError(f"--batch must be 1 or more, but is {min(batches)}. Choose 1 or 64.")
     runtime = open_runtime(folder, engine=engine, threads=threads)
-    samples = open_samples(data or _known_data(folder), runtime)
+    reference, tokenizer = (data, None) if data else _known_data(folder)
+    samples = open_samples(reference, runtime, tokenizer=tokenizer)
     full = np.asarray([gate["stop_none"] for gate in runtime.card["gates"]], np.float32)
     return {
         "folder": str(folder),
@@ -80,12 +81,12 @@ def _time(runtime: Runtime, samples: Samples, full: NDArray[np.float32], batch: 
     }
 
 
-def _known_data(folder: Path) -> str:
-    """The data reference of the run."""
+def _known_data(folder: Path) -> tuple[str, str | None]:
+    """The data reference of the run, and its tokenizer if there was one."""
     try:
         options = json.loads((folder / "result.json").read_text())["options"]
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
             f"{folder} must hold a result.json that names its samples, but does not. Give --data."
         ) from error
-    return str(options["held_out"] or options["data"])
+    return str(options["held_out"] or options["data"]), options.get("tokenizer")
