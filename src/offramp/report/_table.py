@@ -50,7 +50,7 @@ def rows(result: Result) -> list[tuple[str, ...]]:
     count = len(chosen["thresholds"])
     return [
         (
-            result["model"]["reference"].rpartition(":")[2],
+            result["model"]["reference"].replace(":", "/").rstrip("/").rpartition("/")[2],
             percent(baseline["accuracy"]),
             "100.00",
             milliseconds(baseline["latency_s"]["1"]["mean"]),
