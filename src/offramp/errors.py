@@ -17,6 +17,22 @@ OfframpError
 └── MissingExtra        (ImportError)   an optional technology that is not installed
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def suggest(name: str, allowed: Iterable[str]) -> str:
+    """Say which of the allowed names comes closest, as the sentence that an error ends with.
+
+    Example:
+        >>> suggest("entrpy", ["entropy", "margin"])
+        "Did you mean 'entropy'?"
+    """
+    near = get_close_matches(name, list(allowed), n=1)
+    return f"Did you mean {near[0]!r}?" if near else "Check the spelling."
+
 
 class OfframpError(Exception):
     """Root of all errors that offramp raises on purpose."""

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from offramp.build._sources import from_code, from_timm, from_torchvision, from_zoo, import_extra
-from offramp.errors import CaptureError, MissingExtra, OptionError, UnknownReference
+from offramp.build._sources import from_code, from_timm, from_torchvision, from_zoo
+from offramp.errors import CaptureError, OptionError, UnknownReference
 
 CODE = """
 import torch
@@ -120,8 +120,3 @@ def test_arguments_that_would_download_are_refused(open_source: Any, arguments: 
     pytest.importorskip("timm")
     with pytest.raises(OptionError, match="never downloaded"):
         open_source("resnet18", arguments)
-
-
-def test_a_missing_package_says_what_to_install() -> None:
-    with pytest.raises(MissingExtra, match=r"pip install 'offramp\[vision\]'"):
-        import_extra("a_package_that_nobody_has", "vision")

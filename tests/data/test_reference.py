@@ -30,7 +30,7 @@ def test_a_reference_is_kind_place_and_part(text: str, kind: str, place: str, pa
     [
         ("digts", "Did you mean 'digits'"),
         ("imgfolder:x", "Did you mean 'imagefolder'"),
-        ("zzz", "Choose one of them"),
+        ("zzz", "Check the spelling"),
         ("digits@tst", "Did you mean 'test'"),
         ("npz", "npz:FILE"),
         ("npz:", "npz:FILE"),

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from offramp.data import import_extra
 from offramp.errors import UnknownReference, WeightsError
 
-from ._sources import Arguments, Source, import_extra
+from ._sources import Arguments, Source
 
 TASKS = {  # ending of the architecture in config.json -> the class that loads it
     "ForImageClassification": "AutoModelForImageClassification",

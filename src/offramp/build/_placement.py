@@ -44,8 +44,11 @@ def place(macs_before: Sequence[int], total: int, count: int, rule: Rule) -> lis
         Demir and Akbas, "Early-exit Convolutional Neural Networks", arXiv 2409.05336, 2024, distribution of the exits.
         There every operation counts; here multiply-accumulates alone.
     """
-    if rule not in _THRESHOLDS or count < 0:
-        raise OptionError(f"a placement needs count >= 0 and one of {', '.join(RULES)}, but got {count} and {rule!r}.")
+    if rule not in _THRESHOLDS or not isinstance(count, int) or count < 0:
+        raise OptionError(
+            f"a placement needs count >= 0 and one of {', '.join(RULES)}, but got {count} and {rule!r}. "
+            "Cut points are named by `placement`."
+        )
     placed: list[int] = []
     for at, macs in enumerate(macs_before):
         if len(placed) < count and macs >= _THRESHOLDS[rule](len(placed), count) * total:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import copy
 import importlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from torch import nn
 
-from offramp.errors import CaptureError, MissingExtra, OptionError, UnknownReference
+from offramp.data import import_extra
+from offramp.errors import CaptureError, OptionError, UnknownReference, suggest
 
 from ._zoo import ZOO
 
@@ -105,23 +105,6 @@ def from_code(reference: str, arguments: Arguments) -> Source:
             f"{reference} must give a torch.nn.Module, but gives {type(module).__name__}. Name its builder."
         )
     return Source(module=module, shapes={"x": ()})
-
-
-def import_extra(name: str, extra: str) -> ModuleType:
-    """Import an optional package, or say how to install it."""
-    try:
-        return importlib.import_module(name)
-    except (ImportError, RuntimeError) as error:  # torchvision raises RuntimeError if it does not match torch
-        package = name.partition(".")[0]
-        raise MissingExtra(
-            f"{package} must be importable, but: {error}. Run: pip install 'offramp[{extra}]'"
-        ) from error
-
-
-def suggest(name: str, allowed: Iterable[str]) -> str:
-    """Say which allowed name comes closest, as a sentence."""
-    near = get_close_matches(name, list(allowed), n=1, cutoff=0.6)
-    return f"Did you mean {near[0]!r}?" if near else "Check the spelling."
 
 
 def _refuse_downloads(arguments: Arguments) -> None:

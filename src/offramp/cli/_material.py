@@ -11,6 +11,7 @@ from offramp.errors import DataError, OptionError
 from offramp.run import Samples
 
 from ._request import Request
+from ._samples import load_samples
 from ._screen import Screen
 
 KNOWN = ("zoo", "torchvision", "timm", "hf")  # origins that say what their networks read
@@ -58,8 +59,9 @@ def gather(request: Request, screen: Screen) -> Material:
     with screen.step(f"model {request.model}"):
         model = load_model(request)
     with screen.step(f"data {request.data}"):
-        samples = load_samples(request.data, model.shapes, split="train", tokenizer=request.tokenizer)
-        data.check_samples(samples, model.shapes, model.classes)
+        samples = load_samples(
+            request.data, model.shapes, model.classes, split="train", tokenizer=request.tokenizer
+        )
         train, held = _set_aside(request, samples, model)
     tune, calibrate, test = data.split(held, PARTS, request.seed)
     if min(len(tune), len(calibrate), len(test)) < FEWEST:
@@ -90,29 +92,12 @@ def load_model(request: Request) -> build.LoadedModel:
     return build.load_model(request.model, weights=request.weights, shape=shape, seed=request.seed)
 
 
-def load_samples(
-    reference: str, shapes: dict[str, tuple[int, ...]], *, split: str, tokenizer: str | None = None
-) -> Samples:
-    """Samples in the form that inputs of these shapes ask for."""
-    shape = next(iter(shapes.values()))
-    picture = len(shape) == 3
-    return data.load(
-        reference,
-        split=split,
-        tokenizer=tokenizer,
-        image_size=(shape[1], shape[2]) if picture else None,
-        channels=shape[0] if picture and shape[0] in (1, 3) else 3,
-        max_length=shape[0] if len(shape) == 1 else 128,
-    )
-
-
 def _set_aside(request: Request, samples: Samples, model: build.LoadedModel) -> tuple[Samples, Samples]:
     """What is learned from, and what is held out."""
     if request.held_out is None:
         train, held = data.split(samples, (1 - SET_ASIDE, SET_ASIDE), request.seed)
         return train, held
-    held = load_samples(request.held_out, model.shapes, split="test", tokenizer=request.tokenizer)
-    data.check_samples(held, model.shapes, model.classes)
+    held = load_samples(request.held_out, model.shapes, model.classes, split="test", tokenizer=request.tokenizer)
     shared = np.intersect1d(samples.ids, held.ids)
     if len(shared):
         raise DataError(

@@ -15,6 +15,7 @@ from offramp.errors import DataError, OutputError
 from offramp.run import Runtime, Samples
 
 from ._engine import Engine
+from ._samples import load_samples
 
 BATCH = 64
 Answers = list[dict[str, Any]]  # Any: JSON
@@ -53,23 +54,10 @@ def open_runtime(folder: Path, *, engine: str | None, threads: int) -> Runtime:
     return Engine(name=chosen, precision=precision, threads=threads).load(path)
 
 
-def open_samples(reference: str, runtime: Runtime, *, split: str = "test", tokenizer: str | None = None) -> Samples:
+def open_samples(reference: str, runtime: Runtime, *, tokenizer: str | None = None) -> Samples:
     """Samples in the form that the file reads, checked against it."""
-    from offramp import data
-
     shapes = {name: tuple(spec["shape"]) for name, spec in runtime.card["inputs"].items()}
-    first = next(iter(shapes.values()))
-    picture = len(first) == 3
-    samples = data.load(
-        reference,
-        split=split,
-        tokenizer=tokenizer,
-        image_size=(first[1], first[2]) if picture else None,
-        channels=first[0] if picture and first[0] in (1, 3) else 3,
-        max_length=first[0] if len(first) == 1 else 128,
-    )
-    data.check_samples(samples, shapes, int(runtime.card["classes"]))
-    return samples
+    return load_samples(reference, shapes, int(runtime.card["classes"]), split="test", tokenizer=tokenizer)
 
 
 def write_answers(rows: Answers, out: Path | None, *, as_json: bool = False) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from offramp.errors import UnknownReference
+from offramp.errors import UnknownReference, suggest
 
 PARTS = ("train", "val", "test")
 FORMS = {
@@ -54,11 +52,6 @@ def parse(text: str) -> Reference:
         raise UnknownReference(f"{kind} data must be named as {FORMS[kind]}[@PART], but is {text!r}. Rewrite it.")
     return Reference(kind=kind, place=place, part=part)
 
-
-def suggest(name: str, allowed: Iterable[str]) -> str:
-    """Say which of the allowed names comes closest, as a sentence."""
-    near = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)
-    return f"Did you mean {near[0]!r}?" if near else "Choose one of them."
 
 
 def _cut_part(text: str) -> tuple[str, str | None]:

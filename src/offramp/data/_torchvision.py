@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from offramp.errors import DataError, UnknownReference
+from offramp.errors import DataError, UnknownReference, suggest
 
 from ._extra import import_extra
 from ._pictures import PictureSamples
-from ._reference import suggest
 from ._request import Request
 
 LABELS = ("targets", "labels", "_labels")  # where torchvision's sets keep the classes, by their own habit each

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from offramp.errors import GraphError
-from offramp.graph import DataEdge, Graph, Node
+from offramp.graph import DataEdge, Graph, Node, find_ancestors
 from offramp.graph import Tensor as Spec
 
 
@@ -23,7 +23,7 @@ def static_path(graph: Graph, exit: str) -> Graph:
         GraphError: The graph has no such exit.
     """
     _check_exit(graph, exit)
-    kept = _needed(graph, exit, through_control=True)
+    kept = find_ancestors(graph, exit)
     nodes = [node for node in graph.nodes if node.name in kept and _is_plain(node)]
     present = {node.name for node in nodes}
     return _answering(graph, nodes, [name for name in graph.exits if name in present])
@@ -41,7 +41,7 @@ def backbone(graph: Graph, exit: str | None = None) -> Graph:
     """
     final = graph.exits[-1] if exit is None else exit
     _check_exit(graph, final)
-    kept = _needed(graph, final, through_control=False)
+    kept = find_ancestors(graph, final, through_control=False)
     return _answering(graph, [node for node in graph.nodes if node.name in kept and _is_plain(node)], [final])
 
 
@@ -68,19 +68,6 @@ def _check_exit(graph: Graph, exit: str) -> None:
 def _is_plain(node: Node) -> bool:
     return node.kind == "input" or (node.kind == "function" and node.role != "score")
 
-
-def _needed(graph: Graph, name: str, *, through_control: bool) -> set[str]:
-    """A node and all that it depends on, through data and, if wanted, through the gates that open it."""
-    opener = {child: node.name for node in graph.controls for child in node.edges} if through_control else {}
-    found: set[str] = set()
-    waiting = [name]
-    while waiting:
-        current = waiting.pop()
-        if current not in found:
-            found.add(current)
-            waiting += [edge.source for edge in graph[current].inputs]
-            waiting += [opener[current]] if current in opener else []
-    return found
 
 
 def _answering(graph: Graph, nodes: list[Node], exits: list[str]) -> Graph:

@@ -1,5 +1,6 @@
 """The conditional graph: what a network is made of, which samples run what, and how it is drawn and stored."""
 
+from ._ancestors import find_ancestors as find_ancestors
 from ._draw import draw_dot as draw_dot
 from ._draw import draw_svg as draw_svg
 from ._graph import Graph as Graph

@@ -15,7 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from offramp.errors import GraphError
-from offramp.graph import Graph, Node
+from offramp.graph import Graph, Node, find_ancestors
 
 from ._costs import Costs
 
@@ -147,8 +147,8 @@ def _blank(graph: Graph, source: str, output: int, device: torch.device) -> torc
 
 def _run_for(graph: Graph, exit: str) -> set[str]:
     """Names of the nodes that run for a sample that answers at this exit."""
-    wanted = _needed(graph, graph.answer)
-    towards = _needed(graph, exit)
+    wanted = find_ancestors(graph, graph.answer)
+    towards = find_ancestors(graph, exit)
     closed: set[str] = set()
     ran: set[str] = set()
     opened_by = {child: node for node in graph.controls for child in node.edges}
@@ -167,19 +167,6 @@ def _choice(control: Node, towards: set[str]) -> str:
     """The edge that leads to the exit; if none does, the first, which for a gate is to stop."""
     return next((child for child in control.edges if child in towards), control.edges[0])
 
-
-def _needed(graph: Graph, name: str) -> set[str]:
-    """A node and all that it depends on, through data and through the gates that open it."""
-    opened_by = {child: node.name for node in graph.controls for child in node.edges}
-    found: set[str] = set()
-    waiting = [name]
-    while waiting:
-        current = waiting.pop()
-        if current not in found:
-            found.add(current)
-            waiting += [edge.source for edge in graph[current].inputs]
-            waiting += [opened_by[current]] if current in opened_by else []
-    return found
 
 
 def _tensors(graph: Graph, *, buffers: bool) -> list[torch.Tensor]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from functools import partial
 
 from torch import nn
 
-from offramp.errors import OptionError
+from offramp.errors import OptionError, suggest
 from offramp.nn._pooled import check_features
 
 from ._conv import build_conv
@@ -65,10 +64,7 @@ def build_head(recipe: HeadRecipe, shape: Sequence[int], classes: int) -> nn.Mod
 
 def _choose(kind: str, sizes: tuple[int, ...]) -> Builder:
     if kind not in _KINDS:
-        near = get_close_matches(kind, _KINDS, n=2) or _KINDS
-        raise OptionError(
-            f"a head kind must be one of {', '.join(_KINDS)}, but got {kind!r}. Did you mean {near[0]!r}?"
-        )
+        raise OptionError(f"a head kind must be one of {', '.join(_KINDS)}, but got {kind!r}. {suggest(kind, _KINDS)}")
     fitting = _BUILDERS[len(sizes)]
     if kind not in fitting:
         raise OptionError(f"head kind {kind!r} cannot read features {sizes}. Use one of {', '.join(fitting)}.")

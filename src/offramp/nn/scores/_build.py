@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 
 from torch import nn
 
-from offramp.errors import OptionError
+from offramp.errors import OptionError, suggest
 
 from ._confidence import Confidence
 from ._entropy import Entropy
@@ -38,6 +37,6 @@ def build_score(name: str, shape: Sequence[int], classes: int) -> nn.Module:
         'lower'
     """
     if name not in _BUILDERS:
-        near = get_close_matches(name, _BUILDERS, n=1) or list(_BUILDERS)
-        raise OptionError(f"a score must be one of {', '.join(_BUILDERS)}, but got {name!r}. Did you mean {near[0]!r}?")
+        known = ", ".join(_BUILDERS)
+        raise OptionError(f"a score must be one of {known}, but got {name!r}. {suggest(name, _BUILDERS)}")
     return _BUILDERS[name](shape, classes)
