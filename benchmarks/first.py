@@ -1,6 +1,6 @@
 """The public CIFAR-10 ResNets, frozen, exits trained without labels: what one percent of changed answers buys.
 
-Run: python benchmarks/first.py --data npz:cifar10.npz --weights FOLDER [--networks resnet20 resnet56] [--epochs 4]
+Run: python benchmarks/first.py --data npz:cifar10.npz --weights FOLDER [--networks resnet20 resnet56] [--epochs 8]
 (writes benchmarks/results/first.json and the frontier's picture beside it; --work keeps checkpoints).
 
 The test images of CIFAR-10 are divided at random into tune, calibrate and test. Accuracy, agreement and MACs are the
@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from offramp import build, data, decide, learn, measure
 from offramp.cli._clock import time_network
 from offramp.cli._engine import Engine
+from offramp.cli._exports import Exports
 from offramp.cli._machine import describe_machine, describe_versions
 from offramp.export import onnx
 from offramp.graph import Gate, Graph
@@ -32,7 +33,12 @@ from offramp.measure import torch as measure_torch
 
 HERE = Path(__file__).parent
 WEIGHTS = {"resnet20": "resnet20-12fca82f.th", "resnet56": "resnet56-4bfd9763.th"}
-EXITS = {"resnet20": 3, "resnet56": 5}
+# Where exits pay on the clock, not only in MACs. Of ten trained candidates of resnet56 these three cost least on the
+# tuning third of seed 0, stages and heads charged by their measured time; that round's test part is none of it.
+EXITS: dict[str, list[str | int]] = {
+    "resnet20": ["layer1.2", "layer2.2"],
+    "resnet56": ["layer1.4", "layer2.0", "layer3.4"],
+}
 SCORES = ("max_probability", "entropy", "margin", "confidence")
 PROMISE = decide.Promise(max_loss=0.01, confidence=0.95, kind="agreement")
 FIELDS = (
@@ -50,7 +56,7 @@ def _train(name: str, options: argparse.Namespace, work: Path) -> Graph:
     assert loaded.mean is not None, "the zoo knows it"
     assert loaded.std is not None, "the zoo knows it"
     graph = build.attach_exits(
-        loaded.module, loaded.example, exits=EXITS[name], placement="linear", head="light", scores=SCORES,
+        loaded.module, loaded.example, placement=EXITS[name], head="light", scores=SCORES,
         normalize=build.Normalize(loaded.mean, loaded.std),
     )  # fmt: skip
     settings = learn.PostSettings(epochs=options.epochs, precision=options.precision, seed=options.seed)
@@ -118,7 +124,7 @@ def _rotated(name: str, evidence: Evidence, costs: Costs, score: str, options: a
     certified = sum(bool(promise and promise.status == "certified") for promise in promises)
     return _row(
         network=name,
-        method=f"{EXITS[name]} light exits, {score}, 99 % agreement promised at 95 %, rotated",
+        method=f"{len(EXITS[name])} light exits, {score}, 99 % agreement promised at 95 %, rotated",
         accuracy=found.accuracy,
         agreement=found.agreement,
         macs=found.relative_macs * costs.baseline_macs,
@@ -145,10 +151,11 @@ def _timed(
     decision = decide.thresholds(frontier, calibrate, max_loss=0.01, confidence=0.95, kind="agreement")
     point = measure.operate(test, costs, decision.thresholds, score=options.score)
     card = {"thresholds": [float(value) for value in decision.thresholds]}
-    model = onnx.save(graph, work / f"{name}.onnx", card=card)
+    exports = Exports(work)
+    model = exports.save(graph, work / f"{name}.onnx", card)
     times = time_network(
         graph, model, test=samples.subset(np.array_split(order, 3)[2]), evidence=test, thresholds=decision.thresholds,
-        score=options.score, engine=engine, scratch=work, seed=options.seed,
+        score=options.score, engine=engine, exports=exports, seed=options.seed,
     )  # fmt: skip
     latency = {
         str(size): {
@@ -161,7 +168,7 @@ def _timed(
     }
     row = _row(
         network=name,
-        method=f"{EXITS[name]} light exits, {options.score}, one round, timed on OpenVINO f32, 1 thread",
+        method=f"{len(EXITS[name])} light exits, {options.score}, one round, timed on OpenVINO f32, 1 thread",
         accuracy=point.accuracy, agreement=point.agreement, macs=point.macs, relative_macs=point.relative_macs,
         latency_s=latency, gain_b1=times[1].gain, gain_b64=times[64].gain, efficiency_b1=times[1].efficiency,
         efficiency_b64=times[64].efficiency, thresholds=list(decision.thresholds), exit_rates=list(point.exit_rates),
@@ -192,9 +199,9 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--weights", required=True)
     parser.add_argument("--networks", nargs="+", default=list(WEIGHTS), choices=list(WEIGHTS))
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--precision", default="bfloat16", choices=["float32", "bfloat16"])
-    parser.add_argument("--score", default="confidence", choices=SCORES)
+    parser.add_argument("--score", default="max_probability", choices=SCORES)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work")
     parser.add_argument("--out", default=str(HERE / "results" / "first.json"))

