@@ -92,7 +92,7 @@ def test_one_row_has_all_its_sizes_known(path: Path) -> None:
 
 def test_more_rows_are_still_counted_and_cross_the_border_folded(path: Path) -> None:
     model = openvino.Core().read_model(path)
-    specialize(model, None)
+    specialize(model, 5)
     found = kinds(model)
     assert found.count("NonZero") == 2
     assert found.count("SpaceToDepth") == found.count("DepthToSpace") == 2

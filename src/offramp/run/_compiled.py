@@ -18,7 +18,7 @@ from ._ports import Array, Port
 from ._specialize import specialize
 
 Precision = Literal["f32", "bf16", "f16"]
-SIZES = 4  # batch sizes that get a model of their own; the others share one with a free batch
+SIZES = 4  # batch sizes that get a model of their own; the others go through these in pieces
 _CAPABILITY = {"f32": "FP32", "bf16": "BF16", "f16": "FP16"}
 
 
@@ -37,7 +37,10 @@ def translated(path: Path) -> Iterator[None]:
 
 
 class CompiledFile:
-    """One file for any batch size: the first few sizes get a model with a fixed batch, which is faster.
+    """One file for any batch size: the first few sizes get a model with a fixed batch, the others use those in pieces.
+
+    A model with a free batch would do for all, but is slower, and OpenVINO 2026.4 gives garbage when the output of one
+    `If` must grow while that of another still waits to be read: 1 of 1,200 random graphs, on a first call.
 
     Args:
         path: An ONNX file.
@@ -56,7 +59,8 @@ class CompiledFile:
         self._config = _config(self._core, precision, threads)
         with translated(self.path):
             self._model = self._core.read_model(self.path)
-        self._requests: dict[int | None, _Request] = {}
+        self._by_row = [port.partial_shape[0].is_dynamic for port in self._model.inputs]
+        self._requests: dict[int, _Request] = {}
         self._lock = threading.Lock()  # a request and its tensors serve one call at a time
 
     @property
@@ -78,33 +82,46 @@ class CompiledFile:
     def __call__(self, rows: int, arrays: Sequence[Array]) -> list[Array]:
         """Outputs in order, as arrays of the caller's own; `arrays` are the inputs in order, with `rows` rows."""
         with self._lock, translated(self.path):
-            return self._request(rows)(arrays)
+            size = self._size(rows)
+            if size == rows:
+                return self._request(size)(arrays)
+            pieces = [self._piece(arrays, start, size, rows) for start in range(0, max(rows, 1), size)]
+            return [np.concatenate(column) for column in zip(*pieces, strict=True)]
+
+    def _size(self, rows: int) -> int:
+        """The batch size to run `rows` rows in: their own, if there is place for its model."""
+        known = sorted(self._requests)
+        if rows in self._requests or (rows and len(known) < SIZES):
+            return rows
+        return next((size for size in known if size >= rows), known[-1] if known else 1)
+
+    def _piece(self, arrays: Sequence[Array], start: int, size: int, rows: int) -> list[Array]:
+        """Outputs of the rows from `start`; where rows are missing to `size`, zeros go in and nothing comes out."""
+        stop = min(start + size, rows)
+        cut = [
+            _padded(array[start:stop], size) if by_row else array
+            for array, by_row in zip(arrays, self._by_row, strict=True)
+        ]
+        return [result[: stop - start] for result in self._request(size)(cut)]
 
     def _request(self, rows: int) -> _Request:
-        fixed = rows if rows and (rows in self._requests or len(self._requests.keys() - {None}) < SIZES) else None
-        if fixed not in self._requests:
-            model = self._reshaped(fixed)
-            self._requests[fixed] = _Request(self._core.compile_model(model, "CPU", self._config), fixed)
-        return self._requests[fixed]
-
-    def _reshaped(self, rows: int | None) -> Any:  # Any: openvino.Model
-        model = self._model.clone()
-        specialize(model, rows)
-        if rows is not None:
-            shapes = {port: port.partial_shape for port in model.inputs}
-            for shape in shapes.values():
-                if shape[0].is_dynamic:
-                    shape[0] = rows
-            model.reshape(shapes)
-        return model
+        if rows not in self._requests:
+            model = self._model.clone()
+            specialize(model, rows)
+            model.reshape(
+                {port: [rows, *list(port.partial_shape)[1:]] if by_row else port.partial_shape
+                 for port, by_row in zip(model.inputs, self._by_row, strict=True)}
+            )  # fmt: skip
+            self._requests[rows] = _Request(self._core.compile_model(model, "CPU", self._config))
+        return self._requests[rows]
 
 
 class _Request:
-    """An inference request; with a fixed batch its tensors are made once."""
+    """An inference request; where sizes are fixed its tensors are made once."""
 
-    def __init__(self, compiled: Any, rows: int | None) -> None:  # Any: openvino.CompiledModel
+    def __init__(self, compiled: Any) -> None:  # Any: openvino.CompiledModel
         self._request = compiled.create_infer_request()
-        self._static = rows is not None and all(port.partial_shape.is_static for port in compiled.inputs)
+        self._static = all(port.partial_shape.is_static for port in compiled.inputs)
         self._given: list[Array] = []
         self._taken: list[Array | None] = []
         if self._static:
@@ -127,6 +144,12 @@ class _Request:
             self._request.get_output_tensor(at).data.copy() if buffer is None else buffer.copy()
             for at, buffer in enumerate(self._taken)
         ]
+
+
+def _padded(array: Array, rows: int) -> Array:
+    """The array with as many rows of zeros behind it as are missing."""
+    missing = np.zeros((rows - len(array), *array.shape[1:]), array.dtype)
+    return np.concatenate([array, missing]) if len(missing) else array
 
 
 def _preset(setter: Any, at: int, port: Any) -> Array:  # Any: OpenVINO has no types

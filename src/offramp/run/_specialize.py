@@ -21,8 +21,8 @@ _SLOW_PIXELS = 512  # fewer are cheap either way
 _OURS = "offramp/"  # prefix of the nodes that export adds around bodies
 
 
-def specialize(model: Model, rows: int | None) -> None:
-    """Change a model in place for a batch of `rows`, or for any batch if None."""
+def specialize(model: Model, rows: int) -> None:
+    """Change a model in place for a batch of `rows`."""
     for branch in _branches(model):
         then = branch.get_then_body()
         if rows == 1:
