@@ -122,8 +122,13 @@ def _root(graph: Graph, scope: Scope) -> tuple[Frame, list[onnx.ValueInfoProto]]
         tensor = node.outputs[0]
         inputs.append(helper.make_tensor_value_info(node.name, ELEMENT[tensor.dtype], ["batch", *tensor.shape]))
         values[Value(node=node.name)] = node.name
+    return Frame(scope=scope, values=values, root=True), inputs
+
+
+def _count_samples(graph: Graph, scope: Scope) -> tuple[str, str]:
+    """The number of samples as a list [1], and as many zeros."""
     rows = scope.add("Shape", [graph.inputs[0].name], start=0, end=1)
-    return Frame(scope=scope, rows=rows, values=values), inputs
+    return rows, scope.add("Expand", [scope.constant(np.zeros(1, np.int64)), rows])
 
 
 def _trace(graph: Graph, nodes: list[Node], traces: Traces) -> dict[str, onnx.ModelProto]:
@@ -145,14 +150,15 @@ def _trace(graph: Graph, nodes: list[Node], traces: Traces) -> dict[str, onnx.Mo
 def _conditional(graph: Graph, frame: Frame, traces: Traces) -> list[onnx.ValueInfoProto]:
     route = plan(graph)
     used = [node for node in graph.nodes if node.name in _bodies_of(route)]
-    emitter = Emitter(graph, _trace(graph, used, traces), "thresholds")
+    rows, zeros = _count_samples(graph, frame.scope)
+    emitter = Emitter(graph, _trace(graph, used, traces), thresholds="thresholds", samples=rows, zeros=zeros)
     emitter.start_trace(frame)
     emitter.run_block(route.root, frame)
     scope, classes = frame.scope, graph[graph.answer].outputs[0].shape[0]
     scope.add("Identity", [frame.values[route.answer]], output="logits")
-    _emit_route(graph, frame)
-    _emit_exit(route, frame, emitter)
-    _emit_score(graph, frame)
+    _emit_route(graph, frame, rows)
+    _emit_exit(route, frame, emitter, rows)
+    _emit_score(graph, frame, rows)
     return [
         helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", classes]),
         helper.make_tensor_value_info("exit", TensorProto.INT64, ["batch"]),
@@ -174,35 +180,35 @@ def _bodies_of(route: Plan) -> set[str]:
     return names
 
 
-def _emit_route(graph: Graph, frame: Frame) -> None:
+def _emit_route(graph: Graph, frame: Frame, rows: str) -> None:
     scope = frame.scope
     if not graph.controls:
-        shape = scope.add("Concat", [frame.rows, scope.shape(0)], axis=0)
+        shape = scope.add("Concat", [rows, scope.shape(0)], axis=0)
         scope.add("Expand", [scope.constant(np.zeros((1, 0), np.int64)), shape], output="route")
         return
     routes = scope.add("Gather", [frame.trace, scope.shape(*range(len(graph.controls)))], axis=1)
     scope.add("Cast", [routes], to=TensorProto.INT64, output="route")
 
 
-def _emit_exit(route: Plan, frame: Frame, emitter: Emitter) -> None:
+def _emit_exit(route: Plan, frame: Frame, emitter: Emitter, rows: str) -> None:
     """`exit`: the rank of the first input of select whose control edges are open; -1 if there is none."""
     scope = frame.scope
-    taken = scope.add("Expand", [scope.constant(np.array([-1], np.int64)), frame.rows])
+    taken = scope.add("Expand", [scope.constant(np.array([-1], np.int64)), rows])
     for edges, rank in list(zip(route.exits, route.ranks, strict=True))[::-1]:
         number = scope.constant(np.array([rank], np.int64))
         if edges:
             taken = scope.add("Where", [emitter.mask(edges, frame), number, taken])
         else:
-            taken = scope.add("Expand", [number, frame.rows])
+            taken = scope.add("Expand", [number, rows])
     scope.add("Identity", [taken], output="exit")
 
 
-def _emit_score(graph: Graph, frame: Frame) -> None:
+def _emit_score(graph: Graph, frame: Frame, rows: str) -> None:
     """`score`: of the last gate in graph order that stopped a row, else 1."""
     scope, count = frame.scope, len(graph.gates)
     one = scope.constant(np.array([1], np.float32))
     if not count:
-        scope.add("Expand", [one, frame.rows], output="score")
+        scope.add("Expand", [one, rows], output="score")
         return
     names = [control.name for control in graph.controls]
     routes = scope.add("Gather", [frame.trace, scope.shape(*(names.index(gate.name) for gate in graph.gates))], axis=1)
@@ -220,7 +226,7 @@ def _emit_score(graph: Graph, frame: Frame) -> None:
 
 def _dense(graph: Graph, frame: Frame, traces: Traces) -> list[onnx.ValueInfoProto]:
     functions = [node for node in graph.nodes if node.kind == "function"]
-    emitter = Emitter(graph, _trace(graph, functions, traces), "")
+    emitter = Emitter(graph, _trace(graph, functions, traces))
     for node in functions:
         emitter.call(node, [frame.values[Value(node=edge.source, output=edge.output)] for edge in node.inputs], frame)
     scope, classes = frame.scope, graph[graph.answer].outputs[0].shape[0]
