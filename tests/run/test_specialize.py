@@ -86,8 +86,18 @@ def test_the_answers_are_those_of_torch(path: Path, rows: int) -> None:
 
 def test_one_row_has_all_its_sizes_known(path: Path) -> None:
     model = openvino.Core().read_model(path)
+    model.reshape({"x": [1, *MAP.shape]})
     specialize(model, 1)
-    assert "NonZero" not in kinds(model)
+    assert not {"NonZero", "ScatterNDUpdate", "SpaceToDepth"} & set(kinds(model))
+
+
+def test_with_one_row_nothing_is_counted(path: Path) -> None:
+    model = openvino.Core().read_model(path)
+    model.reshape({"x": [1, *MAP.shape]})
+    specialize(model, 1)
+    (branch,) = (node for node in model.get_ops() if node.get_type_name() == "If")
+    asked = branch.input_value(0).get_node()
+    assert [asked.get_type_name(), asked.input_value(0).get_node().get_type_name()] == ["Reshape", "LogicalNot"]
 
 
 def test_more_rows_are_still_counted_and_cross_the_border_folded(path: Path) -> None:

@@ -45,6 +45,7 @@ class Frame:
         values: Name of every value.
         trace: [rows, G + T] float32, or empty if the graph has no control nodes.
         routes: [rows] float32: the edge that a control node of this very block opened.
+        masks: [rows] bool: where a control edge of a threshold gate of this very block is open.
         index: [rows] int64: which sample of the batch each row is; not used in the frame of all samples.
         order: The same, for what comes out of blocks, once there is one.
         root: Whether this is the frame of all samples.
@@ -54,6 +55,7 @@ class Frame:
     values: dict[Value, str]
     trace: str = ""
     routes: dict[str, str] = field(default_factory=dict)
+    masks: dict[tuple[str, int], str] = field(default_factory=dict)
     index: str = ""
     order: str = ""
     root: bool = False
@@ -143,23 +145,22 @@ class Emitter:
     def mask(self, edges: Sequence[tuple[str, int]], frame: Frame) -> str:
         """Rows on which all these control edges are open."""
         scope = frame.scope
-        parts = [
-            scope.add("Equal", [self._route(control, frame), scope.constant(np.array(index, np.float32))])
-            for control, index in edges
-        ]
+        parts = [self._open(edge, frame) for edge in edges]
         mask = parts[0]
         for part in parts[1:]:
             mask = scope.add("And", [mask, part])
         return mask
 
-    def _route(self, control: str, frame: Frame) -> str:
-        """The edge that a control node opened: of this block as it is, of another from the trace."""
-        if control in frame.routes:
-            return frame.routes[control]
-        scope = frame.scope
-        zero = scope.constant(np.array(0, np.float32))
-        column = scope.add("Where", [self._column(self._control_index[control], scope), frame.trace, zero])
-        return scope.add("ReduceSum", [column, scope.shape(1)], keepdims=0)
+    def _open(self, edge: tuple[str, int], frame: Frame) -> str:
+        """Rows on which a control edge is open: known of this block's own gates, else by the trace."""
+        if edge in frame.masks:
+            return frame.masks[edge]
+        scope, (control, index) = frame.scope, edge
+        route = frame.routes.get(control)
+        if route is None:
+            column = scope.constant(np.array(self._control_index[control], np.int64))
+            route = scope.add("Gather", [frame.trace, column], axis=1)
+        return scope.add("Equal", [route, scope.constant(np.array(index, np.float32))])
 
     def _column(self, at: int, scope: Scope) -> str:
         return scope.constant(np.arange(self._columns)[None] == at)
@@ -234,10 +235,11 @@ class Emitter:
         # Not GreaterOrEqual: with NaN on its left side OpenVINO 2026.4 calls that true on the CPU, and NaN must go on.
         higher = node.gate.direction == "higher"
         stops = scope.add("LessOrEqual", [limit, score]) if higher else scope.add("Less", [score, limit])
-        route = scope.add("Cast", [scope.add("Not", [stops])], to=TensorProto.FLOAT)
+        goes = scope.add("Not", [stops])
+        frame.masks |= {(node.name, 0): stops, (node.name, 1): goes}
+        route = scope.add("Cast", [goes], to=TensorProto.FLOAT)
         self._note(self._control_index[node.name], route, frame)
         self._note(len(self._graph.controls) + self._gate_index[node.name], score, frame)
-        frame.routes[node.name] = route
 
     def _note(self, column: int, value: str, frame: Frame) -> None:
         """Write one number per row into a column of the trace."""

@@ -107,11 +107,11 @@ class CompiledFile:
     def _request(self, rows: int) -> _Request:
         if rows not in self._requests:
             model = self._model.clone()
-            specialize(model, rows)
             model.reshape(
                 {port: [rows, *list(port.partial_shape)[1:]] if by_row else port.partial_shape
                  for port, by_row in zip(model.inputs, self._by_row, strict=True)}
             )  # fmt: skip
+            specialize(model, rows)
             self._requests[rows] = _Request(self._core.compile_model(model, "CPU", self._config))
         return self._requests[rows]
 

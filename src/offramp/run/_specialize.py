@@ -18,6 +18,7 @@ from openvino import Type, opset13
 Model = Any  # openvino.Model; OpenVINO has no types that mypy can read
 _SLOW_CHANNELS = range(16, 65)  # where the plugin takes its loop
 _SLOW_PIXELS = 512  # fewer are cheap either way
+_COUNTING = 4  # nodes from an `If`'s condition back to the mask: greater, sum, convert, mask
 _OURS = "offramp/"  # prefix of the nodes that export adds around bodies
 
 
@@ -27,10 +28,14 @@ def specialize(model: Model, rows: int) -> None:
         then = branch.get_then_body()
         if rows == 1:
             _keep_the_only_row(then)
-        _fold_maps(branch, then)
+            _ask_the_only_row(branch)
+        else:
+            _fold_maps(branch, then)
         specialize(then, rows)
         specialize(branch.get_else_body(), rows)
     model.validate_nodes_and_infer_types()
+    if rows == 1:
+        _take_rows_as_they_are(model)
 
 
 def _branches(model: Model) -> Iterator[Any]:
@@ -45,6 +50,36 @@ def _keep_the_only_row(body: Model) -> None:
         mask = node.input_value(0)
         if mask.get_element_type() == Type.boolean and len(mask.get_partial_shape()) == 1:
             node.output(0).replace(opset13.constant(np.zeros((1, 1), np.int64)).output(0))
+
+
+def _ask_the_only_row(branch: Any) -> None:
+    """Whether any row goes on is whether the only one does; no need to count."""
+    mask, counted = None, branch.input_value(0)
+    for _ in range(_COUNTING):
+        if counted.get_element_type() == Type.boolean and len(counted.get_partial_shape()) == 1:
+            mask = counted
+            break
+        counted = counted.get_node().input_value(0) if counted.get_node().get_input_size() else counted
+    if mask is not None and _is_one_row(mask):
+        shape = opset13.constant(np.zeros(0, np.int64))
+        branch.input(0).replace_source_output(opset13.reshape(mask, shape, False).output(0))
+
+
+def _take_rows_as_they_are(model: Model) -> None:
+    """Where there is one row, to gather rows or to scatter them changes nothing: there is only row 0 to name."""
+    for node in model.get_ordered_ops():
+        if not node.get_friendly_name().startswith(_OURS):
+            continue
+        if _takes_rows(node) and _is_one_row(node.input_value(0)) and _is_one_row(node.input_value(1)):
+            node.output(0).replace(node.input_value(0))
+        elif node.get_type_name() == "ScatterNDUpdate" and _is_one_row(node.input_value(0)):
+            node.output(0).replace(node.input_value(2))
+    model.validate_nodes_and_infer_types()
+
+
+def _is_one_row(output: Any) -> bool:
+    shape = output.get_partial_shape()
+    return len(shape) > 0 and shape[0].is_static and shape[0].get_length() == 1
 
 
 def _fold_maps(branch: Any, then: Model) -> None:
