@@ -24,6 +24,14 @@ _OURS = "offramp/"  # prefix of the nodes that export adds around bodies
 
 def specialize(model: Model, rows: int) -> None:
     """Change a model in place for a batch of `rows`."""
+    _rewrite(model, rows)
+    model.validate_nodes_and_infer_types()
+    if rows == 1:
+        _take_rows_as_they_are(model)
+        model.validate_nodes_and_infer_types()
+
+
+def _rewrite(model: Model, rows: int) -> None:
     for branch in _branches(model):
         then = branch.get_then_body()
         if rows == 1:
@@ -31,11 +39,8 @@ def specialize(model: Model, rows: int) -> None:
             _ask_the_only_row(branch)
         else:
             _fold_maps(branch, then)
-        specialize(then, rows)
-        specialize(branch.get_else_body(), rows)
-    model.validate_nodes_and_infer_types()
-    if rows == 1:
-        _take_rows_as_they_are(model)
+        _rewrite(then, rows)
+        _rewrite(branch.get_else_body(), rows)
 
 
 def _branches(model: Model) -> Iterator[Any]:
@@ -68,13 +73,15 @@ def _ask_the_only_row(branch: Any) -> None:
 def _take_rows_as_they_are(model: Model) -> None:
     """Where there is one row, to gather rows or to scatter them changes nothing: there is only row 0 to name."""
     for node in model.get_ordered_ops():
-        if not node.get_friendly_name().startswith(_OURS):
+        if node.get_type_name() == "If":
+            _take_rows_as_they_are(node.get_then_body())
+            _take_rows_as_they_are(node.get_else_body())
+        elif not node.get_friendly_name().startswith(_OURS):
             continue
-        if _takes_rows(node) and _is_one_row(node.input_value(0)) and _is_one_row(node.input_value(1)):
+        elif _takes_rows(node) and _is_one_row(node.input_value(0)) and _is_one_row(node.input_value(1)):
             node.output(0).replace(node.input_value(0))
         elif node.get_type_name() == "ScatterNDUpdate" and _is_one_row(node.input_value(0)):
             node.output(0).replace(node.input_value(2))
-    model.validate_nodes_and_infer_types()
 
 
 def _is_one_row(output: Any) -> bool:
