@@ -40,7 +40,7 @@ test-all: $(READY)  ## also the slow tests and those that need special hardware 
 check: lint types imports orphans  ## what a change must pass besides the tests
 
 lint: $(READY)  ## ruff
-	@$(BIN)/ruff check --quiet && echo "ruff: clean"
+	@$(BIN)/ruff check --quiet && $(BIN)/ruff format --check --quiet && echo "ruff: clean"
 
 types: $(READY)  ## mypy, strict
 	@$(BIN)/mypy

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
-import onnx
 import openvino
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from files import GRAPH, FileContract, make_batch
 from graphs import make_chain, random_graphs, with_numpy_bodies
-from offramp.errors import DataError, EngineError, GraphError, OptionError, ThresholdError
+from offramp.errors import EngineError, GraphError, OptionError
 from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
 from offramp.run import Answer, Runtime, run_reference
 from offramp.run import openvino as run_openvino
 from offramp.testing import RuntimeContract
 
-GRAPH = make_chain(3)
 BARE = """
 import json, sys
 import numpy as np
@@ -41,9 +37,9 @@ def path(chain_files: Path) -> Path:
     return chain_files / "model.onnx"
 
 
-@pytest.fixture
-def dense(chain_files: Path) -> Path:
-    return chain_files / "dense.onnx"
+class TestFiles(FileContract):
+    run = run_openvino
+    bare = BARE
 
 
 class TestOpenvino(RuntimeContract):
@@ -56,18 +52,6 @@ class TestOpenvino(RuntimeContract):
 
     def expect(self, inputs: dict[str, np.ndarray], thresholds: np.ndarray) -> Answer:
         return run_reference(with_numpy_bodies(GRAPH), inputs, thresholds)
-
-
-def rewrite_card(path: Path, target: Path, **entries: object) -> Path:
-    model = onnx.load(path)
-    card = {**json.loads(model.metadata_props[0].value), **entries}
-    onnx.helper.set_model_props(model, {"offramp": json.dumps(card)})
-    onnx.save(model, target)
-    return target
-
-
-def batch(rows: int = 4) -> dict[str, np.ndarray]:
-    return {"x": np.arange(3 * rows, dtype=np.float32).reshape(rows, 3) % 17 - 6}
 
 
 @settings(deadline=None, max_examples=3, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
@@ -93,20 +77,10 @@ def test_any_graph_answers_like_the_reference(
 
 def test_more_batch_sizes_than_models_of_their_own_answer_alike(path: Path) -> None:
     runtime = run_openvino.load(path)
-    whole = runtime(batch(9))
-    parts = [runtime({"x": batch(9)["x"][:rows]}) for rows in range(1, 9)]
+    whole = runtime(make_batch(9))
+    parts = [runtime({"x": make_batch(9)["x"][:rows]}) for rows in range(1, 9)]
     for rows, part in enumerate(parts, start=1):
         np.testing.assert_array_equal(part.logits, whole.logits[:rows])
-
-
-def test_the_file_answers_in_the_bare_package(path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", BARE, path], capture_output=True, text=True, check=False, cwd=path.parent
-    )
-    assert done.returncode == 0, done.stderr
-    expected = run_reference(with_numpy_bodies(GRAPH), batch(), np.array([1, 2, 0], np.float32))
-    got = json.loads(done.stdout)
-    assert got == {name: getattr(expected, name).tolist() for name in got}
 
 
 @pytest.mark.parametrize("fixed", [False, True])
@@ -126,62 +100,13 @@ def test_answers_stay_right_when_more_rows_go_on_than_ever_before(path: Path, fi
             np.testing.assert_array_equal(got[name], getattr(expected, name), err_msg=name)
 
 
-def test_without_thresholds_those_of_the_card_apply(path: Path, tmp_path: Path) -> None:
-    runtime = run_openvino.load(rewrite_card(path, tmp_path / "m.onnx", thresholds=[-1e9, 0.0, 0.0]))
-    assert runtime(batch()).exit.tolist() == [0, 0, 0, 0]
-
-
-def test_a_card_with_the_wrong_number_of_thresholds_is_refused(path: Path, tmp_path: Path) -> None:
-    rewritten = rewrite_card(path, tmp_path / "m.onnx", thresholds=[0.0])
-    with pytest.raises(ThresholdError, match="expected 3"):
-        run_openvino.load(rewritten)
-
-
-def test_the_dense_file_gives_every_exit_and_score(dense: Path) -> None:
-    answer = run_openvino.load_dense(dense)(batch())
-    everybody = run_reference(with_numpy_bodies(GRAPH), batch(), np.full(3, 1e9, np.float32))
-    assert answer.logits.shape == (4, 4, 3)
-    np.testing.assert_array_equal(answer.logits[:, -1], everybody.logits)
-    np.testing.assert_array_equal(answer.scores["sum"], answer.logits[:, :3].sum(axis=2))
-
-
 def test_a_static_file_gives_its_logits(tmp_path: Path) -> None:
     graph = make_chain(0)
     runtime = run_openvino.load_static(export_onnx.save(graph, tmp_path / "m.onnx"))
-    expected = run_reference(with_numpy_bodies(graph), batch())
-    np.testing.assert_array_equal(runtime(batch()), expected.logits)
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"nothing\.onnx"):
-        run_openvino.load(tmp_path / "nothing.onnx")
-
-
-def test_a_broken_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "broken.onnx").write_bytes(b"broken")
-    with pytest.raises(EngineError, match=r"broken\.onnx") as caught:
-        run_openvino.load(tmp_path / "broken.onnx")
-    assert caught.value.__cause__ is not None
-
-
-def test_a_file_without_metadata_is_refused(path: Path, tmp_path: Path) -> None:
-    model = onnx.load(path)
-    del model.metadata_props[:]
-    onnx.save(model, tmp_path / "bare.onnx")
-    with pytest.raises(EngineError, match="metadata"):
-        run_openvino.load(tmp_path / "bare.onnx")
-
-
-def test_a_dense_file_is_not_a_conditional_one(dense: Path) -> None:
-    with pytest.raises(EngineError, match="load_dense"):
-        run_openvino.load(dense)
+    expected = run_reference(with_numpy_bodies(graph), make_batch())
+    np.testing.assert_array_equal(runtime(make_batch()), expected.logits)
 
 
 def test_a_precision_that_nobody_knows_is_refused(path: Path) -> None:
     with pytest.raises(OptionError, match="precision"):
         run_openvino.load(path, precision="f8")  # type: ignore[arg-type]  # on purpose
-
-
-def test_no_threads_are_refused(path: Path) -> None:
-    with pytest.raises(OptionError, match="threads"):
-        run_openvino.load(path, threads=0)

@@ -59,9 +59,7 @@ def gather(request: Request, screen: Screen) -> Material:
     with screen.step(f"model {request.model}"):
         model = load_model(request)
     with screen.step(f"data {request.data}"):
-        samples = load_samples(
-            request.data, model.shapes, model.classes, split="train", tokenizer=request.tokenizer
-        )
+        samples = load_samples(request.data, model.shapes, model.classes, split="train", tokenizer=request.tokenizer)
         train, held = _set_aside(request, samples, model)
     tune, calibrate, test = data.split(held, PARTS, request.seed)
     if min(len(tune), len(calibrate), len(test)) < FEWEST:

@@ -53,7 +53,6 @@ def parse(text: str) -> Reference:
     return Reference(kind=kind, place=place, part=part)
 
 
-
 def _cut_part(text: str) -> tuple[str, str | None]:
     body, at, part = text.rpartition("@")
     if not at or "/" in part or "." in part:  # no part, or an @ inside a path

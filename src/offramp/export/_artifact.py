@@ -157,7 +157,9 @@ def _with_weights(graph: Graph, stored: Mapping[str, Tensor]) -> Graph:
     for node, body in graph.bodies.items():
         if isinstance(body, nn.Module):
             prefix = f"{node}/"
-            body.load_state_dict({key[len(prefix):]: stored[key] for key in expected if key.rpartition("/")[0] == node})
+            body.load_state_dict(
+                {key[len(prefix) :]: stored[key] for key in expected if key.rpartition("/")[0] == node}
+            )
             body.eval()
     return graph
 

@@ -69,7 +69,6 @@ def _is_plain(node: Node) -> bool:
     return node.kind == "input" or (node.kind == "function" and node.role != "score")
 
 
-
 def _answering(graph: Graph, nodes: list[Node], exits: list[str]) -> Graph:
     """A graph of these nodes whose exits are all answers, the last one first."""
     answer = exits[0]

@@ -168,7 +168,6 @@ def _choice(control: Node, towards: set[str]) -> str:
     return next((child for child in control.edges if child in towards), control.edges[0])
 
 
-
 def _tensors(graph: Graph, *, buffers: bool) -> list[torch.Tensor]:
     modules = [body for body in graph.bodies.values() if isinstance(body, nn.Module)]
     found: dict[int, torch.Tensor] = {id(weight): weight for module in modules for weight in module.parameters()}
