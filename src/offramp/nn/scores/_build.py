@@ -8,15 +8,23 @@ from torch import nn
 
 from offramp.errors import OptionError, suggest
 
+from ._calibrated import Calibrated
 from ._confidence import Confidence
+from ._energy import Energy
 from ._entropy import Entropy
 from ._margin import Margin
 from ._max_probability import MaxProbability
+from ._normalized_entropy import NormalizedEntropy
+from ._patience import Patience
 
 _BUILDERS: Mapping[str, Callable[[Sequence[int], int], nn.Module]] = {
     "max_probability": lambda shape, classes: MaxProbability(),
     "entropy": lambda shape, classes: Entropy(),
     "margin": lambda shape, classes: Margin(),
+    "calibrated": lambda shape, classes: Calibrated(),
+    "patience": lambda shape, classes: Patience(),
+    "normalized_entropy": lambda shape, classes: NormalizedEntropy(),
+    "energy": lambda shape, classes: Energy(),
     "confidence": Confidence,
 }
 
@@ -25,7 +33,8 @@ def build_score(name: str, shape: Sequence[int], classes: int) -> nn.Module:
     """The score of that name for features [B, *shape] and logits [B, classes].
 
     Args:
-        name: "max_probability", "entropy", "margin" or "confidence".
+        name: "max_probability", "entropy", "normalized_entropy", "margin", "energy", "patience", "calibrated" or
+            "confidence".
         shape: Of one sample's features, without the batch axis.
         classes: Number of logits.
 
