@@ -1,6 +1,6 @@
 """The public CIFAR-10 ResNets, frozen, exits trained without labels: what one percent of changed answers buys.
 
-Run: python benchmarks/first.py --data npz:cifar10.npz --weights FOLDER [--networks resnet20 resnet56] [--epochs 8]
+Run: python benchmarks/first.py --data npz:cifar10.npz --weights FOLDER [--networks resnet20 resnet56] [--epochs E]
 (writes benchmarks/results/first.json and the frontier's picture beside it; --work keeps checkpoints).
 
 The test images of CIFAR-10 are divided at random into tune, calibrate and test. Accuracy, agreement and MACs are the
@@ -39,6 +39,7 @@ EXITS: dict[str, list[str | int]] = {
     "resnet20": ["layer1.2", "layer2.2"],
     "resnet56": ["layer1.4", "layer2.0", "layer3.4"],
 }
+EPOCHS = {"resnet20": 8, "resnet56": 12}
 SCORES = ("max_probability", "entropy", "margin", "confidence")
 PROMISE = decide.Promise(max_loss=0.01, confidence=0.95, kind="agreement")
 FIELDS = (
@@ -59,7 +60,7 @@ def _train(name: str, options: argparse.Namespace, work: Path) -> Graph:
         loaded.module, loaded.example, placement=EXITS[name], head="light", scores=SCORES,
         normalize=build.Normalize(loaded.mean, loaded.std),
     )  # fmt: skip
-    settings = learn.PostSettings(epochs=options.epochs, precision=options.precision, seed=options.seed)
+    settings = learn.PostSettings(epochs=options.epochs or EPOCHS[name], precision=options.precision, seed=options.seed)
     samples = data.load(f"{options.data}@train")
     return learn.post(graph, samples, settings, checkpoint=work / f"{name}.ckpt", resume=True)
 
@@ -199,7 +200,7 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--weights", required=True)
     parser.add_argument("--networks", nargs="+", default=list(WEIGHTS), choices=list(WEIGHTS))
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, help="default: 8 for resnet20, 12 for resnet56")
     parser.add_argument("--precision", default="bfloat16", choices=["float32", "bfloat16"])
     parser.add_argument("--score", default="max_probability", choices=SCORES)
     parser.add_argument("--seed", type=int, default=0)
