@@ -95,7 +95,7 @@ def test_another_format_is_refused(folder: Path) -> None:
 
 
 def test_a_recipe_that_builds_another_network_is_refused(folder: Path) -> None:
-    change_config(folder, cuts=[])
+    change_config(folder, cuts=[], heads=[])
     with pytest.raises(ExportError, match="builds another"):
         load_artifact(folder)
 

@@ -15,7 +15,7 @@ from offramp.errors import CaptureError
 from offramp.graph import Tensor
 
 from ._answer import find_logits
-from ._cuts import CutPoint, find_cuts
+from ._cuts import CutPoint, find_cuts, find_entry
 from ._export import trace_by_export
 from ._fx import TraceFailure, trace_symbolically
 from ._inputs import Example, Inputs, read_example
@@ -34,6 +34,7 @@ class Capture:
 
     Attributes:
         cuts: Where it can be cut, in order.
+        entry: The place before the first layer, a cut point too, named "input"; its index is -1.
         inputs: What it takes, by name.
         logits: What it answers.
         macs: Multiply-accumulates per sample.
@@ -41,6 +42,7 @@ class Capture:
     """
 
     cuts: tuple[CutPoint, ...]
+    entry: CutPoint
     inputs: Mapping[str, Tensor]
     logits: Tensor
     macs: int
@@ -52,12 +54,13 @@ class Capture:
         """The stages between these cut points, in order: one more than there are cut points.
 
         Each takes what the cut point before it carries (the first takes the inputs) and gives a tuple of what the cut
-        point after it carries; the last gives the logits. Weights keep their dotted names, and are copies.
+        point after it carries; the last gives the logits. What ends at `entry` passes the inputs on. Weights keep
+        their dotted names, and are copies.
 
         Raises:
             CaptureError: The cut points are not in order, or not of this network.
         """
-        if any(cut not in self.cuts for cut in cuts) or any(
+        if any(cut not in (self.entry, *self.cuts) for cut in cuts) or any(
             before.index >= after.index for before, after in pairwise(cuts)
         ):
             names = ", ".join(cut.name for cut in cuts)
@@ -183,6 +186,7 @@ def _assemble(trace: Trace, inputs: Inputs, expected: torch.Tensor) -> Capture:
     }
     return Capture(
         cuts=find_cuts(values),
+        entry=find_entry(values),
         inputs=described,
         logits=Tensor(shape=tuple(expected.shape[1:]), dtype=str(expected.dtype).removeprefix("torch.")),
         macs=sum(value.macs for value in values.values()),

@@ -17,6 +17,7 @@ from ._trace import calls_around
 from ._values import Value
 
 MOST_CARRIED = 4
+ENTRY = "input"
 _BLOCK = 0.5  # what does more of the work than this is a backbone, not a block of one
 
 
@@ -80,6 +81,13 @@ def find_cuts(values: Mapping[Node, Value]) -> tuple[CutPoint, ...]:
         _cut(index, name, place, values, total=done[-1], aliases=aliases)
         for index, (name, (place, aliases)) in enumerate(zip(names, kept, strict=True))
     )
+
+
+def find_entry(values: Mapping[Node, Value]) -> CutPoint:
+    """The place before the first layer, where the inputs themselves are carried."""
+    inputs = tuple(node for node in values if node.op == "placeholder")
+    carried = tuple(tensor for node in inputs if (tensor := values[node].tensor) is not None)
+    return CutPoint(name=ENTRY, index=-1, carried=carried, macs=0, share=0.0, position=-1, nodes=inputs)
 
 
 def _live(nodes: Sequence[Node], values: Mapping[Node, Value]) -> Iterator[tuple[Node, ...]]:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
 
 from torch import nn
 
 from offramp.errors import CaptureError, OptionError
-from offramp.graph import Body, DataEdge, Gate, Graph, Node, Tensor
-from offramp.nn.heads import HeadRecipe, build_head
-from offramp.nn.scores import build_score
+from offramp.graph import Graph
 
 from ._capture import Capture, capture
+from ._chain import Head, Stage, build_chain
 from ._cuts import CutPoint
 from ._inputs import Example
 from ._normalize import Normalize
@@ -23,21 +20,13 @@ from ._placement import RULES, place
 Placement = str | int | Sequence[str | int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
-    """A node and its body, if it has one."""
-
-    node: Node
-    body: Body | None = None
-
-
 def attach_exits(  # noqa: PLR0913  # the one call that users write: each argument is a word of theirs
     model: nn.Module,
     example: Example,
     *,
     exits: int = 4,
     placement: Placement = "linear",
-    head: str | HeadRecipe = "light",
+    head: Head | Sequence[Head] = "light",
     scores: Sequence[str] = ("max_probability",),
     normalize: Normalize | None = None,
 ) -> Graph:
@@ -48,14 +37,15 @@ def attach_exits(  # noqa: PLR0913  # the one call that users write: each argume
         example: What it takes: a tensor, a tuple or a dictionary of tensors, batch first.
         exits: How many, if `placement` is a rule; 0 gives the network alone.
         placement: "linear", "fine", "pareto" or "golden" (by multiply-accumulates), or the cut points themselves, by
-            name or index.
-        head: Kind of head, such as "light", "pool" or "light:width=16,blocks=1".
+            name or index; "input" is the place before the first layer.
+        head: Kind of head, such as "light", "pool" or "light:width=16,blocks=1", or a module from what is carried
+            there to logits; or one of these for each exit, in order.
         scores: The first one gates, the others are there for the evidence.
         normalize: Becomes the graph's first node, so that the graph takes plain pixels.
 
     Raises:
         CaptureError: The model cannot be captured, has no such cut point, or not as many as there are exits.
-        OptionError: No such rule, head or score.
+        OptionError: No such rule, head or score; not one head per exit.
 
     Example:
         >>> import torch
@@ -63,20 +53,26 @@ def attach_exits(  # noqa: PLR0913  # the one call that users write: each argume
         >>> attach_exits(net, torch.zeros(2, 8), exits=1, placement="1").exits
         ('exit0/head', 'stage1')
     """
-    if not scores or len(set(scores)) < len(scores):
-        raise OptionError(f"scores must be at least one name, each once, but are {list(scores)}. The first one gates.")
-    recipe = head if isinstance(head, HeadRecipe) else HeadRecipe.parse(head)
     captured = capture(model, example)
     cuts = choose_cuts(captured, placement, exits=exits)
-    pieces = [*_inputs(captured, normalize), *_stages_and_exits(captured, cuts, recipe, scores, normalize)]
-    final = f"stage{len(cuts)}"
-    if cuts:
-        pieces.append(Piece(node=_select(captured.logits, len(cuts), final)))
-    return Graph(
-        nodes=tuple(piece.node for piece in pieces),
-        answer=pieces[-1].node.name,
-        bodies={piece.node.name: piece.body for piece in pieces if piece.body is not None},
-    )
+    heads = [head] * len(cuts) if isinstance(head, (str, nn.Module)) or not isinstance(head, Sequence) else list(head)
+    if len(heads) != len(cuts):
+        raise OptionError(
+            f"there must be one head, or one for each exit, but there are {len(heads)} heads for {len(cuts)} exits. "
+            "Give as many as there are cut points."
+        )
+    return build_chain(captured.inputs, list(_stages(captured, cuts)), heads, scores=scores, normalize=normalize)
+
+
+def _stages(captured: Capture, cuts: Sequence[CutPoint]) -> Iterator[Stage | None]:
+    names = [cut.name for cut in cuts]
+    carried = [*(cut.carried for cut in cuts), (captured.logits,)]
+    for at, (body, outputs) in enumerate(zip(captured.split(cuts), carried, strict=True)):
+        if cuts and at == 0 and cuts[0] == captured.entry:
+            yield None
+        else:
+            recipe = {"stage": at, "cuts": names}
+            yield Stage(body=body, outputs=outputs, recipe=recipe, eval_only=captured.eval_only)
 
 
 def choose_cuts(captured: Capture, placement: Placement, *, exits: int) -> tuple[CutPoint, ...]:
@@ -106,7 +102,7 @@ def _find_cut(captured: Capture, which: str | int) -> CutPoint:
         if -len(captured.cuts) <= which < len(captured.cuts):
             return captured.cuts[which]
         raise CaptureError(f"a cut point's index must be below {len(captured.cuts)}, but is {which}. See the table.")
-    exact = [cut for cut in captured.cuts if cut.name == which]
+    exact = [cut for cut in (*captured.cuts, captured.entry) if cut.name == which]
     found = exact or [cut for cut in captured.cuts if which in cut.aliases]
     if found:
         return found[0]
@@ -115,84 +111,3 @@ def _find_cut(captured: Capture, which: str | int) -> CutPoint:
         f"no cut point is named {which!r}; the nearest are {', '.join(near)}. Choose one of them, or a rule "
         f"({', '.join(RULES)})."
     )
-
-
-def _inputs(captured: Capture, normalize: Normalize | None) -> Iterator[Piece]:
-    for name, tensor in captured.inputs.items():
-        yield Piece(node=Node(name=_without_dots(name), kind="input", outputs=(tensor,)))
-    if normalize is not None:
-        first, tensor = next(iter(captured.inputs.items()))
-        recipe = {"mean": normalize.mean.tolist(), "std": normalize.std.tolist()}
-        node = _function("normalize", (DataEdge(source=_without_dots(first)),), (tensor,), "normalize", recipe)
-        yield Piece(node=node, body=normalize)
-
-
-def _stages_and_exits(
-    captured: Capture, cuts: Sequence[CutPoint], head: HeadRecipe, scores: Sequence[str], normalize: Normalize | None
-) -> Iterator[Piece]:
-    names = [_without_dots(name) for name in captured.inputs]
-    if normalize is not None:
-        names[0] = "normalize"
-    reads = tuple(DataEdge(source=name) for name in names)
-    for at, body in enumerate(captured.split(cuts)):
-        last = at == len(cuts)
-        outputs = (captured.logits,) if last else cuts[at].carried
-        recipe = {"stage": at, "cuts": [cut.name for cut in cuts]}
-        node = _function(f"stage{at}", reads, outputs, "stage", recipe, eval_only=captured.eval_only)
-        yield Piece(node=node, body=body)
-        if not last:
-            yield from _exit(at, outputs[0], captured.logits, head, scores)
-        reads = tuple(DataEdge(source=f"stage{at}", output=which) for which in range(len(outputs)))
-
-
-def _exit(at: int, features: Tensor, logits: Tensor, head: HeadRecipe, scores: Sequence[str]) -> Iterator[Piece]:
-    """Head, scores, gate and the place where samples stop."""
-    classes = logits.shape[-1]
-    read = DataEdge(source=f"stage{at}")
-    answer = Tensor(shape=logits.shape)
-    yield Piece(
-        node=_function(f"exit{at}/head", (read,), (answer,), "head", head.to_json()),
-        body=build_head(head, features.shape, classes),
-    )
-    heads = (DataEdge(source=f"exit{at}/head"), *(DataEdge(source=f"exit{i}/head") for i in range(at)))
-    bodies = [build_score(name, features.shape, classes) for name in scores]
-    for which, (name, body) in enumerate(zip(scores, bodies, strict=True)):
-        title = f"exit{at}/score" if which == 0 else f"exit{at}/score/{name}"
-        yield Piece(node=_function(title, (read, *heads), (Tensor(shape=()),), "score", {"score": name}), body=body)
-    yield Piece(node=_gate(at, bodies[0]))
-    yield Piece(node=Node(name=f"exit{at}/stop", kind="dummy"))
-
-
-def _gate(at: int, score: Any) -> Node:  # Any: a Score that is also a module
-    return Node(
-        name=f"exit{at}/gate",
-        kind="control",
-        inputs=(DataEdge(source=f"exit{at}/score"),),
-        edges=(f"exit{at}/stop", f"stage{at + 1}"),
-        gate=Gate(direction=score.direction, stop_all=score.stop_all, stop_none=score.stop_none),
-    )
-
-
-def _select(logits: Tensor, exits: int, final: str) -> Node:
-    """The answer: the deepest one there is."""
-    sources = (final, *(f"exit{at}/head" for at in reversed(range(exits))))
-    inputs = tuple(DataEdge(source=source) for source in sources)
-    return Node(name="answer", kind="select", inputs=inputs, outputs=(Tensor(shape=logits.shape),))
-
-
-def _function(
-    name: str,
-    inputs: tuple[DataEdge, ...],
-    outputs: tuple[Tensor, ...],
-    role: str,
-    recipe: dict[str, Any],
-    *,
-    eval_only: bool = False,
-) -> Node:
-    return Node(
-        name=name, kind="function", inputs=inputs, outputs=outputs, role=role, recipe=recipe, eval_only=eval_only
-    )
-
-
-def _without_dots(name: str) -> str:
-    return name.replace(".", "_")

@@ -68,8 +68,7 @@ def save_artifact(
     """
     config = {
         "format": FORMAT,
-        "rebuild": None if origin is None else {"reference": origin.reference, "arguments": dict(origin.arguments),
-                                                "shape": list(origin.shape)},
+        "rebuild": None if origin is None or _is_opaque(graph) else _rebuild(origin),
         "preprocessing": None if origin is None or origin.mean is None else {"mean": origin.mean, "std": origin.std},
         **_recipe(graph),
         "passes": [],
@@ -118,9 +117,18 @@ def _recipe(graph: Graph) -> dict[str, Any]:  # Any: JSON
     return {
         "capture": {"eval_only": any(node.eval_only for node in stages)},
         "cuts": list((stages[0].recipe or {})["cuts"]) if stages else [],
-        "head": dict(heads[0].recipe or {}) if heads else None,
+        "heads": [dict(node.recipe or {}) for node in heads],
         "scores": [(node.recipe or {})["score"] for node in scores],
     }
+
+
+def _rebuild(origin: Origin) -> dict[str, Any]:  # Any: JSON
+    return {"reference": origin.reference, "arguments": dict(origin.arguments), "shape": list(origin.shape)}
+
+
+def _is_opaque(graph: Graph) -> bool:
+    """True if a head was given as a module: no recipe says how to make it again."""
+    return any(node.role == "head" and (node.recipe or {}).get("kind") == "module" for node in graph.nodes)
 
 
 def _replay(config: Mapping[str, Any]) -> Graph:  # Any: JSON
@@ -132,7 +140,7 @@ def _replay(config: Mapping[str, Any]) -> Graph:  # Any: JSON
         loaded.example,
         exits=0,
         placement=config["cuts"] or "linear",
-        head=HeadRecipe.from_json(config["head"]) if config["head"] else "auto",
+        head=[HeadRecipe.from_json(recipe) for recipe in config["heads"]],
         scores=config["scores"] or ("max_probability",),
         normalize=build.Normalize(**preprocessing) if preprocessing else None,
     )

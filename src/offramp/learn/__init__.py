@@ -1,5 +1,7 @@
 """From a graph to the same graph with other weights."""
 
 from ._classifier import train_classifier as train_classifier
+from ._joint import joint as joint
 from ._post import post as post
+from ._settings import JointSettings as JointSettings
 from ._settings import PostSettings as PostSettings

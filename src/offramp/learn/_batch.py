@@ -24,3 +24,8 @@ def take_batch(samples: Samples, positions: NDArray[np.int64], device: torch.dev
     """The inputs of some samples as tensors on a device."""
     taken = samples.take(positions)
     return {name: torch.from_numpy(np.require(x, requirements=["C", "W"])).to(device) for name, x in taken.items()}
+
+
+def take_labels(samples: Samples, positions: NDArray[np.int64], device: torch.device) -> Tensor | None:
+    """[B] int64 labels of some samples; None if they have none."""
+    return None if samples.labels is None else torch.from_numpy(samples.labels[positions]).to(device)

@@ -31,23 +31,23 @@ class Position:
 
 
 def save_checkpoint(
-    path: Path, position: Position, *, heads: nn.Module, optimizer: Optimizer, fingerprint: Mapping[str, object]
+    path: Path, position: Position, *, learner: nn.Module, optimizer: Optimizer, fingerprint: Mapping[str, object]
 ) -> None:
     """Write the file anew, whole or not at all.
 
     Args:
         path: Of the file.
         position: Where to go on.
-        heads: What learns.
-        optimizer: Of `heads`.
+        learner: What learns.
+        optimizer: Of `learner`.
         fingerprint: What must be the same for going on to make sense.
 
     Raises:
         OutputError: The file cannot be written.
     """
-    tensors = {f"heads/{name}": value for name, value in heads.state_dict().items()}
+    tensors = {f"learner/{name}": value for name, value in learner.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer/{index}/{name}": value for name, value in state.items()}
+        tensors |= {f"optimizer/{index}/{name}": value for name, value in state.items() if value is not None}
     text = {"position": [position.epoch, position.step], "fingerprint": dict(fingerprint)}
     partial = path.with_name(f"{path.name}.partial")
     try:
@@ -60,9 +60,9 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: Path, *, heads: nn.Module, optimizer: Optimizer, fingerprint: Mapping[str, object]
+    path: Path, *, learner: nn.Module, optimizer: Optimizer, fingerprint: Mapping[str, object]
 ) -> Position:
-    """Bring heads and optimizer to where the file says, and give the position; the start if there is no file.
+    """Bring learner and optimizer to where the file says, and give the position; the start if there is no file.
 
     Raises:
         LearnError: The file is damaged, or was written by another training.
@@ -71,7 +71,7 @@ def load_checkpoint(
         return Position()
     text, tensors = _read(path)
     _check_same(path, text["fingerprint"], fingerprint)
-    heads.load_state_dict({name[6:]: value for name, value in tensors.items() if name.startswith("heads/")})
+    learner.load_state_dict({name[8:]: value for name, value in tensors.items() if name.startswith("learner/")})
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith("optimizer/"):

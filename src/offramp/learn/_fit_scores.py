@@ -17,14 +17,14 @@ from offramp.run import Samples
 from ._batch import shuffle, take_batch
 from ._frozen import Frozen, gather
 from ._heads import Heads
-from ._settings import PostSettings
+from ._settings import TrainingSettings
 
 _EPOCH = 2**32 - 1  # the order of the pass over the samples: that of an epoch which no training reaches
 
 
 @torch.no_grad()
 def fit_scores(
-    graph: Graph, heads: Heads, *, frozen: Frozen, samples: Samples, settings: PostSettings
+    graph: Graph, heads: Heads, *, frozen: Frozen, samples: Samples, settings: TrainingSettings
 ) -> dict[str, Body]:
     """Copies of the scores that learn, fitted to whether their head agrees with the full network.
 

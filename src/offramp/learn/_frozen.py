@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -15,6 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from offramp.errors import LearnError
 from offramp.graph import Body, Graph, Node
 
+from ._digest import digest_weights
 from ._settings import Precision
 
 Values = dict[str, tuple[Tensor, ...]]
@@ -38,8 +38,8 @@ class Frozen:
 
     def __init__(self, graph: Graph, precision: Precision) -> None:
         self.teacher = graph.exits[-1]
-        self.nodes = _backbone(graph, self.teacher)
-        self.device = _device(graph.bodies.values())
+        self.nodes = find_backbone(graph, self.teacher)
+        self.device = find_device(graph.bodies.values())
         self._inputs = tuple(node.name for node in graph.inputs)
         self._precision = precision
         self._bodies = {node.name: _freeze(graph.bodies[node.name]) for node in self.nodes}
@@ -47,7 +47,7 @@ class Frozen:
     @torch.no_grad()
     def __call__(self, batch: Mapping[str, Tensor]) -> Values:
         """What each input and backbone node gives for every row of the batch, floats in float32."""
-        values: Values = {name: (_channels_last(batch[name]),) for name in self._inputs}
+        values: Values = {name: (channels_last(batch[name]),) for name in self._inputs}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._precision == "bfloat16"):
             for node in self.nodes:
                 values[node.name] = as_tuple(self._bodies[node.name](*gather(values, node)))
@@ -55,11 +55,7 @@ class Frozen:
 
     def digest(self) -> str:
         """A fingerprint of the weights."""
-        known = hashlib.sha256()
-        for body in self._bodies.values():
-            for tensor in body.state_dict().values() if isinstance(body, nn.Module) else ():
-                known.update(tensor.contiguous().cpu().view(-1).view(torch.uint8).numpy())
-        return known.hexdigest()
+        return digest_weights(self._bodies)
 
 
 def gather(values: Mapping[str, tuple[Tensor, ...]], node: Node) -> list[Tensor]:
@@ -72,7 +68,12 @@ def as_tuple(result: Tensor | Iterable[Tensor]) -> tuple[Tensor, ...]:
     return (result,) if isinstance(result, Tensor) else tuple(result)
 
 
-def _backbone(graph: Graph, teacher: str) -> tuple[Node, ...]:
+def find_backbone(graph: Graph, teacher: str) -> tuple[Node, ...]:
+    """The function nodes that the heads and the final exit need, in graph order, heads left out.
+
+    Raises:
+        LearnError: One of them depends on gates or heads.
+    """
     heads = [node for node in graph.nodes if node.role == "head"]
     wanted = {teacher} | {edge.source for head in heads for edge in head.inputs if graph[edge.source].role != "head"}
     for node in reversed(graph.nodes):
@@ -96,7 +97,7 @@ def _freeze(body: Body) -> Callable[..., Any]:  # Any: a body is opaque
         _fuse(frozen)
     for parameter in frozen.parameters():
         if parameter.dim() == 4:
-            parameter.data = _channels_last(parameter.data)
+            parameter.data = channels_last(parameter.data)
     return frozen
 
 
@@ -124,7 +125,8 @@ def _is_single(node: fx.Node, calls: Mapping[Any, int]) -> bool:  # Any: the tar
     return node.op == "call_module" and calls[node.target] == 1
 
 
-def _channels_last(tensor: Tensor) -> Tensor:
+def channels_last(tensor: Tensor) -> Tensor:
+    """The tensor in the memory format that convolutions are quickest with; pictures and filters alone."""
     return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
 
 
@@ -132,6 +134,7 @@ def _single(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
-def _device(bodies: Iterable[Body]) -> torch.device:
+def find_device(bodies: Iterable[Body]) -> torch.device:
+    """Where the first weight is."""
     modules = (body for body in bodies if isinstance(body, nn.Module))
     return next((parameter.device for module in modules for parameter in module.parameters()), torch.device("cpu"))

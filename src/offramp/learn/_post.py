@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from offramp.errors import LearnError, OptionError
 from offramp.graph import Graph
 from offramp.run import Samples
 
-from ._checkpoint import Position
 from ._fit_scores import fit_scores
 from ._frozen import Frozen
 from ._heads import Heads
+from ._losses import distillation_loss
+from ._schedule import learning_rate
 from ._settings import PostSettings
 from ._training import Training
 
@@ -53,22 +56,43 @@ def post(
         argmax, and no cost term: which exit answers is decided later, from evidence.
     """
     settings = settings or PostSettings()
-    if resume and checkpoint is None:
-        raise OptionError("resume needs the file to go on from, but checkpoint is None. Give its path.")
-    _check(samples, settings)
+    check_resume(checkpoint, resume)
     heads, frozen = Heads(graph).train(), Frozen(graph, settings.precision)
-    training = Training(graph, samples, settings, heads=heads, frozen=frozen)
-    position = training.resume(checkpoint) if resume and checkpoint else Position()
-    with torch.random.fork_rng(devices=[frozen.device] if frozen.device.type == "cuda" else []):
-        training.run(position, checkpoint=checkpoint, progress=progress)
+    lesson = _Lesson(heads, frozen, settings)
+    training = Training(graph, samples, settings, lesson=lesson, digest=frozen.digest())
+    training.run(checkpoint=checkpoint, resume=resume, progress=progress)
     heads.eval()
     scores = fit_scores(graph, heads, frozen=frozen, samples=samples, settings=settings)
     return graph.with_bodies({**heads.bodies, **scores})
 
 
-def _check(samples: Samples, settings: PostSettings) -> None:
-    if len(samples) < settings.batch:
-        raise LearnError(
-            f"training needs at least one batch of {settings.batch} samples, but got {len(samples)}. "
-            "Give more samples, or a smaller batch."
-        )
+def check_resume(checkpoint: Path | None, resume: bool) -> None:
+    """Refuse to go on from nothing."""
+    if resume and checkpoint is None:
+        raise OptionError("resume needs the file to go on from, but checkpoint is None. Give its path.")
+
+
+class _Lesson:
+    """Heads that learn the full network's soft answers."""
+
+    title = "heads"
+
+    def __init__(self, heads: Heads, frozen: Frozen, settings: PostSettings) -> None:
+        self.learner, self.device, self.epochs = heads, frozen.device, settings.epochs
+        self.optimizer = torch.optim.AdamW(heads.parameters(), weight_decay=settings.weight_decay)
+        for group in self.optimizer.param_groups:
+            group["peak"] = settings.learning_rate
+        self._heads, self._frozen, self._temperature = heads, frozen, settings.temperature
+
+    def losses(self, batch: Mapping[str, Tensor], labels: Tensor | None, epoch: int) -> dict[str, Tensor]:
+        values = self._frozen(batch)
+        teacher = values[self._frozen.teacher][0]
+        if not bool(teacher.isfinite().all()):
+            raise LearnError("the full network must answer with finite logits, but does not. Check the samples.")
+        return {
+            name: distillation_loss(given[0], teacher, self._temperature).mean()
+            for name, given in self._heads(values).items()
+        }
+
+    def rate(self, epoch: int, step: int, steps: int) -> float:
+        return learning_rate(epoch * steps + step, self.epochs * steps)

@@ -1,4 +1,4 @@
-"""How exits are trained after the backbone."""
+"""How networks with exits are trained."""
 
 from __future__ import annotations
 
@@ -7,24 +7,30 @@ from typing import Literal, get_args
 
 from offramp.errors import OptionError
 
+from ._schedule import Schedule
+
 Augment = Literal["auto", "crop", "crop_flip", "none"]
 Precision = Literal["float32", "bfloat16"]
+Regime = Literal["joint", "mixed", "frozen"]
+Optimizer = Literal["adam", "sgd"]
+
+EARLY_WEIGHT, FINAL_WEIGHT = 1.0, 0.3  # of the exits' losses: BranchyNet, section IV
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PostSettings:
-    """Everything that decides what `learn.post` learns; the defaults suit pictures and tokens alike.
+class TrainingSettings:
+    """What every training needs to know.
 
     Attributes:
         epochs: Passes over the samples.
         batch: Samples per step; the last incomplete batch of an epoch is left out.
-        learning_rate: Peak of the schedule: a short linear warm-up, then half a cosine to 0.
-        weight_decay: Of AdamW.
-        temperature: Of the softmax on both sides of the loss.
+        learning_rate: Peak of the schedule, which begins with a short linear warm-up.
+        weight_decay: Of the optimizer.
+        temperature: Of the softmax on both sides of a distillation.
         augment: Random crops (padding: an eighth of the side), and mirror images with "crop_flip"; "auto" takes
             "crop_flip" for color pictures, "crop" for grey ones and "none" for all else.
         seed: Of order, augmentation and dropout.
-        precision: Of the frozen backbone's forward pass; heads learn in float32.
+        precision: Of the forward pass, see the training; weights and losses are float32.
         score_samples: At most so many samples are used to fit the scores that learn.
         checkpoint_interval_s: Seconds between two checkpoints; does not change the result.
 
@@ -49,8 +55,8 @@ class PostSettings:
         if wrong:
             given = ", ".join(f"{name}={getattr(self, name)!r}" for name in wrong)
             raise OptionError(
-                f"training needs positive numbers (weight_decay and seed may be 0), a known augment and a known "
-                f"precision, but got {given}. Leave the option out to get its default."
+                f"training needs positive numbers (weight_decay and seed may be 0), shares between 0 and 1, and known "
+                f"names, but got {given}. Leave the option out to get its default."
             )
 
     def _checks(self) -> dict[str, bool]:
@@ -65,4 +71,91 @@ class PostSettings:
             "precision": self.precision in get_args(Precision),
             "score_samples": self.score_samples >= 1,
             "checkpoint_interval_s": self.checkpoint_interval_s >= 0,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostSettings(TrainingSettings):
+    """Everything that decides what `learn.post` learns; the defaults suit pictures and tokens alike.
+
+    The optimizer is AdamW, the schedule half a cosine, and `precision` that of the frozen backbone: heads compute in
+    float32.
+
+    Example:
+        >>> PostSettings(epochs=2).temperature
+        2.0
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JointSettings(TrainingSettings):
+    """Everything that decides what `learn.joint` learns.
+
+    `precision` is that of the whole forward pass.
+
+    Attributes:
+        regime: "mixed" trains the backbone alone for `backbone_epochs` (0: it is trained already), then everything
+            together; "joint" everything together from the start; "frozen" the heads alone.
+        backbone_epochs: Passes before `epochs`, with "mixed" alone.
+        weights: Of the exits' losses in order, the final one last; None for 1.0 at early exits and 0.3 at the last.
+        distill: Share of the final exit's soft answers in what early exits learn from; the rest are labels.
+        emphasis: How much easy samples count more at early exits and hard ones at late exits, in [0, 1).
+        optimizer: "adam" (AdamW) or "sgd" (with Nesterov momentum).
+        momentum: Of SGD.
+        schedule: "cosine", "step" or "constant", anew for each of the two phases of "mixed".
+        backbone_rate: The backbone's learning rate as a factor of the heads'.
+        devices: Processes, each with its share of every batch; more than 1 needs the extra `devices`.
+        accelerator: Where the processes run, in Lightning Fabric's words, such as "cpu" or "cuda".
+
+    Example:
+        >>> JointSettings(regime="joint", weights=(1.0, 0.3)).optimizer
+        'adam'
+
+    Reference:
+        Teerapittayanon, McDanel and Kung, "BranchyNet", ICPR 2016, sections III B and IV (weights, Adam at 0.001);
+        Kubaty et al., "How to Train Your Multi-Exit Model?", ICML 2025, for the three regimes.
+    """
+
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    regime: Regime = "mixed"
+    backbone_epochs: int = 0
+    weights: tuple[float, ...] | None = None
+    distill: float = 0.0
+    emphasis: float = 0.0
+    optimizer: Optimizer = "adam"
+    momentum: float = 0.9
+    schedule: Schedule = "cosine"
+    backbone_rate: float = 1.0
+    devices: int = 1
+    accelerator: str = "auto"
+
+    def weights_for(self, exits: int) -> tuple[float, ...]:
+        """The weight of each of so many exits.
+
+        Raises:
+            OptionError: There are more or fewer weights than exits.
+        """
+        if self.weights is None:
+            return (*[EARLY_WEIGHT] * (exits - 1), FINAL_WEIGHT)
+        if len(self.weights) != exits:
+            raise OptionError(
+                f"weights must be one per exit, the final one included, so {exits}, but are {len(self.weights)}. "
+                f"Give {exits} numbers, or none for {EARLY_WEIGHT:g} at early exits and {FINAL_WEIGHT:g} at the last."
+            )
+        return self.weights
+
+    def _checks(self) -> dict[str, bool]:
+        given = () if self.weights is None else self.weights
+        return TrainingSettings._checks(self) | {
+            "regime": self.regime in get_args(Regime),
+            "backbone_epochs": self.backbone_epochs >= 0 and (self.regime == "mixed" or self.backbone_epochs == 0),
+            "weights": all(0 <= weight < float("inf") for weight in given) and (not given or sum(given) > 0),
+            "distill": 0 <= self.distill <= 1,
+            "emphasis": 0 <= self.emphasis < 1,
+            "optimizer": self.optimizer in get_args(Optimizer),
+            "momentum": 0 <= self.momentum < 1,
+            "schedule": self.schedule in get_args(Schedule),
+            "backbone_rate": 0 < self.backbone_rate < float("inf"),
+            "devices": self.devices >= 1,
         }

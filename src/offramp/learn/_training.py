@@ -1,4 +1,4 @@
-"""The loop that trains heads on a frozen backbone, and can be killed at any step.
+"""The loop behind every training: it can be killed at any step, and goes on as if it had not been.
 
 Everything that a step needs but the weights and the optimizer's state is a pure function of (settings, epoch, step).
 """
@@ -10,57 +10,95 @@ import json
 import math
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from rich.console import Console
 from rich.progress import Progress, TaskID
-from torch import Tensor
-from torch.nn.functional import kl_div
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from offramp.errors import LearnError
 from offramp.graph import Graph, to_json
 from offramp.run import Samples
 
 from ._augment import augment, choose_augment
-from ._batch import draw, shuffle, take_batch
+from ._batch import draw, shuffle, take_batch, take_labels
 from ._checkpoint import Position, load_checkpoint, save_checkpoint
-from ._frozen import Frozen
-from ._heads import Heads
-from ._settings import PostSettings
+from ._settings import TrainingSettings
 
-_WARM_UP = 0.05  # share of all steps
+
+class Lesson(Protocol):
+    """What is learned.
+
+    Attributes:
+        title: Shown beside the bar.
+        learner: What learns, in place.
+        optimizer: Of the learner; each group's "peak" is the highest learning rate of its parameters.
+        device: Where the learner is.
+        epochs: Passes over the samples.
+    """
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def learner(self) -> nn.Module: ...
+    @property
+    def optimizer(self) -> Optimizer: ...
+    @property
+    def device(self) -> torch.device: ...
+    @property
+    def epochs(self) -> int: ...
+
+    def losses(self, batch: Mapping[str, Tensor], labels: Tensor | None, epoch: int) -> dict[str, Tensor]:
+        """The loss of each exit that learns in this epoch; their sum is what the step makes smaller."""
+        ...
+
+    def rate(self, epoch: int, step: int, steps: int) -> float:
+        """Factor of the peak rates at a step of an epoch that has `steps`."""
+        ...
 
 
 class Training:
-    """One training of heads: what it learns from, and how far it is.
+    """One training: what it learns from, and how far it is.
 
     Args:
         graph: Structure and names.
         samples: At least one batch.
         settings: How to learn.
-        heads: What learns, in place.
-        frozen: The backbone, which teaches.
+        lesson: What learns, and what it is told.
+        digest: Of all that the lesson starts from and that does not learn.
     """
 
-    def __init__(self, graph: Graph, samples: Samples, settings: PostSettings, *, heads: Heads, frozen: Frozen) -> None:
-        self.samples, self.settings = samples, settings
-        self.heads, self.frozen = heads, frozen
+    def __init__(
+        self, graph: Graph, samples: Samples, settings: TrainingSettings, *, lesson: Lesson, digest: str
+    ) -> None:
+        if len(samples) < settings.batch:
+            raise LearnError(
+                f"training needs at least one batch of {settings.batch} samples, but got {len(samples)}. "
+                "Give more samples, or a smaller batch."
+            )
+        self.samples, self.settings, self.lesson = samples, settings, lesson
         self.steps = len(samples) // settings.batch
-        self.optimizer = torch.optim.AdamW(heads.parameters(), weight_decay=settings.weight_decay)
-        self.fingerprint = _fingerprint(graph, samples, settings, frozen)
+        self.fingerprint = _fingerprint(graph, samples, settings, digest)
         self._augment = choose_augment(settings.augment, graph.inputs)
 
-    def resume(self, checkpoint: Path) -> Position:
-        """Bring heads and optimizer to where the file says, and give that position."""
-        return load_checkpoint(checkpoint, heads=self.heads, optimizer=self.optimizer, fingerprint=self.fingerprint)
+    def run(self, *, checkpoint: Path | None, resume: bool, progress: bool | None) -> None:
+        """Train to the end, with a checkpoint after each epoch and now and then between.
 
-    def run(self, position: Position, *, checkpoint: Path | None, progress: bool | None) -> None:
-        """Train from `position` to the end, with a checkpoint after each epoch and now and then between."""
+        Args:
+            checkpoint: Where to keep what is reached; None keeps nothing.
+            resume: True goes on from the checkpoint, if there is one.
+            progress: True draws a bar on stderr, None does so on a terminal.
+        """
+        position = self._resume(checkpoint) if resume and checkpoint else Position()
         saved = time.monotonic()
-        with _bar(progress) as bar:
-            task = bar.add_task("heads", total=self.settings.epochs * self.steps, completed=self._count(position))
+        total, done = self.lesson.epochs * self.steps, self._count(position)
+        with _isolate(self.lesson.device), _bar(progress) as bar:
+            task = bar.add_task(self.lesson.title, total=total, completed=done)
             for reached, loss in self._advance(position):
                 self._show(bar, task, reached, loss)
                 due = time.monotonic() - saved >= self.settings.checkpoint_interval_s
@@ -70,85 +108,74 @@ class Training:
 
     def _advance(self, position: Position) -> Iterator[tuple[Position, float]]:
         """Do one step after the other; give the loss of each and the position behind it."""
-        for epoch in range(position.epoch, self.settings.epochs):
+        for epoch in range(position.epoch, self.lesson.epochs):
             order = shuffle(len(self.samples), seed=self.settings.seed, epoch=epoch)
             first = position.step if epoch == position.epoch else 0
             for step in range(first, self.steps):
                 chosen = order[step * self.settings.batch : (step + 1) * self.settings.batch]
-                loss = self._step(take_batch(self.samples, chosen, self.frozen.device), epoch, step)
+                batch = take_batch(self.samples, chosen, self.lesson.device)
+                loss = self._step(batch, take_labels(self.samples, chosen, self.lesson.device), epoch, step)
                 done = step + 1 == self.steps
                 yield Position(epoch=epoch + done, step=0 if done else step + 1), loss
 
-    def _step(self, batch: Mapping[str, Tensor], epoch: int, step: int) -> float:
+    def _step(self, batch: Mapping[str, Tensor], labels: Tensor | None, epoch: int, step: int) -> float:
         random = draw(self.settings.seed, epoch, step + 1)
-        torch.manual_seed(int(random.integers(2**63)))  # dropout, if a head has any
-        values = self.frozen(augment(batch, self._augment, random))
-        teacher = values[self.frozen.teacher][0]
-        losses = {
-            name: distillation_loss(given[0], teacher, self.settings.temperature)
-            for name, given in self.heads(values).items()
-        }
+        torch.manual_seed(int(random.integers(2**63)))  # dropout, if there is any
+        losses = self.lesson.losses(augment(batch, self._augment, random), labels, epoch)
         loss = torch.stack(list(losses.values())).sum()
-        _check_finite(losses, teacher, epoch=epoch, step=step, settings=self.settings)
-        rate = learning_rate(epoch * self.steps + step, self.settings.epochs * self.steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * self.settings.learning_rate
-        self.optimizer.zero_grad()
+        _check_finite(losses, f"at epoch {epoch + 1}, step {step + 1}", self.settings.learning_rate)
+        rate = self.lesson.rate(epoch, step, self.steps)
+        for group in self.lesson.optimizer.param_groups:
+            group["lr"] = rate * group["peak"]
+        self.lesson.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
-        self.optimizer.step()
+        self.lesson.optimizer.step()
         return float(loss.detach()) / len(losses)
 
     def _count(self, position: Position) -> int:
         return position.epoch * self.steps + position.step
 
+    def _resume(self, checkpoint: Path) -> Position:
+        """Bring learner and optimizer to where the file says, and give that position."""
+        return load_checkpoint(
+            checkpoint, learner=self.lesson.learner, optimizer=self.lesson.optimizer, fingerprint=self.fingerprint
+        )
+
     def _save(self, checkpoint: Path, position: Position) -> None:
-        save_checkpoint(checkpoint, position, heads=self.heads, optimizer=self.optimizer, fingerprint=self.fingerprint)
+        save_checkpoint(
+            checkpoint,
+            position,
+            learner=self.lesson.learner,
+            optimizer=self.lesson.optimizer,
+            fingerprint=self.fingerprint,
+        )
 
     def _show(self, bar: Progress, task: TaskID, position: Position, loss: float) -> None:
-        text = f"heads: epoch {min(position.epoch + 1, self.settings.epochs)}/{self.settings.epochs}, loss {loss:.3f}"
+        epochs = self.lesson.epochs
+        text = f"{self.lesson.title}: epoch {min(position.epoch + 1, epochs)}/{epochs}, loss {loss:.3f}"
         bar.update(task, completed=self._count(position), description=text)
 
 
-def distillation_loss(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """T^2 KL(softmax(teacher / T) || softmax(logits / T)), mean over the batch.
-
-    Reference:
-        Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2; the factor T^2
-        keeps the gradients' size when T changes.
-    """
-    student = (logits.float() / temperature).log_softmax(dim=1)
-    target = (teacher / temperature).log_softmax(dim=1)
-    return temperature**2 * kl_div(student, target, reduction="batchmean", log_target=True)
-
-
-def learning_rate(step: int, total: int) -> float:
-    """Factor in (0, 1] of the peak rate: a linear warm-up, then half a cosine."""
-    warm = max(1, round(_WARM_UP * total))
-    if step < warm:
-        return (step + 1) / warm
-    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
-
-
-def _check_finite(
-    losses: Mapping[str, Tensor], teacher: Tensor, *, epoch: int, step: int, settings: PostSettings
-) -> None:
+def _check_finite(losses: Mapping[str, Tensor], where: str, learning_rate: float) -> None:
     wrong = [name for name, loss in losses.items() if not math.isfinite(float(loss.detach()))]
-    if not wrong:
-        return
-    where = f"at epoch {epoch + 1}, step {step + 1}"
-    if not bool(teacher.isfinite().all()):
-        raise LearnError(f"the full network must answer with finite logits, but does not {where}. Check the samples.")
-    raise LearnError(
-        f"the loss must stay finite, but that of {', '.join(wrong)} does not {where}. "
-        f"Use a learning_rate below {settings.learning_rate:g}."
-    )
+    if wrong:
+        raise LearnError(
+            f"the loss must stay finite, but that of {', '.join(wrong)} does not {where}. "
+            f"Use a learning_rate below {learning_rate:g}."
+        )
 
 
-def _fingerprint(graph: Graph, samples: Samples, settings: PostSettings, frozen: Frozen) -> dict[str, object]:
+def _fingerprint(graph: Graph, samples: Samples, settings: TrainingSettings, digest: str) -> dict[str, object]:
     """What must be equal for a resumed training to give what the killed one would have given."""
     structure = hashlib.sha256(json.dumps(to_json(graph), sort_keys=True).encode()).hexdigest()
     deciding = {name: value for name, value in asdict(settings).items() if name != "checkpoint_interval_s"}
-    return {**deciding, "samples": len(samples), "graph": structure, "backbone": frozen.digest()}
+    known = {**deciding, "samples": len(samples), "graph": structure, "backbone": digest}
+    return dict(json.loads(json.dumps(known)))  # as the file gives it back: tuples become lists
+
+
+def _isolate(device: torch.device) -> AbstractContextManager[None]:
+    """PyTorch's generators are as before, whatever happens inside."""
+    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
 def _bar(progress: bool | None) -> Progress:

@@ -15,6 +15,7 @@ from ._conv import build_conv
 from ._light import build_light
 from ._pool import build_pool
 from ._recipe import HeadRecipe
+from ._student import build_student
 from ._token import build_token, build_vector
 
 Builder = Callable[..., nn.Module]
@@ -29,9 +30,15 @@ _VECTOR: Mapping[str, Builder] = {
     **dict.fromkeys(_CONV, build_vector),
 }
 _TOKENS: Mapping[str, Builder] = {"auto": build_token, "pool": build_pool, "light": build_token, "token": build_token}
-_PICTURE: Mapping[str, Builder] = {"auto": build_light, "pool": build_pool, "light": build_light, **_CONV}
+_PICTURE: Mapping[str, Builder] = {
+    "auto": build_light,
+    "pool": build_pool,
+    "light": build_light,
+    "student": build_student,
+    **_CONV,
+}
 _BUILDERS: Mapping[int, Mapping[str, Builder]] = {1: _VECTOR, 2: _TOKENS, 3: _PICTURE}
-_KINDS = ("auto", "light", "pool", *_CONV, "token")
+_KINDS = ("auto", "light", "pool", *_CONV, "student", "token")
 
 
 def build_head(recipe: HeadRecipe, shape: Sequence[int], classes: int) -> nn.Module:

@@ -16,7 +16,7 @@ class HeadRecipe:
     """Data from which a head can be built again for any features and number of classes.
 
     Args:
-        kind: "auto", "light", "pool", "conv0" to "conv3" or "token"; `build_head` checks it.
+        kind: "auto", "light", "pool", "conv0" to "conv3", "student" or "token"; `build_head` checks it.
         options: What this kind knows, such as `width=96` for "light".
 
     Attributes:

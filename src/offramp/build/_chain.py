@@ -1,0 +1,174 @@
+"""A chain of stages with an exit between each two of them, as a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from offramp.errors import OptionError
+from offramp.graph import Body, DataEdge, Gate, Graph, Node, Tensor
+from offramp.nn.heads import HeadRecipe, build_head
+from offramp.nn.scores import build_score
+
+from ._normalize import Normalize
+
+Head = str | HeadRecipe | nn.Module
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A piece of the backbone.
+
+    Attributes:
+        body: Takes what the stage before it gives (the first takes the inputs).
+        outputs: What it gives; a head behind it reads the first.
+        recipe: How to make it again.
+        eval_only: True if training mode changes nothing in it.
+    """
+
+    body: nn.Module
+    outputs: tuple[Tensor, ...]
+    recipe: Mapping[str, Any]
+    eval_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Piece:
+    """A node and its body, if it has one."""
+
+    node: Node
+    body: Body | None = None
+
+
+def build_chain(
+    inputs: Mapping[str, Tensor],
+    stages: Sequence[Stage | None],
+    heads: Sequence[Head],
+    *,
+    scores: Sequence[str] = ("max_probability",),
+    normalize: Normalize | None = None,
+) -> Graph:
+    """The graph that runs one stage after the other and lets samples leave between them.
+
+    Args:
+        inputs: What samples consist of.
+        stages: One more than heads; the last gives the logits. None in the first place puts exit 0 at the input.
+        heads: The network of each exit: a recipe, or a module that takes what the stage gives first.
+        scores: Of every exit; the first one gates.
+        normalize: Becomes the graph's first node.
+
+    Raises:
+        OptionError: Scores that are missing or doubled, or a head that does not fit.
+    """
+    if not scores or len(set(scores)) < len(scores):
+        raise OptionError(f"scores must be at least one name, each once, but are {list(scores)}. The first one gates.")
+    last = stages[-1]
+    assert last is not None
+    assert len(stages) == len(heads) + 1
+    pieces = [*_inputs(inputs, normalize), *_links(inputs, stages, heads, scores, normalize)]
+    if heads:
+        pieces.append(_Piece(node=_select(last.outputs[0], len(heads))))
+    return Graph(
+        nodes=tuple(piece.node for piece in pieces),
+        answer=pieces[-1].node.name,
+        bodies={piece.node.name: piece.body for piece in pieces if piece.body is not None},
+    )
+
+
+def _inputs(inputs: Mapping[str, Tensor], normalize: Normalize | None) -> Iterator[_Piece]:
+    for name, tensor in inputs.items():
+        yield _Piece(node=Node(name=_without_dots(name), kind="input", outputs=(tensor,)))
+    if normalize is not None:
+        first, tensor = next(iter(inputs.items()))
+        recipe = {"mean": normalize.mean.tolist(), "std": normalize.std.tolist()}
+        node = _function("normalize", (DataEdge(source=_without_dots(first)),), (tensor,), "normalize", recipe)
+        yield _Piece(node=node, body=normalize)
+
+
+def _links(
+    inputs: Mapping[str, Tensor],
+    stages: Sequence[Stage | None],
+    heads: Sequence[Head],
+    scores: Sequence[str],
+    normalize: Normalize | None,
+) -> Iterator[_Piece]:
+    """Each stage with the exit behind it."""
+    names = [_without_dots(name) for name in inputs]
+    if normalize is not None:
+        names[0] = "normalize"
+    reads = tuple(DataEdge(source=name) for name in names)
+    carried = tuple(inputs.values())
+    last = stages[-1]
+    assert last is not None
+    for at, stage in enumerate(stages):
+        if stage is not None:
+            node = _function(f"stage{at}", reads, stage.outputs, "stage", stage.recipe, eval_only=stage.eval_only)
+            yield _Piece(node=node, body=stage.body)
+            reads = tuple(DataEdge(source=f"stage{at}", output=which) for which in range(len(stage.outputs)))
+            carried = stage.outputs
+        if at < len(heads):
+            yield from _exit(at, reads[0], carried[0], last.outputs[0], heads[at], scores)
+
+
+def _exit(
+    at: int, read: DataEdge, features: Tensor, logits: Tensor, head: Head, scores: Sequence[str]
+) -> Iterator[_Piece]:
+    """Head, scores, gate and the place where samples stop."""
+    classes = logits.shape[-1]
+    recipe, body = _head(head, features, classes)
+    node = _function(f"exit{at}/head", (read,), (Tensor(shape=logits.shape),), "head", recipe)
+    yield _Piece(node=node, body=body)
+    answers = (DataEdge(source=f"exit{at}/head"), *(DataEdge(source=f"exit{i}/head") for i in range(at)))
+    bodies = [build_score(name, features.shape, classes) for name in scores]
+    for which, (name, score) in enumerate(zip(scores, bodies, strict=True)):
+        title = f"exit{at}/score" if which == 0 else f"exit{at}/score/{name}"
+        node = _function(title, (read, *answers), (Tensor(shape=()),), "score", {"score": name})
+        yield _Piece(node=node, body=score)
+    yield _Piece(node=_gate(at, bodies[0]))
+    yield _Piece(node=Node(name=f"exit{at}/stop", kind="dummy"))
+
+
+def _head(head: Head, features: Tensor, classes: int) -> tuple[dict[str, Any], nn.Module]:
+    """Recipe and module; a module of the user's has no recipe that could be replayed."""
+    if isinstance(head, nn.Module):
+        return {"kind": "module", "options": {}}, head
+    recipe = head if isinstance(head, HeadRecipe) else HeadRecipe.parse(head)
+    return recipe.to_json(), build_head(recipe, features.shape, classes)
+
+
+def _gate(at: int, score: Any) -> Node:  # Any: a Score that is also a module
+    return Node(
+        name=f"exit{at}/gate",
+        kind="control",
+        inputs=(DataEdge(source=f"exit{at}/score"),),
+        edges=(f"exit{at}/stop", f"stage{at + 1}"),
+        gate=Gate(direction=score.direction, stop_all=score.stop_all, stop_none=score.stop_none),
+    )
+
+
+def _select(logits: Tensor, exits: int) -> Node:
+    """The answer: the deepest one there is."""
+    sources = (f"stage{exits}", *(f"exit{at}/head" for at in reversed(range(exits))))
+    inputs = tuple(DataEdge(source=source) for source in sources)
+    return Node(name="answer", kind="select", inputs=inputs, outputs=(Tensor(shape=logits.shape),))
+
+
+def _function(
+    name: str,
+    inputs: tuple[DataEdge, ...],
+    outputs: tuple[Tensor, ...],
+    role: str,
+    recipe: Mapping[str, Any],
+    *,
+    eval_only: bool = False,
+) -> Node:
+    return Node(
+        name=name, kind="function", inputs=inputs, outputs=outputs, role=role, recipe=dict(recipe), eval_only=eval_only
+    )
+
+
+def _without_dots(name: str) -> str:
+    return name.replace(".", "_")

@@ -1,0 +1,134 @@
+"""Training of all exits together from labels: the backbone's weights move too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from offramp.errors import DataError
+from offramp.graph import Graph
+from offramp.run import Samples
+
+from ._digest import digest_weights
+from ._fit_scores import fit_scores
+from ._frozen import Frozen
+from ._heads import Heads
+from ._losses import exit_losses
+from ._post import check_resume
+from ._schedule import learning_rate
+from ._settings import JointSettings
+from ._training import Training
+from ._whole import Whole
+
+
+def joint(
+    graph: Graph,
+    samples: Samples,
+    settings: JointSettings | None = None,
+    *,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    progress: bool | None = None,
+) -> Graph:
+    """The graph with all its exits trained together on labels, and its scores fitted.
+
+    What becomes smaller is the weighted sum of the exits' losses; see `JointSettings` for regimes, weights,
+    distillation and the rest. Training starts from the weights that the graph has. On a CPU and one device the result
+    depends on graph, samples and settings alone, however often the training was killed.
+
+    Args:
+        graph: An early-exit graph; it is not changed.
+        samples: With labels.
+        settings: None for the defaults.
+        checkpoint: File in which the training keeps where it stands; None keeps nothing.
+        resume: True goes on from `checkpoint` if it exists.
+        progress: True draws a bar on stderr, False does not, None does so on a terminal.
+
+    Raises:
+        DataError: No labels, or labels that the network has no class for.
+        LearnError: Stages that cannot learn, too few samples, a checkpoint of another training, a loss that is not
+            finite.
+        OptionError: Not one weight per exit; `resume` without `checkpoint`.
+        OutputError: The checkpoint cannot be written.
+
+    Reference:
+        Teerapittayanon, McDanel and Kung, "BranchyNet: Fast Inference via Early Exiting from Deep Neural Networks",
+        ICPR 2016, section III B.
+    """
+    settings = settings or JointSettings()
+    check_resume(checkpoint, resume)
+    _check_labels(graph, samples)
+    lesson = _Lesson(graph, settings)
+    training = Training(graph, samples, settings, lesson=lesson, digest=digest_weights(graph.bodies))
+    training.run(checkpoint=checkpoint, resume=resume, progress=progress)
+    trained = graph.with_bodies(dict(lesson.learner.eval().bodies.items()))
+    frozen = Frozen(trained, settings.precision)
+    scores = fit_scores(trained, Heads(trained).eval(), frozen=frozen, samples=samples, settings=settings)
+    return trained.with_bodies(scores)
+
+
+def _check_labels(graph: Graph, samples: Samples) -> None:
+    if samples.labels is None:
+        raise DataError("joint training learns from labels, but the samples have none. Add them, or use learn.post.")
+    classes = graph[graph.exits[-1]].outputs[0].shape[-1]
+    if len(samples) and not 0 <= samples.labels.min() <= samples.labels.max() < classes:
+        raise DataError(
+            f"labels must be 0 to {classes - 1}, the classes of the network, but are {samples.labels.min()} to "
+            f"{samples.labels.max()}. Renumber them."
+        )
+
+
+class _Lesson:
+    """All exits, and what each is told."""
+
+    learner: Whole
+
+    def __init__(self, graph: Graph, settings: JointSettings) -> None:
+        self.title = settings.regime
+        self._weights = settings.weights_for(len(graph.exits))
+        self._settings = settings
+        self.learner = Whole(graph, settings.precision, frozen=settings.regime == "frozen")
+        self.learner.train()
+        self.device = self.learner.device
+        self.epochs = settings.backbone_epochs + settings.epochs
+        self.optimizer = _optimizer(self.learner, settings)
+
+    def losses(self, batch: Mapping[str, Tensor], labels: Tensor | None, epoch: int) -> dict[str, Tensor]:
+        assert labels is not None
+        alone = epoch < self._settings.backbone_epochs
+        logits = self.learner(batch, final_only=alone)
+        return exit_losses(
+            logits,
+            labels,
+            weights=[1.0] if alone else self._weights,
+            distill=self._settings.distill,
+            temperature=self._settings.temperature,
+            emphasis=self._settings.emphasis,
+        )
+
+    def rate(self, epoch: int, step: int, steps: int) -> float:
+        first = self._settings.backbone_epochs
+        alone = epoch < first
+        done, total = (epoch, first) if alone else (epoch - first, self._settings.epochs)
+        return learning_rate(done * steps + step, total * steps, self._settings.schedule)
+
+
+def _optimizer(learner: Whole, settings: JointSettings) -> torch.optim.Optimizer:
+    backbone, heads = learner.split_parameters()
+    groups = [
+        {"params": backbone, "peak": settings.learning_rate * settings.backbone_rate},
+        {"params": heads, "peak": settings.learning_rate},
+    ]
+    used = [group for group in groups if group["params"]]
+    if settings.optimizer == "adam":
+        return torch.optim.AdamW(used, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    return torch.optim.SGD(
+        used,
+        lr=settings.learning_rate,
+        momentum=settings.momentum,
+        nesterov=settings.momentum > 0,
+        weight_decay=settings.weight_decay,
+    )

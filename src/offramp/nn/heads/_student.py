@@ -1,0 +1,61 @@
+"""A whole small network as a head, for the exit at the input."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from offramp.nn._pooled import ChannelsFirst, Pooled, is_channels_last
+
+_SIDE = 16  # of the map behind the stem, about: pictures of any size cost much the same
+
+
+class _Residual(nn.Module):
+    """Two 3x3 convolutions around a shortcut, which is a 1x1 convolution where the shape changes."""
+
+    def __init__(self, channels: int, width: int, *, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, width, 3, stride=stride, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+        )
+        same = stride == 1 and channels == width
+        self.shortcut = (
+            nn.Identity()
+            if same
+            else nn.Sequential(nn.Conv2d(channels, width, 1, stride=stride, bias=False), nn.BatchNorm2d(width))
+        )
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features [B, width, H / stride, W / stride]."""
+        out: Tensor = self.relu(self.body(x) + self.shortcut(x))
+        return out
+
+
+def build_student(shape: tuple[int, ...], classes: int, *, width: int = 32) -> nn.Module:
+    """A residual network of seven convolutions on the main path; 12 M multiply-accumulates for 3x32x32 and width 32.
+
+    The stem brings the map to a side of about 16; three blocks follow, the second and third of which halve the map and
+    double the width. Few, dense layers: what an engine is quickest at.
+
+    Args:
+        shape: (C, H, W) of one sample, in practice the picture itself.
+        classes: Number of logits.
+        width: Channels behind the stem.
+    """
+    layers: list[nn.Module] = []
+    if is_channels_last(shape):
+        layers.append(ChannelsFirst())
+        shape = (shape[2], shape[0], shape[1])
+    channels, side = shape[0], min(shape[1:])
+    stride = max(1, round(side / _SIDE))
+    layers += [nn.Conv2d(channels, width, 5, stride=stride, padding=2, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+    layers += [
+        _Residual(width, width, stride=1),
+        _Residual(width, 2 * width, stride=2),
+        _Residual(2 * width, 4 * width, stride=2),
+    ]
+    return nn.Sequential(*layers, Pooled((4 * width, 2, 2)), nn.Linear(4 * width, classes))
