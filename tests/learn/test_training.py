@@ -1,35 +1,81 @@
-"""The loop, its loss and its schedule."""
+"""The loop, on a lesson of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from torch import Tensor, nn
 
-from offramp.learn._training import distillation_loss, learning_rate
+from early_exits import Killed, KilledSamples, make_graph, make_samples
+from offramp.errors import LearnError
+from offramp.learn import PostSettings
+from offramp.learn._training import Training
 
-
-def test_the_loss_is_zero_where_both_answer_the_same() -> None:
-    logits = torch.randn(4, 5)
-    assert float(distillation_loss(logits + 3, logits, 2.0)) == pytest.approx(0, abs=1e-6)
-
-
-@pytest.mark.parametrize("temperature", [1.0, 2.0, 4.0])
-def test_the_loss_is_the_formula(temperature: float) -> None:
-    torch.manual_seed(0)
-    logits, teacher = torch.randn(4, 5), torch.randn(4, 5)
-    p, q = (teacher / temperature).softmax(1), (logits / temperature).softmax(1)
-    expected = temperature**2 * (p * (p / q).log()).sum(1).mean()
-    torch.testing.assert_close(distillation_loss(logits, teacher, temperature), expected)
+SETTINGS = PostSettings(epochs=3, batch=16, augment="crop", checkpoint_interval_s=0.0)  # 12 steps
+STEPS = 12
 
 
-@settings(deadline=None, max_examples=50)
-@given(st.integers(1, 500))
-def test_the_rate_rises_to_its_peak_once_and_falls_to_almost_nothing(total: int) -> None:
-    rates = [learning_rate(step, total) for step in range(total)]
-    top = rates.index(max(rates))
-    assert max(rates) == 1.0
-    assert all(0 < rate <= 1 for rate in rates)
-    assert rates[:top] == sorted(rates[:top])
-    assert rates[top:] == sorted(rates[top:], reverse=True)
+class Mean:
+    """Learns the mean picture, with noise from the generator that dropout would use."""
+
+    title = "mean"
+    epochs = 3
+    device = torch.device("cpu")
+
+    def __init__(self, rate: float = 0.1) -> None:
+        self.learner = nn.Linear(64, 1, bias=False)
+        nn.init.zeros_(self.learner.weight)
+        self.optimizer = torch.optim.SGD(self.learner.parameters(), lr=1.0, momentum=0.9)
+        self.optimizer.param_groups[0]["peak"] = rate
+        self.rates: list[float] = []
+
+    def losses(self, batch: Mapping[str, Tensor], labels: Tensor | None, epoch: int) -> dict[str, Tensor]:
+        self.rates.append(self.optimizer.param_groups[0]["lr"])
+        target = batch["x"].flatten(1) + 0.1 * torch.rand(len(batch["x"]), 64)
+        return {"mean": ((self.learner.weight - target) ** 2).mean()}
+
+    def rate(self, epoch: int, step: int, steps: int) -> float:
+        return 1 / (1 + epoch * steps + step)
+
+
+def train(lesson: Mean, samples: object, **options: object) -> None:
+    training = Training(make_graph(), samples, SETTINGS, lesson=lesson, digest="")  # type: ignore[arg-type]  # duck
+    training.run(**{"checkpoint": None, "resume": False, "progress": False, **options})  # type: ignore[arg-type]
+
+
+def test_each_group_learns_at_its_peak_times_the_lessons_rate() -> None:
+    lesson = Mean(rate=0.5)
+    train(lesson, make_samples())
+    assert lesson.rates[1:] == pytest.approx([0.5 / (1 + step) for step in range(STEPS - 1)])
+
+
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, STEPS - 1))
+def test_killed_at_any_step_and_resumed_it_ends_where_it_would_have(tmp_path: Path, step: int) -> None:
+    whole, parts = Mean(), Mean()
+    train(whole, make_samples())
+    file = tmp_path / f"{step}.ckpt"
+    file.unlink(missing_ok=True)
+    with pytest.raises(Killed):
+        train(parts, KilledSamples(make_samples(), at=step), checkpoint=file)
+    again = Mean()
+    train(again, make_samples(), checkpoint=file, resume=True)
+    assert torch.equal(again.learner.weight, whole.learner.weight)
+
+
+def test_fewer_samples_than_a_batch_are_refused() -> None:
+    with pytest.raises(LearnError, match="at least one batch of 16 samples, but got 8"):
+        train(Mean(), make_samples(8))
+
+
+def test_a_loss_that_is_not_finite_stops_the_training_by_name() -> None:
+    samples = make_samples()
+    samples.inputs["x"][:] = np.inf
+    with pytest.raises(LearnError, match="that of mean does not at epoch 1, step 1"):
+        train(Mean(), samples)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
 
 from ._node import Body, Node
@@ -63,6 +63,10 @@ class Graph:
             return (answer.name,)
         sources = {edge.source for edge in answer.inputs}
         return tuple(node.name for node in self.nodes if node.name in sources)
+
+    def __reduce__(self) -> tuple[Callable[[], Graph], tuple[()]]:
+        """How a graph goes to another process; files hold the JSON form."""
+        return partial(Graph, nodes=self.nodes, answer=self.answer, bodies=dict(self.bodies)), ()
 
     def with_bodies(self, bodies: Mapping[str, Body]) -> Graph:
         """The same structure with other bodies; names that are not given keep theirs."""

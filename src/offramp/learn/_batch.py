@@ -15,9 +15,9 @@ def shuffle(count: int, *, seed: int, epoch: int) -> NDArray[np.int64]:
     return draw(seed, epoch, 0).permutation(count)
 
 
-def draw(seed: int, epoch: int, step: int) -> np.random.Generator:
-    """Chance for one step, counted from 1; step 0 is the order of the epoch."""
-    return np.random.default_rng([seed, epoch, step])
+def draw(seed: int, epoch: int, step: int, rank: int = 0) -> np.random.Generator:
+    """Chance for one step, counted from 1, in one of several processes; step 0 is the order of the epoch."""
+    return np.random.default_rng([seed, epoch, step, *([rank] if rank else [])])
 
 
 def take_batch(samples: Samples, positions: NDArray[np.int64], device: torch.device) -> dict[str, Tensor]:

@@ -39,7 +39,7 @@ class Frozen:
     def __init__(self, graph: Graph, precision: Precision) -> None:
         self.teacher = graph.exits[-1]
         self.nodes = find_backbone(graph, self.teacher)
-        self.device = find_device(graph.bodies.values())
+        self.device = _device(graph.bodies.values())
         self._inputs = tuple(node.name for node in graph.inputs)
         self._precision = precision
         self._bodies = {node.name: _freeze(graph.bodies[node.name]) for node in self.nodes}
@@ -134,7 +134,6 @@ def _single(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
-def find_device(bodies: Iterable[Body]) -> torch.device:
-    """Where the first weight is."""
+def _device(bodies: Iterable[Body]) -> torch.device:
     modules = (body for body in bodies if isinstance(body, nn.Module))
     return next((parameter.device for module in modules for parameter in module.parameters()), torch.device("cpu"))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors.torch import load, save
 from torch import Tensor
 
 from offramp.errors import DataError
@@ -20,6 +21,7 @@ from ._losses import exit_losses
 from ._post import check_resume
 from ._schedule import learning_rate
 from ._settings import JointSettings
+from ._team import Team, run_in_team
 from ._training import Training
 from ._whole import Whole
 
@@ -61,10 +63,20 @@ def joint(
     settings = settings or JointSettings()
     check_resume(checkpoint, resume)
     _check_labels(graph, samples)
-    lesson = _Lesson(graph, settings)
-    training = Training(graph, samples, settings, lesson=lesson, digest=digest_weights(graph.bodies))
-    training.run(checkpoint=checkpoint, resume=resume, progress=progress)
-    trained = graph.with_bodies(dict(lesson.learner.eval().bodies.items()))
+    settings.weights_for(len(graph.exits))
+    arguments = (graph, samples, settings, checkpoint, resume, progress)
+    weights = run_in_team(
+        _train,
+        *arguments,
+        devices=settings.devices,
+        accelerator=settings.accelerator,
+        batch=settings.batch,
+        partly=settings.backbone_epochs > 0,
+    )
+    whole = Whole(graph, settings.precision, frozen=settings.regime == "frozen").eval()
+    whole.to(memory_format=torch.contiguous_format)
+    whole.load_state_dict(load(weights))
+    trained = graph.with_bodies(dict(whole.bodies.items()))
     frozen = Frozen(trained, settings.precision)
     scores = fit_scores(trained, Heads(trained).eval(), frozen=frozen, samples=samples, settings=settings)
     return trained.with_bodies(scores)
@@ -81,25 +93,44 @@ def _check_labels(graph: Graph, samples: Samples) -> None:
         )
 
 
+def _train(
+    team: Team,
+    graph: Graph,
+    samples: Samples,
+    settings: JointSettings,
+    checkpoint: Path | None,
+    resume: bool,
+    progress: bool | None,
+) -> bytes:
+    """The weights that this team learns, as safetensors: tensors would vanish with the process that made them."""
+    lesson = _Lesson(graph, settings, team)
+    digest = digest_weights(graph.bodies)
+    training = Training(graph, samples, settings, lesson=lesson, digest=digest, team=team)
+    training.run(checkpoint=checkpoint, resume=resume, progress=progress)
+    plain = lesson.learner.cpu().to(memory_format=torch.contiguous_format).state_dict()
+    return save({name: value.clone() for name, value in plain.items()})
+
+
 class _Lesson:
     """All exits, and what each is told."""
 
     learner: Whole
 
-    def __init__(self, graph: Graph, settings: JointSettings) -> None:
+    def __init__(self, graph: Graph, settings: JointSettings, team: Team) -> None:
         self.title = settings.regime
         self._weights = settings.weights_for(len(graph.exits))
         self._settings = settings
         self.learner = Whole(graph, settings.precision, frozen=settings.regime == "frozen")
         self.learner.train()
-        self.device = self.learner.device
         self.epochs = settings.backbone_epochs + settings.epochs
         self.optimizer = _optimizer(self.learner, settings)
+        self._joined = team.join(self.learner, self.optimizer)
+        self.device = self.learner.device
 
     def losses(self, batch: Mapping[str, Tensor], labels: Tensor | None, epoch: int) -> dict[str, Tensor]:
         assert labels is not None
         alone = epoch < self._settings.backbone_epochs
-        logits = self.learner(batch, final_only=alone)
+        logits = self._joined(batch, final_only=alone)
         return exit_losses(
             logits,
             labels,

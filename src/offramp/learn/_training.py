@@ -29,6 +29,7 @@ from ._augment import augment, choose_augment
 from ._batch import draw, shuffle, take_batch, take_labels
 from ._checkpoint import Position, load_checkpoint, save_checkpoint
 from ._settings import TrainingSettings
+from ._team import Team
 
 
 class Lesson(Protocol):
@@ -70,18 +71,26 @@ class Training:
         samples: At least one batch.
         settings: How to learn.
         lesson: What learns, and what it is told.
-        digest: Of all that the lesson starts from and that does not learn.
+        digest: Of the weights that the lesson starts from.
+        team: The processes that share each batch; None for this one alone.
     """
 
     def __init__(
-        self, graph: Graph, samples: Samples, settings: TrainingSettings, *, lesson: Lesson, digest: str
+        self,
+        graph: Graph,
+        samples: Samples,
+        settings: TrainingSettings,
+        *,
+        lesson: Lesson,
+        digest: str,
+        team: Team | None = None,
     ) -> None:
         if len(samples) < settings.batch:
             raise LearnError(
                 f"training needs at least one batch of {settings.batch} samples, but got {len(samples)}. "
                 "Give more samples, or a smaller batch."
             )
-        self.samples, self.settings, self.lesson = samples, settings, lesson
+        self.samples, self.settings, self.lesson, self.team = samples, settings, lesson, team or Team()
         self.steps = len(samples) // settings.batch
         self.fingerprint = _fingerprint(graph, samples, settings, digest)
         self._augment = choose_augment(settings.augment, graph.inputs)
@@ -97,12 +106,12 @@ class Training:
         position = self._resume(checkpoint) if resume and checkpoint else Position()
         saved = time.monotonic()
         total, done = self.lesson.epochs * self.steps, self._count(position)
-        with _isolate(self.lesson.device), _bar(progress) as bar:
+        with _isolate(self.lesson.device), _bar(progress if self.team.rank == 0 else False) as bar:
             task = bar.add_task(self.lesson.title, total=total, completed=done)
             for reached, loss in self._advance(position):
                 self._show(bar, task, reached, loss)
                 due = time.monotonic() - saved >= self.settings.checkpoint_interval_s
-                if checkpoint is not None and (due or reached.step == 0):
+                if checkpoint is not None and self.team.rank == 0 and (due or reached.step == 0):
                     self._save(checkpoint, reached)
                     saved = time.monotonic()
 
@@ -112,14 +121,14 @@ class Training:
             order = shuffle(len(self.samples), seed=self.settings.seed, epoch=epoch)
             first = position.step if epoch == position.epoch else 0
             for step in range(first, self.steps):
-                chosen = order[step * self.settings.batch : (step + 1) * self.settings.batch]
+                chosen = self.team.share(order[step * self.settings.batch : (step + 1) * self.settings.batch])
                 batch = take_batch(self.samples, chosen, self.lesson.device)
                 loss = self._step(batch, take_labels(self.samples, chosen, self.lesson.device), epoch, step)
                 done = step + 1 == self.steps
                 yield Position(epoch=epoch + done, step=0 if done else step + 1), loss
 
     def _step(self, batch: Mapping[str, Tensor], labels: Tensor | None, epoch: int, step: int) -> float:
-        random = draw(self.settings.seed, epoch, step + 1)
+        random = draw(self.settings.seed, epoch, step + 1, self.team.rank)
         torch.manual_seed(int(random.integers(2**63)))  # dropout, if there is any
         losses = self.lesson.losses(augment(batch, self._augment, random), labels, epoch)
         loss = torch.stack(list(losses.values())).sum()
@@ -128,7 +137,7 @@ class Training:
         for group in self.lesson.optimizer.param_groups:
             group["lr"] = rate * group["peak"]
         self.lesson.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
+        self.team.backward(loss)
         self.lesson.optimizer.step()
         return float(loss.detach()) / len(losses)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from offramp.errors import LearnError
 from offramp.graph import Graph, Node
 
-from ._frozen import Values, as_tuple, channels_last, find_backbone, find_device, gather
+from ._frozen import Values, as_tuple, channels_last, find_backbone, gather
 from ._settings import Precision
 
 _KEPT = ("batch_norm", "dropout")  # operations that mean something else in training mode
@@ -28,7 +28,6 @@ class Whole(nn.Module):
 
     Attributes:
         exits: Names of the nodes that answer, in graph order.
-        device: Where the bodies are.
 
     Raises:
         LearnError: The backbone depends on gates, a body is no module, or a stage is fixed in eval mode although its
@@ -38,7 +37,6 @@ class Whole(nn.Module):
     def __init__(self, graph: Graph, precision: Precision, *, frozen: bool) -> None:
         super().__init__()
         self.exits = graph.exits
-        self.device = find_device(graph.bodies.values())
         backbone = {node.name for node in find_backbone(graph, graph.exits[-1])}
         nodes = [node for node in graph.nodes if node.name in backbone or node.name in graph.exits]
         _check(graph, [node for node in nodes if node.name in backbone] if not frozen else [], nodes)
@@ -51,6 +49,11 @@ class Whole(nn.Module):
             self.bodies[name].requires_grad_(not frozen)
         for parameter in self.parameters():
             parameter.data = channels_last(parameter.data)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
 
     def train(self, mode: bool = True) -> Whole:
         """As usual, but a frozen backbone stays in eval mode."""
@@ -84,9 +87,11 @@ class Whole(nn.Module):
         return backbone, heads
 
     def _learning(self) -> Iterator[tuple[str, nn.Parameter]]:
+        seen: set[nn.Parameter] = set()
         for name, body in self.bodies.items():
             for parameter in body.parameters():
-                if parameter.requires_grad:
+                if parameter.requires_grad and parameter not in seen:
+                    seen.add(parameter)
                     yield name, parameter
 
 

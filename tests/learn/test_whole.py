@@ -1,0 +1,102 @@
+"""A graph with all its exits as one module."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from early_exits import make_graph
+from offramp import build
+from offramp.errors import LearnError
+from offramp.learn._whole import Whole
+from offramp.nn import Executor
+
+
+class Branchy(nn.Module):
+    """Cannot be traced by torch.fx: its own forward asks for a shape."""
+
+    def __init__(self, *, norm: bool) -> None:
+        super().__init__()
+        self.first, self.norm, self.last = nn.Linear(8, 16), nn.BatchNorm1d(16) if norm else nn.ReLU(), nn.Linear(16, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.shape[1] != 8:
+            raise ValueError
+        out: torch.Tensor = self.last(self.norm(self.first(x)))
+        return out
+
+
+def exported(norm: bool) -> object:
+    return build.attach_exits(Branchy(norm=norm), torch.rand(4, 8), exits=1)
+
+
+def test_in_eval_mode_it_answers_like_the_executor() -> None:
+    graph = make_graph()
+    x = torch.rand(5, 1, 8, 8)
+    whole = Whole(graph, "float32", frozen=False).eval()
+    with torch.no_grad():
+        expected = Executor(graph).eval().dense({"x": x})
+        given = whole({"x": x})
+    assert list(given) == list(graph.exits)
+    for name in graph.exits:
+        torch.testing.assert_close(given[name], expected[name][0], atol=1e-5, rtol=1e-5)
+
+
+def test_the_final_exit_alone_runs_no_head() -> None:
+    graph = make_graph()
+    whole = Whole(graph, "float32", frozen=False)
+    assert list(whole({"x": torch.rand(4, 1, 8, 8)}, final_only=True)) == ["stage1"]
+
+
+def test_the_graph_given_keeps_its_weights_and_modes() -> None:
+    graph = make_graph()
+    whole = Whole(graph, "float32", frozen=False).train()
+    before = graph.bodies["stage1"].state_dict()["4.weight"].clone()
+    with torch.no_grad():
+        for parameter in whole.parameters():
+            parameter.add_(1)
+    assert torch.equal(graph.bodies["stage1"].state_dict()["4.weight"], before)
+
+
+def test_a_frozen_backbone_stays_in_eval_mode_and_has_no_gradients() -> None:
+    whole = Whole(make_graph(), "float32", frozen=True).train()
+    assert not any(module.training for module in whole.bodies["stage0"].modules())
+    assert all(module.training for module in whole.bodies["exit0/head"].modules())
+    torch.stack([given.sum() for given in whole({"x": torch.rand(4, 1, 8, 8)}).values()]).sum().backward()
+    assert all(parameter.grad is None for parameter in whole.bodies["stage0"].parameters())
+    assert all(parameter.grad is not None for parameter in whole.bodies["exit0/head"].parameters())
+    assert whole.split_parameters()[0] == []
+
+
+def test_parameters_of_backbone_and_heads_are_told_apart() -> None:
+    whole = Whole(make_graph(), "float32", frozen=False)
+    backbone, heads = whole.split_parameters()
+    assert len(backbone) == len([*whole.bodies["stage0"].parameters(), *whole.bodies["stage1"].parameters()])
+    assert len(heads) == len([*whole.bodies["exit0/head"].parameters()])
+
+
+def test_stages_fixed_in_eval_mode_are_refused_if_training_mode_would_differ() -> None:
+    graph = exported(norm=True)
+    with pytest.raises(LearnError, match=r"but stage\d(, stage\d)* were captured by torch.export in eval mode"):
+        Whole(graph, "float32", frozen=False)  # type: ignore[arg-type]
+    Whole(graph, "float32", frozen=True)  # type: ignore[arg-type]
+
+
+def test_stages_fixed_in_eval_mode_learn_if_training_mode_is_the_same() -> None:
+    Whole(exported(norm=False), "float32", frozen=False)  # type: ignore[arg-type]
+
+
+def test_weights_that_two_stages_share_stay_shared() -> None:
+    shared = nn.Linear(8, 8)
+    graph = build.attach_exits(
+        nn.Sequential(shared, nn.ReLU(), shared, nn.ReLU(), nn.Linear(8, 3)), torch.rand(2, 8), exits=1, placement="1"
+    )
+    whole = Whole(graph, "float32", frozen=False)
+    assert len(whole.split_parameters()[0]) == 4  # two of the shared layer, two of the last one
+
+
+def test_a_body_that_is_no_module_is_refused() -> None:
+    graph = make_graph().with_bodies({"stage1": lambda x: x})
+    with pytest.raises(LearnError, match="but stage1 are not"):
+        Whole(graph, "float32", frozen=False)
