@@ -1,0 +1,131 @@
+"""Stages and exits as a graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from offramp import build
+from offramp.build._chain import Stage, build_chain
+from offramp.errors import OptionError
+from offramp.export import load_artifact, onnx, save_artifact
+from offramp.graph import Graph, Tensor
+from offramp.measure.torch import path_costs
+from offramp.nn import Executor
+from offramp.run import onnx as run_onnx
+from offramp.run import openvino
+
+
+def net() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(216, 3)
+    ).eval()
+
+
+def at_input(head: object = "student:width=4", **options: object) -> Graph:
+    wanted = {"placement": ["input", "2"], "head": [head, "pool"], **options}
+    graph = build.attach_exits(net(), torch.rand(2, 1, 8, 8), **wanted)  # type: ignore[arg-type]
+    for body in graph.bodies.values():
+        body.eval()  # type: ignore[attr-defined]  # a module
+    return graph
+
+
+def test_an_exit_at_the_input_reads_the_input() -> None:
+    graph = at_input()
+    assert [edge.source for edge in graph["exit0/head"].inputs] == ["x"]
+    assert [edge.source for edge in graph["stage1"].inputs] == ["x"]
+    assert graph["exit0/gate"].edges == ("exit0/stop", "stage1")
+    assert graph.exits == ("exit0/head", "exit1/head", "stage2")
+
+
+def test_an_exit_at_the_input_reads_normalized_pictures() -> None:
+    graph = at_input(normalize=build.Normalize((0.5,), (0.25,)))
+    assert [edge.source for edge in graph["exit0/head"].inputs] == ["normalize"]
+
+
+def test_who_leaves_at_the_input_is_charged_nothing_but_its_head() -> None:
+    graph = at_input()
+    costs = path_costs(graph)
+    alone = path_costs(build.attach_exits(net(), torch.rand(2, 1, 8, 8), exits=0))
+    assert costs.macs[0] < costs.macs[1] < costs.macs[2]
+    assert costs.baseline_macs == alone.baseline_macs
+    assert costs.macs[0] + costs.baseline_macs < costs.macs[2] + 100  # later paths pay for all heads; gates are small
+
+
+@settings(deadline=None, max_examples=20)
+@given(thresholds=st.lists(st.floats(0.3, 1.01), min_size=2, max_size=2), rows=st.sampled_from([1, 3, 7]))
+def test_files_answer_like_the_network_whoever_leaves_at_the_input(
+    thresholds: list[float], rows: int, files: tuple[Graph, object, object]
+) -> None:
+    graph, *runtimes = files
+    x = np.random.default_rng(rows).random((rows, 1, 8, 8), dtype=np.float32)
+    limits = np.asarray(thresholds, dtype=np.float32)
+    with torch.no_grad():
+        expected = Executor(graph).eval()({"x": torch.from_numpy(x)}, torch.from_numpy(limits))
+    for runtime in runtimes:
+        answer = runtime({"x": x}, limits)  # type: ignore[operator]  # a runtime
+        np.testing.assert_array_equal(answer.route, expected.route.numpy())
+        np.testing.assert_allclose(answer.logits, expected.logits.numpy(), atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Graph, object, object]:
+    graph = at_input()
+    path = onnx.save(graph, tmp_path_factory.mktemp("chain") / "model.onnx")
+    return graph, run_onnx.load(path), openvino.load(path)
+
+
+def test_each_exit_may_have_a_head_of_its_own_and_the_artifact_knows(tmp_path: Path) -> None:
+    from offramp.export import Origin
+
+    example = torch.rand(2, 1, 28, 28)
+    loaded = build.load_model("zoo:lenet5")
+    graph = build.attach_exits(loaded.module, example, placement=["input", "pool1"], head=["student:width=4", "pool"])
+    origin = Origin(reference="zoo:lenet5", arguments={}, shape=(1, 28, 28))
+    save_artifact(graph, tmp_path, example={"x": example}, origin=origin)
+    again = load_artifact(tmp_path)
+    assert [again[f"exit{at}/head"].recipe["kind"] for at in (0, 1)] == ["student", "pool"]  # type: ignore[index]
+
+
+def test_a_module_may_be_a_head_but_then_nothing_can_rebuild_it(tmp_path: Path) -> None:
+    from offramp.errors import ExportError
+    from offramp.export import Origin
+
+    own = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+    graph = at_input(own)
+    assert graph.bodies["exit0/head"] is own
+    origin = Origin(reference="zoo:lenet5", arguments={}, shape=(1, 8, 8))
+    save_artifact(graph, tmp_path, example={"x": torch.rand(2, 1, 8, 8)}, origin=origin)
+    with pytest.raises(ExportError, match="without a reference"):
+        load_artifact(tmp_path)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_as_many_heads_as_exits_are_asked_for(count: int) -> None:
+    with pytest.raises(OptionError, match=f"there are {count} heads for 2 exits"):
+        build.attach_exits(net(), torch.rand(2, 1, 8, 8), placement=["input", "2"], head=["pool"] * count)
+
+
+def test_stages_of_ones_own_become_a_graph() -> None:
+    whole = net()
+    features, logits = Tensor(shape=(4, 8, 8)), Tensor(shape=(3,))
+    stages = [Stage(body=whole[:2], outputs=(features,), recipe={}), Stage(body=whole[2:], outputs=(logits,), recipe={})]
+    graph = build_chain({"x": Tensor(shape=(1, 8, 8))}, stages, ["pool"])
+    x = torch.rand(5, 1, 8, 8)
+    with torch.no_grad():
+        nobody = Executor(graph).eval()({"x": x}, torch.tensor([2.0]))
+        torch.testing.assert_close(nobody.logits, whole(x))
+
+
+def test_scores_are_needed_and_each_is_given_once() -> None:
+    with pytest.raises(OptionError, match="at least one name, each once"):
+        at_input(scores=())
+    with pytest.raises(OptionError, match="at least one name, each once"):
+        at_input(scores=("entropy", "entropy"))
