@@ -33,6 +33,16 @@ Shape = Annotated[str | None, typer.Option(help="Of one sample, such as 3,224,22
 EngineName = Annotated[str, typer.Option(help="openvino or onnxruntime.")]
 Precision = Annotated[str, typer.Option(help="What OpenVINO computes in: f32, bf16 or f16.")]
 Threads = Annotated[int, typer.Option(help="CPU threads of the engine.")]
+SearchName = Annotated[
+    str, typer.Option(help="How points are looked for: frontier, or screening, which combines a few thresholds.")
+]
+Grid = Annotated[
+    str | None,
+    typer.Option(
+        help="Thresholds for --search screening, such as 0.01,0.1,0.5, or shares of "
+        "the surest that leave at each exit, such as 80%,90%."
+    ),
+]
 Folder = Annotated[Path, typer.Argument(help="What `offramp optimize` wrote.")]
 
 
@@ -102,6 +112,8 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
                                              "wrong; default with labels) or net (lost accuracy).")] = None,
     budget: Annotated[float | None, typer.Option(help="Instead of --max-loss: share of the MACs to spend.")] = None,
     knee: Annotated[bool, typer.Option("--knee", help="Instead of --max-loss: the knee of the frontier.")] = False,
+    search: SearchName = "frontier",
+    grid: Grid = None,
     exits: Annotated[int, typer.Option(help="How many, if --placement is a rule.")] = 4,
     placement: Annotated[str, typer.Option(help="linear, fine, pareto, golden, or cut points by name or index "
                                            "between commas.")] = "linear",
@@ -123,12 +135,13 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     json: Json = False,
 ) -> None:  # fmt: skip
     """Add exits to a trained network, choose thresholds, prove what was kept, and write it all to a folder."""
-    from ._request import Request, read_goal, read_numbers, read_placement, read_shape
+    from ._request import Request, read_goal, read_numbers, read_placement, read_search, read_shape
 
     request = Request(
         model=model, data=data, out=out, weights=weights, held_out=held_out, tokenizer=tokenizer,
         goal=read_goal(max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee),
-        exits=exits, placement=read_placement(placement), head=head, score=score, epochs=epochs,
+        search=read_search(search, grid), exits=exits, placement=read_placement(placement), head=head, score=score,
+        epochs=epochs,
         mean=read_numbers(mean, "--mean"), std=read_numbers(std, "--std"), shape=read_shape(shape),
         engine=engine, precision=precision, threads=threads, seed=seed, resume=resume,
     )  # fmt: skip

@@ -10,6 +10,7 @@ from offramp.errors import OptionError
 
 Kind = Literal["agreement", "harm", "net"]
 ENGINES = ("openvino", "onnxruntime")
+SEARCHES = ("frontier", "screening")
 RULES = ("linear", "fine", "pareto", "golden")
 DECIDING = (  # options that a training cannot be resumed with other values of
     "model", "weights", "data", "held_out", "tokenizer", "shape", "exits", "placement", "head", "score", "epochs",
@@ -40,6 +41,21 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """How operating points are looked for.
+
+    Attributes:
+        name: "frontier" or "screening".
+        grid: Thresholds that a screening combines, or None for its own.
+        shares: Instead of them, shares of the samples that leave at each exit, or None.
+    """
+
+    name: Literal["frontier", "screening"] = "frontier"
+    grid: tuple[float, ...] | None = None
+    shares: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One run of `offramp optimize`; the names are those of the options."""
 
@@ -47,6 +63,7 @@ class Request:
     data: str
     out: Path
     goal: Goal
+    search: Search = Search()
     weights: Path | None = None
     held_out: str | None = None
     tokenizer: str | None = None
@@ -124,7 +141,34 @@ def read_goal(
     )
 
 
-def read_numbers(text: str | None, option: str) -> tuple[float, ...] | None:
+def read_search(search: str, grid: str | None) -> Search:
+    """The search that the options name; numbers of the grid that end in % are shares.
+
+    Raises:
+        OptionError: No such search, a grid that is none, or one without screening.
+
+    Example:
+        >>> read_search("screening", "80%, 90%").shares
+        (0.8, 0.9)
+    """
+    if search not in SEARCHES:
+        raise OptionError(f"--search must be {' or '.join(SEARCHES)}, but is {search!r}. Choose one of them.")
+    if grid is None:
+        return Search(name=search)  # type: ignore[arg-type]  # checked above
+    if search != "screening":
+        raise OptionError("--grid needs --search screening, but the search is frontier. Give both, or no grid.")
+    parts = [part.strip() for part in grid.split(",")]
+    percent = [part.endswith("%") for part in parts]
+    if any(percent) and not all(percent):
+        raise OptionError(f"--grid must be thresholds or percentages, but {grid!r} mixes them. Choose one kind.")
+    numbers = read_numbers(grid.replace("%", ""), "--grid", "0.01,0.1,0.5")
+    assert numbers is not None
+    if all(percent):
+        return Search(name="screening", shares=tuple(number / 100 for number in numbers))
+    return Search(name="screening", grid=numbers)
+
+
+def read_numbers(text: str | None, option: str, such_as: str = "0.5,0.5,0.5") -> tuple[float, ...] | None:
     """Numbers between commas.
 
     Raises:
@@ -139,7 +183,7 @@ def read_numbers(text: str | None, option: str) -> tuple[float, ...] | None:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
-        raise OptionError(f"{option} must be numbers between commas, but is {text!r}. Write 0.5,0.5,0.5.") from error
+        raise OptionError(f"{option} must be numbers between commas, but is {text!r}. Write {such_as}.") from error
 
 
 def read_shape(text: str | None) -> tuple[int, ...] | None:

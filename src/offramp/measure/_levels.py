@@ -90,7 +90,7 @@ def grid_levels(scores: NDArray[np.float32], gate: Gate, grid: Sequence[float]) 
     every = np.arange(len(given) + 1)
     return Levels(
         ranks=_failed(scores, strictest_first, gate).astype(np.int32),
-        thresholds=np.concatenate([np.float32([gate.stop_none]), strictest_first]),
+        thresholds=np.concatenate([np.array([gate.stop_none], np.float32), strictest_first]),
         marked=every,
         asked=every[1:],
     )
