@@ -6,12 +6,15 @@ import json
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import offramp
 from offramp.errors import OfframpError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 BAD_INPUT, NOT_CERTIFIED, INTERRUPTED = 2, 3, 130
 
@@ -185,21 +188,67 @@ def predict(  # noqa: PLR0913  (options of the command line)
     write_answers(run(folder, data, engine=engine, threads=threads, tokenizer=tokenizer), out, as_json=json)
 
 
+@app.command()
+def sweep(  # noqa: PLR0913  (options of the command line)
+    folder: Folder,
+    max_loss: Annotated[float | None, typer.Option(help="As for optimize; that of the run if no goal is "
+                                                        "named.")] = None,
+    confidence: Annotated[float | None, typer.Option(help="Of the promise; 0.95.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Of the loss: agreement, harm or net.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Instead of --max-loss: share of the MACs to spend.")] = None,
+    knee: Annotated[bool, typer.Option("--knee", help="Instead of --max-loss: the knee of the frontier.")] = False,
+    score: Annotated[str | None, typer.Option(help="One of those in the evidence; that of the file by "
+                                              "default.")] = None,
+    search: Annotated[str | None, typer.Option(help="frontier or screening; as in the run by default.")] = None,
+    grid: Grid = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Write the thresholds and the promise to the file, result, "
+                                        "report and model card.")] = False,
+    json: Json = False,
+) -> None:  # fmt: skip
+    """Choose again from the evidence of a run, and say what each loss would cost. Runs no network, needs no PyTorch."""
+    from ._request import read_goal, read_search
+    from ._screen import Screen
+    from ._sweep import sweep as run
+
+    asked = knee or any(value is not None for value in (max_loss, confidence, kind, budget))
+    goal = read_goal(max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee) if asked else None
+    chosen = None if search is None and grid is None else read_search(search or "screening", grid)
+    found = run(folder, Screen(quiet=json), goal=goal, score=score, search=chosen, apply=apply)
+    if json:
+        _print_json(found)
+    else:
+        from offramp import report
+
+        console = _console()
+        report.print_sweep(found, console)
+        console.print(f"report: {folder / 'report.html'}", markup=False, soft_wrap=True)
+    _leave_if_refused(found)
+
+
 def _finish(result: dict[str, Any], out: Path, as_json: bool) -> None:  # Any: JSON
     """Show a result, and leave with 3 if a promise was refused."""
     if as_json:
         _print_json(result)
     else:
-        from rich.console import Console
-
         from offramp import report
 
-        console = Console(highlight=False)
-        console = console if console.is_terminal else Console(highlight=False, width=120)
+        console = _console()
         report.print_table(result, console)
         for line in result["verdict"]:
             console.print(line, markup=False, soft_wrap=True)
         console.print(f"report: {out / 'report.html'}", markup=False, soft_wrap=True)
+    _leave_if_refused(result)
+
+
+def _console() -> Console:
+    """As wide as the terminal, or wide enough for a file."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=120)
+
+
+def _leave_if_refused(result: dict[str, Any]) -> None:  # Any: JSON
     if result["guarantee"] is not None and result["guarantee"]["status"] == "refused":
         raise typer.Exit(NOT_CERTIFIED)
 

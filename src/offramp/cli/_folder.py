@@ -48,6 +48,8 @@ class WorkFolder:
             self.whole.rename(self.out)
             shutil.rmtree(self.path)
         except OSError as error:
+            if old.exists() and not self.out.exists():
+                old.rename(self.out)
             raise _refused(self.out, error) from error
 
     def abandon(self) -> bool:

@@ -9,11 +9,16 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from ._table import LOSSES, describe_promise, percent, shares, thresholds
+from ._table import describe_promise, percent, shares, thresholds
 
 Sweep = Mapping[str, Any]  # Any: JSON, as `offramp sweep --json` prints it
 POINTS = ("Acc. %", "Agree %", "MACs", "Threshold T", "Exit %")
 COSTS = ("Loss %", "Promise", "Lost %", *POINTS)
+LOST = {
+    "agreement": "a loss is an answer that changes",
+    "harm": "a loss is an answer that turns from right to wrong",
+    "net": "the loss is that of accuracy",
+}
 SHOWN = 16  # points in the table
 
 
@@ -43,11 +48,10 @@ def describe_search(sweep: Sweep) -> str:
 
 def describe_losses(sweep: Sweep) -> str:
     """What the table of losses is about."""
-    confidence = f"{100 * sweep['confidence']:g} % confidence"
+    samples, confidence = sweep["samples"], f"{100 * sweep['confidence']:g} % confidence"
     return (
-        f"what each loss would cost ({LOSSES[sweep['kind']]}, {confidence}, proven on "
-        f"{sweep['samples']['calibrate']:,} calibration samples, measured on {sweep['samples']['test']:,} test samples; "
-        "each row holds by itself, not all at once)"
+        f"what each loss would cost: {LOST[sweep['kind']]}, {confidence}, proven on {samples['calibrate']:,} "
+        f"calibration samples, measured on {samples['test']:,} test samples; each row holds by itself, not all at once"
     )
 
 
