@@ -75,6 +75,12 @@ def test_every_number_is_read_from_the_evidence(folder: Path, finished: Any) -> 
     assert len(run.parts["tune"]) == finished.result["samples"]["tune"]
 
 
+def test_what_is_not_said_is_as_in_the_run(folder: Path) -> None:
+    call("sweep", folder, "--kind", "agreement", "--confidence", 0.9, "--apply")
+    goal = call("sweep", folder, "--max-loss", 0.04, "--json").json["goal"]
+    assert (goal["max_loss"], goal["kind"], goal["confidence"]) == (0.04, "agreement", 0.9)
+
+
 def test_each_loss_is_promised_or_refused_and_never_cheaper_when_smaller(folder: Path) -> None:
     losses = call("sweep", folder, "--max-loss", 0.04, "--kind", "agreement", "--json").json["losses"]
     assert [one["max_loss"] for one in losses] == sorted({*LOSSES, 0.04})
@@ -195,7 +201,7 @@ def test_what_does_not_fit_is_refused_in_a_sentence(folder: Path, options: list[
 def test_a_folder_that_lacks_a_file_is_refused(folder: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(DataError, match=name):
-        sweep(folder, Screen(quiet=True))
+        open_run(folder)
 
 
 def test_a_result_of_an_older_version_is_refused(folder: Path) -> None:
@@ -203,13 +209,13 @@ def test_a_result_of_an_older_version_is_refused(folder: Path) -> None:
     del result["exit_macs"]
     (folder / "result.json").write_text(json.dumps(result))
     with pytest.raises(DataError, match="exit_macs"):
-        sweep(folder, Screen(quiet=True))
+        open_run(folder)
 
 
 def test_evidence_of_another_run_is_refused(folder: Path) -> None:
     Evidence.load(folder / "evidence.npz").subset(slice(50)).save(folder / "evidence.npz")
     with pytest.raises(DataError, match="holds 50"):
-        sweep(folder, Screen(quiet=True))
+        open_run(folder)
 
 
 def test_an_apply_that_fails_leaves_everything_as_it_was(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +226,7 @@ def test_an_apply_that_fails_leaves_everything_as_it_was(folder: Path, monkeypat
 
     monkeypatch.setattr("offramp.cli._sweep.redraw", broken)
     with pytest.raises(RuntimeError, match="power"):
-        sweep(folder, Screen(quiet=True), goal=Goal(), search=Search(), apply=True)
+        sweep(open_run(folder), Screen(quiet=True), goal=Goal(), search=Search(), apply=True)
     assert contents(folder) == before
     assert [path.name for path in folder.parent.iterdir()] == ["out"]
 

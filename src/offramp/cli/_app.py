@@ -191,9 +191,9 @@ def predict(  # noqa: PLR0913  (options of the command line)
 @app.command()
 def sweep(  # noqa: PLR0913  (options of the command line)
     folder: Folder,
-    max_loss: Annotated[float | None, typer.Option(help="As for optimize; that of the run if no goal is "
-                                                        "named.")] = None,
-    confidence: Annotated[float | None, typer.Option(help="Of the promise; 0.95.")] = None,
+    max_loss: Annotated[float | None, typer.Option(help="As for optimize; what is not said is as in the "
+                                                        "run.")] = None,
+    confidence: Annotated[float | None, typer.Option(help="Of the promise.")] = None,
     kind: Annotated[str | None, typer.Option(help="Of the loss: agreement, harm or net.")] = None,
     budget: Annotated[float | None, typer.Option(help="Instead of --max-loss: share of the MACs to spend.")] = None,
     knee: Annotated[bool, typer.Option("--knee", help="Instead of --max-loss: the knee of the frontier.")] = False,
@@ -208,12 +208,13 @@ def sweep(  # noqa: PLR0913  (options of the command line)
     """Choose again from the evidence of a run, and say what each loss would cost. Runs no network, needs no PyTorch."""
     from ._request import read_goal, read_search
     from ._screen import Screen
+    from ._sweep import open_run
     from ._sweep import sweep as run
 
-    asked = knee or any(value is not None for value in (max_loss, confidence, kind, budget))
-    goal = read_goal(max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee) if asked else None
     chosen = None if search is None and grid is None else read_search(search or "screening", grid)
-    found = run(folder, Screen(quiet=json), goal=goal, score=score, search=chosen, apply=apply)
+    opened = open_run(folder)
+    goal = read_goal(max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee, usual=opened.goal)
+    found = run(opened, Screen(quiet=json), goal=goal, score=score, search=chosen, apply=apply)
     if json:
         _print_json(found)
     else:

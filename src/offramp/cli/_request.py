@@ -40,6 +40,9 @@ class Goal:
         return "budget" if self.budget is not None else "knee" if self.max_loss is None else "promise"
 
 
+PROMISE = Goal(max_loss=0.01)  # if nothing else is asked
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
     """How operating points are looked for.
@@ -108,9 +111,23 @@ class Request:
 
 
 def read_goal(
-    *, max_loss: float | None, confidence: float | None, kind: str | None, budget: float | None, knee: bool
+    *,
+    max_loss: float | None,
+    confidence: float | None,
+    kind: str | None,
+    budget: float | None,
+    knee: bool,
+    usual: Goal = PROMISE,
 ) -> Goal:
-    """The goal that the options name; the promise of 1 % at 95 % if they name none.
+    """The goal that the options name.
+
+    Args:
+        max_loss: As the option; so the others.
+        confidence: Of the promise.
+        kind: Of the loss.
+        budget: Relative MACs.
+        knee: Choose the knee.
+        usual: What is meant if no option is given; if it is a promise, also by those parts of one that are not given.
 
     Raises:
         OptionError: Two goals at once, or a value outside its range.
@@ -123,6 +140,8 @@ def read_goal(
     named = [*promise[:1], *(["--budget"] if budget is not None else []), *(["--knee"] if knee else [])]
     if len(named) > 1:
         raise OptionError(f"{' and '.join(named)} exclude each other: choose by loss, by budget, or the knee.")
+    if not named:
+        return usual
     if budget is not None:
         if not budget > 0:
             raise OptionError(f"--budget must be positive, but is {budget}. For half the work give 0.5.")
@@ -134,10 +153,11 @@ def read_goal(
             raise OptionError(f"{name} must lie between 0 and 1, but is {share}. For one percent give 0.01.")
     if kind not in (None, "agreement", "harm", "net"):
         raise OptionError(f"--kind must be agreement, harm or net, but is {kind!r}. Choose one of them.")
+    like = usual if usual.name == "promise" else PROMISE
     return Goal(
-        max_loss=0.01 if max_loss is None else max_loss,
-        confidence=0.95 if confidence is None else confidence,
-        kind=kind,  # type: ignore[arg-type]  # checked above
+        max_loss=like.max_loss if max_loss is None else max_loss,
+        confidence=like.confidence if confidence is None else confidence,
+        kind=like.kind if kind is None else kind,  # type: ignore[arg-type]  # checked above
     )
 
 

@@ -44,9 +44,14 @@ class Run:
     parts: dict[str, Evidence]
     costs: Costs
 
+    @property
+    def goal(self) -> Goal:
+        """What the file's point was chosen by."""
+        return Goal(**{name: value for name, value in self.result["goal"].items() if name != "name"})
+
 
 def sweep(
-    folder: Path,
+    run: Run,
     screen: Screen,
     *,
     goal: Goal | None = None,
@@ -57,7 +62,7 @@ def sweep(
     """Draw the curve again, choose again, say what each loss would cost, and rewrite the report.
 
     Args:
-        folder: What `offramp optimize` wrote.
+        run: As `open_run` found it.
         screen: Where progress and warnings go.
         goal: What to choose by; that of the folder if None.
         score: Name of one of the evidence's scores; the one that the file gates by if None.
@@ -65,15 +70,13 @@ def sweep(
         apply: Write the chosen thresholds and their promise to the folder too, unless the promise is refused.
 
     Raises:
-        DataError: The folder holds no result.
         OptionError: Another score than the file's was to be applied.
         OfframpError: The evidence does not hold what is asked for.
     """
-    run = open_run(folder)
     gated = run.result["score"]
     if apply and score not in (None, gated):
         raise OptionError(f"--apply needs the score that the file gates by, {gated}, but --score is {score}. Drop one.")
-    goal = goal or _goal_of(run.result)
+    goal = goal or run.goal
     search = search or Search(**{name: _tuple(value) for name, value in run.result["search"].items()})
     with screen.step("decision"):
         choice = pick(goal, search, run.parts, run.costs, score or gated)
@@ -84,7 +87,7 @@ def sweep(
             found["applied"] = True
             _apply(run, found, screen)
         else:
-            redraw(folder, run.result, run.parts["test"], found, screen)
+            redraw(run.folder, run.result, run.parts["test"], found, screen)
     if apply and not applied:
         screen.warn("nothing could be promised, so the file keeps its thresholds.")
     return found
@@ -204,10 +207,6 @@ def _with_choice(result: Mapping[str, Any], found: Mapping[str, Any]) -> dict[st
         "applied": found["command"],
     }
     return {**changed, "verdict": verdict(changed)}
-
-
-def _goal_of(result: Mapping[str, Any]) -> Goal:  # Any: JSON
-    return Goal(**{name: value for name, value in result["goal"].items() if name != "name"})
 
 
 def _tuple(value: Any) -> Any:  # Any: JSON

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 INK = "#123456"  # stands for the page's text color, see `_to_svg`
 LINE, CHOSEN, KNEE = "#2f7ed8", "#e0701a", "#2a9d6f"
 STYLE: Any = {"font.family": "sans-serif", "font.size": 10, "svg.fonttype": "none", "svg.hashsalt": "offramp"}
+ROOM = 0.08  # relative MACs that the words below a point take
 MOST = 40  # classes of which bars are drawn
 SHADES = ("#2a9d6f", "#5bb98f", "#8fd0ae", "#c9dd8f", "#f1cf6b", "#f0a95a", "#e0701a", "#b9502c", "#8c3b3b")
 
@@ -97,20 +99,21 @@ def plot_exits(shares: NDArray[np.float64], names: Sequence[str]) -> str:
 
 
 def _plot_promises(axes: Axes, sweep: Mapping[str, Any], quality: str) -> None:  # Any: JSON
-    """The points of the losses that can be promised, with the loss beside each."""
+    """The points of the losses that can be promised, with the loss below each; neighbors share their words."""
     kept = [one for one in sweep["losses"] if one["status"] == "certified"]
-    x, y = [one["relative_macs"] for one in kept], [_percent(one, quality) for one in kept]
     if not kept:
         return
+    x, y = [one["relative_macs"] for one in kept], [_percent(one, quality) for one in kept]
     axes.plot(x, y, "|", color=INK, markersize=9, markeredgewidth=1.4, label="loss that can be promised (test)")
-    named: dict[tuple[float, float], list[str]] = {}  # several losses may lead to the same point
-    for one, place in zip(kept, zip(x, y, strict=True), strict=True):
-        named.setdefault(place, []).append(f"{100 * one['max_loss']:g}")
-    for place, losses in named.items():
-        axes.annotate(
-            f"{losses[0] if len(losses) == 1 else f'{losses[0]} to {losses[-1]}'} %", place, xytext=(0, -14),
-            textcoords="offset points", ha="center", fontsize=8, color=INK,
-        )  # fmt: skip
+    starts = [0]
+    for at in range(1, len(kept)):
+        if abs(x[at] - x[starts[-1]]) > ROOM:
+            starts.append(at)
+    for start, end in itertools.pairwise([*starts, len(kept)]):
+        losses = dict.fromkeys(f"{100 * kept[at]['max_loss']:g}" for at in (start, end - 1))
+        place = sum(x[start:end]) / (end - start), min(y[start:end])
+        axes.annotate(f"{' to '.join(losses)} %", place, xytext=(0, -15), textcoords="offset points", ha="center",
+                      fontsize=8, color=INK)  # fmt: skip
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:
