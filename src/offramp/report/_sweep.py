@@ -27,7 +27,7 @@ def print_sweep(sweep: Sweep, console: Console) -> None:
     samples = sweep["samples"]
     console.print(f"{describe_search(sweep)}, on {samples['tune']:,} tuning samples", markup=False, soft_wrap=True)
     _print_table(("", *POINTS), [(mark, *row) for mark, row in point_rows(sweep)], console)
-    console.print(f"\n{describe_losses(sweep)}", markup=False, soft_wrap=True)
+    console.print(f"\nwhat each loss would cost: {describe_losses(sweep)}", markup=False, soft_wrap=True)
     _print_table(COSTS, loss_rows(sweep), console)
     console.print()
     chosen = sweep["chosen"]
@@ -50,7 +50,7 @@ def describe_losses(sweep: Sweep) -> str:
     """What the table of losses is about."""
     samples, confidence = sweep["samples"], f"{100 * sweep['confidence']:g} % confidence"
     return (
-        f"what each loss would cost: {LOST[sweep['kind']]}, {confidence}, proven on {samples['calibrate']:,} "
+        f"{LOST[sweep['kind']]}, {confidence}, proven on {samples['calibrate']:,} "
         f"calibration samples, measured on {samples['test']:,} test samples; each row holds by itself, not all at once"
     )
 
