@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from offramp.cli._folder import WorkFolder, check_out, open_folder
+from offramp.cli._folder import WorkFolder, check_out, copy_folder, open_folder, replace_text
 from offramp.errors import OptionError, OutputError
 
 
@@ -67,3 +67,54 @@ def test_a_place_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(OutputError, match="writable"):
         opened(tmp_path / "file" / "out")
+
+
+def test_a_copy_changes_nothing_until_it_is_finished(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "result.json").write_text("old")
+    (out / "notes").mkdir()
+    (out / "notes" / "mine").write_text("mine")
+    work = copy_folder(out)
+    replace_text(work.whole / "result.json", "new")
+    assert (out / "result.json").read_text() == "old"
+    work.finish()
+    assert (out / "result.json").read_text() == "new"
+    assert (out / "notes" / "mine").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_copy_leaves_a_killed_training_alone(tmp_path: Path) -> None:
+    opened(tmp_path / "out").checkpoint.write_text("trained")
+    (tmp_path / "out").mkdir()
+    copy_folder(tmp_path / "out").abandon()
+    assert opened(tmp_path / "out", resume=True).checkpoint.read_text() == "trained"
+
+
+def test_files_are_copied_where_they_cannot_be_linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(source: str, target: str) -> None:
+        raise OSError("no links here")
+
+    monkeypatch.setattr("os.link", refuse)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "result.json").write_text("old")
+    assert (copy_folder(tmp_path / "out").whole / "result.json").read_text() == "old"
+
+
+def test_a_result_that_cannot_be_put_in_place_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "result.json").write_text("old")
+    work = copy_folder(out)
+    (work.whole / "result.json").unlink()
+    (work.whole).rmdir()
+    with pytest.raises(OutputError, match="writable"):
+        work.finish()
+    assert (out / "result.json").read_text() == "old"
+
+
+def test_a_text_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="writable"):
+        replace_text(tmp_path / "missing" / "file", "new")

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from offramp.cli._request import Goal, Request, read_goal, read_numbers, read_placement, read_shape
+from offramp.cli._request import (
+    Goal,
+    Request,
+    Search,
+    read_goal,
+    read_numbers,
+    read_placement,
+    read_search,
+    read_shape,
+)
 from offramp.errors import OptionError
 
 
@@ -70,3 +79,48 @@ def test_a_shape_has_whole_sizes() -> None:
 @pytest.mark.parametrize(("text", "placement"), [("golden", "golden"), ("layer1", ("layer1",)), ("0, -1", (0, -1))])
 def test_a_placement_is_a_rule_or_cut_points(text: str, placement: object) -> None:
     assert read_placement(text) == placement
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, Goal(max_loss=0.05, confidence=0.9, kind="net")),
+        ({"max_loss": 0.02}, Goal(max_loss=0.02, confidence=0.9, kind="net")),
+        ({"confidence": 0.99, "kind": "harm"}, Goal(max_loss=0.05, confidence=0.99, kind="harm")),
+        ({"knee": True}, Goal()),
+    ],
+)
+def test_what_is_not_said_is_as_usual(options: dict[str, object], expected: Goal) -> None:
+    assert goal(**options, usual=Goal(max_loss=0.05, confidence=0.9, kind="net")) == expected
+
+
+def test_a_promise_after_a_budget_is_the_plain_one() -> None:
+    assert goal(max_loss=0.02, usual=Goal(budget=0.5)) == Goal(max_loss=0.02)
+    assert goal(usual=Goal(budget=0.5)) == Goal(budget=0.5)
+
+
+@pytest.mark.parametrize(
+    ("search", "grid", "expected"),
+    [
+        ("frontier", None, Search()),
+        ("screening", None, Search(name="screening")),
+        ("screening", "0.01, 0.1", Search(name="screening", grid=(0.01, 0.1))),
+        ("screening", "50%,90%", Search(name="screening", shares=(0.5, 0.9))),
+    ],
+)
+def test_a_search_is_read(search: str, grid: str | None, expected: Search) -> None:
+    assert read_search(search, grid) == expected
+
+
+@pytest.mark.parametrize(
+    ("search", "grid", "word"),
+    [
+        ("luck", None, "--search"),
+        ("frontier", "0.5", "--search screening"),
+        ("screening", "50%,0.5", "mixes"),
+        ("screening", "half", "0.01,0.1,0.5"),
+    ],
+)
+def test_a_search_that_is_none_is_refused(search: str, grid: str | None, word: str) -> None:
+    with pytest.raises(OptionError, match=word):
+        read_search(search, grid)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidences import GATES
-from offramp.measure._levels import BRANCHYNET_GRID, find_levels
+from offramp.measure._levels import BRANCHYNET_GRID, find_levels, grid_levels
 
 SCORES = st.lists(
     st.one_of(st.floats(0, 1, width=32), st.just(float("nan")), st.sampled_from([0.5, 0.25])), min_size=1, max_size=30
@@ -21,6 +21,18 @@ def test_a_level_stops_exactly_the_ranks_below_it(scores: list[float], score: st
     limits = levels.thresholds[:, None]
     stops = values >= limits if score == "max_probability" else values < limits
     assert np.array_equal(stops, levels.ranks < np.arange(levels.top + 1)[:, None])
+
+
+@settings(deadline=None, max_examples=60)
+@given(scores=SCORES, score=st.sampled_from(sorted(GATES)), grid=st.lists(st.floats(0, 1, width=32), min_size=1))
+def test_a_level_of_a_grid_stops_exactly_the_ranks_below_it(scores: list[float], score: str, grid: list[float]) -> None:
+    values = np.array(scores, np.float32)
+    levels = grid_levels(values, GATES[score], grid)
+    limits = levels.thresholds[:, None]
+    stops = values >= limits if score == "max_probability" else values < limits
+    assert np.array_equal(stops, levels.ranks < np.arange(levels.top + 1)[:, None])
+    assert set(levels.thresholds[1:].tolist()) == set(grid)
+    assert not stops[0].any()
 
 
 @pytest.mark.parametrize("score", sorted(GATES))

@@ -92,3 +92,30 @@ def evidence() -> Evidence:
 def samples(evidence: Evidence) -> ArraySamples:
     pixels = np.random.default_rng(1).integers(0, 256, (60, 8, 8, 3)).astype(np.uint8)
     return ArraySamples(inputs={"x": pixels}, ids=evidence.ids, labels=evidence.labels)
+
+
+@pytest.fixture
+def sweep(result: dict[str, Any]) -> dict[str, Any]:
+    """What a sweep of that result prints as JSON."""
+    refused = {**point(1.0, 1.0, (0, 0, 1)), "max_loss": 0.001, "status": "refused", "test_loss": 0.0}
+    certified = {**point(0.4, 0.99, (0.5, 0.3, 0.2)), "max_loss": 0.01, "status": "certified", "test_loss": 0.0088}
+    cheaper = {**point(0.38, 0.98, (0.6, 0.3, 0.1)), "max_loss": 0.02, "status": "certified", "test_loss": 0.018}
+    return {
+        "command": "offramp sweep out",
+        "engine": "openvino",
+        "precision": "f32",
+        "samples": result["samples"],
+        "score": "max_probability",
+        "search": {"name": "screening", "grid": None, "shares": None},
+        "goal": {"name": "promise", "max_loss": 0.02, "confidence": 0.95, "kind": "agreement", "budget": None},
+        "kind": "agreement",
+        "confidence": 0.95,
+        "quality": "agreement",
+        "points": [point(0.95 - at / 50, 1 - at / 300, (at / 40, 0.1, 0.9 - at / 40)) for at in range(30)],
+        "knee": 11,
+        "losses": [refused, certified, cheaper],
+        "chosen": point(0.38, 0.98, (0.6, 0.3, 0.1)),
+        "guarantee": {**result["guarantee"], "max_loss": 0.02},
+        "in_file": result["chosen"]["thresholds"],
+        "applied": False,
+    }

@@ -6,12 +6,15 @@ import json
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import offramp
 from offramp.errors import OfframpError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 BAD_INPUT, NOT_CERTIFIED, INTERRUPTED = 2, 3, 130
 
@@ -33,6 +36,16 @@ Shape = Annotated[str | None, typer.Option(help="Of one sample, such as 3,224,22
 EngineName = Annotated[str, typer.Option(help="openvino or onnxruntime.")]
 Precision = Annotated[str, typer.Option(help="What OpenVINO computes in: f32, bf16 or f16.")]
 Threads = Annotated[int, typer.Option(help="CPU threads of the engine.")]
+SearchName = Annotated[
+    str, typer.Option(help="How points are looked for: frontier, or screening, which combines a few thresholds.")
+]
+Grid = Annotated[
+    str | None,
+    typer.Option(
+        help="Thresholds for --search screening, such as 0.01,0.1,0.5, or shares of "
+        "the surest that leave at each exit, such as 80%,90%."
+    ),
+]
 Folder = Annotated[Path, typer.Argument(help="What `offramp optimize` wrote.")]
 
 
@@ -102,6 +115,8 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
                                              "wrong; default with labels) or net (lost accuracy).")] = None,
     budget: Annotated[float | None, typer.Option(help="Instead of --max-loss: share of the MACs to spend.")] = None,
     knee: Annotated[bool, typer.Option("--knee", help="Instead of --max-loss: the knee of the frontier.")] = False,
+    search: SearchName = "frontier",
+    grid: Grid = None,
     exits: Annotated[int, typer.Option(help="How many, if --placement is a rule.")] = 4,
     placement: Annotated[str, typer.Option(help="linear, fine, pareto, golden, or cut points by name or index "
                                            "between commas.")] = "linear",
@@ -123,12 +138,13 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     json: Json = False,
 ) -> None:  # fmt: skip
     """Add exits to a trained network, choose thresholds, prove what was kept, and write it all to a folder."""
-    from ._request import Request, read_goal, read_numbers, read_placement, read_shape
+    from ._request import Request, read_goal, read_numbers, read_placement, read_search, read_shape
 
     request = Request(
         model=model, data=data, out=out, weights=weights, held_out=held_out, tokenizer=tokenizer,
         goal=read_goal(max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee),
-        exits=exits, placement=read_placement(placement), head=head, score=score, epochs=epochs,
+        search=read_search(search, grid), exits=exits, placement=read_placement(placement), head=head, score=score,
+        epochs=epochs,
         mean=read_numbers(mean, "--mean"), std=read_numbers(std, "--std"), shape=read_shape(shape),
         engine=engine, precision=precision, threads=threads, seed=seed, resume=resume,
     )  # fmt: skip
@@ -172,21 +188,68 @@ def predict(  # noqa: PLR0913  (options of the command line)
     write_answers(run(folder, data, engine=engine, threads=threads, tokenizer=tokenizer), out, as_json=json)
 
 
+@app.command()
+def sweep(  # noqa: PLR0913  (options of the command line)
+    folder: Folder,
+    max_loss: Annotated[float | None, typer.Option(help="As for optimize; what is not said is as in the "
+                                                        "run.")] = None,
+    confidence: Annotated[float | None, typer.Option(help="Of the promise.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Of the loss: agreement, harm or net.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Instead of --max-loss: share of the MACs to spend.")] = None,
+    knee: Annotated[bool, typer.Option("--knee", help="Instead of --max-loss: the knee of the frontier.")] = False,
+    score: Annotated[str | None, typer.Option(help="One of those in the evidence; that of the file by "
+                                              "default.")] = None,
+    search: Annotated[str | None, typer.Option(help="frontier or screening; as in the run by default.")] = None,
+    grid: Grid = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Write the thresholds and the promise to the file, result, "
+                                        "report and model card.")] = False,
+    json: Json = False,
+) -> None:  # fmt: skip
+    """Choose again from the evidence of a run, and say what each loss would cost. Runs no network, needs no PyTorch."""
+    from ._request import read_goal, read_search
+    from ._screen import Screen
+    from ._sweep import open_run
+    from ._sweep import sweep as run
+
+    chosen = None if search is None and grid is None else read_search(search or "screening", grid)
+    opened = open_run(folder)
+    goal = read_goal(max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee, usual=opened.goal)
+    found = run(opened, Screen(quiet=json), goal=goal, score=score, search=chosen, apply=apply)
+    if json:
+        _print_json(found)
+    else:
+        from offramp import report
+
+        console = _console()
+        report.print_sweep(found, console)
+        console.print(f"report: {folder / 'report.html'}", markup=False, soft_wrap=True)
+    _leave_if_refused(found)
+
+
 def _finish(result: dict[str, Any], out: Path, as_json: bool) -> None:  # Any: JSON
     """Show a result, and leave with 3 if a promise was refused."""
     if as_json:
         _print_json(result)
     else:
-        from rich.console import Console
-
         from offramp import report
 
-        console = Console(highlight=False)
-        console = console if console.is_terminal else Console(highlight=False, width=120)
+        console = _console()
         report.print_table(result, console)
         for line in result["verdict"]:
             console.print(line, markup=False, soft_wrap=True)
         console.print(f"report: {out / 'report.html'}", markup=False, soft_wrap=True)
+    _leave_if_refused(result)
+
+
+def _console() -> Console:
+    """As wide as the terminal, or wide enough for a file."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=120)
+
+
+def _leave_if_refused(result: dict[str, Any]) -> None:  # Any: JSON
     if result["guarantee"] is not None and result["guarantee"]["status"] == "refused":
         raise typer.Exit(NOT_CERTIFIED)
 

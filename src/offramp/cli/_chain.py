@@ -5,21 +5,22 @@ Shape letters: S samples.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from offramp import build, decide, learn
-from offramp.decide import Decision, Kind
+from offramp import build, learn
+from offramp.decide import Decision
 from offramp.errors import CurveError
 from offramp.export import onnx
 from offramp.graph import Gate, Graph
-from offramp.measure import Costs, Evidence, Frontier, OperatingPoint, evidence, frontier, operate
+from offramp.measure import Costs, Evidence, Frontier, OperatingPoint, evidence
 from offramp.run import Samples
 
+from ._choice import pick
 from ._engine import Engine
 from ._exports import Exports
 from ._folder import WorkFolder
@@ -151,44 +152,14 @@ def _logits(
 
 def choose(request: Request, graph: Graph, costs: Costs, found: dict[str, Evidence]) -> Chosen:
     """Draw the frontier on tune, decide and prove on calibrate, look at test."""
-    goal = _with_kind(request.goal, found["calibrate"])
-    quality = decide.quality_for(goal.kind) if goal.kind else "agreement"
-    drawn = frontier(found["tune"], costs, score=request.score, quality=quality)
-    decision = _decide(goal, drawn, found["calibrate"])
-    point = decision.thresholds
-    loss = None
-    if goal.name == "promise" and goal.kind is not None:
-        loss = float(decide.find_losses(found["test"], point, request.score, goal.kind).mean())
+    picked = pick(request.goal, request.search, found, costs, request.score)
     return Chosen(
         graph=graph,
         costs=costs,
-        frontier=drawn,
-        decision=decision,
+        frontier=picked.frontier,
+        decision=picked.decision,
         evidence=found,
-        test=operate(found["test"], costs, point, request.score),
-        test_loss=loss,
-        knee=_knee(drawn),
+        test=picked.test,
+        test_loss=picked.test_loss,
+        knee=picked.knee,
     )
-
-
-def _with_kind(goal: Goal, calibrate: Evidence) -> Goal:
-    if goal.name != "promise" or goal.kind is not None:
-        return goal
-    kind: Kind = "agreement" if calibrate.labels is None else "harm"
-    return replace(goal, kind=kind)
-
-
-def _decide(goal: Goal, drawn: Frontier, calibrate: Evidence) -> Decision:
-    if goal.budget is not None:
-        return decide.budget(drawn, goal.budget)
-    if goal.max_loss is None:
-        return decide.knee(drawn)
-    assert goal.kind is not None
-    return decide.thresholds(drawn, calibrate, max_loss=goal.max_loss, confidence=goal.confidence, kind=goal.kind)
-
-
-def _knee(drawn: Frontier) -> int | None:
-    try:
-        return drawn.points.index(decide.knee(drawn).point)
-    except CurveError:
-        return None

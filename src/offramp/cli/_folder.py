@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ class WorkFolder:
             self.whole.rename(self.out)
             shutil.rmtree(self.path)
         except OSError as error:
+            if old.exists() and not self.out.exists():
+                old.rename(self.out)
             raise _refused(self.out, error) from error
 
     def abandon(self) -> bool:
@@ -98,6 +101,49 @@ def open_folder(out: Path, deciding: Mapping[str, Any], *, resume: bool) -> Work
     except OSError as error:
         raise _refused(out, error) from error
     return work
+
+
+def copy_folder(out: Path) -> WorkFolder:
+    """Make a hidden copy of a finished result, to be changed and put in its place.
+
+    Files are linked, so replace one to change it, never write into it.
+
+    Raises:
+        OutputError: The place cannot be written.
+    """
+    out = out.resolve()
+    work = WorkFolder(out=out, path=out.parent / f".{out.name}.changed")
+    try:
+        if work.path.exists():
+            shutil.rmtree(work.path)
+        work.path.mkdir()
+        shutil.copytree(out, work.whole, copy_function=_link)
+    except OSError as error:
+        raise _refused(out, error) from error
+    return work
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all.
+
+    Raises:
+        OutputError: The place cannot be written.
+    """
+    scratch = path.with_name(f".{path.name}.partial")
+    try:
+        scratch.write_text(text, encoding="utf-8")
+        scratch.replace(path)
+    except OSError as error:
+        scratch.unlink(missing_ok=True)
+        raise _refused(path, error) from error
+
+
+def _link(source: str, target: str) -> None:
+    """A second name for the same file, or a copy where the disk has no such thing."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _check_same(then: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> None:  # Any: JSON

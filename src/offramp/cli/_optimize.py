@@ -12,13 +12,14 @@ import torch
 from offramp import report
 from offramp.errors import ExportError, OfframpError, OutputError
 from offramp.export import Origin, save_artifact
-from offramp.graph import Graph, draw_svg
+from offramp.graph import Graph
 from offramp.measure import Evidence, exits_taken
 from offramp.measure.torch import path_costs
 from offramp.run import Samples
 
 from ._chain import BATCH, Chosen, attach, check_goal, choose, collect, train_heads
 from ._clock import time_network
+from ._drawing import draw_shipped
 from ._engine import Engine
 from ._exports import Exports
 from ._folder import WorkFolder, check_out, open_folder
@@ -149,18 +150,9 @@ def _write_folder(folder: Path, request: Request, material: Material, chosen: Ch
     except OSError as error:
         raise OutputError(f"{request.out} must be writable, but: {error.strerror}. Choose another folder.") from error
     report.html(
-        result, folder / "report.html", drawing=draw_svg(without_spare_scores(chosen.graph)),
+        result, folder / "report.html", drawing=draw_shipped(chosen.graph),
         evidence=chosen.evidence["test"], samples=material.test,
     )  # fmt: skip
-
-
-def without_spare_scores(graph: Graph) -> Graph:
-    """The graph as it ships: scores that only the evidence has are left out."""
-    read = {edge.source for node in graph.nodes for edge in node.inputs}
-    kept = tuple(node for node in graph.nodes if node.role != "score" or node.name in read)
-    names = {node.name for node in kept}
-    bodies = {name: body for name, body in graph.bodies.items() if name in names}
-    return Graph(nodes=kept, answer=graph.answer, bodies=bodies)
 
 
 def _example(graph: Graph, test: Samples) -> dict[str, torch.Tensor]:

@@ -14,6 +14,7 @@ import numpy as np
 from offramp.errors import DataError, OutputError
 from offramp.run import Runtime, Samples
 
+from ._card import read_card
 from ._engine import Engine
 from ._samples import load_samples
 
@@ -48,7 +49,7 @@ def open_runtime(folder: Path, *, engine: str | None, threads: int) -> Runtime:
     if not path.is_file():
         raise DataError(f"{folder} must hold a model.onnx, but does not. Name a folder that `offramp optimize` wrote.")
     chosen, precision = engine or "openvino", "f32"
-    card = _read_card(path)
+    card = read_card(path)
     if engine in (None, card.get("engine")):
         chosen, precision = card.get("engine", chosen), card.get("precision", precision)
     return Engine(name=chosen, precision=precision, threads=threads).load(path)
@@ -84,19 +85,3 @@ def _as_csv(rows: Answers) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return target.getvalue()
-
-
-def _read_card(path: Path) -> dict[str, Any]:  # Any: JSON
-    import onnx
-
-    from offramp.errors import EngineError
-
-    try:
-        model = onnx.load(path, load_external_data=False)
-        text = next((entry.value for entry in model.metadata_props if entry.key == "offramp"), "{}")
-        card: dict[str, Any] = json.loads(text)
-    except Exception as error:  # protobuf's own errors share no parent
-        raise EngineError(
-            f"{path} must be a file of offramp, but cannot be read. Run `offramp optimize` again."
-        ) from error
-    return card

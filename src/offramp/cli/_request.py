@@ -10,6 +10,7 @@ from offramp.errors import OptionError
 
 Kind = Literal["agreement", "harm", "net"]
 ENGINES = ("openvino", "onnxruntime")
+SEARCHES = ("frontier", "screening")
 RULES = ("linear", "fine", "pareto", "golden")
 DECIDING = (  # options that a training cannot be resumed with other values of
     "model", "weights", "data", "held_out", "tokenizer", "shape", "exits", "placement", "head", "score", "epochs",
@@ -39,6 +40,24 @@ class Goal:
         return "budget" if self.budget is not None else "knee" if self.max_loss is None else "promise"
 
 
+PROMISE = Goal(max_loss=0.01)  # if nothing else is asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """How operating points are looked for.
+
+    Attributes:
+        name: "frontier" or "screening".
+        grid: Thresholds that a screening combines, or None for its own.
+        shares: Instead of them, shares of the samples that leave at each exit, or None.
+    """
+
+    name: Literal["frontier", "screening"] = "frontier"
+    grid: tuple[float, ...] | None = None
+    shares: tuple[float, ...] | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One run of `offramp optimize`; the names are those of the options."""
@@ -47,6 +66,7 @@ class Request:
     data: str
     out: Path
     goal: Goal
+    search: Search = Search()
     weights: Path | None = None
     held_out: str | None = None
     tokenizer: str | None = None
@@ -91,9 +111,23 @@ class Request:
 
 
 def read_goal(
-    *, max_loss: float | None, confidence: float | None, kind: str | None, budget: float | None, knee: bool
+    *,
+    max_loss: float | None,
+    confidence: float | None,
+    kind: str | None,
+    budget: float | None,
+    knee: bool,
+    usual: Goal = PROMISE,
 ) -> Goal:
-    """The goal that the options name; the promise of 1 % at 95 % if they name none.
+    """The goal that the options name.
+
+    Args:
+        max_loss: As the option; so the others.
+        confidence: Of the promise.
+        kind: Of the loss.
+        budget: Relative MACs.
+        knee: Choose the knee.
+        usual: What is meant if no option is given; if it is a promise, also by those parts of one that are not given.
 
     Raises:
         OptionError: Two goals at once, or a value outside its range.
@@ -106,6 +140,8 @@ def read_goal(
     named = [*promise[:1], *(["--budget"] if budget is not None else []), *(["--knee"] if knee else [])]
     if len(named) > 1:
         raise OptionError(f"{' and '.join(named)} exclude each other: choose by loss, by budget, or the knee.")
+    if not named:
+        return usual
     if budget is not None:
         if not budget > 0:
             raise OptionError(f"--budget must be positive, but is {budget}. For half the work give 0.5.")
@@ -117,14 +153,42 @@ def read_goal(
             raise OptionError(f"{name} must lie between 0 and 1, but is {share}. For one percent give 0.01.")
     if kind not in (None, "agreement", "harm", "net"):
         raise OptionError(f"--kind must be agreement, harm or net, but is {kind!r}. Choose one of them.")
+    like = usual if usual.name == "promise" else PROMISE
     return Goal(
-        max_loss=0.01 if max_loss is None else max_loss,
-        confidence=0.95 if confidence is None else confidence,
-        kind=kind,  # type: ignore[arg-type]  # checked above
+        max_loss=like.max_loss if max_loss is None else max_loss,
+        confidence=like.confidence if confidence is None else confidence,
+        kind=like.kind if kind is None else kind,  # type: ignore[arg-type]  # checked above
     )
 
 
-def read_numbers(text: str | None, option: str) -> tuple[float, ...] | None:
+def read_search(search: str, grid: str | None) -> Search:
+    """The search that the options name; numbers of the grid that end in % are shares.
+
+    Raises:
+        OptionError: No such search, a grid that is none, or one without screening.
+
+    Example:
+        >>> read_search("screening", "80%, 90%").shares
+        (0.8, 0.9)
+    """
+    if search not in SEARCHES:
+        raise OptionError(f"--search must be {' or '.join(SEARCHES)}, but is {search!r}. Choose one of them.")
+    if grid is None:
+        return Search(name=search)  # type: ignore[arg-type]  # checked above
+    if search != "screening":
+        raise OptionError("--grid needs --search screening, but the search is frontier. Give both, or no grid.")
+    parts = [part.strip() for part in grid.split(",")]
+    percent = [part.endswith("%") for part in parts]
+    if any(percent) and not all(percent):
+        raise OptionError(f"--grid must be thresholds or percentages, but {grid!r} mixes them. Choose one kind.")
+    numbers = read_numbers(grid.replace("%", ""), "--grid", "0.01,0.1,0.5")
+    assert numbers is not None
+    if all(percent):
+        return Search(name="screening", shares=tuple(number / 100 for number in numbers))
+    return Search(name="screening", grid=numbers)
+
+
+def read_numbers(text: str | None, option: str, such_as: str = "0.5,0.5,0.5") -> tuple[float, ...] | None:
     """Numbers between commas.
 
     Raises:
@@ -139,7 +203,7 @@ def read_numbers(text: str | None, option: str) -> tuple[float, ...] | None:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
-        raise OptionError(f"{option} must be numbers between commas, but is {text!r}. Write 0.5,0.5,0.5.") from error
+        raise OptionError(f"{option} must be numbers between commas, but is {text!r}. Write {such_as}.") from error
 
 
 def read_shape(text: str | None) -> tuple[int, ...] | None:

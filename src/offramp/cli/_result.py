@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from offramp.decide import Guarantee
-from offramp.export import backbone
 from offramp.measure import Evidence, OperatingPoint
-from offramp.measure.torch import count_macs
 
 from ._batches import to_json
-from ._chain import Chosen
-from ._clock import Timing
 from ._machine import describe_command, describe_machine, describe_versions
-from ._material import Material
-from ._request import Request
+
+if TYPE_CHECKING:  # they load PyTorch, which those do without that only tell a result again
+    from ._chain import Chosen
+    from ._clock import Timing
+    from ._material import Material
+    from ._request import Request
 
 
 def make_result(
@@ -45,10 +45,12 @@ def make_result(
                   "exits": list(chosen.graph.exits), "cuts": _cuts(chosen)},
         "score": request.score,
         "goal": {**asdict(request.goal), "name": request.goal.name},
+        "search": asdict(request.search),
+        "exit_macs": chosen.costs.macs.tolist(),
         "baseline": _baseline(material, chosen, timings),
         "chosen": _chosen(chosen, timings),
         "guarantee": guarantee,
-        "frontier": [_point(point) for point in chosen.frontier.points],
+        "frontier": [describe_point(point) for point in chosen.frontier.points],
         "frontier_quality": chosen.frontier.quality,
         "knee": chosen.knee,
         "exits_alone": exits_alone(chosen),
@@ -78,6 +80,9 @@ def describe_guarantee(guarantee: Guarantee | None, test_loss: float | None) -> 
 
 def exits_alone(chosen: Chosen) -> list[dict[str, Any]]:  # Any: JSON
     """What each exit would be as a plain smaller network, with nobody else to ask: on all held-out samples."""
+    from offramp.export import backbone
+    from offramp.measure.torch import count_macs
+
     parts = list(chosen.evidence.values())
     macs = count_macs(chosen.graph)
     alone = []
@@ -116,6 +121,10 @@ def verdict(result: Mapping[str, Any]) -> list[str]:  # Any: JSON
                 f"{100 * alone['agreement']:.1f} % at {alone['relative_macs']:.2f} of the work."
             )
             break
+    if not lines and not chosen["gain"]:
+        lines.append(
+            f"It does {chosen['relative_macs']:.2f} of the work; its time was not measured: run `offramp bench`."
+        )
     if not lines:
         gains = " and ".join(f"{gain:.2f}x at batch {batch}" for batch, gain in chosen["gain"].items())
         lines.append(f"It does {chosen['relative_macs']:.2f} of the work and is faster: {gains}.")
@@ -160,7 +169,7 @@ def _baseline(material: Material, chosen: Chosen, timings: Mapping[int, Timing])
 
 def _chosen(chosen: Chosen, timings: Mapping[int, Timing]) -> dict[str, Any]:  # Any: JSON
     return {
-        **_point(chosen.test),
+        **describe_point(chosen.test),
         "latency_s": {str(batch): to_json(timing.ours) for batch, timing in timings.items()},
         "gain": {str(batch): timing.gain for batch, timing in timings.items()},
         "efficiency": {str(batch): timing.efficiency for batch, timing in timings.items()},
@@ -169,6 +178,7 @@ def _chosen(chosen: Chosen, timings: Mapping[int, Timing]) -> dict[str, Any]:  #
     }
 
 
-def _point(point: OperatingPoint) -> dict[str, Any]:  # Any: JSON
+def describe_point(point: OperatingPoint) -> dict[str, Any]:  # Any: JSON
+    """An operating point as JSON."""
     plain = asdict(point)
     return {**plain, "thresholds": list(plain["thresholds"]), "exit_rates": list(plain["exit_rates"])}

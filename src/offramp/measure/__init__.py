@@ -15,8 +15,10 @@ from ._knee import knee_interval as knee_interval
 from ._latency import Latency as Latency
 from ._latency import gain as gain
 from ._latency import latency as latency
+from ._levels import BRANCHYNET_ALEXNET_GRID as BRANCHYNET_ALEXNET_GRID
 from ._levels import BRANCHYNET_GRID as BRANCHYNET_GRID
 from ._operating import OperatingPoint as OperatingPoint
 from ._operating import exits_taken as exits_taken
 from ._operating import operate as operate
 from ._operating import qualities as qualities
+from ._screening import screening as screening

@@ -5,6 +5,7 @@ Shape letters: E exits with the final one, N = E - 1 early exits, S samples, P p
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -23,6 +24,8 @@ from ._search import FEW, search
 from ._shared import sweep_shared
 
 Quality = Literal["agreement", "accuracy", "harm"]
+# [S, N] scores, their gate, [E, S] whether each answer is good, [E] costs -> levels, and the candidates among them.
+Method = Callable[[NDArray[np.float32], Gate, NDArray[np.bool_], NDArray[np.float64]], tuple[tuple[Levels, ...], Pool]]
 FINE = 2048  # levels per exit in the search: 25 samples each at 50,000
 LONGEST = 400  # points of a searched frontier of more than LATTICE exits
 LONGEST_SHARED = 2048  # points of an exact frontier: only above 2,000 samples can there be more
@@ -109,11 +112,17 @@ def frontier(
         Shoham and Gersho, "Efficient bit allocation for an arbitrary set of quantizers", IEEE TASSP 1988, section II:
         one price turns the constrained problem into a free one; we climb by coordinates and fill the hollows.
     """
+    return draw_by(
+        _shared if shared or evidence.exits < 3 else _separate, evidence, costs, score=score, quality=quality
+    )
+
+
+def draw_by(method: Method, evidence: Evidence, costs: Costs, *, score: str, quality: Quality) -> Frontier:
+    """What a method found, measured exactly and without the points that others beat; the rest as for `frontier`."""
     outcomes = Outcomes(evidence, costs, score)
     values, gate = score_of(evidence, score)
     good = qualities(evidence, quality)
-    draw = _shared if shared or values.shape[1] < 2 else _separate
-    levels, best = draw(values, gate, good, costs.macs)
+    levels, best = (method if values.shape[1] else _final_alone)(values, gate, good, costs.macs)
     points = [outcomes.point(as_thresholds(levels, one)) for one in best.levels]
     kept = front(np.array([quality_of(one, quality) for one in points]), np.array([one.macs for one in points]))
     nobody = np.full(values.shape[1], gate.stop_none, np.float32)
@@ -129,13 +138,18 @@ def frontier(
     )
 
 
+def _final_alone(
+    values: NDArray[np.float32], gate: Gate, good: NDArray[np.bool_], costs: NDArray[np.float64]
+) -> tuple[tuple[Levels, ...], Pool]:
+    """The one candidate there is without early exits."""
+    only = np.zeros((1, 0), np.int32)
+    return (), Pool(levels=only, quality=good.sum(axis=1).astype(np.float64), cost=costs)
+
+
 def _shared(
     values: NDArray[np.float32], gate: Gate, good: NDArray[np.bool_], costs: NDArray[np.float64]
 ) -> tuple[tuple[Levels, ...], Pool]:
     """The exact front of one shared threshold."""
-    if not values.shape[1]:  # the final exit alone
-        only = np.zeros((1, 0), np.int32)
-        return (), Pool(levels=only, quality=good.sum(axis=1).astype(np.float64), cost=costs)
     levels = split_levels(find_levels(values.T.ravel(), gate), values.shape[1])
     best = unbeaten(sweep_shared(levels, good, costs))
     return levels, best.take(spread(best, LONGEST_SHARED))

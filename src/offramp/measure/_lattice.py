@@ -25,7 +25,7 @@ def lattice(levels: tuple[Levels, ...], good: NDArray[np.bool_], costs: NDArray[
         good: [E, S] whether the answer of each exit is good.
         costs: [E] per sample.
     """
-    chosen = [_thin(one, int(CELLS ** (1 / len(levels)))) for one in levels]
+    chosen = [_thin(one, most_levels(len(levels))) for one in levels]
     shape = tuple(len(one) for one in chosen)
     cells = [np.searchsorted(keep, one.ranks, side="right") - 1 for keep, one in zip(chosen, levels, strict=True)]
     quality, cost = np.zeros(shape), np.zeros(shape)
@@ -46,7 +46,17 @@ def lattice(levels: tuple[Levels, ...], good: NDArray[np.bool_], costs: NDArray[
 
 def is_whole(levels: tuple[Levels, ...]) -> bool:
     """Whether the lattice holds every combination there is."""
-    return all(one.top < int(CELLS ** (1 / len(levels))) for one in levels)
+    return all(one.top < most_levels(len(levels)) for one in levels)
+
+
+def most_levels(exits: int) -> int:
+    """How many levels of each of so many early exits a lattice has room for.
+
+    Example:
+        >>> [most_levels(exits) for exits in (1, 2, 3, 4, 5)]
+        [300000, 547, 66, 23, 12]
+    """
+    return int(CELLS ** (1 / exits))
 
 
 def _thin(levels: Levels, most: int) -> NDArray[np.int64]:

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from offramp.graph import Gate
 
-# BranchyNet's (Teerapittayanon et al., ICPR 2016) published grid of entropy thresholds.
+# BranchyNet's (Teerapittayanon et al., ICPR 2016) published grids of entropy thresholds: for LeNet and ResNet, and for
+# AlexNet. Entropies of 10 classes end at ln 10 = 2.3; above it everybody leaves.
 BRANCHYNET_GRID = (1e-4, 5e-4, 1e-3, 5e-3, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.0, 3.0, 5.0, 10.0)
+BRANCHYNET_ALEXNET_GRID = (1e-4, 1e-3, 5e-3, 0.01, 0.05, 0.1, 0.5, 0.75, 1.0, 5.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,7 +44,12 @@ class Levels:
 
 
 def find_levels(
-    scores: NDArray[np.float32], gate: Gate, *, most: int | None = None, asked: NDArray[np.float32] | None = None
+    scores: NDArray[np.float32],
+    gate: Gate,
+    *,
+    most: int | None = None,
+    asked: NDArray[np.float32] | None = None,
+    published: Sequence[float] = BRANCHYNET_GRID,
 ) -> Levels:
     """The levels of one exit: one per distinct score, or about `most` quantiles of the scores.
 
@@ -51,9 +58,10 @@ def find_levels(
         gate: Direction and extremes.
         most: Keep at most about so many levels.
         asked: Thresholds that must have a level that decides as they do, whatever `most` says.
+        published: The same, if a lower score is surer; they are marked.
     """
     values, counts = np.unique(scores[~np.isnan(scores)], return_counts=True)
-    grid = _passing(values, BRANCHYNET_GRID if gate.direction == "lower" else (), gate)
+    grid = _passing(values, published if gate.direction == "lower" else (), gate)
     extra = _passing(values, () if asked is None else asked, gate)
     ends = np.array([0, len(values)])
     if gate.direction == "higher":
@@ -66,6 +74,25 @@ def find_levels(
         thresholds=thresholds,
         marked=np.searchsorted(cuts, marked),
         asked=np.searchsorted(cuts, extra),
+    )
+
+
+def grid_levels(scores: NDArray[np.float32], gate: Gate, grid: Sequence[float]) -> Levels:
+    """The levels of one exit that a grid of thresholds names, strictest first, after level 0, which stops none.
+
+    Args:
+        scores: [S] what the gate compares.
+        gate: Direction and extremes.
+        grid: Thresholds, in any order; those that are the same float32 count once.
+    """
+    given = np.unique(np.asarray(grid, np.float32))
+    strictest_first = given[::-1] if gate.direction == "higher" else given
+    every = np.arange(len(given) + 1)
+    return Levels(
+        ranks=_failed(scores, strictest_first, gate).astype(np.int32),
+        thresholds=np.concatenate([np.array([gate.stop_none], np.float32), strictest_first]),
+        marked=every,
+        asked=every[1:],
     )
 
 
@@ -97,12 +124,16 @@ def _quantiles(counts: NDArray[np.int64], most: int | None) -> NDArray[np.int64]
 
 def _ranks(scores: NDArray[np.float32], thresholds: NDArray[np.float32], gate: Gate) -> NDArray[np.int32]:
     """[S] how many of the levels between the ends each score does not pass; all and one more for NaN."""
-    between = thresholds[1:-1]
-    if gate.direction == "higher":
-        failed = len(between) - np.searchsorted(between[::-1], scores, side="right")
-    else:
-        failed = np.searchsorted(between, scores, side="right")
+    failed = _failed(scores, thresholds[1:-1], gate)
     return np.where(np.isnan(scores), len(thresholds) - 1, failed).astype(np.int32)
+
+
+def _failed(scores: NDArray[np.float32], thresholds: NDArray[np.float32], gate: Gate) -> NDArray[np.intp]:
+    """[S] how many of these thresholds, strictest first, each score does not pass; all for NaN."""
+    if gate.direction == "higher":
+        failed = len(thresholds) - np.searchsorted(thresholds[::-1], scores, side="right")
+        return np.where(np.isnan(scores), len(thresholds), failed)
+    return np.searchsorted(thresholds, scores, side="right")
 
 
 def _between(values: NDArray[np.float32], cuts: NDArray[np.int64], gate: Gate) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from ._html import html as html
 from ._model_card import model_card as model_card
+from ._sweep import print_sweep as print_sweep
 from ._table import describe_promise as describe_promise
 from ._table import draw_table as draw_table
 from ._table import print_table as print_table

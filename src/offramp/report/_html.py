@@ -17,6 +17,7 @@ from offramp.run import Samples
 
 from ._plot import MOST, plot_exits, plot_frontier
 from ._samples import find_rows, shares_by_class
+from ._sweep import COSTS, POINTS, Sweep, describe_losses, describe_search, loss_rows, point_rows
 from ._table import COLUMNS, describe_promise, draw_table, milliseconds, percent, rows, threshold
 
 Result = Mapping[str, Any]  # Any: JSON, as `result.json` holds it
@@ -29,6 +30,7 @@ def html(
     drawing: str | None = None,
     evidence: Evidence | None = None,
     samples: Samples | None = None,
+    sweep: Sweep | None = None,
 ) -> None:
     """Write the report of a run: verdict, table, frontier, who leaves where, graph, machine and command.
 
@@ -38,19 +40,27 @@ def html(
         drawing: The graph as SVG.
         evidence: Of the test samples; without it the page does not say who leaves where.
         samples: The test samples in the same order, to show some; they need the evidence.
+        sweep: What `offramp sweep` found in the evidence; the page then shows its curve, and what each loss would cost.
 
     Raises:
         OutputError: The page cannot be written.
     """
     path = Path(path)
     try:
-        path.write_text(render(result, drawing=drawing, evidence=evidence, samples=samples), encoding="utf-8")
+        path.write_text(
+            render(result, drawing=drawing, evidence=evidence, samples=samples, sweep=sweep), encoding="utf-8"
+        )
     except OSError as error:
         raise OutputError(f"{path} must be writable, but: {error.strerror}. Choose another folder.") from error
 
 
 def render(
-    result: Result, *, drawing: str | None = None, evidence: Evidence | None = None, samples: Samples | None = None
+    result: Result,
+    *,
+    drawing: str | None = None,
+    evidence: Evidence | None = None,
+    samples: Samples | None = None,
+    sweep: Sweep | None = None,
 ) -> str:
     """The page as text; arguments as for `html`."""
     environment = Environment(
@@ -64,7 +74,8 @@ def render(
         rows=rows(result),
         promise=describe_promise(result),
         text=draw_table(result),
-        frontier=Markup(_own_names(plot_frontier(result), "frontier")),  # made by us
+        frontier=Markup(_own_names(plot_frontier(result, sweep), "frontier")),  # made by us
+        sweep=None if sweep is None else _swept(sweep),
         by_class=_by_class(result, evidence),
         exits=[] if evidence is None or samples is None or not _gated(result) else _rows(result, evidence, samples),
         drawing=None if drawing is None else Markup(drawing),  # made by graph.draw_svg
@@ -82,6 +93,19 @@ def millions(macs: float) -> str:
         if macs >= size:
             return f"{macs / size:.1f} {unit}"
     return f"{macs:.0f}"
+
+
+def _swept(sweep: Sweep) -> dict[str, Any]:  # Any: jinja reads it
+    return {
+        **sweep,
+        "search": describe_search(sweep),
+        "about": describe_losses(sweep),
+        "promise": describe_promise(sweep),
+        "columns": POINTS,
+        "rows": point_rows(sweep),
+        "loss_columns": COSTS,
+        "loss_rows": loss_rows(sweep),
+    }
 
 
 def _gated(result: Result) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,28 +19,49 @@ from numpy.typing import NDArray
 INK = "#123456"  # stands for the page's text color, see `_to_svg`
 LINE, CHOSEN, KNEE = "#2f7ed8", "#e0701a", "#2a9d6f"
 STYLE: Any = {"font.family": "sans-serif", "font.size": 10, "svg.fonttype": "none", "svg.hashsalt": "offramp"}
+ROOM = 0.08  # relative MACs that the words below a point take
 MOST = 40  # classes of which bars are drawn
 SHADES = ("#2a9d6f", "#5bb98f", "#8fd0ae", "#c9dd8f", "#f1cf6b", "#f0a95a", "#e0701a", "#b9502c", "#8c3b3b")
 
 
-def plot_frontier(result: Mapping[str, Any]) -> str:  # Any: JSON
-    """The frontier on the tuning samples, its knee, and the chosen point on the test samples."""
-    quality = result["frontier_quality"]
-    points, chosen = result["frontier"], result["chosen"]
+def plot_frontier(result: Mapping[str, Any], sweep: Mapping[str, Any] | None = None) -> str:  # Any: JSON
+    """The frontier on the tuning samples, its knee, and the chosen point on the test samples.
+
+    Args:
+        result: As `result.json` holds it.
+        sweep: What a sweep found: its curve is drawn instead, with the promises that can be kept.
+    """
+    drawn = result if sweep is None else {**sweep, "frontier": sweep["points"], "frontier_quality": sweep["quality"]}
+    quality = drawn["frontier_quality"]
+    points, chosen = drawn["frontier"], result["chosen"]
     figure, axes = _figure(7.2, 3.6)
     x, y = [point["relative_macs"] for point in points], [_percent(point, quality) for point in points]
     axes.plot(
         x, y, color=LINE, linewidth=1.8, marker="o" if len(points) <= 60 else "", markersize=3, label="frontier (tune)"
     )
     axes.plot([1], [_percent(_alone(result), quality)], "s", color=INK, markersize=6, label="network alone (test)")
-    if result["knee"] is not None:
-        knee = points[result["knee"]]
+    if drawn["knee"] is not None:
+        knee = points[drawn["knee"]]
         axes.plot(
             [knee["relative_macs"]], [_percent(knee, quality)], "D", color=KNEE, markersize=8, label="knee (tune)"
         )
-    axes.plot(
-        [chosen["relative_macs"]], [_percent(chosen, quality)], "*", color=CHOSEN, markersize=15, label="chosen (test)"
-    )
+    if sweep is not None:
+        _plot_promises(axes, sweep, quality)
+    label = "chosen (test)" if sweep is None or sweep["applied"] else "in the file (test)"
+    axes.plot([chosen["relative_macs"]], [_percent(chosen, quality)], "*", color=CHOSEN, markersize=15, label=label)
+    if sweep is not None and not sweep["applied"]:
+        asked = sweep["chosen"]
+        x, y = [asked["relative_macs"]], [_percent(asked, quality)]
+        axes.plot(
+            x,
+            y,
+            "o",
+            color=CHOSEN,
+            markersize=12,
+            markerfacecolor="none",
+            markeredgewidth=1.6,
+            label="asked for (test)",
+        )
     axes.set_xlabel("MACs, relative to the network alone")
     axes.set_ylabel("answers without harm, %" if quality == "harm" else f"{quality}, %")
     axes.set_xlim(left=0)
@@ -74,6 +96,24 @@ def plot_exits(shares: NDArray[np.float64], names: Sequence[str]) -> str:
     for text in legend.get_texts():
         text.set_color(INK)
     return _to_svg(figure, "Where the samples of each class leave")
+
+
+def _plot_promises(axes: Axes, sweep: Mapping[str, Any], quality: str) -> None:  # Any: JSON
+    """The points of the losses that can be promised, with the loss below each; neighbors share their words."""
+    kept = [one for one in sweep["losses"] if one["status"] == "certified"]
+    if not kept:
+        return
+    x, y = [one["relative_macs"] for one in kept], [_percent(one, quality) for one in kept]
+    axes.plot(x, y, "|", color=INK, markersize=9, markeredgewidth=1.4, label="loss that can be promised (test)")
+    starts = [0]
+    for at in range(1, len(kept)):
+        if abs(x[at] - x[starts[-1]]) > ROOM:
+            starts.append(at)
+    for start, end in itertools.pairwise([*starts, len(kept)]):
+        losses = dict.fromkeys(f"{100 * kept[at]['max_loss']:g}" for at in (start, end - 1))
+        place = sum(x[start:end]) / (end - start), min(y[start:end])
+        axes.annotate(f"{' to '.join(losses)} %", place, xytext=(0, -15), textcoords="offset points", ha="center",
+                      fontsize=8, color=INK)  # fmt: skip
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -63,11 +63,11 @@ def rows(result: Result) -> list[tuple[str, ...]]:
             f"  + {count} exit{'s' if count != 1 else ''}",
             percent(chosen["accuracy"]),
             percent(chosen["agreement"]),
-            milliseconds(chosen["latency_s"]["1"]["mean"]),
-            f"{chosen['gain']['1']:.2f}x",
+            milliseconds(chosen["latency_s"]["1"]["mean"]) if chosen["latency_s"] else "-",
+            f"{chosen['gain']['1']:.2f}x" if chosen["gain"] else "-",
             f"{chosen['relative_macs']:.3f}",
-            " ".join(map(threshold, chosen["thresholds"][:MANY])) + (" ..." if count > MANY else ""),
-            " ".join(f"{100 * share:.0f}" for share in chosen["exit_rates"]),
+            thresholds(chosen["thresholds"]),
+            shares(chosen["exit_rates"]),
         ),
     ]
 
@@ -92,6 +92,16 @@ def describe_promise(result: Result) -> str:
     if guarantee["status"] == "refused":
         return f"promise: refused ({what}); {guarantee['remedy']}"
     return f"promise: {what} ({guarantee['calibration_samples']:,} calibration samples, {engine})"
+
+
+def thresholds(values: Sequence[float]) -> str:
+    """Thresholds side by side; of many, the first few."""
+    return " ".join(map(threshold, values[:MANY])) + (" ..." if len(values) > MANY else "")
+
+
+def shares(rates: Sequence[float]) -> str:
+    """Exit rates side by side, in whole percent."""
+    return " ".join(f"{100 * share:.0f}" for share in rates)
 
 
 def percent(share: float | None) -> str:

@@ -1,0 +1,103 @@
+"""From evidence to a chosen operating point: draw a curve on tune, decide and prove on calibrate, look at test.
+
+No PyTorch, so that `offramp sweep` chooses again as `offramp optimize` chose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from offramp import decide
+from offramp.decide import Decision, Kind
+from offramp.errors import CurveError
+from offramp.measure import Costs, Evidence, Frontier, OperatingPoint, Quality, frontier, operate, screening
+
+from ._request import Goal, Search
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A chosen operating point, and where it was chosen from.
+
+    Attributes:
+        goal: What was asked; the kind of a promise is named.
+        frontier: Drawn on the tuning samples.
+        decision: Which point, and what is promised.
+        test: The chosen point on the test samples.
+        test_loss: Mean loss there, of the kind that was promised; None without a promise.
+        knee: Position of the knee on the frontier, if it has one.
+    """
+
+    goal: Goal
+    frontier: Frontier
+    decision: Decision
+    test: OperatingPoint
+    test_loss: float | None
+    knee: int | None
+
+
+def pick(goal: Goal, search: Search, parts: Mapping[str, Evidence], costs: Costs, score: str) -> Choice:
+    """The point that a goal asks for.
+
+    Args:
+        goal: A promise, a budget, or the knee.
+        search: How the curve is drawn.
+        parts: Evidence of "tune", "calibrate" and "test"; nothing is chosen on the last.
+        costs: Multiply-accumulates by exit.
+        score: Name of the score that the gates compare.
+
+    Raises:
+        OfframpError: The evidence does not hold what the goal needs, or no point meets a budget.
+    """
+    goal = name_kind(goal, parts["calibrate"])
+    quality = decide.quality_for(goal.kind) if goal.kind else "agreement"
+    drawn = draw(search, parts["tune"], costs, score=score, quality=quality)
+    return choose_from(drawn, goal, parts)
+
+
+def draw(search: Search, tune: Evidence, costs: Costs, *, score: str, quality: Quality) -> Frontier:
+    """The curve of operating points on the tuning samples."""
+    if search.name == "screening":
+        return screening(tune, costs, score=score, grid=search.grid, shares=search.shares, quality=quality)
+    return frontier(tune, costs, score=score, quality=quality)
+
+
+def choose_from(drawn: Frontier, goal: Goal, parts: Mapping[str, Evidence]) -> Choice:
+    """The point of a curve that a goal asks for, whose kind is named; the rest as for `pick`."""
+    decision = _decide(goal, drawn, parts["calibrate"])
+    point, loss = decision.thresholds, None
+    if goal.name == "promise" and goal.kind is not None:
+        loss = float(decide.find_losses(parts["test"], point, drawn.score, goal.kind).mean())
+    return Choice(
+        goal=goal,
+        frontier=drawn,
+        decision=decision,
+        test=operate(parts["test"], drawn.costs, point, drawn.score),
+        test_loss=loss,
+        knee=_knee(drawn),
+    )
+
+
+def name_kind(goal: Goal, calibrate: Evidence) -> Goal:
+    """The goal with the kind of its promise: harm if there are labels, else agreement."""
+    if goal.name != "promise" or goal.kind is not None:
+        return goal
+    kind: Kind = "agreement" if calibrate.labels is None else "harm"
+    return replace(goal, kind=kind)
+
+
+def _decide(goal: Goal, drawn: Frontier, calibrate: Evidence) -> Decision:
+    if goal.budget is not None:
+        return decide.budget(drawn, goal.budget)
+    if goal.max_loss is None:
+        return decide.knee(drawn)
+    assert goal.kind is not None
+    return decide.thresholds(drawn, calibrate, max_loss=goal.max_loss, confidence=goal.confidence, kind=goal.kind)
+
+
+def _knee(drawn: Frontier) -> int | None:
+    try:
+        return drawn.points.index(decide.knee(drawn).point)
+    except CurveError:
+        return None

@@ -1,0 +1,213 @@
+"""`offramp sweep`: chooses and draws again from the evidence of a run; never runs the network, never loads PyTorch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from offramp import report
+from offramp.errors import DataError, OptionError
+from offramp.measure import Costs, Evidence, Frontier
+
+from ._card import write_card
+from ._choice import Choice, choose_from, pick
+from ._folder import copy_folder, replace_text
+from ._machine import describe_command
+from ._redraw import redraw
+from ._request import Goal, Search
+from ._result import clean, describe_guarantee, describe_point, verdict
+from ._screen import Screen
+
+LOSSES = (0.001, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05)
+PARTS = ("tune", "calibrate", "test")
+TIMES = ("latency_s", "gain", "efficiency", "ideal_latency_s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A finished run, as its folder holds it.
+
+    Attributes:
+        folder: Of `offramp optimize`.
+        result: All that was written in `result.json`.
+        parts: Evidence by part: tune, calibrate, test.
+        costs: Of its exits.
+    """
+
+    folder: Path
+    result: dict[str, Any]  # Any: JSON
+    parts: dict[str, Evidence]
+    costs: Costs
+
+    @property
+    def goal(self) -> Goal:
+        """What the file's point was chosen by."""
+        return Goal(**{name: value for name, value in self.result["goal"].items() if name != "name"})
+
+
+def sweep(
+    run: Run,
+    screen: Screen,
+    *,
+    goal: Goal | None = None,
+    score: str | None = None,
+    search: Search | None = None,
+    apply: bool = False,
+) -> dict[str, Any]:  # Any: JSON
+    """Draw the curve again, choose again, say what each loss would cost, and rewrite the report.
+
+    Args:
+        run: As `open_run` found it.
+        screen: Where progress and warnings go.
+        goal: What to choose by; that of the folder if None.
+        score: Name of one of the evidence's scores; the one that the file gates by if None.
+        search: How points are looked for; as in the folder if None.
+        apply: Write the chosen thresholds and their promise to the folder too, unless the promise is refused.
+
+    Raises:
+        OptionError: Another score than the file's was to be applied.
+        OfframpError: The evidence does not hold what is asked for.
+    """
+    gated = run.result["score"]
+    if apply and score not in (None, gated):
+        raise OptionError(f"--apply needs the score that the file gates by, {gated}, but --score is {score}. Drop one.")
+    goal = goal or run.goal
+    search = search or Search(**{name: _tuple(value) for name, value in run.result["search"].items()})
+    with screen.step("decision"):
+        choice = pick(goal, search, run.parts, run.costs, score or gated)
+        found = _describe(run, choice, search)
+    applied = apply and (found["guarantee"] or {}).get("status") != "refused"
+    with screen.step("report"):
+        if applied:
+            found["applied"] = True
+            _apply(run, found, screen)
+        else:
+            redraw(run.folder, run.result, run.parts["test"], found, screen)
+    if apply and not applied:
+        screen.warn("nothing could be promised, so the file keeps its thresholds.")
+    return found
+
+
+def open_run(folder: Path) -> Run:
+    """Read what a sweep needs.
+
+    Raises:
+        DataError: The folder lacks a file, or an older version wrote it.
+        EvidenceError: The evidence is broken.
+    """
+    missing = [name for name in ("model.onnx", "result.json", "evidence.npz") if not (folder / name).is_file()]
+    if missing:
+        raise DataError(
+            f"{folder} must hold {', '.join(missing)}, but does not. Name a folder that `offramp optimize` wrote."
+        )
+    try:
+        result = json.loads((folder / "result.json").read_text())
+        counts = [int(result["samples"][name]) for name in PARTS]
+        costs = Costs(macs=np.array(result["exit_macs"]), baseline_macs=result["baseline"]["macs"])
+        _ = result["search"], result["score"], result["goal"], result["chosen"]["thresholds"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{folder / 'result.json'} must be written by this version, but {error} is missing or broken. "
+            "Run `offramp optimize` again."
+        ) from error
+    seen = Evidence.load(folder / "evidence.npz")
+    if len(seen) != sum(counts):
+        raise DataError(
+            f"{folder} must hold evidence of {sum(counts)} samples, but holds {len(seen)}. "
+            "Run `offramp optimize` again."
+        )
+    ends = np.cumsum(counts)
+    parts = {name: seen.subset(slice(end - count, end)) for name, count, end in zip(PARTS, counts, ends, strict=True)}
+    return Run(folder=folder, result=result, parts=parts, costs=costs)
+
+
+def price_losses(drawn: Frontier, goal: Goal, parts: Mapping[str, Evidence]) -> list[dict[str, Any]]:  # Any: JSON
+    """What each acceptable loss would cost: the promised points on the test samples.
+
+    Args:
+        drawn: The curve, for promises of the goal's kind.
+        goal: A promise; its own loss is one of those tried.
+        parts: Evidence by part; calibrate proves, test only measures.
+    """
+    rows = []
+    for loss in sorted({*LOSSES, *(() if goal.max_loss is None else (goal.max_loss,))}):
+        choice = choose_from(drawn, replace(goal, max_loss=loss, budget=None), parts)
+        told = describe_guarantee(choice.decision.guarantee, choice.test_loss)
+        assert told is not None, "a promise was asked for"
+        rows.append({**told, **describe_point(choice.test)})
+    return rows
+
+
+def _describe(run: Run, choice: Choice, search: Search) -> dict[str, Any]:  # Any: JSON
+    """What was found, as JSON."""
+    drawn, kind = choice.frontier, choice.goal.kind or "agreement"
+    found = clean(
+        {
+            "folder": str(run.folder),
+            "command": describe_command(),
+            "engine": run.result["engine"],
+            "precision": run.result["precision"],
+            "samples": run.result["samples"],
+            "score": drawn.score,
+            "search": asdict(search),
+            "goal": {**asdict(choice.goal), "name": choice.goal.name},
+            "kind": kind,
+            "confidence": choice.goal.confidence,
+            "quality": drawn.quality,
+            "points": [describe_point(point) for point in drawn.points],
+            "knee": choice.knee,
+            "losses": price_losses(drawn, replace(choice.goal, kind=kind), run.parts),
+            "chosen": describe_point(choice.test),
+            "guarantee": describe_guarantee(choice.decision.guarantee, choice.test_loss),
+            "in_file": run.result["chosen"]["thresholds"],
+            "applied": False,
+        }
+    )
+    assert isinstance(found, dict)
+    return found
+
+
+def _apply(run: Run, found: Mapping[str, Any], screen: Screen) -> None:  # Any: JSON
+    """Put the thresholds and the promise in every file of the folder, all at once."""
+    work = copy_folder(run.folder)
+    try:
+        result = _with_choice(run.result, found)
+        thresholds = found["chosen"]["thresholds"]
+        write_card(work.whole / "model.onnx", {"thresholds": thresholds, "guarantee": found["guarantee"]})
+        config = work.whole / "config.json"
+        if config.is_file():
+            told = {**json.loads(config.read_text()), "thresholds": thresholds}
+            replace_text(config, json.dumps(told, indent=1, allow_nan=False))
+        replace_text(work.whole / "result.json", json.dumps(result, indent=1, allow_nan=False))
+        replace_text(work.whole / "README.md", report.model_card(result))
+        redraw(work.whole, result, run.parts["test"], found, screen)
+        work.finish()
+    finally:
+        work.abandon()
+
+
+def _with_choice(result: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
+    """The result with another point; times are kept only if its thresholds are the same."""
+    same = found["chosen"]["thresholds"] == result["chosen"]["thresholds"]
+    times: dict[str, Any] = {} if same else {name: {} for name in TIMES}
+    changed = {
+        **result,
+        "goal": found["goal"],
+        "search": found["search"],
+        "chosen": {**result["chosen"], **found["chosen"], **times},
+        "guarantee": found["guarantee"],
+        "frontier": found["points"],
+        "frontier_quality": found["quality"],
+        "knee": found["knee"],
+        "applied": found["command"],
+    }
+    return {**changed, "verdict": verdict(changed)}
+
+
+def _tuple(value: Any) -> Any:  # Any: JSON
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from evidences import make_costs, make_evidence
+from offramp.cli._choice import choose_from, draw, name_kind, pick
+from offramp.cli._request import Goal, Search
+from offramp.decide import budget, find_losses
+from offramp.measure import frontier, operate, screening
+
+
+def parts(*, labels: bool = True) -> dict[str, Any]:
+    """Evidence of different samples for each part."""
+    found = {}
+    for seed, name in enumerate(("tune", "calibrate", "test")):
+        seen = make_evidence(500, 2, seed=seed, labels=labels)
+        found[name] = replace(seen, ids=seen.ids + 500 * seed)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("search", "options"),
+    [
+        (Search(name="screening"), {}),
+        (Search(name="screening", grid=(0.25, 0.5)), {"grid": (0.25, 0.5)}),
+        (Search(name="screening", shares=(0.5, 0.9)), {"shares": (0.5, 0.9)}),
+    ],
+)
+def test_a_screening_is_drawn_as_it_is_asked_for(search: Search, options: dict[str, Any]) -> None:
+    tune, costs = parts()["tune"], make_costs(2)
+    drawn = draw(search, tune, costs, score="entropy", quality="harm")
+    assert drawn.points == screening(tune, costs, score="entropy", quality="harm", **options).points
+
+
+def test_the_frontier_is_drawn_by_default() -> None:
+    tune, costs = parts()["tune"], make_costs(2)
+    drawn = draw(Search(), tune, costs, score="entropy", quality="agreement")
+    assert drawn.points == frontier(tune, costs, score="entropy").points
+
+
+def test_the_chosen_point_is_told_on_the_test_samples() -> None:
+    seen, costs = parts(), make_costs(2)
+    choice = pick(Goal(max_loss=0.1, kind="harm"), Search(), seen, costs, "entropy")
+    point = choice.decision.thresholds
+    assert choice.test == operate(seen["test"], costs, point, "entropy")
+    assert choice.test_loss == find_losses(seen["test"], point, "entropy", "harm").mean()
+
+
+def test_a_budget_is_chosen_on_the_curve_that_is_given() -> None:
+    seen, costs = parts(), make_costs(2)
+    drawn = draw(Search(name="screening"), seen["tune"], costs, score="entropy", quality="agreement")
+    choice = choose_from(drawn, Goal(budget=0.7), seen)
+    assert (choice.decision, choice.test_loss) == (budget(drawn, 0.7), None)
+
+
+@pytest.mark.parametrize(("labels", "kind"), [(True, "harm"), (False, "agreement")])
+def test_labels_name_the_kind(labels: bool, kind: str) -> None:
+    calibrate = parts(labels=labels)["calibrate"]
+    assert name_kind(Goal(max_loss=0.1), calibrate).kind == kind
+    assert name_kind(Goal(max_loss=0.1, kind="net"), calibrate).kind == "net"
+    assert name_kind(Goal(), calibrate).kind is None
