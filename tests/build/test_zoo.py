@@ -26,4 +26,5 @@ def test_mean_and_std_come_together_one_per_channel(name: str) -> None:
 
 
 def test_the_zoo_holds_what_the_documentation_names() -> None:
-    assert list(ZOO) == ["lenet5", "mlp", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110"]
+    ours = ["lenet5", "mlp", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110"]
+    assert list(ZOO) == [*ours, "b_lenet", "b_alexnet", "b_resnet110"]

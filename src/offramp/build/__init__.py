@@ -1,5 +1,8 @@
 """From a trained network to a conditional graph."""
 
+from ._branchynet import b_alexnet as b_alexnet
+from ._branchynet import b_lenet as b_lenet
+from ._branchynet import b_resnet as b_resnet
 from ._capture import Capture as Capture
 from ._capture import capture as capture
 from ._cuts import CutPoint as CutPoint

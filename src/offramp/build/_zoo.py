@@ -8,6 +8,7 @@ from functools import partial
 
 from torch import nn
 
+from ._branchynet import alexnet_trunk, lenet_trunk, resnet_trunk
 from ._lenet import lenet5
 from ._mlp import mlp
 from ._resnet import cifar_resnet
@@ -50,4 +51,7 @@ ZOO: dict[str, ZooEntry] = {
     "resnet44": _resnet(44),
     "resnet56": _resnet(56),
     "resnet110": _resnet(110),
+    "b_lenet": ZooEntry(build=lenet_trunk, shape=(1, 28, 28)),
+    "b_alexnet": ZooEntry(build=alexnet_trunk, shape=(3, 32, 32)),
+    "b_resnet110": ZooEntry(build=resnet_trunk, shape=(3, 32, 32)),
 }
