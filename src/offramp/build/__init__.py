@@ -11,5 +11,6 @@ from ._exits import choose_cuts as choose_cuts
 from ._load import LoadedModel as LoadedModel
 from ._load import load_model as load_model
 from ._normalize import Normalize as Normalize
+from ._zoo import GRAPHS as GRAPHS
 from ._zoo import ZOO as ZOO
 from ._zoo import ZooEntry as ZooEntry

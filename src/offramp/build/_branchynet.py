@@ -1,4 +1,8 @@
-"""The networks of BranchyNet with the published branches, as tables that read like the code they were published in."""
+"""The networks of BranchyNet with the published branches, as tables that read like the code they were published in.
+
+A branch, as that paper calls it, is an exit with its head. Layers are named as `build_layers` names them, in the trunk
+as in the stages of the graph: the weights of all stages together are those of the trunk.
+"""
 
 from __future__ import annotations
 
