@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from offramp.build import ZOO
+from offramp.build import GRAPHS, ZOO
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -26,4 +26,13 @@ def test_mean_and_std_come_together_one_per_channel(name: str) -> None:
 
 
 def test_the_zoo_holds_what_the_documentation_names() -> None:
-    assert list(ZOO) == ["lenet5", "mlp", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110"]
+    ours = ["lenet5", "mlp", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110"]
+    assert list(ZOO) == [*ours, "b_lenet", "b_alexnet", "b_resnet110"]
+    assert list(GRAPHS) == ["b_lenet", "b_alexnet", "b_resnet"]
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_every_published_graph_is_built_without_arguments(name: str) -> None:
+    graph = GRAPHS[name]()
+    assert len(graph.exits) > 1
+    assert graph[graph.answer].outputs[0].shape == (10,)

@@ -110,3 +110,37 @@ def test_changed_weights_are_noticed_by_the_stored_answer(folder: Path) -> None:
     change_weights(folder, "weights/stage1/", torch.tensor(3.0))
     with pytest.raises(ExportError, match="must answer as it did when saved"):
         load_artifact(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("b_lenet", {}),
+        ("b_alexnet", {"classes": 4, "positions": ["conv1", "conv3"], "depths": [1, 0], "scores": ["margin"]}),
+        ("b_resnet", {"depth": 8}),
+    ],
+)
+@pytest.mark.parametrize("normalized", [False, True])
+def test_a_published_network_comes_back_with_its_exits(
+    name: str, arguments: dict[str, object], normalized: bool, tmp_path: Path
+) -> None:
+    preprocessing = {"mean": (0.5,), "std": (0.25,)} if normalized else {}
+    normalize = build.Normalize([0.5], [0.25]) if normalized else None
+    torch.manual_seed(1)
+    graph = build.GRAPHS[name](**arguments, normalize=normalize)
+    shape = graph.inputs[0].outputs[0].shape
+    example = {"x": torch.rand(2, *shape)}
+    origin = Origin(reference=f"graph:{name}", arguments=arguments, shape=shape, **preprocessing)
+    save_artifact(graph, tmp_path, example=example, origin=origin)
+    back = load_artifact(tmp_path)
+    assert to_json(back) == to_json(graph)
+    with torch.no_grad():
+        wanted = Executor(graph).eval().dense(example)
+        got = Executor(back).eval().dense(example)
+    assert all(torch.equal(got[exit][0], wanted[exit][0]) for exit in graph.exits)
+
+
+def test_an_unknown_published_network_is_refused(folder: Path) -> None:
+    change_config(folder, rebuild={"reference": "graph:b_vgg", "arguments": {}, "shape": [1, 28, 28]})
+    with pytest.raises(ExportError, match="b_lenet, b_alexnet, b_resnet, but the artifact is of 'b_vgg'"):
+        load_artifact(folder)

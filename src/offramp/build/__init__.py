@@ -1,5 +1,8 @@
 """From a trained network to a conditional graph."""
 
+from ._branchynet import b_alexnet as b_alexnet
+from ._branchynet import b_lenet as b_lenet
+from ._branchynet import b_resnet as b_resnet
 from ._capture import Capture as Capture
 from ._capture import capture as capture
 from ._cuts import CutPoint as CutPoint
@@ -8,5 +11,6 @@ from ._exits import choose_cuts as choose_cuts
 from ._load import LoadedModel as LoadedModel
 from ._load import load_model as load_model
 from ._normalize import Normalize as Normalize
+from ._zoo import GRAPHS as GRAPHS
 from ._zoo import ZOO as ZOO
 from ._zoo import ZooEntry as ZooEntry

@@ -3,44 +3,9 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from offramp.errors import OptionError
-
-
-class BasicBlock(nn.Module):
-    """Two 3x3 convolutions around a shortcut without weights.
-
-    Args:
-        width_in: Channels that come in.
-        width: Channels that go out.
-        stride: Of the first convolution.
-    """
-
-    def __init__(self, width_in: int, width: int, stride: int) -> None:
-        """Make the layers with random weights."""
-        super().__init__()
-        self.conv1 = nn.Conv2d(width_in, width, 3, stride=stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.relu1 = nn.ReLU()
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.relu2 = nn.ReLU()
-        self.padding = (width - width_in) // 2
-        self.stride = stride
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Features [B, C, H, W], smaller and wider if the stride is 2."""
-        out: Tensor = self.relu1(self.bn1(self.conv1(x)))
-        out = self.bn2(self.conv2(out)) + self._shortcut(x)
-        out = self.relu2(out)
-        return out
-
-    def _shortcut(self, x: Tensor) -> Tensor:
-        if self.stride == 1 and not self.padding:
-            return x
-        sparse = x[:, :, :: self.stride, :: self.stride]
-        return functional.pad(sparse, (0, 0, 0, 0, self.padding, self.padding))
+from offramp.nn import BasicBlock
 
 
 class CifarResNet(nn.Module):

@@ -1,4 +1,4 @@
-"""The networks that offramp brings along, as one table."""
+"""The networks that offramp brings along, as tables: those without exits, and those published with theirs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from functools import partial
 
 from torch import nn
 
+from offramp.graph import Graph
+
+from ._branchynet import alexnet_trunk, b_alexnet, b_lenet, b_resnet, lenet_trunk, resnet_trunk
 from ._lenet import lenet5
 from ._mlp import mlp
 from ._resnet import cifar_resnet
@@ -50,4 +53,10 @@ ZOO: dict[str, ZooEntry] = {
     "resnet44": _resnet(44),
     "resnet56": _resnet(56),
     "resnet110": _resnet(110),
+    "b_lenet": ZooEntry(build=lenet_trunk, shape=(1, 28, 28)),
+    "b_alexnet": ZooEntry(build=alexnet_trunk, shape=(3, 32, 32)),
+    "b_resnet110": ZooEntry(build=resnet_trunk, shape=(3, 32, 32)),
 }
+
+# By name: the builder of a graph; all arguments are optional and JSON-able, but for `trunk` and `normalize`.
+GRAPHS: dict[str, Callable[..., Graph]] = {"b_lenet": b_lenet, "b_alexnet": b_alexnet, "b_resnet": b_resnet}

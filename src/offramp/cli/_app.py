@@ -120,8 +120,8 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     exits: Annotated[int, typer.Option(help="How many, if --placement is a rule.")] = 4,
     placement: Annotated[str, typer.Option(help="linear, fine, pareto, golden, or cut points by name or index "
                                            "between commas.")] = "linear",
-    head: Annotated[str, typer.Option(help="auto, light, pool, conv0 to conv3 or token; with options: "
-                                      "light:width=24,blocks=2.")] = "auto",
+    head: Annotated[str, typer.Option(help="auto, light, pool, conv0 to conv3, student, token or layers; "
+                                      "with options: light:width=24,blocks=2, layers:pool 2 | relu.")] = "auto",
     score: Annotated[
         str, typer.Option(help="max_probability, entropy, margin, energy, calibrated, confidence ...")
     ] = "max_probability",

@@ -7,7 +7,7 @@ answer with a stored one.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,8 @@ class Origin:
     """How the network can be built again.
 
     Attributes:
-        reference: As `build.load_model` takes it.
-        arguments: Of its builder.
+        reference: As `build.load_model` takes it; `graph:NAME` for a network of `build.GRAPHS`, exits included.
+        arguments: Of its builder; for `graph:NAME` all but `trunk` and `normalize`.
         shape: Of one sample.
         mean: Per channel, or None for no normalization.
         std: As `mean`.
@@ -57,7 +57,7 @@ def save_artifact(
     """Write `model.safetensors` and `config.json` into a folder.
 
     Args:
-        graph: As `build.attach_exits` makes it, trained or not.
+        graph: As `build.attach_exits` or a builder of `build.GRAPHS` makes it, trained or not.
         folder: Exists.
         example: A few inputs by name; they and the answers to them are stored, to compare with.
         origin: None if nobody can say how to build the network; the configuration then says `"rebuild": null`.
@@ -133,6 +133,10 @@ def _is_opaque(graph: Graph) -> bool:
 
 def _replay(config: Mapping[str, Any]) -> Graph:  # Any: JSON
     rebuild, preprocessing = config["rebuild"], config["preprocessing"]
+    normalize = build.Normalize(**preprocessing) if preprocessing else None
+    kind, _, name = rebuild["reference"].partition(":")
+    if kind == "graph":
+        return _published(name)(**rebuild["arguments"], normalize=normalize)
     shape = tuple(rebuild["shape"])
     loaded = build.load_model(rebuild["reference"], shape=shape, arguments=rebuild["arguments"])
     return build.attach_exits(
@@ -142,8 +146,14 @@ def _replay(config: Mapping[str, Any]) -> Graph:  # Any: JSON
         placement=config["cuts"] or "linear",
         head=[HeadRecipe.from_json(recipe) for recipe in config["heads"]],
         scores=config["scores"] or ("max_probability",),
-        normalize=build.Normalize(**preprocessing) if preprocessing else None,
+        normalize=normalize,
     )
+
+
+def _published(name: str) -> Callable[..., Graph]:
+    if name not in build.GRAPHS:
+        raise ExportError(f"published graphs are {', '.join(build.GRAPHS)}, but the artifact is of {name!r}. Update.")
+    return build.GRAPHS[name]
 
 
 def _state(graph: Graph) -> dict[str, Tensor]:

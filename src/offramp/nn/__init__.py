@@ -2,5 +2,7 @@
 
 from . import heads as heads
 from . import scores as scores
+from ._basic_block import BasicBlock as BasicBlock
 from ._executor import Executor as Executor
 from ._executor import Outcome as Outcome
+from ._layers import build_layers as build_layers

@@ -32,3 +32,21 @@ def test_the_order_of_options_does_not_matter() -> None:
 def test_json_without_a_recipe_is_refused(data: dict[str, object]) -> None:
     with pytest.raises(OptionError, match="needs a kind"):
         HeadRecipe.from_json(data)
+
+
+@pytest.mark.parametrize(
+    ("text", "recipe"),
+    [
+        ("light", HeadRecipe("light")),
+        ("light:width=16,blocks=1", HeadRecipe("light", width=16, blocks=1)),
+        ("layers:pool 2 | relu", HeadRecipe("layers", table="pool 2 | relu")),
+        ("layers", HeadRecipe("layers", table="")),
+    ],
+)
+def test_a_text_gives_its_recipe(text: str, recipe: HeadRecipe) -> None:
+    assert HeadRecipe.parse(text) == recipe
+
+
+def test_a_text_with_an_option_that_is_no_number_is_refused() -> None:
+    with pytest.raises(OptionError, match="Fix 'width=wide'"):
+        HeadRecipe.parse("light:width=wide")

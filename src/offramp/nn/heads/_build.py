@@ -12,6 +12,7 @@ from offramp.errors import OptionError, suggest
 from offramp.nn._pooled import check_features
 
 from ._conv import build_conv
+from ._layers import build_layer_head
 from ._light import build_light
 from ._pool import build_pool
 from ._recipe import HeadRecipe
@@ -27,6 +28,7 @@ _VECTOR: Mapping[str, Builder] = {
     "pool": build_pool,
     "light": build_vector,
     "token": build_vector,
+    "layers": build_layer_head,
     **dict.fromkeys(_CONV, build_vector),
 }
 _TOKENS: Mapping[str, Builder] = {"auto": build_token, "pool": build_pool, "light": build_token, "token": build_token}
@@ -35,10 +37,11 @@ _PICTURE: Mapping[str, Builder] = {
     "pool": build_pool,
     "light": build_light,
     "student": build_student,
+    "layers": build_layer_head,
     **_CONV,
 }
 _BUILDERS: Mapping[int, Mapping[str, Builder]] = {1: _VECTOR, 2: _TOKENS, 3: _PICTURE}
-_KINDS = ("auto", "light", "pool", *_CONV, "student", "token")
+_KINDS = ("auto", "light", "pool", *_CONV, "student", "token", "layers")
 
 
 def build_head(recipe: HeadRecipe, shape: Sequence[int], classes: int) -> nn.Module:
@@ -98,4 +101,4 @@ def _check_options(kind: str, builder: Builder, options: Mapping[str, object]) -
 def _fits(value: object, default: object) -> bool:
     if type(value) is not type(default):
         return False
-    return isinstance(value, bool) or (isinstance(value, int) and value >= 1)
+    return isinstance(value, (bool, str)) or (isinstance(value, int) and value >= 1)

@@ -16,8 +16,8 @@ class HeadRecipe:
     """Data from which a head can be built again for any features and number of classes.
 
     Args:
-        kind: "auto", "light", "pool", "conv0" to "conv3", "student" or "token"; `build_head` checks it.
-        options: What this kind knows, such as `width=96` for "light".
+        kind: "auto", "light", "pool", "conv0" to "conv3", "student", "token" or "layers"; `build_head` checks it.
+        options: What this kind knows, such as `width=96` for "light" and `table="relu | fc 84"` for "layers".
 
     Attributes:
         kind: As given.
@@ -40,16 +40,18 @@ class HeadRecipe:
 
     @staticmethod
     def parse(text: str) -> HeadRecipe:
-        """The recipe of a text such as "light" or "light:width=16,blocks=1".
+        """The recipe of a text such as "light", "light:width=16,blocks=1" or "layers:pool 2 | relu | fc 84".
 
         Raises:
-            OptionError: Something after the colon is not `name=whole number`.
+            OptionError: Something after the colon is not `name=whole number`, but for the table of "layers".
 
         Example:
             >>> HeadRecipe.parse("light:width=16").to_json()
             {'kind': 'light', 'options': {'width': 16}}
         """
         kind, _, rest = text.partition(":")
+        if kind == "layers":
+            return HeadRecipe(kind, table=rest.strip())
         options: dict[str, int] = {}
         for part in filter(None, rest.split(",")):
             name, _, value = part.partition("=")

@@ -1,0 +1,308 @@
+"""The networks of BranchyNet with the published branches, as tables that read like the code they were published in.
+
+A branch, as that paper calls it, is an exit with its head. Layers are named as `build_layers` names them, in the trunk
+as in the stages of the graph: the weights of all stages together are those of the trunk.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+from offramp.errors import OptionError, suggest
+from offramp.graph import Graph, Tensor
+from offramp.nn import build_layers
+from offramp.nn.heads import HeadRecipe
+
+from ._chain import Stage, build_chain
+from ._normalize import Normalize
+from ._weights import load_weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Branch:
+    """A published branch.
+
+    Attributes:
+        first: Its layers up to those that are repeated.
+        repeated: What the branch's depth counts.
+        depth: As published.
+        last: Its layers after those, but for the linear layer to the classes.
+    """
+
+    first: str
+    repeated: str
+    depth: int
+    last: str = ""
+
+    def table(self, depth: int) -> str:
+        """Its layers at a depth."""
+        return " | ".join(part for part in (self.first, *[self.repeated] * depth, self.last) if part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Network:
+    """A published network.
+
+    Attributes:
+        shape: Of one sample.
+        trunk: Its layers but for the linear layer to the classes.
+        branches: In order; further ones are like the last.
+        positions: By name: the layers behind which the branches read. The first is the default.
+    """
+
+    shape: tuple[int, ...]
+    trunk: str
+    branches: tuple[_Branch, ...]
+    positions: Mapping[str, tuple[str, ...]]
+
+
+def _resnet(depth: int) -> _Network:
+    if depth < 8 or depth % 6 != 2:
+        raise OptionError(f"the depth must be 6n + 2, such as 20 or 110, but is {depth}. Take the nearest such.")
+    blocks = (depth - 2) // 6
+    same = {width: f" | block {width}" * (blocks - 1) for width in (16, 32, 64)}
+    return _Network(
+        shape=(3, 32, 32),
+        trunk=f"""
+            conv 3x3 16 | bn | relu
+            block 16{same[16]}
+            block 32 stride 2{same[32]}
+            block 64 stride 2{same[64]}
+            avgpool 6/1
+        """,
+        branches=(
+            _Branch(first="conv 5x5 64 pad 2 | relu | lrn", repeated="conv 3x3 32 pad 1 | relu", depth=2),
+            _Branch(first="", repeated="block 16", depth=1),
+        ),
+        positions={"code": ("relu1", f"block{blocks}")},
+    )
+
+
+_LENET = _Network(
+    shape=(1, 28, 28),
+    trunk="""
+        conv 5x5 5 pad 3 | pool 2 | relu
+        conv 5x5 10 pad 3 | pool 2 | relu
+        conv 5x5 20 pad 3 | pool 2 | relu
+        fc 84
+    """,
+    # published as conv, pool, ReLU; the last two give the same in either order, and a deeper branch needs this one
+    branches=(_Branch(first="pool 2 | relu", repeated="conv 3x3 10 pad 1 | relu", depth=1, last="pool 2"),),
+    positions={"code": ("conv1",)},
+)
+
+_ALEXNET = _Network(
+    shape=(3, 32, 32),
+    trunk="""
+        conv 5x5 32 pad 2 | relu | pool 3/2 | lrn
+        conv 5x5 64 pad 2 | relu | pool 3/2 | lrn
+        conv 3x3 96 pad 1 | relu
+        conv 3x3 96 pad 1 | relu
+        conv 3x3 64 pad 1 | relu | pool 3/2
+        fc 256 | relu | dropout 0.5
+        fc 128 | relu | dropout 0.5
+    """,
+    branches=tuple(
+        _Branch(first="relu | pool 3/2 | lrn", repeated="conv 3x3 32 pad 1 | relu", depth=depth, last="pool 3/2")
+        for depth in (2, 1)
+    ),
+    positions={"code": ("conv2", "conv3"), "paper": ("conv1", "conv2")},
+)
+
+
+def lenet_trunk(classes: int = 10) -> nn.Sequential:
+    """The LeNet of BranchyNet without branches, for 1x28x28 pictures; 1.14 M multiply-accumulates."""
+    return _build_trunk(_LENET, classes)
+
+
+def alexnet_trunk(classes: int = 10) -> nn.Sequential:
+    """The AlexNet of BranchyNet without branches, for 3x32x32 pictures; 28.25 M multiply-accumulates."""
+    return _build_trunk(_ALEXNET, classes)
+
+
+def resnet_trunk(classes: int = 10, *, depth: int = 110) -> nn.Sequential:
+    """The ResNet of BranchyNet without branches, for 3x32x32 pictures; 232.4 M multiply-accumulates at depth 110.
+
+    Raises:
+        OptionError: The depth is not 6n + 2.
+    """
+    return _build_trunk(_resnet(depth), classes)
+
+
+def b_lenet(
+    classes: int = 10,
+    *,
+    positions: str | Sequence[str] = "code",
+    depths: Sequence[int] | None = None,
+    scores: Sequence[str] = ("entropy",),
+    trunk: nn.Module | None = None,
+    normalize: Normalize | None = None,
+) -> Graph:
+    """B-LeNet: a LeNet for 1x28x28 pictures with one branch behind its first convolution.
+
+    Args:
+        classes: Number of classes.
+        positions: "code" for the published place, or the trunk's layers behind which branches read, in order, such as
+            ("conv1", "conv2"); further branches are like the last published one.
+        depths: Number of 3x3 convolutions of each branch; None for the published one.
+        scores: Of every exit; the first one gates.
+        trunk: `zoo:b_lenet` with weights to start from; they are copied. None for random weights.
+        normalize: Becomes the graph's first node.
+
+    Raises:
+        OptionError: A position that is no layer of the trunk or not in order, not one depth per branch, a wrong score.
+        WeightsError: The weights of `trunk` do not fit.
+
+    Example:
+        >>> b_lenet().exits
+        ('exit0/head', 'stage1')
+        >>> [name for name, _ in b_lenet().bodies["stage0"].named_parameters()]
+        ['conv1.weight', 'conv1.bias']
+
+    Reference:
+        Teerapittayanon, McDanel and Kung, "BranchyNet: Fast Inference via Early Exiting from Deep Neural Networks",
+        ICPR 2016, section IV, with the layers of its public code.
+    """
+    branches = _choose_branches(_LENET, positions, depths)
+    return _assemble(_LENET, branches, classes=classes, scores=scores, trunk=trunk, normalize=normalize)
+
+
+def b_alexnet(
+    classes: int = 10,
+    *,
+    positions: str | Sequence[str] = "code",
+    depths: Sequence[int] | None = None,
+    scores: Sequence[str] = ("entropy",),
+    trunk: nn.Module | None = None,
+    normalize: Normalize | None = None,
+) -> Graph:
+    """B-AlexNet: an AlexNet for 3x32x32 pictures with two branches.
+
+    The paper says that the branches stand behind the first and second convolution; its code puts them behind the
+    second and third, and its results come from there.
+
+    Args:
+        classes: Number of classes.
+        positions: "code", "paper", or layers of the trunk; see `b_lenet`.
+        depths: Number of 3x3 convolutions of each branch; None for the published 2 and 1.
+        scores: Of every exit; the first one gates.
+        trunk: `zoo:b_alexnet` with weights to start from; they are copied. None for random weights.
+        normalize: Becomes the graph's first node.
+
+    Raises:
+        OptionError: As for `b_lenet`.
+        WeightsError: The weights of `trunk` do not fit.
+
+    Example:
+        >>> b_alexnet(positions="paper")["stage0"].outputs[0].shape
+        (32, 32, 32)
+
+    Reference:
+        As `b_lenet`.
+    """
+    branches = _choose_branches(_ALEXNET, positions, depths)
+    return _assemble(_ALEXNET, branches, classes=classes, scores=scores, trunk=trunk, normalize=normalize)
+
+
+def b_resnet(  # noqa: PLR0913  # as its sisters, and the depth
+    classes: int = 10,
+    *,
+    depth: int = 110,
+    positions: str | Sequence[str] = "code",
+    depths: Sequence[int] | None = None,
+    scores: Sequence[str] = ("entropy",),
+    trunk: nn.Module | None = None,
+    normalize: Normalize | None = None,
+) -> Graph:
+    """B-ResNet: a ResNet for 3x32x32 pictures with branches behind its stem and behind its first group of blocks.
+
+    Args:
+        classes: Number of classes.
+        depth: 6n + 2 for n blocks per group.
+        positions: "code", or layers of the trunk, such as ("relu1", "block18"); see `b_lenet`.
+        depths: Of each branch, in 3x3 convolutions for the first and in residual blocks for the others; None for the
+            published 2 and 1.
+        scores: Of every exit; the first one gates.
+        trunk: `zoo:b_resnet110` with weights to start from; they are copied. None for random weights.
+        normalize: Becomes the graph's first node.
+
+    Raises:
+        OptionError: The depth is not 6n + 2; else as for `b_lenet`.
+        WeightsError: The weights of `trunk` do not fit.
+
+    Example:
+        >>> b_resnet(depth=8).exits
+        ('exit0/head', 'exit1/head', 'stage2')
+
+    Reference:
+        As `b_lenet`.
+    """
+    network = _resnet(depth)
+    branches = _choose_branches(network, positions, depths)
+    return _assemble(network, branches, classes=classes, scores=scores, trunk=trunk, normalize=normalize)
+
+
+def _build_trunk(network: _Network, classes: int) -> nn.Sequential:
+    return build_layers(f"{network.trunk} | fc {classes}", network.shape)[0]
+
+
+def _choose_branches(
+    network: _Network, positions: str | Sequence[str], depths: Sequence[int] | None
+) -> list[tuple[str, HeadRecipe]]:
+    """The layer behind which each branch reads, and its head."""
+    if isinstance(positions, str):
+        positions = network.positions.get(positions, (positions,))
+    published = [network.branches[min(at, len(network.branches) - 1)] for at in range(len(positions))]
+    chosen = [branch.depth for branch in published] if depths is None else list(depths)
+    if len(chosen) != len(positions) or any(type(depth) is not int or depth < 0 for depth in chosen):
+        raise OptionError(
+            f"depths must be whole numbers, one for each of the {len(positions)} branches, but are {chosen}. "
+            "Leave them out for the published ones."
+        )
+    tables = [branch.table(depth) for branch, depth in zip(published, chosen, strict=True)]
+    return [(at, HeadRecipe("layers", table=table)) for at, table in zip(positions, tables, strict=True)]
+
+
+def _assemble(
+    network: _Network,
+    branches: Sequence[tuple[str, HeadRecipe]],
+    *,
+    classes: int,
+    scores: Sequence[str],
+    trunk: nn.Module | None,
+    normalize: Normalize | None,
+) -> Graph:
+    whole = _build_trunk(network, classes)
+    if trunk is not None:
+        load_weights(whole, trunk.state_dict(), "trunk")
+    stages = list(_cut(whole.eval(), network.shape, [position for position, _ in branches]))
+    inputs = {"x": Tensor(shape=network.shape)}
+    return build_chain(inputs, stages, [head for _, head in branches], scores=scores, normalize=normalize)
+
+
+def _cut(trunk: nn.Sequential, shape: tuple[int, ...], positions: Sequence[str]) -> Iterator[Stage]:
+    """The pieces of a trunk that end behind these layers, and the rest."""
+    layers = dict(trunk.named_children())
+    names = list(layers)
+    wrong = [name for name in positions if name not in names[:-1]]
+    if wrong:
+        raise OptionError(f"no exit fits behind {wrong[0]!r}, which is no inner layer. {suggest(wrong[0], names[:-1])}")
+    ends = [0, *(names.index(name) + 1 for name in positions), len(names)]
+    if any(end <= start for start, end in pairwise(ends)):
+        raise OptionError(f"positions must be layers in the trunk's order, once each, but are {list(positions)}.")
+    carried = torch.zeros(1, *shape)
+    for at, (start, end) in enumerate(pairwise(ends)):
+        body = nn.Sequential(OrderedDict((name, layers[name]) for name in names[start:end]))
+        with torch.no_grad():
+            carried = body(carried)
+        yield Stage(
+            body=body,
+            outputs=(Tensor(shape=tuple(carried.shape[1:])),),
+            recipe={"stage": at, "cuts": list(positions)},
+        )

@@ -1,0 +1,17 @@
+"""Local response normalization."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from offramp.nn._lrn import ResponseNorm
+
+
+@pytest.mark.parametrize("channels", [1, 2, 7])
+def test_it_equals_pytorchs_layer_with_the_published_constants(channels: int) -> None:
+    x = 50 * torch.randn(3, channels, 4, 5)  # large enough for the sum to matter
+    expected = nn.LocalResponseNorm(3, alpha=1.5e-4, beta=0.75, k=2.0)(x)
+    torch.testing.assert_close(ResponseNorm()(x), expected)
+    assert not torch.allclose(expected, x / 2**0.75, rtol=1e-3)
