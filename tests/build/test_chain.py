@@ -116,7 +116,10 @@ def test_as_many_heads_as_exits_are_asked_for(count: int) -> None:
 def test_stages_of_ones_own_become_a_graph() -> None:
     whole = net()
     features, logits = Tensor(shape=(4, 8, 8)), Tensor(shape=(3,))
-    stages = [Stage(body=whole[:2], outputs=(features,), recipe={}), Stage(body=whole[2:], outputs=(logits,), recipe={})]
+    stages = [
+        Stage(body=whole[:2], outputs=(features,), recipe={}),
+        Stage(body=whole[2:], outputs=(logits,), recipe={}),
+    ]
     graph = build_chain({"x": Tensor(shape=(1, 8, 8))}, stages, ["pool"])
     x = torch.rand(5, 1, 8, 8)
     with torch.no_grad():

@@ -136,7 +136,9 @@ def test_a_checkpoint_of_other_weights_is_refused(tmp_path: Path) -> None:
 
 
 def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
-    pytest.importorskip("lightning_fabric", reason="several devices need Lightning Fabric: pip install offramp[devices]")
+    pytest.importorskip(
+        "lightning_fabric", reason="several devices need Lightning Fabric: pip install offramp[devices]"
+    )
     # no normalization layers: their statistics are those of each process's own rows
     stages = {"stage0": nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU()),
               "stage1": nn.Sequential(nn.Flatten(), nn.Linear(256, CLASSES))}  # fmt: skip
@@ -161,9 +163,7 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
         ({"devices": 3}, OptionError, "3 devices share each batch equally, but batch is 16"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(
-    options: dict[str, object], error: type[Exception], message: str
-) -> None:
+def test_options_that_do_not_fit_are_refused(options: dict[str, object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         learn.joint(make_graph(), make_labelled(), replace(QUICK, **options))  # type: ignore[arg-type]
 

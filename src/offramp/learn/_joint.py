@@ -42,7 +42,7 @@ def joint(
     depends on graph, samples and settings alone, however often the training was killed.
 
     Args:
-        graph: An early-exit graph; it is not changed.
+        graph: An early-exit graph, or one without exits, whose network is then trained as usual; it is not changed.
         samples: With labels.
         settings: None for the defaults.
         checkpoint: File in which the training keeps where it stands; None keeps nothing.
@@ -77,6 +77,8 @@ def joint(
     whole.to(memory_format=torch.contiguous_format)
     whole.load_state_dict(load(weights))
     trained = graph.with_bodies(dict(whole.bodies.items()))
+    if len(graph.exits) == 1:
+        return trained
     frozen = Frozen(trained, settings.precision)
     scores = fit_scores(trained, Heads(trained).eval(), frozen=frozen, samples=samples, settings=settings)
     return trained.with_bodies(scores)

@@ -1,0 +1,50 @@
+"""Fewer exits on the same network, without training anything again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from offramp.errors import GraphError
+from offramp.graph import Graph, Node
+
+
+def keep_exits(graph: Graph, exits: Collection[int]) -> Graph:
+    """The graph with some of its exits alone; stages, heads and their weights stay, and so do their names.
+
+    Where an exit goes, its head, scores and gate go, and whoever is still there goes on.
+
+    Args:
+        graph: As `attach_exits` makes it.
+        exits: Which to keep, counted from 0 in graph order; the final one always stays.
+
+    Raises:
+        GraphError: There is no such exit.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from offramp.build import attach_exits
+        >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3))
+        >>> keep_exits(attach_exits(net, torch.zeros(2, 8), exits=2), [1]).exits
+        ('exit1/head', 'stage2')
+    """
+    heads = graph.exits[:-1]
+    wrong = sorted(set(exits) - set(range(len(heads))))
+    if wrong:
+        raise GraphError(
+            f"there are {len(heads)} exits before the final one, but {wrong} should be kept. Count from 0."
+        )
+    gone = {head.rpartition("/")[0] for at, head in enumerate(heads) if at not in exits}
+    kept = [node for node in graph.nodes if node.name.partition("/")[0] not in gone]
+    nodes = [_without(node, gone) for node in kept]
+    answer = graph.answer
+    if nodes[-1].kind == "select" and len(nodes[-1].inputs) == 1:
+        answer = nodes.pop().inputs[0].source
+    bodies = {node.name: graph.bodies[node.name] for node in nodes if node.name in graph.bodies}
+    return Graph(nodes=tuple(nodes), answer=answer, bodies=bodies)
+
+
+def _without(node: Node, gone: Collection[str]) -> Node:
+    """A node that reads nothing of what is gone: select, and scores that know earlier heads."""
+    return replace(node, inputs=tuple(edge for edge in node.inputs if edge.source.partition("/")[0] not in gone))

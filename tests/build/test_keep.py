@@ -1,0 +1,60 @@
+"""Fewer exits on the same network."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from offramp.build import attach_exits, keep_exits
+from offramp.errors import GraphError
+from offramp.graph import Graph
+from offramp.nn import Executor
+
+EXITS = 4
+
+
+def make() -> Graph:
+    torch.manual_seed(0)
+    layers = [layer for _ in range(6) for layer in (nn.Linear(8, 8), nn.ReLU())]
+    net = nn.Sequential(*layers, nn.Linear(8, 3))
+    scores = ("max_probability", "patience")
+    graph = attach_exits(net, torch.zeros(2, 8), placement=["input", 0, 2, 4], head="pool", scores=scores)
+    for body in graph.bodies.values():
+        body.eval()  # type: ignore[attr-defined]  # a module
+    return graph
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.sets(st.integers(0, EXITS - 1)), st.lists(st.floats(0.3, 0.9), min_size=EXITS, max_size=EXITS))
+def test_dropping_exits_is_the_same_as_letting_nobody_leave_there(kept: set[int], thresholds: list[float]) -> None:
+    graph, x = make(), torch.randn(16, 8)
+    never = [value if at in kept else 2.0 for at, value in enumerate(thresholds)]
+    fewer = keep_exits(graph, kept)
+    with torch.no_grad():
+        expected = Executor(graph)({"x": x}, torch.tensor(never))
+        given_ = Executor(fewer)({"x": x}, torch.tensor([thresholds[at] for at in sorted(kept)]))
+    assert torch.equal(given_.logits, expected.logits)
+    where = torch.tensor([*sorted(kept), EXITS])
+    assert torch.equal(where[given_.exit], expected.exit)
+
+
+def test_weights_are_the_same_objects_and_names_stay() -> None:
+    graph = make()
+    fewer = keep_exits(graph, [1, 3])
+    assert fewer.exits == ("exit1/head", "exit3/head", "stage4")
+    assert all(fewer.bodies[name] is graph.bodies[name] for name in fewer.bodies)
+    assert [edge.source for edge in fewer["exit3/score/patience"].inputs] == ["stage3", "exit3/head", "exit1/head"]
+
+
+def test_without_any_exit_the_network_is_left() -> None:
+    fewer = keep_exits(make(), [])
+    assert fewer.exits == ("stage4",)
+    assert not fewer.gates
+
+
+def test_an_exit_that_is_not_there_is_refused() -> None:
+    with pytest.raises(GraphError, match=r"4 exits before the final one, but \[4\]"):
+        keep_exits(make(), [0, 4])
