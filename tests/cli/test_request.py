@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from offramp.cli._request import Goal, Request, read_goal, read_numbers, read_placement, read_shape
+from offramp.cli._request import (
+    Goal,
+    Request,
+    Scoring,
+    read_goal,
+    read_numbers,
+    read_placement,
+    read_scores,
+    read_shape,
+)
 from offramp.errors import OptionError
 
 
@@ -70,3 +79,25 @@ def test_a_shape_has_whole_sizes() -> None:
 @pytest.mark.parametrize(("text", "placement"), [("golden", "golden"), ("layer1", ("layer1",)), ("0, -1", (0, -1))])
 def test_a_placement_is_a_rule_or_cut_points(text: str, placement: object) -> None:
     assert read_placement(text) == placement
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "auto"),
+    [
+        ("entropy", ("entropy",), False),
+        ("entropy, margin", ("entropy", "margin"), False),
+        ("auto", (), True),
+        ("auto:entropy", ("entropy",), True),
+        ("auto: patience ,entropy", ("patience", "entropy"), True),
+    ],
+)
+def test_scores_are_named_or_left_to_be_chosen(text: str, names: tuple[str, ...], auto: bool) -> None:
+    assert read_scores(text) == Scoring(names=names, auto=auto)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "auto:", "entropy,", "entropy,entropy", "auto,entropy", "auto:auto", "margin,auto"]
+)
+def test_scores_without_a_name_or_with_one_twice_are_refused(text: str) -> None:
+    with pytest.raises(OptionError, match="--score must be names"):
+        Request(model="m", data="d", out=Path("o"), goal=Goal(), score=text)

@@ -68,6 +68,7 @@ def test_a_frontier_that_costs_less_everywhere_has_the_larger_area(
     assert area(drawn(winner, full=1.05 * cheaper), up_to=up_to) > area(drawn(steps), up_to=up_to)
 
 
+@settings(deadline=None, max_examples=25)
 @given(steps=STEPS, up_to=UP_TO)
 def test_it_is_the_mean_of_what_is_saved_at_each_loss(steps: list[tuple[float, float]], up_to: float) -> None:
     one = drawn(steps)

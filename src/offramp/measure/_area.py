@@ -14,6 +14,7 @@ from ._frontier import Frontier
 
 ROUNDING = 1e-9  # 1 - 0.99 is a little more than 0.01
 
+
 def area(frontier: Frontier, *, up_to: float) -> float:
     """Mean share of the full network's work that is saved, over all accepted losses from 0 to `up_to`.
 

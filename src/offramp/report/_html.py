@@ -15,7 +15,7 @@ from offramp.errors import OutputError
 from offramp.measure import Evidence
 from offramp.run import Samples
 
-from ._plot import MOST, plot_exits, plot_frontier
+from ._plot import MOST, plot_exits, plot_frontier, plot_scores
 from ._samples import find_rows, shares_by_class
 from ._table import COLUMNS, describe_promise, draw_table, milliseconds, percent, rows, threshold
 
@@ -65,6 +65,7 @@ def render(
         promise=describe_promise(result),
         text=draw_table(result),
         frontier=Markup(_own_names(plot_frontier(result), "frontier")),  # made by us
+        scores=Markup(_own_names(plot_scores(result), "scores")),  # made by us
         by_class=_by_class(result, evidence),
         exits=[] if evidence is None or samples is None or not _gated(result) else _rows(result, evidence, samples),
         drawing=None if drawing is None else Markup(drawing),  # made by graph.draw_svg
