@@ -34,8 +34,8 @@ class OpenMax(nn.Module):
     of how far the farthest of these lie from that mean. The logits of the likeliest classes lose the share that their
     distance makes improbable; what they lose is the logit of an unknown class. Refuses to answer before `fit`.
 
-    A class on which the two never agree is unknown: all of its logit goes there. One with fewer than 5 such rows takes
-    the distribution of all classes together, around its own mean.
+    A class on which the two never agree is unknown: every distance counts as too far. One with fewer than 5 such
+    rows takes the distribution of all classes together, around its own mean.
 
     Args:
         classes: Number of logits.
@@ -44,9 +44,10 @@ class OpenMax(nn.Module):
         Bendale and Boult, "Towards Open Set Deep Networks", CVPR 2016, algorithms 1 and 2, with tail 20 and the first
         10 classes weighed; the first class by its whole probability, as the authors' code does. There the unknown
         class rejects; here the score is what is left for the best known one, since a gate asks whether this head may
-        answer, and an input between two known classes must go on too. Each row's logits are moved so that the
-        smallest is 0: else a negative logit would gain by being far. The tail starts at the largest distance outside
-        it, which is 0 if there is none.
+        answer, and an input between two known classes must go on too. The tail starts at the largest distance outside
+        it, which is 0 if there is none. Logits are taken as they are. Tried on the digits (LeNet-5, one exit), area up
+        to 1 % of changed answers: so 0.49; moved so that each row's mean is 0: 0.43; so that its smallest is 0, which
+        lets the runners-up outweigh the first: 0.16.
     """
 
     name: ClassVar[str] = "openmax"
@@ -82,7 +83,7 @@ class OpenMax(nn.Module):
         logits = logits.float()
         beyond = ((self.distances(logits) - self.start) / self.scale).clamp(min=0)
         far = 1 - torch.exp(-beyond.pow(self.shape).clamp(max=_FAR))
-        activation, order = (logits - logits.amin(dim=1, keepdim=True)).sort(dim=1, descending=True)
+        activation, order = logits.sort(dim=1, descending=True)
         lost = activation * self.weights * far.gather(1, order)
         known = torch.cat([lost.sum(dim=1, keepdim=True), activation - lost], dim=1).softmax(dim=1)[:, 1:].amax(dim=1)
         return torch.where(logits.isnan().any(dim=1), torch.full_like(known, torch.nan), known)
