@@ -77,29 +77,6 @@ def _collect(name: str, graph: Graph, engine: Engine, options: argparse.Namespac
     return measure.evidence(dense, data.load(f"{options.data}@test"), gates=gates)
 
 
-def _gated_by(graph: Graph, score: str) -> Graph:
-    """The same graph with another score at its gates: the node that gates takes the other one's body and recipe."""
-    from dataclasses import replace
-
-    nodes, bodies = [], {}
-    for node in graph.nodes:
-        if node.role == "score" and node.name.count("/") == 1:
-            other = next(
-                twin for twin in graph.nodes
-                if twin.role == "score" and twin.name.startswith(node.name) and (twin.recipe or {})["score"] == score
-            )  # fmt: skip
-            bodies[node.name] = graph.bodies[other.name]
-            node = replace(node, recipe=other.recipe, inputs=other.inputs)
-        elif node.role == "score":
-            continue
-        if node.gate is not None:
-            body: Any = bodies[node.inputs[0].source]  # Any: a score
-            node = replace(node, gate=Gate(direction=body.direction, stop_all=body.stop_all, stop_none=body.stop_none))
-        nodes.append(node)
-    kept = {name: body for name, body in graph.bodies.items() if name in {node.name for node in nodes}}
-    return Graph(nodes=tuple(nodes), answer=graph.answer, bodies={**kept, **bodies})
-
-
 def _rows(name: str, options: argparse.Namespace, work: Path, drawn: dict[str, Any]) -> list[dict[str, Any]]:
     engine = Engine(name="openvino", threads=1)
     graph = _train(name, options, work)
@@ -112,7 +89,7 @@ def _rows(name: str, options: argparse.Namespace, work: Path, drawn: dict[str, A
     for score in SCORES:
         rows.append(_rotated(name, evidence, costs, score, options))
         print(json.dumps(rows[-1]), flush=True)
-    rows += _timed(name, _gated_by(graph, options.score), evidence, engine=engine, options=options, work=work)
+    rows += _timed(name, build.gate_by(graph, options.score), evidence, engine=engine, options=options, work=work)
     drawn[name] = (evidence, costs)
     return rows
 

@@ -5,37 +5,87 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
-from offramp.cli._chain import check_goal, choose, gates_by_score
+from offramp import build
+from offramp.cli._chain import candidates, check_goal, choose, costs_by_score, gates_by_score
 from offramp.cli._request import Goal, Request
 from offramp.errors import CurveError
-from offramp.graph import Gate
+from offramp.graph import Gate, Graph
 from offramp.measure import Costs, Evidence
+from offramp.nn.scores import SCORES
 
 COSTS = Costs(macs=np.array([25.0, 110.0]), baseline_macs=100.0)
-GRAPH: Any = None  # only kept
+GATES = {
+    "max_probability": Gate(direction="higher", stop_all=0.0, stop_none=2.0),
+    "entropy": Gate(direction="lower", stop_all=1e9, stop_none=0.0),
+}
+
+
+def attached(*scores: str) -> Graph:
+    net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+    return build.attach_exits(net, torch.zeros(2, 8), exits=1, placement="1", scores=scores)
 
 
 def evidence(part: int, count: int = 500, labels: bool = False) -> Evidence:
-    """Surer samples agree more often."""
+    """Surer samples agree more often; the entropy says nothing."""
     random = np.random.default_rng(part)
     score = random.random(count).astype(np.float32)
     reference = random.integers(0, 10, count)
     first = np.where(random.random(count) < score**0.2, reference, (reference + 1) % 10)
+    luck = random.random(count).astype(np.float32)
     return Evidence(
         ids=np.arange(count) + part * count,
         predictions=np.stack([first, reference], axis=1),
-        scores={"max_probability": score[:, None]},
-        gates={"max_probability": Gate(direction="higher", stop_all=0.0, stop_none=2.0)},
+        scores={"max_probability": score[:, None], "entropy": luck[:, None]},
+        gates=GATES,
         reference=reference,
         labels=reference if labels else None,
     )
 
 
-def chosen(goal: Goal, *, labels: bool = False) -> Any:
-    request = Request(model="m", data="d", out=Path("o"), goal=goal)
+def asked(goal: Goal, score: str = "max_probability") -> Request:
+    return Request(model="m", data="d", out=Path("o"), goal=goal, score=score)
+
+
+def chosen(goal: Goal, *, labels: bool = False, score: str = "max_probability") -> Any:
     found = {name: evidence(part, labels=labels) for part, name in enumerate(("tune", "calibrate", "test"))}
-    return choose(request, GRAPH, COSTS, found)
+    return choose(asked(goal, score), attached(*GATES), dict.fromkeys(GATES, COSTS), found)
+
+
+@pytest.mark.parametrize(
+    ("score", "gating"),
+    [
+        ("max_probability", "max_probability"),
+        ("entropy", "entropy"),
+        ("entropy,max_probability", "entropy"),
+        ("auto:entropy,max_probability", "max_probability"),
+        ("auto:entropy", "entropy"),
+        ("auto", "max_probability"),
+    ],
+)
+def test_the_first_score_gates_or_that_of_the_largest_area(score: str, gating: str) -> None:
+    found = chosen(Goal(max_loss=0.1, kind="agreement"), score=score)
+    assert found.score == gating
+    assert found.frontier is found.frontiers[gating]
+    assert found.frontier.score == gating
+    assert [gate.gate for gate in found.graph.gates] == [GATES[gating]]
+    assert list(found.ranking.areas) == ["max_probability", "entropy"]
+    assert found.ranking.up_to == 0.1
+
+
+@pytest.mark.parametrize(
+    ("score", "names"),
+    [("margin,entropy", ("margin",)), ("auto:margin,entropy", ("margin", "entropy")), ("auto", SCORES)],
+)
+def test_who_may_gate_is_said_by_the_option(score: str, names: tuple[str, ...]) -> None:
+    assert candidates(asked(Goal(), score)) == names
+
+
+def test_a_score_is_charged_where_it_gates() -> None:
+    costs = costs_by_score(attached("max_probability", "class_mean"))
+    assert (costs["class_mean"].macs - costs["max_probability"].macs).tolist() == [16 * 3, 16 * 3]
 
 
 @pytest.mark.parametrize(("labels", "kind"), [(False, "agreement"), (True, "harm")])
@@ -57,20 +107,19 @@ def test_the_knee_is_a_point_of_the_frontier() -> None:
 
 
 def test_a_budget_below_the_first_exit_is_refused_before_any_work() -> None:
+    costs = {"max_probability": COSTS}
     with pytest.raises(CurveError, match=r"0\.250 or more"):
-        check_goal(Goal(budget=0.2), COSTS)
-    check_goal(Goal(budget=0.25), COSTS)
+        check_goal(asked(Goal(budget=0.2)), costs)
+    check_goal(asked(Goal(budget=0.25)), costs)
+
+
+def test_a_budget_must_do_for_every_score_that_may_gate() -> None:
+    costs = {"margin": COSTS, "openmax": Costs(macs=np.array([30.0, 120.0]), baseline_macs=100.0)}
+    check_goal(asked(Goal(budget=0.25), "margin,openmax"), costs)
+    with pytest.raises(CurveError, match=r"0\.300 or more"):
+        check_goal(asked(Goal(budget=0.25), "auto:margin,openmax"), costs)
 
 
 def test_every_score_of_a_graph_declares_its_gate() -> None:
-    import torch
-    from torch import nn
-
-    from offramp import build
-
-    net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
-    graph = build.attach_exits(net, torch.zeros(2, 8), exits=1, placement="1", scores=("margin", "entropy"))
-    assert {name: gate.direction for name, gate in gates_by_score(graph).items()} == {
-        "margin": "higher",
-        "entropy": "lower",
-    }
+    found = gates_by_score(attached("margin", "entropy"))
+    assert {name: gate.direction for name, gate in found.items()} == {"margin": "higher", "entropy": "lower"}

@@ -14,6 +14,7 @@ import onnxruntime
 import pytest
 
 from commands import call
+from offramp import data
 from offramp.export import load_artifact
 from offramp.measure import Evidence, exits_taken
 from offramp.run import openvino as engine
@@ -61,8 +62,6 @@ def test_labels_make_the_promise_one_about_harm(finished: Any) -> None:
 
 
 def test_the_file_leaves_where_the_evidence_says(finished: Any) -> None:
-    from offramp import data
-
     seen = Evidence.load(finished.folder / "evidence.npz")
     samples, thresholds = data.load("digits@test"), finished.result["chosen"]["thresholds"]
     answer = engine.load(finished.folder / "model.onnx")(samples.take(slice(0, 100)))
@@ -98,6 +97,34 @@ def test_too_few_samples_to_certify_exit_with_3_and_a_remedy(arguments: list[obj
     assert done.json["guarantee"]["status"] == "refused"
     assert "2995 calibration samples" in done.json["guarantee"]["remedy"]
     assert done.json["chosen"]["exit_rates"] == [0.0, 1.0]
+
+
+@pytest.mark.usefixtures("hurry")
+def test_the_best_of_several_scores_is_chosen_and_shipped(arguments: list[object], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = call(*arguments, "--score", "auto:patience,entropy,openmax", "--budget", 0.95, "--out", out, "--json")
+    assert done.code == 0, done.err
+    scores = done.json["scores"]
+    candidates = [one["score"] for one in scores["ranked"] if one["candidate"]]
+    assert done.json["score"] == candidates[0] != "patience"  # which is 0 at the only exit: all or nobody
+    assert sorted(candidates) == ["entropy", "openmax", "patience"]
+    areas = [one["area"] for one in scores["ranked"]]
+    assert areas == sorted(areas, reverse=True)
+
+    seen = Evidence.load(out / "evidence.npz")
+    assert set(seen.scores) == {"patience", "entropy", "openmax", "max_probability", "margin"}
+    assert {one["score"] for one in scores["ranked"]} == set(seen.scores)
+    file = engine.load(out / "model.onnx")
+    assert [gate["score"] for gate in file.card["gates"]] == [done.json["score"]]
+    samples = data.load("digits@test")
+    place = {name: at for at, name in enumerate(seen.ids.tolist())}
+    taken = exits_taken(seen, done.json["chosen"]["thresholds"], done.json["score"])
+    answer = file(samples.take(slice(0, 100)))
+    assert answer.exit.tolist() == [int(taken[place[name]]) for name in samples.ids[:100].tolist()]
+    assert 0 < np.mean(answer.exit) < 1
+    assert list(load_artifact(out).exits) == done.json["model"]["exits"]
+    page = (out / "report.html").read_text()
+    assert all(f"<td>{name}</td>" in page for name in seen.scores)
 
 
 def write_npz(path: Path, **arrays: Any) -> str:
@@ -169,6 +196,10 @@ def test_unfit_samples_are_refused_in_a_sentence(kind: str, word: str, tmp_path:
         (["--placement", "99"], "99"),
         (["--head", "heavy"], "heavy"),
         (["--score", "luck"], "luck"),
+        (["--score", "auto:entropy,luck"], "luck"),
+        (["--score", "auto:"], "--score"),
+        (["--score", "entropy,entropy"], "--score"),
+        (["--score", "auto,entropy"], "--score"),
         (["--engine", "tensorrt"], "tensorrt"),
         (["--budget", "0.0001"], "--budget"),
         (["--budget", "-1"], "--budget"),

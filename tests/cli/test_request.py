@@ -8,10 +8,12 @@ import pytest
 from offramp.cli._request import (
     Goal,
     Request,
+    Scoring,
     Search,
     read_goal,
     read_numbers,
     read_placement,
+    read_scores,
     read_search,
     read_shape,
 )
@@ -124,3 +126,25 @@ def test_a_search_is_read(search: str, grid: str | None, expected: Search) -> No
 def test_a_search_that_is_none_is_refused(search: str, grid: str | None, word: str) -> None:
     with pytest.raises(OptionError, match=word):
         read_search(search, grid)
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "auto"),
+    [
+        ("entropy", ("entropy",), False),
+        ("entropy, margin", ("entropy", "margin"), False),
+        ("auto", (), True),
+        ("auto:entropy", ("entropy",), True),
+        ("auto: patience ,entropy", ("patience", "entropy"), True),
+    ],
+)
+def test_scores_are_named_or_left_to_be_chosen(text: str, names: tuple[str, ...], auto: bool) -> None:
+    assert read_scores(text) == Scoring(names=names, auto=auto)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "auto:", "entropy,", "entropy,entropy", "auto,entropy", "auto:auto", "margin,auto"]
+)
+def test_scores_without_a_name_or_with_one_twice_are_refused(text: str) -> None:
+    with pytest.raises(OptionError, match="--score must be names"):
+        Request(model="m", data="d", out=Path("o"), goal=Goal(), score=text)

@@ -14,6 +14,8 @@ from offramp.decide import Guarantee
 def made(**changes: Any) -> dict[str, Any]:
     result: dict[str, Any] = {
         "guarantee": None,
+        "score": "entropy",
+        "scores": {"ranked": [{"score": "entropy", "candidate": True}, {"score": "margin", "candidate": False}]},
         "chosen": {"gain": {"1": 1.5, "64": 1.4}, "relative_macs": 0.6, "agreement": 0.99},
         "exits_alone": [
             {"exit": 0, "agreement": 0.9, "relative_macs": 0.3},
@@ -53,6 +55,13 @@ def test_a_faster_network_is_said_to_be_faster() -> None:
 )
 def test_a_network_that_is_beaten_is_said_to_be(changes: dict[str, Any], word: str) -> None:
     assert word in " ".join(verdict(made(**changes)))
+
+
+def test_a_score_that_was_chosen_is_named() -> None:
+    result = made()
+    for one in result["scores"]["ranked"]:
+        one["candidate"] = True
+    assert verdict(result)[-1] == "Of 2 scores entropy has the largest area under its frontier: gates compare it."
 
 
 def test_a_refused_promise_comes_first() -> None:

@@ -26,3 +26,15 @@ def test_a_fitted_confidence_matches_how_often_its_head_agrees() -> None:
     agrees = (logits.argmax(1) == values["stage1"][0].argmax(1)).float().mean()
     # The regression has an intercept; the small decay on it moves the mean a little.
     torch.testing.assert_close(score(values["stage0"][0], logits).mean(), agrees, atol=0.02, rtol=0)
+
+
+def test_class_means_are_those_of_the_full_networks_answers() -> None:
+    graph, samples = make_graph("class_mean"), make_samples(200)
+    heads, frozen = Heads(graph).eval(), Frozen(graph, "float32")
+    score = fit_scores(graph, heads, frozen=frozen, samples=samples, settings=PostSettings(batch=64))["exit0/score"]
+    values = frozen({"x": torch.from_numpy(samples.inputs["x"])})
+    pooled, classes = values["stage0"][0].mean((2, 3)), values["stage1"][0].argmax(1)
+    assert score.seen.tolist() == [bool((classes == one).any()) for one in range(3)]
+    for one in classes.unique():
+        wanted = pooled[classes == one].mean(0)
+        torch.testing.assert_close((score.distances.means + score.distances.center)[one], wanted, atol=1e-5, rtol=1e-5)

@@ -19,6 +19,13 @@ def point(relative: float, agreement: float, exits: tuple[float, ...]) -> dict[s
     }  # fmt: skip
 
 
+def ranked(score: str, area: float, macs: list[float], *, candidate: bool = True) -> dict[str, Any]:
+    return {
+        "score": score, "candidate": candidate, "area": area, "relative_macs": macs[1],
+        "frontier": {"relative_macs": macs, "quality": [1.0, 0.99, 0.8]},
+    }  # fmt: skip
+
+
 @pytest.fixture
 def result() -> dict[str, Any]:
     latency = {batch: {"mean": 0.002, "p50": 0.001, "p95": 0.004, "calls": 2000} for batch in ("1", "64")}
@@ -42,6 +49,13 @@ def result() -> dict[str, Any]:
             "cuts": ["layer1", "layer2"],
         },
         "score": "max_probability",
+        "scores": {
+            "auto": True, "area_up_to": 0.01, "accepted_loss": 0.01, "full_quality": 1.0,
+            "ranked": [
+                ranked("max_probability", 0.55, [0.9, 0.4, 0.2]), ranked("entropy", 0.5, [0.95, 0.45, 0.2]),
+                ranked("patience", -0.125, [1.1, 1.05, 0.2], candidate=False),
+            ],
+        },
         "goal": {"name": "promise", "max_loss": 0.01, "confidence": 0.95, "kind": "agreement", "budget": None},
         "baseline": {"accuracy": 0.9339, "macs": 1e6, "parameters": 272474, "latency_s": latency},
         "chosen": {

@@ -77,6 +77,25 @@ def test_the_page_says(page: str, text: str) -> None:
     assert text in page
 
 
+def test_all_scores_stand_side_by_side_and_the_one_that_gates_is_marked(page: str) -> None:
+    table = page.partition("Scores side by side")[2].partition("</table>")[0]
+    cells = [re.findall(r"<td[^>]*>([^<]*)</td>", row) for row in re.findall(r"<tr.*?</tr>", table)]
+    assert cells[1:] == [
+        ["max_probability", "0.5500", "0.400", "gates"],
+        ["entropy", "0.5000", "0.450", ""],
+        ["patience", "-0.1250", "1.050", "was not to choose from"],
+    ]
+    assert "MACs at 1 % loss" in table
+    assert "candidate with the largest" in page
+
+
+def test_a_score_that_was_asked_for_needs_no_candidates(result: dict[str, Any]) -> None:
+    result["scores"]["auto"] = False
+    page = render(result)
+    assert "was not to choose from" not in page
+    assert "--score auto" in page
+
+
 def test_what_the_user_typed_is_escaped(page: str) -> None:
     assert "out/&lt;b&gt;" in page
 

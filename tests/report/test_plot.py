@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from offramp.report._plot import MOST, plot_exits, plot_frontier
+from offramp.report._plot import MOST, _steps, plot_exits, plot_frontier, plot_scores
 
 
 @pytest.mark.parametrize("quality", ["agreement", "accuracy", "harm"])
@@ -15,6 +15,24 @@ def test_the_frontier_shows_curve_knee_and_choice(result: dict[str, Any], qualit
     svg = plot_frontier(result)
     ElementTree.fromstring(svg)
     assert all(text in svg for text in ("frontier (tune)", "knee (tune)", "chosen (test)", "network alone (test)"))
+
+
+@pytest.mark.parametrize("quality", ["agreement", "accuracy", "harm"])
+def test_the_frontiers_of_all_scores_share_a_plot(result: dict[str, Any], quality: str) -> None:
+    result["frontier_quality"] = quality
+    svg = plot_scores(result)
+    ElementTree.fromstring(svg)
+    assert all(text in svg for text in ("max_probability (gates)", ">entropy<", ">patience<", ">accepted loss<"))
+
+
+def test_scores_that_never_lose_anything_can_be_drawn(result: dict[str, Any]) -> None:
+    for one in result["scores"]["ranked"]:
+        one["frontier"] = {"relative_macs": [0.3], "quality": [1.0]}
+    ElementTree.fromstring(plot_scores(result))
+
+
+def test_between_two_points_the_cheaper_one_is_all_that_a_budget_buys() -> None:
+    assert _steps({"relative_macs": [0.9, 0.4], "quality": [1.0, 0.75]}) == ([0.9, 0.9, 0.4], [100.0, 75.0, 75.0])
 
 
 def test_a_frontier_without_knee_is_drawn(result: dict[str, Any]) -> None:

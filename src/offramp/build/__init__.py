@@ -8,6 +8,7 @@ from ._capture import capture as capture
 from ._cuts import CutPoint as CutPoint
 from ._exits import attach_exits as attach_exits
 from ._exits import choose_cuts as choose_cuts
+from ._gate_by import gate_by as gate_by
 from ._keep import keep_exits as keep_exits
 from ._load import LoadedModel as LoadedModel
 from ._load import load_model as load_model

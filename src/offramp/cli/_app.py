@@ -123,7 +123,9 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     head: Annotated[str, typer.Option(help="auto, light, pool, conv0 to conv3, student, token or layers; "
                                       "with options: light:width=24,blocks=2, layers:pool 2 | relu.")] = "auto",
     score: Annotated[
-        str, typer.Option(help="max_probability, entropy, margin, energy, calibrated, confidence ...")
+        str, typer.Option(help="max_probability, entropy, normalized_entropy, margin, energy, patience, calibrated, "
+                          "confidence, class_mean or openmax; the first of several gates. auto: the best of all gates, "
+                          "or of some as in auto:entropy,margin.")
     ] = "max_probability",
     epochs: Annotated[int, typer.Option(help="For the heads.")] = 8,
     mean: Annotated[str | None, typer.Option(help="Per channel, in units of [0, 1], such as 0.5,0.5,0.5.")] = None,

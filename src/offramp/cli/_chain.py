@@ -5,6 +5,7 @@ Shape letters: S samples.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,20 +13,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from offramp import build, learn
-from offramp.decide import Decision
+from offramp import build, decide, learn
+from offramp.decide import Decision, Ranking
 from offramp.errors import CurveError
 from offramp.export import onnx
 from offramp.graph import Gate, Graph
 from offramp.measure import Costs, Evidence, Frontier, OperatingPoint, evidence
+from offramp.measure.torch import path_costs
+from offramp.nn.scores import SCORES
 from offramp.run import Samples
 
-from ._choice import pick
+from ._choice import choose_from, draw, name_kind
 from ._engine import Engine
 from ._exports import Exports
 from ._folder import WorkFolder
 from ._material import Material
-from ._request import Goal, Request
+from ._request import Request, Search
 from ._screen import Screen
 
 FREE_SCORES = ("max_probability", "entropy", "margin")  # cost next to nothing, so the evidence always has them
@@ -38,9 +41,11 @@ class Chosen:
     """Everything that a run found out before the clock starts.
 
     Attributes:
-        graph: With trained heads.
-        costs: Of its exits.
-        frontier: Drawn on the tuning samples.
+        graph: With trained heads, and gates that compare `score`.
+        score: Its name.
+        ranking: Of all scores in the evidence.
+        costs: Of the exits of `graph`.
+        frontiers: Name of each score in the evidence -> its frontier, drawn on the tuning samples.
         decision: Which point, and what is promised.
         evidence: By part: tune, calibrate, test.
         test: The chosen point on the test samples.
@@ -49,18 +54,26 @@ class Chosen:
     """
 
     graph: Graph
+    score: str
+    ranking: Ranking
     costs: Costs
-    frontier: Frontier
+    frontiers: Mapping[str, Frontier]
     decision: Decision
     evidence: dict[str, Evidence]
     test: OperatingPoint
     test_loss: float | None
     knee: int | None
 
+    @property
+    def frontier(self) -> Frontier:
+        """That of the score that gates."""
+        return self.frontiers[self.score]
+
 
 def attach(request: Request, material: Material) -> Graph:
-    """The network with untrained exits."""
-    scores = (request.score, *(name for name in FREE_SCORES if name != request.score))
+    """The network with untrained exits; the scores that may gate come first."""
+    names = request.scoring.names or SCORES
+    scores = (*names, *(name for name in FREE_SCORES if name not in names))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(request.seed)
         return build.attach_exits(
@@ -74,13 +87,27 @@ def attach(request: Request, material: Material) -> Graph:
         )
 
 
-def check_goal(goal: Goal, costs: Costs) -> None:
-    """Refuse a budget that no thresholds can meet, before any work is done.
+def candidates(request: Request) -> tuple[str, ...]:
+    """Names of the scores of which one will gate."""
+    scoring = request.scoring
+    return (scoring.names or SCORES) if scoring.auto else scoring.names[:1]
+
+
+def costs_by_score(graph: Graph) -> dict[str, Costs]:
+    """What each exit costs if the gates compare this score, for every score that the graph computes.
+
+    A gate's score is charged like all else that runs, and some are not free.
+    """
+    return {name: path_costs(build.gate_by(graph, name)) for name in gates_by_score(graph)}
+
+
+def check_goal(request: Request, costs: Mapping[str, Costs]) -> None:
+    """Refuse a budget that no thresholds can meet, whichever score will gate, before any work is done.
 
     Raises:
         CurveError: Even leaving at the first exit costs more.
     """
-    cheapest = float(costs.relative[0])
+    goal, cheapest = request.goal, max(float(costs[name].relative[0]) for name in candidates(request))
     if goal.budget is not None and goal.budget < cheapest:
         raise CurveError(
             f"--budget must be {cheapest:.3f} or more, what the first exit costs, but is {goal.budget:g}. "
@@ -150,13 +177,24 @@ def _logits(
     return logits
 
 
-def choose(request: Request, graph: Graph, costs: Costs, found: dict[str, Evidence]) -> Chosen:
-    """Draw the frontier on tune, decide and prove on calibrate, look at test."""
-    picked = pick(request.goal, request.search, found, costs, request.score)
+def choose(request: Request, graph: Graph, costs: Mapping[str, Costs], found: dict[str, Evidence]) -> Chosen:
+    """Draw the frontiers on tune and choose the score by them, decide and prove on calibrate, look at test."""
+    goal = name_kind(request.goal, found["calibrate"])
+    quality = decide.quality_for(goal.kind) if goal.kind else "agreement"
+    tune, allowed = found["tune"], candidates(request)
+    frontiers = {
+        name: draw(request.search if name in allowed else Search(), tune, costs[name], score=name, quality=quality)
+        for name in tune.scores
+    }
+    ranking = decide.rank_scores(frontiers, max_loss=goal.max_loss)
+    score = next(name for name in ranking.areas if name in allowed)
+    picked = choose_from(frontiers[score], goal, found)
     return Chosen(
-        graph=graph,
-        costs=costs,
-        frontier=picked.frontier,
+        graph=build.gate_by(graph, score),
+        score=score,
+        ranking=ranking,
+        costs=costs[score],
+        frontiers=frontiers,
         decision=picked.decision,
         evidence=found,
         test=picked.test,

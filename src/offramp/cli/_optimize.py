@@ -14,10 +14,9 @@ from offramp.errors import ExportError, OfframpError, OutputError
 from offramp.export import Origin, save_artifact
 from offramp.graph import Graph
 from offramp.measure import Evidence, exits_taken
-from offramp.measure.torch import path_costs
 from offramp.run import Samples
 
-from ._chain import BATCH, Chosen, attach, check_goal, choose, collect, train_heads
+from ._chain import BATCH, Chosen, attach, check_goal, choose, collect, costs_by_score, train_heads
 from ._clock import time_network
 from ._drawing import draw_shipped
 from ._engine import Engine
@@ -46,8 +45,8 @@ def run_chain(request: Request, material: Material, screen: Screen) -> dict[str,
     check_out(request.out)
     with screen.step(f"exits: {request.exits}, {request.placement}"):
         graph = attach(request, material)
-        costs = path_costs(graph)
-    check_goal(request.goal, costs)
+        costs = costs_by_score(graph)
+    check_goal(request, costs)
     engine = Engine(name=request.engine, precision=request.precision, threads=request.threads)
     work = open_folder(request.out, request.deciding(), resume=request.resume)
     try:
@@ -74,7 +73,7 @@ def _write(
     engine = Engine(name=request.engine, precision=request.precision, threads=request.threads)
     with screen.step("model.onnx"):
         model = exports.save(chosen.graph, work.whole / "model.onnx", _card(request, chosen))
-        _check_shipped(engine, model, material.test, chosen, request.score)
+        _check_shipped(engine, model, material.test, chosen)
     with screen.step("time"):
         timings = time_network(
             chosen.graph,
@@ -82,7 +81,7 @@ def _write(
             test=material.test,
             evidence=chosen.evidence["test"],
             thresholds=chosen.decision.thresholds,
-            score=request.score,
+            score=chosen.score,
             engine=engine,
             exports=exports,
             seed=request.seed,
@@ -107,13 +106,13 @@ def _card(request: Request, chosen: Chosen) -> dict[str, Any]:  # Any: JSON
     return card
 
 
-def _check_shipped(engine: Engine, model: Path, test: Samples, chosen: Chosen, score: str) -> None:
+def _check_shipped(engine: Engine, model: Path, test: Samples, chosen: Chosen) -> None:
     """The file must send every test sample where the evidence says, but for those on a threshold.
 
     Raises:
         ExportError: It does not.
     """
-    runtime, seen = engine.load(model), chosen.evidence["test"]
+    runtime, seen, score = engine.load(model), chosen.evidence["test"], chosen.score
     starts = range(0, len(test), BATCH)
     taken = np.concatenate([runtime(test.take(slice(at, min(at + BATCH, len(test))))).exit for at in starts])
     wanted = exits_taken(seen, chosen.decision.thresholds, score)

@@ -59,6 +59,19 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scoring:
+    """What the gates may compare.
+
+    Attributes:
+        names: Of the scores to compute, the first gates; empty for all that there are.
+        auto: Whether the best of them gates instead, judged by its frontier.
+    """
+
+    names: tuple[str, ...]
+    auto: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One run of `offramp optimize`; the names are those of the options."""
 
@@ -95,10 +108,16 @@ class Request:
         ]
         if wrong:
             raise OptionError(f"options must lie in their range, but these do not: {', '.join(wrong)}. Change them.")
+        read_scores(self.score)
         if (self.mean is None) != (self.std is None):
             raise OptionError("--mean and --std must be given together, but one is missing. Give both or none.")
         if self.engine == "onnxruntime" and self.precision != "f32":
             raise OptionError(f"onnxruntime computes in f32, but --precision is {self.precision}. Choose openvino.")
+
+    @property
+    def scoring(self) -> Scoring:
+        """What `score` says."""
+        return read_scores(self.score)
 
     def deciding(self) -> dict[str, Any]:  # Any: JSON
         """What a resumed run must have in common with the one that was killed."""
@@ -228,6 +247,29 @@ def read_placement(text: str) -> str | tuple[str | int, ...]:
     if text in RULES:
         return text
     return tuple(int(part) if part.lstrip("-").isdigit() else part for part in map(str.strip, text.split(",")))
+
+
+def read_scores(text: str) -> Scoring:
+    """Names of scores between commas, "auto", or "auto:" and names between commas.
+
+    Raises:
+        OptionError: A name is empty, stands twice, or is "auto" among others.
+
+    Example:
+        >>> read_scores("auto:entropy, margin")
+        Scoring(names=('entropy', 'margin'), auto=True)
+    """
+    first, colon, rest = text.partition(":")
+    auto = first.strip() == "auto"
+    if auto and not colon:
+        return Scoring(names=(), auto=True)
+    names = tuple(map(str.strip, (rest if auto else text).split(",")))
+    if "" in names or "auto" in names or len(set(names)) < len(names):
+        raise OptionError(
+            f"--score must be names between commas, each once, auto, or auto: and names, but is {text!r}. "
+            "Write max_probability,entropy or auto."
+        )
+    return Scoring(names=names, auto=auto)
 
 
 def _plain(value: Any) -> Any:  # Any: JSON

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offramp.decide import Guarantee
-from offramp.measure import Evidence, OperatingPoint
+from offramp.measure import Evidence, OperatingPoint, macs_at
 
 from ._batches import to_json
 from ._machine import describe_command, describe_machine, describe_versions
@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # they load PyTorch, which those do without that only tell a 
     from ._clock import Timing
     from ._material import Material
     from ._request import Request
+
+ACCEPTED = 0.01  # loss at which scores are compared if no promise was asked
 
 
 def make_result(
@@ -43,7 +45,8 @@ def make_result(
         "model": {"reference": request.model, "classes": material.model.classes, "inputs": material.model.shapes,
                   "dtypes": _dtypes(chosen),
                   "exits": list(chosen.graph.exits), "cuts": _cuts(chosen)},
-        "score": request.score,
+        "score": chosen.score,
+        "scores": describe_scores(request, chosen),
         "goal": {**asdict(request.goal), "name": request.goal.name},
         "search": asdict(request.search),
         "exit_macs": chosen.costs.macs.tolist(),
@@ -75,6 +78,33 @@ def describe_guarantee(guarantee: Guarantee | None, test_loss: float | None) -> 
         "calibration_samples": guarantee.calibration_samples,
         "test_loss": test_loss,
         **({} if guarantee.remedy is None else {"remedy": guarantee.remedy}),
+    }
+
+
+def describe_scores(request: Request, chosen: Chosen) -> dict[str, Any]:  # Any: JSON
+    """All scores of the evidence side by side, the one that saves most first; judged on the tuning samples."""
+    from ._chain import candidates
+
+    loss = ACCEPTED if request.goal.max_loss is None else request.goal.max_loss
+    allowed = candidates(request)
+    return {
+        "auto": request.scoring.auto,
+        "area_up_to": chosen.ranking.up_to,
+        "accepted_loss": loss,
+        "full_quality": float(chosen.frontier.qualities[0] + chosen.frontier.losses[0]),
+        "ranked": [
+            {
+                "score": name,
+                "candidate": name in allowed,
+                "area": value,
+                "relative_macs": macs_at(chosen.frontiers[name], loss),
+                "frontier": {
+                    "relative_macs": [point.relative_macs for point in chosen.frontiers[name].points],
+                    "quality": chosen.frontiers[name].qualities.tolist(),
+                },
+            }
+            for name, value in chosen.ranking.areas.items()
+        ],
     }
 
 
@@ -128,6 +158,9 @@ def verdict(result: Mapping[str, Any]) -> list[str]:  # Any: JSON
     if not lines:
         gains = " and ".join(f"{gain:.2f}x at batch {batch}" for batch, gain in chosen["gain"].items())
         lines.append(f"It does {chosen['relative_macs']:.2f} of the work and is faster: {gains}.")
+    count = sum(one["candidate"] for one in result["scores"]["ranked"])
+    if count > 1:
+        lines.append(f"Of {count} scores {result['score']} has the largest area under its frontier: gates compare it.")
     return lines
 
 

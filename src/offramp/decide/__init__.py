@@ -14,5 +14,7 @@ from ._loss import needed_samples as needed_samples
 from ._loss import p_value as p_value
 from ._promise import Promise as Promise
 from ._promise import quality_for as quality_for
+from ._rank import Ranking as Ranking
+from ._rank import rank_scores as rank_scores
 from ._rotate import Rotation as Rotation
 from ._rotate import rotate as rotate

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from offramp.graph import Body, Graph, Node
-from offramp.nn.scores import FittedScore
+from offramp.nn.scores import FittedScore, Targets
 from offramp.run import Samples
 
 from ._batch import shuffle, take_batch
@@ -26,7 +26,7 @@ _EPOCH = 2**32 - 1  # the order of the pass over the samples: that of an epoch w
 def fit_scores(
     graph: Graph, heads: Heads, *, frozen: Frozen, samples: Samples, settings: TrainingSettings
 ) -> dict[str, Body]:
-    """Copies of the scores that learn, fitted to whether their head agrees with the full network.
+    """Copies of the scores that learn, fitted to what their head and the full network answer.
 
     Args:
         graph: Its nodes of role "score" whose body is a `FittedScore` are fitted.
@@ -41,20 +41,21 @@ def fit_scores(
     if not scores:
         return {}
     rows: dict[str, list[Tensor]] = defaultdict(list)
-    agrees: dict[str, list[Tensor]] = defaultdict(list)
+    answers: dict[str, list[Tensor]] = defaultdict(list)
+    classes: list[Tensor] = []
     order = shuffle(len(samples), seed=settings.seed, epoch=_EPOCH)[: settings.score_samples]
     for start in range(0, len(order), settings.batch):
         values = frozen(take_batch(samples, order[start : start + settings.batch], frozen.device))
         values |= heads(values)
+        classes.append(values[frozen.teacher][0].argmax(dim=1))
         for name, score in scores.items():
             rows[name].append(score.collect(*gather(values, graph[name])))
-            agrees[name].append(_agrees(values, graph[name], frozen.teacher))
+            answers[name].append(_answers(values, graph[name]))
     for name, score in scores.items():
-        score.fit(torch.cat(rows[name]), torch.cat(agrees[name]))
+        score.fit(torch.cat(rows[name]), Targets(classes=torch.cat(classes), answers=torch.cat(answers[name])))
     return scores  # type: ignore[return-value]  # bodies, so callable
 
 
-def _agrees(values: Mapping[str, tuple[Tensor, ...]], score: Node, teacher: str) -> Tensor:
-    """True where this score's head, its second input, gives the class that the full network gives."""
-    logits = values[score.inputs[1].source][score.inputs[1].output]
-    return logits.argmax(dim=1) == values[teacher][0].argmax(dim=1)
+def _answers(values: Mapping[str, tuple[Tensor, ...]], score: Node) -> Tensor:
+    """The class that this score's head, its second input, gives to each row."""
+    return values[score.inputs[1].source][score.inputs[1].output].argmax(dim=1)

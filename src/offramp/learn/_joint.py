@@ -74,7 +74,7 @@ def joint(
         partly=settings.backbone_epochs > 0,
     )
     whole = Whole(graph, settings.precision, frozen=settings.regime == "frozen").eval()
-    whole.to(memory_format=torch.contiguous_format)
+    whole.lay_out(torch.contiguous_format)
     whole.load_state_dict(load(weights))
     trained = graph.with_bodies(dict(whole.bodies.items()))
     if len(graph.exits) == 1:
@@ -95,7 +95,7 @@ def _check_labels(graph: Graph, samples: Samples) -> None:
         )
 
 
-def _train(
+def _train(  # noqa: PLR0913  # all of one training
     team: Team,
     graph: Graph,
     samples: Samples,
@@ -109,8 +109,8 @@ def _train(
     digest = digest_weights(graph.bodies)
     training = Training(graph, samples, settings, lesson=lesson, digest=digest, team=team)
     training.run(checkpoint=checkpoint, resume=resume, progress=progress)
-    plain = lesson.learner.cpu().to(memory_format=torch.contiguous_format).state_dict()
-    return save({name: value.clone() for name, value in plain.items()})
+    plain = lesson.learner.cpu().state_dict()
+    return save({name: value.clone(memory_format=torch.contiguous_format) for name, value in plain.items()})
 
 
 class _Lesson:

@@ -47,8 +47,13 @@ class Whole(nn.Module):
         self.requires_grad_(True)
         for name in backbone:
             self.bodies[name].requires_grad_(not frozen)
+        self.lay_out(torch.channels_last)
+
+    def lay_out(self, memory_format: torch.memory_format) -> None:
+        """Keep filters in this memory format; convolutions learn quickest with channels_last."""
         for parameter in self.parameters():
-            parameter.data = channels_last(parameter.data)
+            if parameter.dim() == 4:
+                parameter.data = parameter.data.contiguous(memory_format=memory_format)
 
     @property
     def device(self) -> torch.device:

@@ -1,5 +1,7 @@
 """Anything to numbers: evidence, costs, operating points, frontier, knee, latency."""
 
+from ._area import area as area
+from ._area import macs_at as macs_at
 from ._collect import evidence as evidence
 from ._costs import Costs as Costs
 from ._efficiency import Efficiency as Efficiency

@@ -71,6 +71,12 @@ class Frontier:
         """[P] the quality of the points; 1 - harm if that was traded."""
         return np.array([quality_of(point, self.quality) for point in self.points])
 
+    @property
+    def losses(self) -> NDArray[np.float64]:
+        """[P] share of answers that the points lose: changed or harmed ones, or accuracy, negative where they gain."""
+        best = quality_of(self.full, self.quality) if self.quality == "accuracy" else 1.0
+        return best - self.qualities
+
 
 def quality_of(point: OperatingPoint, quality: Quality) -> float:
     """How good a point is, higher is better; 1 - harm for "harm"."""

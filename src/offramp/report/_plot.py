@@ -20,6 +20,9 @@ INK = "#123456"  # stands for the page's text color, see `_to_svg`
 LINE, CHOSEN, KNEE = "#2f7ed8", "#e0701a", "#2a9d6f"
 STYLE: Any = {"font.family": "sans-serif", "font.size": 10, "svg.fonttype": "none", "svg.hashsalt": "offramp"}
 ROOM = 0.08  # relative MACs that the words below a point take
+SCORES = ("#7b4fb3", "#2a9d6f", "#c2417c", "#8a7a1f", "#159fb5", "#b9502c", "#6b7f99", "#4c6b2f", "#a07ad6")
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)))
+FURTHER = 5  # times the accepted loss that the plot of all scores shows
 MOST = 40  # classes of which bars are drawn
 SHADES = ("#2a9d6f", "#5bb98f", "#8fd0ae", "#c9dd8f", "#f1cf6b", "#f0a95a", "#e0701a", "#b9502c", "#8c3b3b")
 
@@ -52,23 +55,53 @@ def plot_frontier(result: Mapping[str, Any], sweep: Mapping[str, Any] | None = N
     if sweep is not None and not sweep["applied"]:
         asked = sweep["chosen"]
         x, y = [asked["relative_macs"]], [_percent(asked, quality)]
-        axes.plot(
-            x,
-            y,
-            "o",
-            color=CHOSEN,
-            markersize=12,
-            markerfacecolor="none",
-            markeredgewidth=1.6,
-            label="asked for (test)",
-        )
-    axes.set_xlabel("MACs, relative to the network alone")
-    axes.set_ylabel("answers without harm, %" if quality == "harm" else f"{quality}, %")
+        open_circle: Any = {"markersize": 12, "markerfacecolor": "none", "markeredgewidth": 1.6}
+        axes.plot(x, y, "o", color=CHOSEN, label="asked for (test)", **open_circle)
+    _name_axes(axes, quality)
     axes.set_xlim(left=0)
     legend = axes.legend(loc="lower right", frameon=False)
     for text in legend.get_texts():
         text.set_color(INK)
     return _to_svg(figure, "Frontier: quality against relative MACs")
+
+
+def plot_scores(result: Mapping[str, Any]) -> str:  # Any: JSON
+    """The frontiers of all scores on the tuning samples, around the accepted loss; the one that gates is bold."""
+    scores = result["scores"]
+    figure, axes = _figure(7.2, 4.2)
+    styles = zip(itertools.cycle(SCORES), itertools.cycle(DASHES))
+    for one in scores["ranked"]:
+        x, y = _steps(one["frontier"])
+        if one["score"] == result["score"]:
+            axes.plot(x, y, color=CHOSEN, linewidth=2.8, zorder=3, label=f"{one['score']} (gates)")
+        else:
+            color, dash = next(styles)
+            axes.plot(x, y, color=color, linewidth=1.4, linestyle=dash, label=one["score"])
+    accepted = 100 * (scores["full_quality"] - scores["accepted_loss"])
+    axes.axhline(accepted, color=INK, linewidth=0.8, linestyle=(0, (2, 3)), label="accepted loss")
+    axes.set_ylim(*_around_accepted(scores))
+    _name_axes(axes, result["frontier_quality"])
+    legend = axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, handlelength=2.6)
+    for text in legend.get_texts():
+        text.set_color(INK)
+    return _to_svg(figure, "Frontiers of all scores")
+
+
+def _around_accepted(scores: Mapping[str, Any]) -> tuple[float, float]:  # Any: JSON
+    """Quality in percent from a few times the accepted loss, or the worst there is, to the best, with some margin."""
+    full, accepted = scores["full_quality"], scores["accepted_loss"]
+    worst = min(min(one["frontier"]["quality"]) for one in scores["ranked"])
+    best = max(full, *(max(one["frontier"]["quality"]) for one in scores["ranked"]))
+    lowest = max(full - FURTHER * accepted, min(worst, full - accepted))
+    return 100 * lowest - 4 * (best - lowest), 100 * best + 4 * (best - lowest)
+
+
+def _steps(frontier: Mapping[str, Any]) -> tuple[list[float], list[float]]:  # Any: JSON
+    """Corners of a frontier as a staircase: between two points the cheaper one is all that a lower quality buys."""
+    costs, quality = frontier["relative_macs"], [100 * value for value in frontier["quality"]]
+    x = [cost for cost in costs for _ in range(2)]
+    y = [value for value in quality for _ in range(2)]
+    return x[:-1], y[1:]
 
 
 def plot_exits(shares: NDArray[np.float64], names: Sequence[str]) -> str:
@@ -114,6 +147,11 @@ def _plot_promises(axes: Axes, sweep: Mapping[str, Any], quality: str) -> None: 
         place = sum(x[start:end]) / (end - start), min(y[start:end])
         axes.annotate(f"{' to '.join(losses)} %", place, xytext=(0, -15), textcoords="offset points", ha="center",
                       fontsize=8, color=INK)  # fmt: skip
+
+
+def _name_axes(axes: Axes, quality: str) -> None:
+    axes.set_xlabel("MACs, relative to the network alone")
+    axes.set_ylabel("answers without harm, %" if quality == "harm" else f"{quality}, %")
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:

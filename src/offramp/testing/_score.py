@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
+import openvino
+import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from offramp.nn.scores import FittedScore, Score
+from offramp.nn.scores import FittedScore, Score, Targets
 
 _CLASSES, _SHAPE = 5, (4, 6, 6)
+Array = NDArray[np.float32]
 
 
 class ScoreContract:
@@ -82,20 +87,32 @@ class ScoreContract:
         features, logits = _batch(4)
         assert torch.equal(fresh.eval()(features, logits), score(features, logits))
 
-    def test_its_onnx_form_gives_the_same_at_every_batch_size(self) -> None:
+    @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+    def test_its_onnx_form_gives_the_same_at_every_batch_size(self, engine: str) -> None:
         """Up to 1e-5, since the engine's exponential is another one."""
         score = self._fitted()
-        session = _session(score)
+        run = _load(score, engine)
         for count in (1, 3, 8):
             features, logits = _batch(count)
-            (given,) = session.run(None, {"features": features.numpy(), "logits": logits.numpy()})
+            given = run(features.numpy(), logits.numpy())
             np.testing.assert_allclose(given, score(features, logits).detach().numpy(), atol=1e-5, rtol=1e-5)
+
+    @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+    def test_its_onnx_form_never_stops_nan_logits(self, engine: str) -> None:
+        """An engine's maximum or comparison may treat NaN in its own way."""
+        score = self._fitted()
+        features, logits = _batch(3)
+        logits[1] = torch.nan
+        stops = _stops(score, torch.from_numpy(_load(score, engine)(features.numpy(), logits.numpy())), score.stop_all)
+        assert stops.tolist() == [True, False, True]
 
     def _fitted(self) -> Any:  # Any: as `make`
         score = self.make(_SHAPE, _CLASSES).eval()
         if isinstance(score, FittedScore):
             features, logits = _batch(64)
-            score.fit(score.collect(features, logits), logits.argmax(dim=1) != 0)
+            answers = logits.argmax(dim=1)
+            targets = Targets(classes=answers.clamp(min=1), answers=answers)  # nobody else gives class 0
+            score.fit(score.collect(features, logits), targets)
         return score
 
 
@@ -121,7 +138,8 @@ class _TwoInputs(nn.Module):
         return given + 0 * features.flatten(1).sum(dim=1)
 
 
-def _session(score: nn.Module) -> onnxruntime.InferenceSession:
+def _load(score: nn.Module, engine: str) -> Callable[[Array, Array], Array]:
+    """The score as an engine computes it from features and logits."""
     batch = torch.export.Dim.DYNAMIC
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "score.onnx"
@@ -129,4 +147,8 @@ def _session(score: nn.Module) -> onnxruntime.InferenceSession:
             _TwoInputs(score).eval(), _batch(2), path, input_names=["features", "logits"], opset_version=18,
             dynamic_shapes={"features": {0: batch}, "logits": {0: batch}}, dynamo=True, verbose=False,
         )  # fmt: skip
-        return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        if engine == "openvino":
+            model = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+            return lambda features, logits: model({"features": features, "logits": logits})[0]
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return lambda features, logits: session.run(None, {"features": features, "logits": logits})[0]

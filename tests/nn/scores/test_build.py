@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from offramp.errors import OptionError
-from offramp.nn.scores import build_score
+from offramp.nn.scores import SCORES, build_score
 
 
-@pytest.mark.parametrize("name", ["max_probability", "entropy", "margin", "confidence"])
+@pytest.mark.parametrize("name", SCORES)
 def test_every_score_is_built_by_the_name_it_declares(name: str) -> None:
     assert build_score(name, (4, 6, 6), 5).name == name
 

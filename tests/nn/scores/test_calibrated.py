@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from offramp.errors import LearnError
-from offramp.nn.scores import Calibrated
+from offramp.nn.scores import Calibrated, Targets
 from offramp.testing import ScoreContract
 
 
@@ -23,7 +23,8 @@ def test_it_finds_the_temperature_that_the_logits_were_spoiled_by(temperature: f
     chance = logits.softmax(dim=1).amax(dim=1)
     agrees = torch.rand(20_000, generator=random) < chance
     score = Calibrated()
-    score.fit(score.collect(logits, logits * temperature), agrees)
+    targets = Targets(classes=torch.ones(20_000).long(), answers=agrees.long())
+    score.fit(score.collect(logits, logits * temperature), targets)
     assert float(score.temperature) == pytest.approx(temperature, rel=0.1)
     assert float(score(logits, logits * temperature).mean()) == pytest.approx(float(agrees.float().mean()), abs=0.01)
 
@@ -35,4 +36,4 @@ def test_it_refuses_to_answer_before_it_is_fitted() -> None:
 
 def test_rows_that_are_not_finite_are_refused() -> None:
     with pytest.raises(LearnError, match="finite"):
-        Calibrated().fit(torch.full((2, 3), torch.nan), torch.ones(2, dtype=torch.bool))
+        Calibrated().fit(torch.full((2, 3), torch.nan), Targets(classes=torch.ones(2), answers=torch.ones(2)))

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from offramp.errors import LearnError
-from offramp.nn.scores import Confidence
+from offramp.nn.scores import Confidence, Targets
 from offramp.testing import ScoreContract
 
 
@@ -18,7 +18,7 @@ class TestConfidence(ScoreContract):
 
 def fitted(agrees: torch.Tensor, features: torch.Tensor, logits: torch.Tensor) -> Confidence:
     score = Confidence(features.shape[1:], logits.shape[1])
-    score.fit(score.collect(features, logits), agrees)
+    score.fit(score.collect(features, logits), Targets(classes=torch.ones_like(agrees), answers=agrees))
     return score
 
 
@@ -54,7 +54,7 @@ def test_a_head_that_is_always_right_or_always_wrong_still_gives_a_finite_score(
 @pytest.mark.parametrize("rows", [torch.zeros(0, 8), torch.full((3, 8), torch.nan)])
 def test_fitting_to_nothing_or_to_nan_is_refused(rows: torch.Tensor) -> None:
     with pytest.raises(LearnError, match="finite rows"):
-        Confidence((4,), 3).fit(rows, torch.ones(len(rows), dtype=torch.bool))
+        Confidence((4,), 3).fit(rows, Targets(classes=torch.ones(len(rows)), answers=torch.ones(len(rows))))
 
 
 def test_pixels_and_tokens_are_averaged() -> None:

@@ -9,12 +9,14 @@ from torch import nn
 from offramp.errors import OptionError, suggest
 
 from ._calibrated import Calibrated
+from ._class_mean import ClassMean
 from ._confidence import Confidence
 from ._energy import Energy
 from ._entropy import Entropy
 from ._margin import Margin
 from ._max_probability import MaxProbability
 from ._normalized_entropy import NormalizedEntropy
+from ._openmax import OpenMax
 from ._patience import Patience
 
 _BUILDERS: Mapping[str, Callable[[Sequence[int], int], nn.Module]] = {
@@ -26,15 +28,18 @@ _BUILDERS: Mapping[str, Callable[[Sequence[int], int], nn.Module]] = {
     "normalized_entropy": lambda shape, classes: NormalizedEntropy(),
     "energy": lambda shape, classes: Energy(),
     "confidence": Confidence,
+    "class_mean": ClassMean,
+    "openmax": lambda shape, classes: OpenMax(classes),
 }
+SCORES = tuple(_BUILDERS)
+"""The names of all scores."""
 
 
 def build_score(name: str, shape: Sequence[int], classes: int) -> nn.Module:
     """The score of that name for features [B, *shape] and logits [B, classes].
 
     Args:
-        name: "max_probability", "entropy", "normalized_entropy", "margin", "energy", "patience", "calibrated" or
-            "confidence".
+        name: One of `SCORES`.
         shape: Of one sample's features, without the batch axis.
         classes: Number of logits.
 

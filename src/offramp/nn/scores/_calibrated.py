@@ -11,6 +11,8 @@ from torch.nn.functional import binary_cross_entropy
 from offramp.errors import LearnError
 from offramp.graph import Direction
 
+from ._targets import Targets
+
 _LOWEST, _HIGHEST, _STEPS = -3.0, 3.0, 241  # natural logarithm of the temperatures that are tried
 
 
@@ -54,8 +56,8 @@ class Calibrated(nn.Module):
         return logits.float()
 
     @torch.no_grad()
-    def fit(self, collected: Tensor, agrees: Tensor) -> None:
-        """Fit the temperature to collected logits [S, K] and whether the head agreed [S].
+    def fit(self, collected: Tensor, targets: Targets) -> None:
+        """Fit the temperature to collected logits [S, K] and whether the head agrees.
 
         Raises:
             LearnError: No rows, or rows that are not finite.
@@ -65,7 +67,7 @@ class Calibrated(nn.Module):
                 f"the calibrated score needs finite logits to fit, but got {len(collected)} rows, some of them not."
             )
         tried = torch.linspace(_LOWEST, _HIGHEST, _STEPS, device=collected.device).exp()
-        losses = torch.stack([self._loss(collected / temperature, agrees) for temperature in tried])
+        losses = torch.stack([self._loss(collected / temperature, targets.agrees) for temperature in tried])
         self.temperature.copy_(tried[losses.argmin()])
 
     def _loss(self, logits: Tensor, agrees: Tensor) -> Tensor:

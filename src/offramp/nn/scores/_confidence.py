@@ -13,6 +13,8 @@ from offramp.errors import LearnError
 from offramp.graph import Direction
 from offramp.nn._pooled import Pooled
 
+from ._targets import Targets
+
 _SUMMARY = 4  # columns that describe the logits: see `collect`
 _DECAY = 1e-3  # of the weights on standardized columns; a head with few mistakes separates them perfectly otherwise
 
@@ -73,8 +75,8 @@ class Confidence(nn.Module):
         )
 
     @torch.no_grad()
-    def fit(self, collected: Tensor, agrees: Tensor) -> None:
-        """Fit weight and bias to collected rows [S, D] and whether the head agreed [S].
+    def fit(self, collected: Tensor, targets: Targets) -> None:
+        """Fit weight and bias to collected rows [S, D] and whether the head agrees.
 
         Raises:
             LearnError: No rows, or rows that are not finite.
@@ -84,7 +86,7 @@ class Confidence(nn.Module):
                 f"the confidence score needs finite rows to fit, but got {len(collected)}, some of them not."
             )
         mean, deviation = collected.mean(dim=0), collected.std(dim=0, correction=0).clamp(min=1e-6)
-        weight = _regress((collected - mean) / deviation, agrees.to(collected.dtype))
+        weight = _regress((collected - mean) / deviation, targets.agrees.to(collected.dtype))
         self.weight.copy_(weight[:-1] / deviation)
         self.bias.copy_(weight[-1] - (weight[:-1] * mean / deviation).sum())
 

@@ -23,7 +23,7 @@ class Patience(nn.Module):
 
     name: ClassVar[str] = "patience"
     direction: ClassVar[Direction] = "higher"
-    stop_all: ClassVar[float] = 0.0
+    stop_all: ClassVar[float] = -0.5  # not 0: a threshold lies between whole numbers, never on one
     stop_none: ClassVar[float] = 1e9
 
     def forward(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:

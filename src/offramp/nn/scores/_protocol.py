@@ -8,6 +8,8 @@ from torch import Tensor
 
 from offramp.graph import Direction
 
+from ._targets import Targets
+
 
 class Score(Protocol):
     """How sure a head is, one number per sample; in practice an `nn.Module`.
@@ -31,12 +33,12 @@ class Score(Protocol):
 
 @runtime_checkable
 class FittedScore(Protocol):
-    """A score that learns, after the heads, from whether its head agrees with the full network."""
+    """A score that learns, after the heads, from what its head and the full network answer."""
 
     def collect(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
         """What `fit` needs of each sample, [B, D]: small, because it is kept for all samples."""
         ...
 
-    def fit(self, collected: Tensor, agrees: Tensor) -> None:
-        """Fit the state in place to the collected rows [S, D] and the booleans [S]; it must end in buffers."""
+    def fit(self, collected: Tensor, targets: Targets) -> None:
+        """Fit the state in place to the collected rows [S, D] and both answers to each; it must end in buffers."""
         ...

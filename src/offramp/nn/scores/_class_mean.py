@@ -1,0 +1,84 @@
+"""Score: how clearly one class's mean features are the nearest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from offramp.errors import LearnError
+from offramp.graph import Direction
+from offramp.nn._distance import Distances
+from offramp.nn._pooled import Pooled
+
+from ._targets import Targets
+
+
+class ClassMean(nn.Module):
+    """The largest of softmax(-distance to each class's mean features), in (0, 1]: the higher, the surer.
+
+    The means of the pooled features come from one pass, class by class of what the full network answers: nothing is
+    trained. A class that it never answers has no mean and is never the nearest. Refuses to answer before `fit`.
+
+    Args:
+        shape: Of one sample's features.
+        classes: Number of logits.
+
+    Reference:
+        Gormez, Dasari and Koyuncu, "E2CM: Early Exit via Class Means for Efficient Supervised and Unsupervised
+        Learning", IJCNN 2022, arXiv 2103.01148: the softmax of the negative Euclidean distances, and its maximum
+        against a threshold. There the nearest class answers and the classes are labels; here the head answers, and
+        the classes are the full network's answers.
+    """
+
+    name: ClassVar[str] = "class_mean"
+    direction: ClassVar[Direction] = "higher"
+    stop_all: ClassVar[float] = 0.0
+    stop_none: ClassVar[float] = 2.0
+
+    seen: Tensor
+
+    def __init__(self, shape: Sequence[int], classes: int) -> None:
+        super().__init__()
+        self.pooled = Pooled(shape)
+        self.distances = Distances(classes, self.pooled.size)
+        self.register_buffer("seen", torch.zeros(classes, dtype=torch.bool))
+
+    def forward(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
+        """Maximum of softmax(-distances) over the classes that have a mean, for each sample.
+
+        Raises:
+            LearnError: `fit` has not been called; not raised while tracing, where values are unknown.
+        """
+        if not torch.compiler.is_compiling() and not self.distances.is_set:
+            raise LearnError(
+                "the class_mean score must be fitted before it answers, but it has no means. "
+                "Run learn.post on the graph, or gate by max_probability."
+            )
+        near = torch.where(self.seen, -self.distances(self.collect(features, logits)), -torch.inf)
+        score = near.softmax(dim=1).amax(dim=1)
+        return torch.where(logits.isnan().any(dim=1), torch.full_like(score, torch.nan), score)
+
+    def collect(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
+        """The pooled features."""
+        pooled: Tensor = self.pooled(features).float()
+        return pooled
+
+    @torch.no_grad()
+    def fit(self, collected: Tensor, targets: Targets) -> None:
+        """Take the mean of the collected features [S, D] of each class that the full network answers.
+
+        Raises:
+            LearnError: No rows, or rows that are not finite.
+        """
+        if len(collected) == 0 or not bool(collected.isfinite().all()):
+            raise LearnError(
+                f"the class_mean score needs finite features to fit, but got {len(collected)} rows, some of them not."
+            )
+        member = one_hot(targets.classes, len(self.seen)).to(collected.dtype)
+        count = member.sum(dim=0)
+        self.distances.set_means(member.T @ collected / count.clamp(min=1)[:, None])
+        self.seen.copy_(count > 0)
