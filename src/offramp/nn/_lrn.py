@@ -17,7 +17,8 @@ class ResponseNorm(nn.Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features [B, C, H, W] of the same shape."""
+        """Features [B, C, H, W] of the same shape, in float32 also while others compute in bfloat16."""
+        x = x.float()
         squares = functional.pad(x * x, (0, 0, 0, 0, 1, 1))
         channels = x.shape[1]
         sums = squares[:, :channels] + squares[:, 1 : channels + 1] + squares[:, 2:]
