@@ -16,22 +16,24 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 
 from offramp import build, data, learn, measure
+from offramp.cli._chain import gates_by_score
 from offramp.cli._clock import time_network
 from offramp.cli._engine import Engine
 from offramp.cli._exports import Exports
 from offramp.cli._machine import describe_machine, describe_versions
 from offramp.export import onnx
-from offramp.graph import Gate, Graph
-from offramp.measure import Costs, Evidence, OperatingPoint
+from offramp.graph import Graph
+from offramp.measure import Evidence, OperatingPoint
 from offramp.measure import torch as measure_torch
 from offramp.run import Samples
 
@@ -146,34 +148,408 @@ def lenet(parts: Parts, work: Path, seed: int) -> Iterator[Trained]:
 
 # ---- B-AlexNet ----
 
-ALEXNET_BASE = recipe(epochs=20, learning_rate=1e-3)
-ALEXNET_EXITS = recipe(epochs=12, learning_rate=1e-3)
+ALEXNET_BASE = recipe(epochs=16, learning_rate=1e-3)
+ALEXNET_EXITS = recipe(epochs=10, learning_rate=1e-3)
+CIFAR = build.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))  # mean and spread of its training images
 
 
 def alexnet(parts: Parts, work: Path, seed: int, augment: str) -> Iterator[Trained]:
     """Baseline, published branches, our exits; "none" as in the paper, or with augmentation."""
     example = build.load_model("zoo:b_alexnet").example
-    suffix = "" if augment == "none" else ", augmented"
-    base = replace(
-        ALEXNET_BASE, augment=augment, seed=seed, epochs=ALEXNET_BASE.epochs * (1 if augment == "none" else 2)
-    )
+    name, suffix = ("alexnet", "") if augment == "none" else ("alexnet-augmented", ", augmented")
+    base = replace(ALEXNET_BASE, augment=augment, seed=seed)
     later = replace(ALEXNET_EXITS, augment=augment, seed=seed)
-    alone = fresh(lambda: build.attach_exits(build.load_model("zoo:b_alexnet").module, example, exits=0), seed)
-    trained = train(alone, parts.train, base, work, f"alexnet-base{suffix[2:]}")
+
+    def alone() -> Graph:
+        return build.attach_exits(build.load_model("zoo:b_alexnet").module, example, exits=0, normalize=CIFAR)
+
+    trained = train(fresh(alone, seed), parts.train, base, work, f"{name}-base")
     note = f"{base.epochs} epochs, Adam at {base.learning_rate:g}, augment={augment}"
     yield Trained(name=f"AlexNet / CIFAR-10{suffix}", graph=trained, score="", note=note)
     trunk = trunk_of(trained, "zoo:b_alexnet")
     both = f"mixed: {note}, then {later.epochs} with exits"
-    published = fresh(lambda: build.b_alexnet(trunk=trunk, scores=SCORES), seed)
-    published = train(published, parts.train, later, work, f"alexnet-published{suffix[2:]}")
+    published = fresh(lambda: build.b_alexnet(trunk=trunk, scores=SCORES, normalize=CIFAR), seed)
+    published = train(published, parts.train, later, work, f"{name}-published")
     yield Trained(name=f"B-AlexNet, published branches{suffix}", graph=published, score="entropy", note=both)
     ours = fresh(
         lambda: build.attach_exits(
             trunk, example, placement=["input", "conv3"], head=["student:width=24", "light:width=48,blocks=2"],
-            scores=SCORES,
+            scores=SCORES, normalize=CIFAR,
         ),
         seed,
     )  # fmt: skip
-    ours = train(ours, parts.train, replace(later, distill=0.3, weights=(1.0, 1.0, 1.0)), work,
-                 f"alexnet-ours{suffix[2:]}")  # fmt: skip
+    taught = replace(later, distill=0.3, weights=(1.0, 1.0, 1.0))
+    ours = train(ours, parts.train, taught, work, f"{name}-ours")
     yield Trained(name=f"B-AlexNet, our exits{suffix}", graph=ours, score="", note=f"{both}, distilled")
+
+
+# ---- what a trained network is worth ----
+
+ENGINE = Engine(name="openvino", threads=1)
+PUBLISHED = {  # table I of the paper: accuracy %, CPU time in ms and gain, thresholds, exit rates %
+    "LeNet / MNIST": (99.20, 3.37, 1.0, "-", "-"),
+    "B-LeNet, published branch": (99.25, 0.62, 5.4, "0.025", "94.3 5.63"),
+    "AlexNet / CIFAR-10": (78.38, 9.56, 1.0, "-", "-"),
+    "B-AlexNet, published branches": (79.19, 6.32, 1.5, "0.0001 0.05", "65.6 25.2 9.2"),
+}
+
+
+def observe(graph: Graph, samples: Samples, file: Path, reference: Any = None) -> Evidence:  # Any: answers or None
+    """Evidence from the engine that ships."""
+    dense = ENGINE.load_dense(onnx.save(graph, file, dense=True))
+    return measure.evidence(dense, samples, gates=gates_by_score(graph), reference=reference)
+
+
+def choose(one: Trained, tune: Evidence, wanted: float) -> tuple[str, Graph, OperatingPoint]:
+    """Score, graph that it gates, and the cheapest point that is as accurate as wanted on the tuning images.
+
+    A network that names its score is BranchyNet as published, whose thresholds come from its grid.
+    """
+    best = None
+    for score in [one.score] if one.score else list(tune.scores):
+        graph = build.gate_by(one.graph, score)
+        search = measure.screening if one.score else measure.frontier
+        drawn = search(tune, measure_torch.path_costs(graph), score=score, quality="accuracy")
+        fine = [point for point in drawn.points if (point.accuracy or 0.0) >= wanted]
+        point = (
+            min(fine, key=lambda point: point.macs) if fine else max(drawn.points, key=lambda at: at.accuracy or 0.0)
+        )
+        if best is None or (bool(fine), -point.macs) > (best[3], -best[2].macs):
+            best = score, graph, point, bool(fine)
+    assert best is not None
+    return best[:3]
+
+
+def judge(one: Trained, parts: Parts, wanted: float, work: Path, seed: int) -> dict[str, Any]:  # Any: JSON
+    """The row of a network with exits."""
+    stem = one.name.replace("/", "").replace(", ", "-").replace(" ", "-")
+    tune = observe(one.graph, parts.tune, work / f"{stem}.dense.onnx")
+    test = observe(one.graph, parts.test, work / f"{stem}.dense.onnx")
+    score, graph, chosen = choose(one, tune, wanted)
+    costs = measure_torch.path_costs(graph)
+    point = measure.operate(test, costs, chosen.thresholds, score=score)
+    times = clock(graph, score, test, parts.test, chosen.thresholds, work, stem, seed)
+    assert test.labels is not None, "these sets have labels"
+    alone = [float(np.mean(test.predictions[:, at] == test.labels)) for at in range(test.predictions.shape[1])]
+    drawn = measure.frontier(test, costs, score=score, quality="accuracy")
+    return row(
+        one, point, times, score=score, exits_alone=alone, macs_gain=1 / point.relative_macs,
+        curve=[[at.relative_macs, at.accuracy] for at in drawn.points],
+    )  # fmt: skip
+
+
+def clock(  # noqa: PLR0913  # all of one row
+    graph: Graph, score: str, evidence: Evidence, samples: Samples, thresholds: Any, work: Path, stem: str, seed: int
+) -> dict[int, Any]:
+    """Baseline and ours at batch 1 and 64, interleaved; heads, scores and gates inside."""
+    exports = Exports(work)
+    model = exports.save(graph, work / f"{stem}.onnx", {"thresholds": [float(value) for value in thresholds]})
+    return time_network(
+        graph, model, test=samples, evidence=evidence, thresholds=thresholds, score=score, engine=ENGINE,
+        exports=exports, seed=seed,
+    )  # fmt: skip
+
+
+def row(one: Trained, point: OperatingPoint, times: dict[int, Any], **more: Any) -> dict[str, Any]:  # Any: JSON
+    """A row in the paper's columns, with what the paper leaves out."""
+    known = {
+        "network": one.name, "accuracy": point.accuracy, "macs": point.macs, "relative_macs": point.relative_macs,
+        "thresholds": list(point.thresholds), "exit_rates": list(point.exit_rates),
+        "published": PUBLISHED.get(one.name), "training": one.note, **more,
+    }  # fmt: skip
+    for batch, timing in times.items():
+        known |= {
+            f"time_ms_b{batch}": 1e3 * timing.ours.mean_s,
+            f"baseline_ms_b{batch}": 1e3 * timing.baseline.mean_s,
+            f"empty_ms_b{batch}": 1e3 * timing.empty_s,
+            f"gain_b{batch}": timing.gain,
+            f"efficiency_b{batch}": timing.efficiency,
+        }
+    print(json.dumps({name: value for name, value in known.items() if name != "curve"}), flush=True)
+    return known
+
+
+def table(networks: Iterator[Trained], parts: Parts, work: Path, seed: int) -> list[dict[str, Any]]:  # Any: JSON
+    """Baseline, published, ours: the first of `networks` is the one that the others must be as accurate as."""
+    base = next(networks)
+    wanted, accuracy = (accuracy_alone(base, samples, work) for samples in (parts.tune, parts.test))
+    macs = measure_torch.path_costs(base.graph).baseline_macs
+    rows = [judge(one, parts, wanted, work, seed) for one in networks]
+    first = {
+        "network": base.name, "accuracy": accuracy, "macs": macs, "relative_macs": 1.0, "training": base.note,
+        "published": PUBLISHED.get(base.name), "gain_b1": 1.0, "gain_b64": 1.0, "exit_rates": [1.0], "thresholds": [],
+        "time_ms_b1": rows[-1]["baseline_ms_b1"], "time_ms_b64": rows[-1]["baseline_ms_b64"],
+    }  # fmt: skip
+    print(json.dumps(first), flush=True)
+    return [first, *rows]
+
+
+def accuracy_alone(one: Trained, samples: Samples, work: Path) -> float:
+    """Of a network without exits."""
+    dense = ENGINE.load_dense(onnx.save(one.graph, work / "alone.dense.onnx", dense=True))
+    found = measure.evidence(dense, samples, gates={})
+    assert found.labels is not None, "these sets have labels"
+    return float(np.mean(found.predictions[:, -1] == found.labels))
+
+
+# ---- studies on B-LeNet ----
+
+STUDY = recipe(epochs=8, learning_rate=2e-3, weights=(1.0, 0.3))
+DEPTHS = (0, 1, 2, 3, 4)
+
+
+def study_depth(parts: Parts, work: Path, seed: int) -> list[dict[str, Any]]:  # Any: JSON
+    """What the number of convolutions in B-LeNet's branch does (the paper's figure 5)."""
+    found = []
+    settings = replace(STUDY, seed=seed, backbone_epochs=8)
+    for depth in DEPTHS:
+        graph = fresh(lambda depth=depth: build.b_lenet(depths=[depth]), seed)
+        graph = train(graph, parts.train, settings, work, f"lenet-depth{depth}")
+        one = Trained(name=f"depth {depth}", graph=graph, score="entropy", note="")
+        tune, test = (observe(graph, samples, work / "depth.onnx") for samples in (parts.tune, parts.test))
+        assert tune.labels is not None, "MNIST has labels"
+        full = float(np.mean(tune.predictions[:, -1] == tune.labels))
+        _, _, point = choose(one, tune, full)
+        judged = measure.operate(test, measure_torch.path_costs(graph), point.thresholds, score="entropy")
+        alone = [float(np.mean(test.predictions[:, at] == test.labels)) for at in range(2)]
+        found.append({"depth": depth, "exit_accuracy": alone[0], "final_accuracy": alone[1],
+                      "accuracy": judged.accuracy, "relative_macs": judged.relative_macs})  # fmt: skip
+        print(json.dumps(found[-1]), flush=True)
+    return found
+
+
+def study_regimes(parts: Parts, work: Path, seed: int) -> list[dict[str, Any]]:  # Any: JSON
+    """What each exit of B-LeNet is worth by regime, after 16 passes over the images in all."""
+    half = replace(STUDY, seed=seed)
+    joint = train(
+        fresh(build.b_lenet, seed), parts.train, replace(half, regime="joint", epochs=16), work, "lenet-joint"
+    )
+    mixed = train(fresh(build.b_lenet, seed), parts.train, replace(half, backbone_epochs=8), work, "lenet-depth1")
+    # weights for the final exit alone: the backbone learns as if there were no branch
+    alone = replace(half, regime="joint", weights=(0.0, 1.0))
+    backbone = train(fresh(build.b_lenet, seed), parts.train, alone, work, "lenet-alone")
+    frozen = train(backbone, parts.train, replace(half, regime="frozen"), work, "lenet-frozen")
+    found = []
+    for name, graph in {"joint": joint, "mixed": mixed, "frozen": frozen}.items():
+        test = observe(graph, parts.test, work / "regime.onnx")
+        alone_ = [float(np.mean(test.predictions[:, at] == test.labels)) for at in range(2)]
+        found.append({"regime": name, "exit_accuracy": alone_[0], "final_accuracy": alone_[1]})
+        print(json.dumps(found[-1]), flush=True)
+    return found
+
+
+# ---- the public ResNet-56 ----
+
+WEIGHTS = "resnet56-4bfd9763.th"
+RESNET_SCORES = ("max_probability", "entropy", "margin", "calibrated", "confidence", "energy", "patience")
+RESNET_EXITS = ("input", "layer1.5", "layer2.0", "layer2.4", "layer2.8", "layer3.3")
+RESNET = learn.JointSettings(
+    regime="mixed", epochs=7, optimizer="sgd", learning_rate=0.05, backbone_rate=0.3, weight_decay=5e-4,
+    weights=(1.0,) * 7, distill=0.5, temperature=2.0, precision="bfloat16",
+)  # fmt: skip
+BUDGETS = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7, 0.8)  # relative MACs
+BORDER = 0.02  # what an exit costs on the clock besides its MACs, as a share of the network: gather, scatter, condition
+SUBSETS = [[at for at in range(len(RESNET_EXITS)) if code >> at & 1] for code in range(1, 1 << len(RESNET_EXITS))]
+
+
+def resnet(reference: str, weights: Path, work: Path, seed: int) -> list[dict[str, Any]]:  # Any: JSON
+    """ResNet-56 from its public weights, all exits and the backbone trained together."""
+    loaded = build.load_model("zoo:resnet56", weights=weights / WEIGHTS)
+    assert loaded.mean is not None, "the zoo knows it"
+    normalize = build.Normalize(loaded.mean, loaded.std or ())
+
+    def attach(exits: Sequence[str]) -> Graph:
+        heads = ["student" if name == "input" else "light" for name in exits]
+        return build.attach_exits(
+            loaded.module, loaded.example, exits=0, placement=exits or "linear", head=heads, scores=RESNET_SCORES,
+            normalize=normalize,
+        )  # fmt: skip
+
+    test = data.load(f"{reference}@test")
+    original = observe(attach([]), test, work / "original.onnx").predictions[:, -1]
+    settings = replace(RESNET, seed=seed)
+    graph = train(
+        fresh(lambda: attach(RESNET_EXITS), seed), data.load(f"{reference}@train"), settings, work, "resnet56"
+    )
+    evidence = observe(graph, test, work / "resnet56.dense.onnx", original)
+    assert evidence.labels is not None, "CIFAR-10 has labels"
+    exits = [float(np.mean(evidence.predictions[:, at] == evidence.labels)) for at in range(len(RESNET_EXITS) + 1)]
+    full = float(np.mean(original == evidence.labels))
+    macs = measure_torch.path_costs(graph).baseline_macs
+    first = {"network": "ResNet-56 / CIFAR-10", "accuracy": full, "relative_macs": 1.0, "macs": macs}
+    rows: list[dict[str, Any]] = [first | {"exits_alone": exits}]
+    print(json.dumps(rows[0]), flush=True)
+    note = f"mixed from the public weights, {settings.epochs} epochs, {len(RESNET_EXITS)} exits"
+    for budget in BUDGETS:
+        rows.append(rotate(graph, evidence, budget, seed) | {"training": note})
+        print(json.dumps(rows[-1]), flush=True)
+    rows += [time_resnet(graph, evidence, budget, test, work, seed) for budget in (0.4, 0.5)]
+    return rows
+
+
+def without(evidence: Evidence, kept: Sequence[int]) -> Evidence:
+    """The evidence of fewer exits."""
+    columns = [*kept, evidence.predictions.shape[1] - 1]
+    scores = {name: value[:, kept] for name, value in evidence.scores.items()}
+    return replace(evidence, predictions=evidence.predictions[:, columns], scores=scores)
+
+
+def pick(graph: Graph, tune: Evidence, budget: float) -> tuple[list[int], OperatingPoint]:
+    """Exits and thresholds that are most accurate on the tuning images within the budget, borders charged too."""
+    best: tuple[list[int], OperatingPoint] | None = None
+    for kept in SUBSETS:
+        costs = measure_torch.path_costs(build.keep_exits(graph, kept))
+        borders = BORDER * costs.baseline_macs * np.minimum(np.arange(len(kept) + 1) + 1, len(kept))
+        if costs.macs[0] + borders[0] > budget * costs.baseline_macs:
+            continue
+        charged = replace(costs, macs=costs.macs + borders)
+        drawn = measure.frontier(without(tune, kept), charged, score="max_probability", quality="accuracy")
+        fine = [point for point in drawn.points if point.relative_macs <= budget]
+        point = max(fine, key=lambda point: point.accuracy or 0.0)
+        if best is None or (point.accuracy or 0.0) > (best[1].accuracy or 0.0):
+            best = kept, point
+    assert best is not None, "some exit is within every budget here"
+    return best
+
+
+def thirds(evidence: Evidence, seed: int) -> Iterator[tuple[Evidence, Evidence, Any]]:
+    """Three rounds: two thirds to choose from, the other to judge by, and the places of the latter."""
+    parts = np.array_split(np.random.default_rng(seed).permutation(len(evidence.ids)), 3)
+    for at, part in enumerate(parts):
+        others = np.concatenate([other for which, other in enumerate(parts) if which != at])
+        yield evidence.subset(others), evidence.subset(part), part
+
+
+def rotate(graph: Graph, evidence: Evidence, budget: float, seed: int) -> dict[str, Any]:  # Any: JSON
+    """Every image judged once, in the round in whose choice it had no part."""
+    ours, original, macs, agree, chosen = [], [], [], [], []
+    for tune, test, _ in thirds(evidence, seed):
+        kept, point = pick(graph, tune, budget)
+        seen, costs = without(test, kept), measure_torch.path_costs(build.keep_exits(graph, kept))
+        taken = measure.exits_taken(seen, point.thresholds, "max_probability")
+        answers = seen.predictions[np.arange(len(taken)), taken]
+        ours.append(answers == seen.labels)
+        original.append(seen.reference == seen.labels)
+        agree.append(answers == seen.reference)
+        macs.append(costs.relative[taken])
+        chosen.append([RESNET_EXITS[at] for at in kept])
+    difference = np.concatenate(ours).astype(float) - np.concatenate(original)
+    half = 1.96 * difference.std(ddof=1) / np.sqrt(len(difference))
+    return {
+        "network": f"B-ResNet-56, ours, budget {budget:g}", "accuracy": float(np.concatenate(ours).mean()),
+        "agreement": float(np.concatenate(agree).mean()), "relative_macs": float(np.concatenate(macs).mean()),
+        "difference": float(difference.mean()),
+        "interval": [float(difference.mean() - half), float(difference.mean() + half)], "exits": chosen,
+    }  # fmt: skip
+
+
+def time_resnet(
+    graph: Graph, evidence: Evidence, budget: float, samples: Samples, work: Path, seed: int
+) -> dict[str, Any]:  # Any: JSON
+    """One round on the clock: exits and thresholds of two thirds, times on the other."""
+    tune, test, places = next(thirds(evidence, seed))
+    kept, chosen = pick(graph, tune, budget)
+    fewer = build.keep_exits(graph, kept)
+    seen, costs = without(test, kept), measure_torch.path_costs(fewer)
+    point = measure.operate(seen, costs, chosen.thresholds, score="max_probability")
+    one = Trained(
+        name=f"B-ResNet-56, ours, budget {budget:g}, one round", graph=fewer, score="max_probability", note=""
+    )
+    times = clock(fewer, one.score, seen, samples.subset(places), chosen.thresholds, work, f"resnet56-{budget:g}", seed)
+    return row(one, point, times, score=one.score, exits=[RESNET_EXITS[at] for at in kept])
+
+
+# ---- pictures and the page ----
+
+
+def draw_curves(rows: dict[str, list[dict[str, Any]]], path: Path) -> None:
+    """Accuracy over relative MACs, one panel per network, with the points of the table."""
+    figure = Figure(figsize=(5.0 * len(rows), 4.2), layout="constrained")
+    for axes, (name, found) in zip(np.atleast_1d(figure.subplots(1, len(rows))), rows.items(), strict=True):
+        for one in found:
+            (line,) = axes.plot([one["relative_macs"]], [100 * one["accuracy"]], "o", label=one["network"])
+            if "curve" in one:
+                macs, accuracy = zip(*one["curve"], strict=True)
+                axes.plot(macs, 100 * np.array(accuracy), color=line.get_color(), linewidth=1)
+        axes.axhline(100 * found[0]["accuracy"], color="gray", linewidth=0.8, linestyle=":")
+        axes.set(title=name, xlabel="relative MACs, heads and gates charged", ylabel="accuracy on test images, %")
+        bottom = min(100 * one["accuracy"] for one in found)
+        axes.set_ylim(bottom - 1.5, 100 * max(one["accuracy"] for one in found) + 1)
+        axes.legend(loc="lower right", fontsize=7)
+    figure.savefig(path, dpi=130)
+
+
+def draw_study(found: list[dict[str, Any]], by: str, path: Path) -> None:
+    """Accuracy of the branch and of the final exit."""
+    figure = Figure(figsize=(5.2, 3.8), layout="constrained")
+    axes = figure.subplots()
+    names = [str(one[by]) for one in found]
+    for key, label in {"exit_accuracy": "exit 0 alone", "final_accuracy": "final exit alone",
+                       "accuracy": "together, thresholds from held-out images"}.items():  # fmt: skip
+        if key in found[0]:
+            axes.plot(names, [100 * one[key] for one in found], "o-", label=label)
+    label = "3x3 convolutions in the branch" if by == "depth" else "training regime, 16 passes in all"
+    axes.set(title="B-LeNet on MNIST", xlabel=label, ylabel="accuracy on test images, %")
+    if by == "depth":
+        other = axes.twinx()
+        other.plot(names, [one["relative_macs"] for one in found], "s:", color="gray", label="relative MACs (right)")
+        other.set(ylabel="relative MACs", ylim=(0, 0.6))
+        other.legend(loc="lower right")
+    axes.legend(loc="center right")
+    figure.savefig(path, dpi=130)
+
+
+def main() -> None:
+    """Parse options, run, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mnist", required=True)
+    parser.add_argument("--cifar", required=True)
+    parser.add_argument("--weights", required=True)
+    parser.add_argument("--work", required=True, help="folder for checkpoints and files")
+    parser.add_argument("--networks", nargs="+", default=list(TABLES), choices=list(TABLES))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", default=str(HERE / "results" / "branchynet.json"))
+    options = parser.parse_args()
+    work = Path(options.work)
+    work.mkdir(parents=True, exist_ok=True)
+    out = Path(options.out)
+    known = json.loads(out.read_text())["rows"] if out.exists() else {}
+    asked = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(asked, capture_output=True, text=True, cwd=HERE, check=True).stdout.strip()
+    for name in options.networks:
+        found = TABLES[name](options, work)
+        stamp = {"command": " ".join(["python", *sys.argv]), "commit": commit, "seed": options.seed}
+        known[name] = [one | stamp for one in found]
+        page = {"machine": describe_machine(), "versions": describe_versions(), "rows": known}
+        out.write_text(json.dumps(page, indent=1) + "\n")
+    curves = {
+        name: known[name] for name in ("b_lenet", "b_alexnet", "b_alexnet_augmented", "resnet56") if name in known
+    }
+    draw_curves(curves, out.with_suffix(".png"))
+    for name, by in {"depths": "depth", "regimes": "regime"}.items():
+        if name in known:
+            draw_study(known[name], by, out.with_name(f"{out.stem}-{name}.png"))
+
+
+def _lenet(options: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
+    parts = Parts.load(options.mnist, options.seed)
+    return table(lenet(parts, work, options.seed), parts, work, options.seed)
+
+
+def _alexnet(options: argparse.Namespace, work: Path, augment: str) -> list[dict[str, Any]]:
+    parts = Parts.load(options.cifar, options.seed)
+    return table(alexnet(parts, work, options.seed, augment), parts, work, options.seed)
+
+
+TABLES: dict[str, Callable[[argparse.Namespace, Path], list[dict[str, Any]]]] = {
+    "b_lenet": _lenet,
+    "b_alexnet": lambda options, work: _alexnet(options, work, "none"),
+    "b_alexnet_augmented": lambda options, work: _alexnet(options, work, "crop_flip"),
+    "resnet56": lambda options, work: resnet(options.cifar, Path(options.weights), work, options.seed),
+    "depths": lambda options, work: study_depth(Parts.load(options.mnist, options.seed), work, options.seed),
+    "regimes": lambda options, work: study_regimes(Parts.load(options.mnist, options.seed), work, options.seed),
+}
+
+
+if __name__ == "__main__":
+    main()
