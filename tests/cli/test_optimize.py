@@ -127,6 +127,21 @@ def test_the_best_of_several_scores_is_chosen_and_shipped(arguments: list[object
     assert all(f"<td>{name}</td>" in page for name in seen.scores)
 
 
+@pytest.mark.usefixtures("hurry")
+def test_an_untrained_network_is_trained_with_its_exits_and_one_may_sit_at_the_input(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = call(
+        "optimize", "--model", "zoo:lenet5", "--data", "digits@train", "--held-out", "digits@test",
+        "--placement", "input,pool1", "--head", "student:width=4", "--head", "light:width=8,blocks=1",
+        "--regime", "joint", "--epochs", 12, "--budget", 0.9, "--out", out, "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.json["baseline"]["accuracy"] < 0.3 < done.json["chosen"]["accuracy"]  # it came without weights
+    assert done.json["model"]["cuts"] == ["input", "pool1"]
+    assert load_artifact(out).exits == ("exit0/head", "exit1/head", "stage2")
+    assert [head["kind"] for head in json.loads((out / "config.json").read_text())["heads"]] == ["student", "light"]
+
+
 def write_npz(path: Path, **arrays: Any) -> str:
     np.savez(path, **arrays)
     return f"npz:{path}"
@@ -201,6 +216,8 @@ def test_unfit_samples_are_refused_in_a_sentence(kind: str, word: str, tmp_path:
         (["--score", "entropy,entropy"], "--score"),
         (["--score", "auto,entropy"], "--score"),
         (["--engine", "tensorrt"], "tensorrt"),
+        (["--regime", "luck"], "post, frozen, mixed, joint"),
+        (["--training-precision", "int4"], "bfloat16"),
         (["--budget", "0.0001"], "--budget"),
         (["--budget", "-1"], "--budget"),
         (["--budget", "0.5", "--knee"], "exclude"),

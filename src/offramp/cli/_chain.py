@@ -33,6 +33,9 @@ from ._screen import Screen
 
 FREE_SCORES = ("max_probability", "entropy", "margin")  # cost next to nothing, so the evidence always has them
 BATCH = 64
+# a trained backbone moves slowly, under new heads that also learn from it
+JOINT: dict[str, Any] = {"optimizer": "sgd", "learning_rate": 0.05, "backbone_rate": 0.3, "weight_decay": 5e-4,
+                         "distill": 0.5}  # fmt: skip
 SMALLEST, STEPS = 32, 25  # of a training batch, and of an epoch
 
 
@@ -115,14 +118,17 @@ def check_goal(request: Request, costs: Mapping[str, Costs]) -> None:
         )
 
 
-def train_heads(request: Request, graph: Graph, samples: Samples, work: WorkFolder, screen: Screen) -> Graph:
-    """The graph with trained heads; goes on from the work folder's checkpoint if it is to resume."""
+def train(request: Request, graph: Graph, samples: Samples, work: WorkFolder, screen: Screen) -> Graph:
+    """The graph with trained exits; goes on from the work folder's checkpoint if it is to resume."""
     usual = learn.PostSettings().batch
     batch = max(2, min(usual, len(samples), max(SMALLEST, len(samples) // STEPS)))  # few samples: still enough steps
-    settings = learn.PostSettings(epochs=request.epochs, seed=request.seed, batch=batch)
-    return learn.post(
-        graph, samples, settings, checkpoint=work.checkpoint, resume=request.resume, progress=screen.lively
-    )
+    shared: dict[str, Any] = {  # Any: of different types
+        "epochs": request.epochs, "seed": request.seed, "batch": batch, "precision": request.training_precision,
+    }  # fmt: skip
+    kept: dict[str, Any] = {"checkpoint": work.checkpoint, "resume": request.resume, "progress": screen.lively}
+    if request.regime == "post":
+        return learn.post(graph, samples, learn.PostSettings(**shared), **kept)
+    return learn.joint(graph, samples, learn.JointSettings(regime=request.regime, **JOINT, **shared), **kept)  # type: ignore[arg-type]  # checked by the request
 
 
 def collect(graph: Graph, material: Material, engine: Engine, exports: Exports) -> dict[str, Evidence]:

@@ -35,6 +35,7 @@ def print_cuts(found: dict[str, Any]) -> None:  # Any: JSON
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name, justify in (("cut", "right"), ("name", "left"), ("shape", "left"), ("MACs before, %", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]  # a literal
+    table.add_row("", "input", str(next(iter(found["inputs"].values()))), "0.0")
     for cut in found["cuts"]:
         table.add_row(str(cut["index"]), cut["name"], str(cut["shape"]), f"{100 * cut['share']:.1f}")
     console.print(table)

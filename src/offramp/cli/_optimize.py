@@ -16,7 +16,7 @@ from offramp.graph import Graph
 from offramp.measure import Evidence, exits_taken
 from offramp.run import Samples
 
-from ._chain import BATCH, Chosen, attach, check_goal, choose, collect, costs_by_score, train_heads
+from ._chain import BATCH, Chosen, attach, check_goal, choose, collect, costs_by_score, train
 from ._clock import time_network
 from ._drawing import draw_shipped
 from ._engine import Engine
@@ -50,8 +50,8 @@ def run_chain(request: Request, material: Material, screen: Screen) -> dict[str,
     engine = Engine(name=request.engine, precision=request.precision, threads=request.threads)
     work = open_folder(request.out, request.deciding(), resume=request.resume)
     try:
-        with screen.step(f"heads: {request.epochs} epochs on {len(material.train)} samples"):
-            graph = train_heads(request, graph, material.train, work, screen)
+        with screen.step(f"{request.regime}: {request.epochs} epochs on {len(material.train)} samples"):
+            graph = train(request, graph, material.train, work, screen)
         with screen.step(f"evidence: {request.engine} {request.precision}"):
             exports = Exports(work.path)
             found = collect(graph, material, engine, exports)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,11 +11,13 @@ from offramp.errors import OptionError
 
 Kind = Literal["agreement", "harm", "net"]
 ENGINES = ("openvino", "onnxruntime")
+REGIMES = ("post", "frozen", "mixed", "joint")
+TRAINING_PRECISIONS = ("float32", "bfloat16")
 SEARCHES = ("frontier", "screening")
 RULES = ("linear", "fine", "pareto", "golden")
 DECIDING = (  # options that a training cannot be resumed with other values of
-    "model", "weights", "data", "held_out", "tokenizer", "shape", "exits", "placement", "head", "score", "epochs",
-    "mean", "std", "seed",
+    "model", "weights", "data", "held_out", "tokenizer", "shape", "exits", "placement", "head", "score", "regime",
+    "epochs", "training_precision", "mean", "std", "seed",
 )  # fmt: skip
 
 
@@ -86,9 +89,11 @@ class Request:
     shape: tuple[int, ...] | None = None
     exits: int = 4
     placement: str | tuple[str | int, ...] = "linear"
-    head: str = "auto"
+    head: str | tuple[str, ...] = "auto"
     score: str = "max_probability"
+    regime: str = "post"
     epochs: int = 8
+    training_precision: str = "float32"
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     engine: str = "openvino"
@@ -105,6 +110,12 @@ class Request:
             *([f"--threads {self.threads} (1 or more)"] if self.threads < 1 else []),
             *([f"--seed {self.seed} (0 or more)"] if self.seed < 0 else []),
             *([f"--engine {self.engine} ({' or '.join(ENGINES)})"] if self.engine not in ENGINES else []),
+            *([f"--regime {self.regime} ({', '.join(REGIMES)})"] if self.regime not in REGIMES else []),
+            *(
+                [f"--training-precision {self.training_precision} ({' or '.join(TRAINING_PRECISIONS)})"]
+                if self.training_precision not in TRAINING_PRECISIONS
+                else []
+            ),
         ]
         if wrong:
             raise OptionError(f"options must lie in their range, but these do not: {', '.join(wrong)}. Change them.")
@@ -235,6 +246,18 @@ def read_shape(text: str | None) -> tuple[int, ...] | None:
     if sizes is not None and any(size < 1 or size != int(size) for size in sizes):
         raise OptionError(f"--shape must be whole positive sizes, but is {text!r}. Write 3,224,224.")
     return None if sizes is None else tuple(int(size) for size in sizes)
+
+
+def read_heads(given: Sequence[str] | None) -> str | tuple[str, ...]:
+    """One head for all exits, or one for each.
+
+    Example:
+        >>> read_heads(["light"]), read_heads(["student", "light"]), read_heads(None)
+        ('light', ('student', 'light'), 'auto')
+    """
+    if not given:
+        return "auto"
+    return given[0] if len(given) == 1 else tuple(given)
 
 
 def read_placement(text: str) -> str | tuple[str | int, ...]:
