@@ -200,42 +200,56 @@ def observe(graph: Graph, samples: Samples, file: Path, reference: Any = None) -
     return measure.evidence(dense, samples, gates=gates_by_score(graph), reference=reference)
 
 
-def choose(one: Trained, tune: Evidence, wanted: float) -> tuple[str, Graph, OperatingPoint]:
+def choose(one: Trained, tune: Evidence, wanted: Any) -> tuple[str, Graph, OperatingPoint]:  # Any: [S] or a number
     """Score, graph that it gates, and the cheapest point that is as accurate as wanted on the tuning images.
 
-    A network that names its score is BranchyNet as published, whose thresholds come from its grid.
+    As accurate as wanted is who is better by at least one standard error: the cheapest of many points looks better
+    than it is. A network that names its score is BranchyNet as published, whose thresholds come from its grid.
+
+    Args:
+        one: The network.
+        tune: Its evidence.
+        wanted: [S] for each image 1 if the baseline is right, less what may be lost.
     """
-    best = None
+    found = []
     for score in [one.score] if one.score else list(tune.scores):
         graph = build.gate_by(one.graph, score)
         search = measure.screening if one.score else measure.frontier
         drawn = search(tune, measure_torch.path_costs(graph), score=score, quality="accuracy")
-        fine = [point for point in drawn.points if (point.accuracy or 0.0) >= wanted]
-        point = (
-            min(fine, key=lambda point: point.macs) if fine else max(drawn.points, key=lambda at: at.accuracy or 0.0)
-        )
-        if best is None or (bool(fine), -point.macs) > (best[3], -best[2].macs):
-            best = score, graph, point, bool(fine)
-    assert best is not None
-    return best[:3]
+        points = sorted(drawn.points, key=lambda point: point.macs)
+        fine = [point for point in points if is_as_accurate(tune, point, score, wanted)]
+        best = fine[0] if fine else max(points, key=lambda point: point.accuracy or 0.0)
+        found.append((not fine, best.macs, score, graph, best))
+    _, _, score, graph, best = min(found, key=lambda one: one[:2])
+    return score, graph, best
 
 
-def judge(one: Trained, parts: Parts, wanted: float, work: Path, seed: int) -> dict[str, Any]:  # Any: JSON
-    """The row of a network with exits."""
+def is_as_accurate(tune: Evidence, point: OperatingPoint, score: str, wanted: Any) -> bool:  # Any: as in `choose`
+    """True if a point is better by a standard error of the difference."""
+    taken = measure.exits_taken(tune, point.thresholds, score)
+    difference = (tune.predictions[np.arange(len(taken)), taken] == tune.labels) - wanted
+    return bool(difference.mean() >= difference.std(ddof=1) / np.sqrt(len(difference)))
+
+
+def judge(
+    one: Trained, parts: Parts, goals: dict[str, Any], work: Path, seed: int
+) -> Iterator[dict[str, Any]]:  # Any: JSON
+    """A row for each goal of a network with exits."""
     stem = one.name.replace("/", "").replace(", ", "-").replace(" ", "-")
     tune = observe(one.graph, parts.tune, work / f"{stem}.dense.onnx")
     test = observe(one.graph, parts.test, work / f"{stem}.dense.onnx")
-    score, graph, chosen = choose(one, tune, wanted)
-    costs = measure_torch.path_costs(graph)
-    point = measure.operate(test, costs, chosen.thresholds, score=score)
-    times = clock(graph, score, test, parts.test, chosen.thresholds, work, stem, seed)
     assert test.labels is not None, "these sets have labels"
     alone = [float(np.mean(test.predictions[:, at] == test.labels)) for at in range(test.predictions.shape[1])]
-    drawn = measure.frontier(test, costs, score=score, quality="accuracy")
-    return row(
-        one, point, times, score=score, exits_alone=alone, macs_gain=1 / point.relative_macs,
-        curve=[[at.relative_macs, at.accuracy] for at in drawn.points],
-    )  # fmt: skip
+    for goal, wanted in goals.items():
+        score, graph, chosen = choose(one, tune, wanted)
+        costs = measure_torch.path_costs(graph)
+        point = measure.operate(test, costs, chosen.thresholds, score=score)
+        times = clock(graph, score, test, parts.test, chosen.thresholds, work, stem, seed)
+        drawn = measure.frontier(test, costs, score=score, quality="accuracy")
+        curve = [[at.relative_macs, at.accuracy] for at in drawn.points]
+        yield row(
+            one, point, times, goal=goal, score=score, exits_alone=alone, macs_gain=1 / point.relative_macs, curve=curve
+        )
 
 
 def clock(  # noqa: PLR0913  # all of one row
@@ -270,46 +284,45 @@ def row(one: Trained, point: OperatingPoint, times: dict[int, Any], **more: Any)
 
 
 def table(networks: Iterator[Trained], parts: Parts, work: Path, seed: int) -> list[dict[str, Any]]:  # Any: JSON
-    """Baseline, published, ours: the first of `networks` is the one that the others must be as accurate as."""
+    """Baseline, published, ours: as accurate as the first of `networks`, and nearly so."""
     base = next(networks)
-    wanted, accuracy = (accuracy_alone(base, samples, work) for samples in (parts.tune, parts.test))
+    tune, test = (right_alone(base, samples, work) for samples in (parts.tune, parts.test))
     macs = measure_torch.path_costs(base.graph).baseline_macs
-    rows = [judge(one, parts, wanted, work, seed) for one in networks]
+    goals = {"no loss": tune, "at most 0.1 points": tune - 0.001}
+    rows = [one for network in networks for one in judge(network, parts, goals, work, seed)]
     first = {
-        "network": base.name, "accuracy": accuracy, "macs": macs, "relative_macs": 1.0, "training": base.note,
+        "network": base.name, "accuracy": float(test.mean()), "macs": macs, "relative_macs": 1.0, "macs_gain": 1.0,
         "published": PUBLISHED.get(base.name), "gain_b1": 1.0, "gain_b64": 1.0, "exit_rates": [1.0], "thresholds": [],
-        "time_ms_b1": rows[-1]["baseline_ms_b1"], "time_ms_b64": rows[-1]["baseline_ms_b64"],
+        "time_ms_b1": rows[-1]["baseline_ms_b1"], "time_ms_b64": rows[-1]["baseline_ms_b64"], "training": base.note,
     }  # fmt: skip
     print(json.dumps(first), flush=True)
     return [first, *rows]
 
 
-def accuracy_alone(one: Trained, samples: Samples, work: Path) -> float:
-    """Of a network without exits."""
+def right_alone(one: Trained, samples: Samples, work: Path) -> Any:  # Any: [S] array
+    """For each sample 1 if a network without exits is right, else 0."""
     dense = ENGINE.load_dense(onnx.save(one.graph, work / "alone.dense.onnx", dense=True))
     found = measure.evidence(dense, samples, gates={})
-    assert found.labels is not None, "these sets have labels"
-    return float(np.mean(found.predictions[:, -1] == found.labels))
+    return (found.predictions[:, -1] == found.labels).astype(float)
 
 
 # ---- studies on B-LeNet ----
 
-STUDY = recipe(epochs=8, learning_rate=2e-3, weights=(1.0, 0.3))
+STUDY = recipe(epochs=6, learning_rate=2e-3, weights=(1.0, 0.3))
 DEPTHS = (0, 1, 2, 3, 4)
 
 
 def study_depth(parts: Parts, work: Path, seed: int) -> list[dict[str, Any]]:  # Any: JSON
-    """What the number of convolutions in B-LeNet's branch does (the paper's figure 5)."""
+    """What the number of convolutions in B-LeNet's branch does (the paper's figure 5), from the table's baseline."""
+    base = next(lenet(parts, work, seed))
+    trunk, wanted = trunk_of(base.graph, "zoo:b_lenet"), right_alone(base, parts.tune, work)
     found = []
-    settings = replace(STUDY, seed=seed, backbone_epochs=8)
     for depth in DEPTHS:
-        graph = fresh(lambda depth=depth: build.b_lenet(depths=[depth]), seed)
-        graph = train(graph, parts.train, settings, work, f"lenet-depth{depth}")
+        graph = fresh(lambda depth=depth: build.b_lenet(depths=[depth], trunk=trunk), seed)
+        graph = train(graph, parts.train, replace(STUDY, seed=seed), work, f"lenet-depth{depth}")
         one = Trained(name=f"depth {depth}", graph=graph, score="entropy", note="")
         tune, test = (observe(graph, samples, work / "depth.onnx") for samples in (parts.tune, parts.test))
-        assert tune.labels is not None, "MNIST has labels"
-        full = float(np.mean(tune.predictions[:, -1] == tune.labels))
-        _, _, point = choose(one, tune, full)
+        _, _, point = choose(one, tune, wanted)
         judged = measure.operate(test, measure_torch.path_costs(graph), point.thresholds, score="entropy")
         alone = [float(np.mean(test.predictions[:, at] == test.labels)) for at in range(2)]
         found.append({"depth": depth, "exit_accuracy": alone[0], "final_accuracy": alone[1],
@@ -319,16 +332,18 @@ def study_depth(parts: Parts, work: Path, seed: int) -> list[dict[str, Any]]:  #
 
 
 def study_regimes(parts: Parts, work: Path, seed: int) -> list[dict[str, Any]]:  # Any: JSON
-    """What each exit of B-LeNet is worth by regime, after 16 passes over the images in all."""
+    """What each exit of B-LeNet is worth by regime, after 12 passes over the images in all."""
     half = replace(STUDY, seed=seed)
-    joint = train(
-        fresh(build.b_lenet, seed), parts.train, replace(half, regime="joint", epochs=16), work, "lenet-joint"
-    )
-    mixed = train(fresh(build.b_lenet, seed), parts.train, replace(half, backbone_epochs=8), work, "lenet-depth1")
+
+    def learn_it(name: str, graph: Graph, **options: Any) -> Graph:  # Any: settings
+        return train(graph, parts.train, replace(half, **options), work, f"lenet-{name}")
+
+    start = fresh(build.b_lenet, seed)
     # weights for the final exit alone: the backbone learns as if there were no branch
-    alone = replace(half, regime="joint", weights=(0.0, 1.0))
-    backbone = train(fresh(build.b_lenet, seed), parts.train, alone, work, "lenet-alone")
-    frozen = train(backbone, parts.train, replace(half, regime="frozen"), work, "lenet-frozen")
+    backbone = learn_it("alone", start, regime="joint", weights=(0.0, 1.0))
+    joint = learn_it("joint", start, regime="joint", epochs=2 * half.epochs)
+    mixed = learn_it("mixed", start, backbone_epochs=half.epochs)
+    frozen = learn_it("frozen", backbone, regime="frozen")
     found = []
     for name, graph in {"joint": joint, "mixed": mixed, "frozen": frozen}.items():
         test = observe(graph, parts.test, work / "regime.onnx")
@@ -466,7 +481,7 @@ def draw_curves(rows: dict[str, list[dict[str, Any]]], path: Path) -> None:
     """Accuracy over relative MACs, one panel per network, with the points of the table."""
     figure = Figure(figsize=(5.0 * len(rows), 4.2), layout="constrained")
     for axes, (name, found) in zip(np.atleast_1d(figure.subplots(1, len(rows))), rows.items(), strict=True):
-        for one in found:
+        for one in (one for one in found if one.get("goal", "no loss") == "no loss"):
             (line,) = axes.plot([one["relative_macs"]], [100 * one["accuracy"]], "o", label=one["network"])
             if "curve" in one:
                 macs, accuracy = zip(*one["curve"], strict=True)
@@ -488,7 +503,7 @@ def draw_study(found: list[dict[str, Any]], by: str, path: Path) -> None:
                        "accuracy": "together, thresholds from held-out images"}.items():  # fmt: skip
         if key in found[0]:
             axes.plot(names, [100 * one[key] for one in found], "o-", label=label)
-    label = "3x3 convolutions in the branch" if by == "depth" else "training regime, 16 passes in all"
+    label = "3x3 convolutions in the branch" if by == "depth" else "training regime, 12 passes in all"
     axes.set(title="B-LeNet on MNIST", xlabel=label, ylabel="accuracy on test images, %")
     if by == "depth":
         other = axes.twinx()
