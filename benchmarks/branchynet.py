@@ -200,7 +200,7 @@ def observe(graph: Graph, samples: Samples, file: Path, reference: Any = None) -
     return measure.evidence(dense, samples, gates=gates_by_score(graph), reference=reference)
 
 
-def choose(one: Trained, tune: Evidence, wanted: Any) -> tuple[str, Graph, OperatingPoint]:  # Any: [S] or a number
+def choose(one: Trained, tune: Evidence, wanted: Any) -> tuple[str, Graph, OperatingPoint]:  # Any: [S] array
     """Score, graph that it gates, and the cheapest point that is as accurate as wanted on the tuning images.
 
     As accurate as wanted is who is better by at least one standard error: the cheapest of many points looks better
