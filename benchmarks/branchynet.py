@@ -33,8 +33,9 @@ from offramp.cli._exports import Exports
 from offramp.cli._machine import describe_machine, describe_versions
 from offramp.export import onnx
 from offramp.graph import Graph
-from offramp.measure import Evidence, OperatingPoint
+from offramp.measure import Costs, Evidence, OperatingPoint
 from offramp.measure import torch as measure_torch
+from offramp.nn.heads import HeadRecipe, build_head
 from offramp.run import Samples
 
 HERE = Path(__file__).parent
@@ -362,7 +363,14 @@ RESNET = learn.JointSettings(
     regime="mixed", epochs=7, optimizer="sgd", learning_rate=0.05, backbone_rate=0.3, weight_decay=5e-4,
     weights=(1.0,) * 7, distill=0.5, temperature=2.0, precision="bfloat16",
 )  # fmt: skip
+# the student needs more epochs than a trained backbone, and nothing of it: it learns on its own, meanwhile
+STUDENT = learn.JointSettings(
+    regime="joint", epochs=30, optimizer="sgd", learning_rate=0.1, weight_decay=5e-4, precision="bfloat16"
+)
+# the early exits have what they need; the final one comes back to where it was
+REFINED = replace(RESNET, epochs=3, learning_rate=0.02, backbone_rate=0.5, weights=(0.3, 0.3, 0.3, 0.3, 0.3, 1.0))
 BUDGETS = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7, 0.8)  # relative MACs
+TIMED = (0.4, 0.5)
 BORDER = 0.02  # what an exit costs on the clock besides its MACs, as a share of the network: gather, scatter, condition
 SUBSETS = [[at for at in range(len(RESNET_EXITS)) if code >> at & 1] for code in range(1, 1 << len(RESNET_EXITS))]
 
@@ -370,36 +378,118 @@ SUBSETS = [[at for at in range(len(RESNET_EXITS)) if code >> at & 1] for code in
 def resnet(reference: str, weights: Path, work: Path, seed: int) -> list[dict[str, Any]]:  # Any: JSON
     """ResNet-56 from its public weights, all exits and the backbone trained together."""
     loaded = build.load_model("zoo:resnet56", weights=weights / WEIGHTS)
-    assert loaded.mean is not None, "the zoo knows it"
-    normalize = build.Normalize(loaded.mean, loaded.std or ())
-
-    def attach(exits: Sequence[str]) -> Graph:
-        heads = ["student" if name == "input" else "light" for name in exits]
-        return build.attach_exits(
-            loaded.module, loaded.example, exits=0, placement=exits or "linear", head=heads, scores=RESNET_SCORES,
-            normalize=normalize,
-        )  # fmt: skip
-
+    alone = build.attach_exits(loaded.module, loaded.example, exits=0, normalize=_normalize(loaded))
     test = data.load(f"{reference}@test")
-    original = observe(attach([]), test, work / "original.onnx").predictions[:, -1]
-    settings = replace(RESNET, seed=seed)
-    graph = train(
-        fresh(lambda: attach(RESNET_EXITS), seed), data.load(f"{reference}@train"), settings, work, "resnet56"
-    )
+    original = observe(alone, test, work / "original.onnx").predictions[:, -1]
+    graph = train_resnet(loaded, data.load(f"{reference}@train"), work, seed)
     evidence = observe(graph, test, work / "resnet56.dense.onnx", original)
     assert evidence.labels is not None, "CIFAR-10 has labels"
     exits = [float(np.mean(evidence.predictions[:, at] == evidence.labels)) for at in range(len(RESNET_EXITS) + 1)]
     full = float(np.mean(original == evidence.labels))
-    macs = measure_torch.path_costs(graph).baseline_macs
+    macs = measure_torch.path_costs(alone).baseline_macs
     first = {"network": "ResNet-56 / CIFAR-10", "accuracy": full, "relative_macs": 1.0, "macs": macs}
     rows: list[dict[str, Any]] = [first | {"exits_alone": exits}]
     print(json.dumps(rows[0]), flush=True)
-    note = f"mixed from the public weights, {settings.epochs} epochs, {len(RESNET_EXITS)} exits"
+    note = f"mixed from the public weights, {RESNET.epochs} + {REFINED.epochs} epochs; student {STUDENT.epochs} epochs"
+    priced = Priced(graph)
+    rounds = [Round(priced, *parts) for parts in thirds(evidence, seed)]
     for budget in BUDGETS:
-        rows.append(rotate(graph, evidence, budget, seed) | {"training": note})
+        rows.append(rotate(priced, rounds, budget) | {"training": note})
         print(json.dumps(rows[-1]), flush=True)
-    rows += [time_resnet(graph, evidence, budget, test, work, seed) for budget in (0.4, 0.5)]
+    rows += [time_resnet(priced, rounds[0], budget, test, work, seed) for budget in TIMED]
     return rows
+
+
+def _normalize(loaded: build.LoadedModel) -> build.Normalize:
+    assert loaded.mean is not None, "the zoo knows it"
+    return build.Normalize(loaded.mean, loaded.std or ())
+
+
+def train_student(loaded: build.LoadedModel, samples: Samples, work: Path, seed: int) -> Any:  # Any: a module
+    """The network of the exit at the input, from labels."""
+
+    def alone() -> Graph:
+        module = build_head(HeadRecipe("student"), (3, 32, 32), 10)
+        return build.attach_exits(module, loaded.example, exits=0, normalize=_normalize(loaded))
+
+    graph = train(fresh(alone, seed), samples, replace(STUDENT, seed=seed), work, "resnet56-student")
+    module = build_head(HeadRecipe("student"), (3, 32, 32), 10)
+    body: Any = graph.bodies["stage0"]  # Any: a module
+    module.load_state_dict(body.state_dict())
+    return module.eval()
+
+
+def train_resnet(loaded: build.LoadedModel, samples: Samples, work: Path, seed: int) -> Graph:
+    """All exits and the backbone together, then those behind the input once more, then the student in its place."""
+
+    def attach() -> Graph:
+        heads = ["student" if name == "input" else "light" for name in RESNET_EXITS]
+        return build.attach_exits(
+            loaded.module, loaded.example, placement=list(RESNET_EXITS), head=heads, scores=RESNET_SCORES,
+            normalize=_normalize(loaded),
+        )  # fmt: skip
+
+    graph = train(fresh(attach, seed), samples, replace(RESNET, seed=seed), work, "resnet56")
+    later = build.keep_exits(graph, range(1, len(RESNET_EXITS)))
+    later = train(later, samples, replace(REFINED, seed=seed), work, "resnet56-refined")
+    graph = graph.with_bodies({name: later.bodies[name] for name in later.bodies})
+    return graph.with_bodies({"exit0/head": train_student(loaded, samples, work, seed)})
+
+
+class Priced:
+    """The exits of one network, and what each choice of them costs; everything is counted once.
+
+    Args:
+        graph: With all exits.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        costs = measure_torch.path_costs(graph)
+        self.baseline = costs.baseline_macs
+        # along the path to exit k lie the heads 0 to k; what remains of it is the backbone's
+        without_each = [measure_torch.path_costs(build.keep_exits(graph, _but(at))) for at in range(len(RESNET_EXITS))]
+        self.heads = np.array([costs.macs[-1] - fewer.macs[-1] for fewer in without_each])
+        self.trunk = costs.macs - np.append(np.cumsum(self.heads), self.heads.sum())
+
+    def costs(self, kept: Sequence[int]) -> Costs:
+        """What each exit costs if only these are kept."""
+        heads = np.cumsum(self.heads[list(kept)])
+        macs = self.trunk[[*kept, -1]] + np.append(heads, heads[-1])
+        return Costs(macs=macs, baseline_macs=self.baseline)
+
+
+def _but(at: int) -> list[int]:
+    return [other for other in range(len(RESNET_EXITS)) if other != at]
+
+
+class Round:
+    """Two thirds of the test images to choose from, the other one to judge by.
+
+    Args:
+        priced: The network.
+        tune: Evidence to choose from.
+        test: Evidence to judge by.
+        places: Of the latter among all images.
+    """
+
+    def __init__(self, priced: Priced, tune: Evidence, test: Evidence, places: Any) -> None:
+        self.test, self.places = test, places
+        self.curves = [(kept, self._draw(priced, tune, kept)) for kept in SUBSETS]
+
+    @staticmethod
+    def _draw(priced: Priced, tune: Evidence, kept: list[int]) -> measure.Frontier:
+        """The frontier of some exits, with what their borders cost on the clock charged as MACs."""
+        costs = priced.costs(kept)
+        borders = BORDER * costs.baseline_macs * np.minimum(np.arange(len(kept) + 1) + 1, len(kept))
+        charged = replace(costs, macs=costs.macs + borders)
+        return measure.frontier(without(tune, kept), charged, score=RESNET_SCORES[0], quality="accuracy")
+
+    def pick(self, budget: float) -> tuple[list[int], OperatingPoint]:
+        """Exits and thresholds that are most accurate within the budget."""
+        fine = [(point, kept) for kept, drawn in self.curves for point in drawn.points if point.relative_macs <= budget]
+        point, kept = max(fine, key=lambda one: one[0].accuracy or 0.0)
+        return kept, point
 
 
 def without(evidence: Evidence, kept: Sequence[int]) -> Evidence:
@@ -407,24 +497,6 @@ def without(evidence: Evidence, kept: Sequence[int]) -> Evidence:
     columns = [*kept, evidence.predictions.shape[1] - 1]
     scores = {name: value[:, kept] for name, value in evidence.scores.items()}
     return replace(evidence, predictions=evidence.predictions[:, columns], scores=scores)
-
-
-def pick(graph: Graph, tune: Evidence, budget: float) -> tuple[list[int], OperatingPoint]:
-    """Exits and thresholds that are most accurate on the tuning images within the budget, borders charged too."""
-    best: tuple[list[int], OperatingPoint] | None = None
-    for kept in SUBSETS:
-        costs = measure_torch.path_costs(build.keep_exits(graph, kept))
-        borders = BORDER * costs.baseline_macs * np.minimum(np.arange(len(kept) + 1) + 1, len(kept))
-        if costs.macs[0] + borders[0] > budget * costs.baseline_macs:
-            continue
-        charged = replace(costs, macs=costs.macs + borders)
-        drawn = measure.frontier(without(tune, kept), charged, score="max_probability", quality="accuracy")
-        fine = [point for point in drawn.points if point.relative_macs <= budget]
-        point = max(fine, key=lambda point: point.accuracy or 0.0)
-        if best is None or (point.accuracy or 0.0) > (best[1].accuracy or 0.0):
-            best = kept, point
-    assert best is not None, "some exit is within every budget here"
-    return best
 
 
 def thirds(evidence: Evidence, seed: int) -> Iterator[tuple[Evidence, Evidence, Any]]:
@@ -435,43 +507,42 @@ def thirds(evidence: Evidence, seed: int) -> Iterator[tuple[Evidence, Evidence, 
         yield evidence.subset(others), evidence.subset(part), part
 
 
-def rotate(graph: Graph, evidence: Evidence, budget: float, seed: int) -> dict[str, Any]:  # Any: JSON
+def rotate(priced: Priced, rounds: Sequence[Round], budget: float) -> dict[str, Any]:  # Any: JSON
     """Every image judged once, in the round in whose choice it had no part."""
-    ours, original, macs, agree, chosen = [], [], [], [], []
-    for tune, test, _ in thirds(evidence, seed):
-        kept, point = pick(graph, tune, budget)
-        seen, costs = without(test, kept), measure_torch.path_costs(build.keep_exits(graph, kept))
-        taken = measure.exits_taken(seen, point.thresholds, "max_probability")
+    difference, macs, agree, right, chosen = [], [], [], [], []
+    for one in rounds:
+        kept, point = one.pick(budget)
+        seen = without(one.test, kept)
+        taken = measure.exits_taken(seen, point.thresholds, RESNET_SCORES[0])
         answers = seen.predictions[np.arange(len(taken)), taken]
-        ours.append(answers == seen.labels)
-        original.append(seen.reference == seen.labels)
+        right.append((answers == seen.labels).astype(float))
+        difference.append(right[-1] - (seen.reference == seen.labels))
         agree.append(answers == seen.reference)
-        macs.append(costs.relative[taken])
+        macs.append(priced.costs(kept).relative[taken])
         chosen.append([RESNET_EXITS[at] for at in kept])
-    difference = np.concatenate(ours).astype(float) - np.concatenate(original)
-    half = 1.96 * difference.std(ddof=1) / np.sqrt(len(difference))
+    paired = np.concatenate(difference)
+    half = 1.96 * paired.std(ddof=1) / np.sqrt(len(paired))
     return {
-        "network": f"B-ResNet-56, ours, budget {budget:g}", "accuracy": float(np.concatenate(ours).mean()),
+        "network": f"B-ResNet-56, ours, budget {budget:g}", "accuracy": float(np.concatenate(right).mean()),
         "agreement": float(np.concatenate(agree).mean()), "relative_macs": float(np.concatenate(macs).mean()),
-        "difference": float(difference.mean()),
-        "interval": [float(difference.mean() - half), float(difference.mean() + half)], "exits": chosen,
+        "difference": float(paired.mean()), "interval": [float(paired.mean() - half), float(paired.mean() + half)],
+        "exits": chosen,
     }  # fmt: skip
 
 
 def time_resnet(
-    graph: Graph, evidence: Evidence, budget: float, samples: Samples, work: Path, seed: int
+    priced: Priced, one: Round, budget: float, samples: Samples, work: Path, seed: int
 ) -> dict[str, Any]:  # Any: JSON
     """One round on the clock: exits and thresholds of two thirds, times on the other."""
-    tune, test, places = next(thirds(evidence, seed))
-    kept, chosen = pick(graph, tune, budget)
-    fewer = build.keep_exits(graph, kept)
-    seen, costs = without(test, kept), measure_torch.path_costs(fewer)
-    point = measure.operate(seen, costs, chosen.thresholds, score="max_probability")
-    one = Trained(
-        name=f"B-ResNet-56, ours, budget {budget:g}, one round", graph=fewer, score="max_probability", note=""
-    )
-    times = clock(fewer, one.score, seen, samples.subset(places), chosen.thresholds, work, f"resnet56-{budget:g}", seed)
-    return row(one, point, times, score=one.score, exits=[RESNET_EXITS[at] for at in kept])
+    kept, chosen = one.pick(budget)
+    fewer = build.keep_exits(priced.graph, kept)
+    seen, costs = without(one.test, kept), measure_torch.path_costs(fewer)
+    point = measure.operate(seen, costs, chosen.thresholds, score=RESNET_SCORES[0])
+    name = f"B-ResNet-56, ours, budget {budget:g}, one round"
+    trained = Trained(name=name, graph=fewer, score=RESNET_SCORES[0], note="")
+    part = samples.subset(one.places)
+    times = clock(fewer, trained.score, seen, part, chosen.thresholds, work, f"resnet56-{budget:g}", seed)
+    return row(trained, point, times, score=trained.score, exits=[RESNET_EXITS[at] for at in kept])
 
 
 # ---- pictures and the page ----
