@@ -60,5 +60,5 @@ def test_it_refuses_to_answer_before_it_is_fitted() -> None:
 @pytest.mark.parametrize("rows", [torch.zeros(0, 4), torch.full((3, 4), torch.inf)])
 def test_fitting_to_nothing_or_to_infinities_is_refused(rows: torch.Tensor) -> None:
     nobody = torch.zeros(len(rows), dtype=torch.long)
-    with pytest.raises(LearnError, match="finite features"):
+    with pytest.raises(LearnError, match="finite rows"):
         ClassMean((4,), 3).fit(rows, Targets(classes=nobody, answers=nobody))

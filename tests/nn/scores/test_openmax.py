@@ -123,5 +123,5 @@ def test_it_refuses_to_answer_before_it_is_fitted() -> None:
 @pytest.mark.parametrize("rows", [torch.zeros(0, 3), torch.full((3, 3), torch.nan)])
 def test_fitting_to_nothing_or_to_nan_is_refused(rows: Tensor) -> None:
     nobody = torch.zeros(len(rows), dtype=torch.long)
-    with pytest.raises(LearnError, match="finite logits"):
+    with pytest.raises(LearnError, match="finite rows"):
         OpenMax(3).fit(rows, Targets(classes=nobody, answers=nobody))

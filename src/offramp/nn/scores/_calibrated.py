@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy
 
-from offramp.errors import LearnError
 from offramp.graph import Direction
 
+from ._fitting import check_fitted, check_rows
 from ._targets import Targets
 
 _LOWEST, _HIGHEST, _STEPS = -3.0, 3.0, 241  # natural logarithm of the temperatures that are tried
@@ -44,11 +44,7 @@ class Calibrated(nn.Module):
         Raises:
             LearnError: `fit` has not been called; not raised while tracing, where values are unknown.
         """
-        if not torch.compiler.is_compiling() and bool(self.temperature.isnan()):
-            raise LearnError(
-                "the calibrated score must be fitted before it answers, but it has no temperature. "
-                "Run learn.post on the graph, or gate by max_probability."
-            )
+        check_fitted(self.name, lambda: not bool(self.temperature.isnan()))
         return (logits.float() / self.temperature).softmax(dim=1).amax(dim=1)
 
     def collect(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
@@ -62,10 +58,7 @@ class Calibrated(nn.Module):
         Raises:
             LearnError: No rows, or rows that are not finite.
         """
-        if len(collected) == 0 or not bool(collected.isfinite().all()):
-            raise LearnError(
-                f"the calibrated score needs finite logits to fit, but got {len(collected)} rows, some of them not."
-            )
+        check_rows(self.name, collected)
         tried = torch.linspace(_LOWEST, _HIGHEST, _STEPS, device=collected.device).exp()
         losses = torch.stack([self._loss(collected / temperature, targets.agrees) for temperature in tried])
         self.temperature.copy_(tried[losses.argmin()])

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from offramp.errors import LearnError
 from offramp.graph import Direction
 from offramp.nn._distance import Distances
 from offramp.nn._pooled import Pooled
 
+from ._fitting import check_fitted, check_rows
 from ._targets import Targets
 
 
@@ -53,11 +53,7 @@ class ClassMean(nn.Module):
         Raises:
             LearnError: `fit` has not been called; not raised while tracing, where values are unknown.
         """
-        if not torch.compiler.is_compiling() and not self.distances.is_set:
-            raise LearnError(
-                "the class_mean score must be fitted before it answers, but it has no means. "
-                "Run learn.post on the graph, or gate by max_probability."
-            )
+        check_fitted(self.name, lambda: self.distances.is_set)
         near = torch.where(self.seen, -self.distances(self.collect(features, logits)), -torch.inf)
         score = near.softmax(dim=1).amax(dim=1)
         return torch.where(logits.isnan().any(dim=1), torch.full_like(score, torch.nan), score)
@@ -74,10 +70,7 @@ class ClassMean(nn.Module):
         Raises:
             LearnError: No rows, or rows that are not finite.
         """
-        if len(collected) == 0 or not bool(collected.isfinite().all()):
-            raise LearnError(
-                f"the class_mean score needs finite features to fit, but got {len(collected)} rows, some of them not."
-            )
+        check_rows(self.name, collected)
         member = one_hot(targets.classes, len(self.seen)).to(collected.dtype)
         count = member.sum(dim=0)
         self.distances.set_means(member.T @ collected / count.clamp(min=1)[:, None])

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from offramp.errors import LearnError
 from offramp.graph import Direction
 from offramp.nn._pooled import Pooled
 
+from ._fitting import check_fitted, check_rows
 from ._targets import Targets
 
 _SUMMARY = 4  # columns that describe the logits: see `collect`
@@ -56,11 +56,7 @@ class Confidence(nn.Module):
         Raises:
             LearnError: `fit` has not been called; not raised while tracing, where values are unknown.
         """
-        if not torch.compiler.is_compiling() and bool(self.bias.isnan()):
-            raise LearnError(
-                "the confidence score must be fitted before it answers, but its weights are empty. "
-                "Run learn.post on the graph, or gate by max_probability."
-            )
+        check_fitted(self.name, lambda: not bool(self.bias.isnan()))
         return torch.sigmoid(self.collect(features, logits) @ self.weight + self.bias)
 
     def collect(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
@@ -81,10 +77,7 @@ class Confidence(nn.Module):
         Raises:
             LearnError: No rows, or rows that are not finite.
         """
-        if len(collected) == 0 or not bool(collected.isfinite().all()):
-            raise LearnError(
-                f"the confidence score needs finite rows to fit, but got {len(collected)}, some of them not."
-            )
+        check_rows(self.name, collected)
         mean, deviation = collected.mean(dim=0), collected.std(dim=0, correction=0).clamp(min=1e-6)
         weight = _regress((collected - mean) / deviation, targets.agrees.to(collected.dtype))
         self.weight.copy_(weight[:-1] / deviation)

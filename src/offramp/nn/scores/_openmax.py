@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from scipy.stats import weibull_min
 from torch import Tensor, nn
 
-from offramp.errors import LearnError
 from offramp.graph import Direction
 from offramp.nn._distance import Distances
 
+from ._fitting import check_fitted, check_rows
 from ._targets import Targets
 
 _TAIL = 20  # largest distances that a Weibull distribution is fitted to (the paper's eta)
@@ -75,11 +75,7 @@ class OpenMax(nn.Module):
         Raises:
             LearnError: `fit` has not been called; not raised while tracing, where values are unknown.
         """
-        if not torch.compiler.is_compiling() and not self.distances.is_set:
-            raise LearnError(
-                "the openmax score must be fitted before it answers, but it has no class means. "
-                "Run learn.post on the graph, or gate by max_probability."
-            )
+        check_fitted(self.name, lambda: self.distances.is_set)
         logits = logits.float()
         beyond = ((self.distances(logits) - self.start) / self.scale).clamp(min=0)
         far = 1 - torch.exp(-beyond.pow(self.shape).clamp(max=_FAR))
@@ -99,10 +95,7 @@ class OpenMax(nn.Module):
         Raises:
             LearnError: No rows, or rows that are not finite.
         """
-        if len(collected) == 0 or not bool(collected.isfinite().all()):
-            raise LearnError(
-                f"the openmax score needs finite logits to fit, but got {len(collected)} rows, some of them not."
-            )
+        check_rows(self.name, collected)
         rows, classes = collected[targets.agrees], targets.classes[targets.agrees]
         means = torch.zeros_like(self.distances.means)
         for one in set(classes.tolist()):
