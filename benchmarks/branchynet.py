@@ -549,6 +549,8 @@ def time_resnet(
 
 # ---- pictures and the page ----
 
+CURVES = ("b_lenet", "b_alexnet", "b_alexnet_augmented", "resnet56")
+
 
 def draw_curves(rows: dict[str, list[dict[str, Any]]], path: Path) -> None:
     """Accuracy over relative MACs, one panel per network, with the points of the table."""
@@ -565,6 +567,31 @@ def draw_curves(rows: dict[str, list[dict[str, Any]]], path: Path) -> None:
         axes.set_ylim(bottom - 1.5, 100 * max(one["accuracy"] for one in found) + 1)
         axes.legend(loc="lower right", fontsize=7)
     figure.savefig(path, dpi=130)
+
+
+COLUMNS = ("network", "goal", "Acc. %", "MACs gain", "Time ms, 1", "Gain, 1", "Time ms, 64", "Gain, 64", "Threshold T",
+           "Exit %", "published: Acc. %, ms, gain, T, exit %")  # fmt: skip
+
+
+def write_table(known: dict[str, list[dict[str, Any]]], path: Path) -> None:
+    """The paper's columns, time per batch of 1 and of 64, as Markdown."""
+    lines = [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
+    lines += [_line(one) for name in CURVES for one in known.get(name, [])]
+    path.write_text("\n".join(lines) + "\n")
+
+
+def _line(one: dict[str, Any]) -> str:
+    def show(name: str, form: str, factor: float = 1.0) -> str:
+        return format(factor * one[name], form) if name in one else ""
+
+    published = "" if not one.get("published") else ", ".join(str(value) for value in one["published"])
+    cells = (
+        one["network"], one.get("goal", ""), show("accuracy", ".2f", 100), f"{1 / one['relative_macs']:.2f}x",
+        show("time_ms_b1", ".3f"), show("gain_b1", ".2f"), show("time_ms_b64", ".2f"), show("gain_b64", ".2f"),
+        " ".join(f"{value:.3g}" for value in one.get("thresholds", [])),
+        " ".join(f"{100 * rate:.1f}" for rate in one.get("exit_rates", [])), published,
+    )  # fmt: skip
+    return f"| {' | '.join(cells)} |"
 
 
 def draw_study(found: list[dict[str, Any]], by: str, path: Path) -> None:
