@@ -599,7 +599,8 @@ def _line(one: dict[str, Any]) -> str:
     published = "" if not one.get("published") else ", ".join(str(value) for value in one["published"])
     cells = (
         one["network"], one.get("goal", ""), show("accuracy", ".2f", 100), _difference(one),
-        f"{1 / one['relative_macs']:.2f}x", show("time_ms_b1", ".3f"), show("gain_b1", ".2f"), show("time_ms_b64", ".2f"), show("gain_b64", ".2f"),
+        f"{1 / one['relative_macs']:.2f}x", show("time_ms_b1", ".3f"), show("gain_b1", ".2f"),
+        show("time_ms_b64", ".2f"), show("gain_b64", ".2f"),
         " ".join(f"{value:.3g}" for value in one.get("thresholds", [])),
         " ".join(f"{100 * rate:.1f}" for rate in one.get("exit_rates", [])), published,
     )  # fmt: skip
