@@ -326,14 +326,15 @@ DEPTHS = (0, 1, 2, 3, 4)
 def study_depth(parts: Parts, work: Path, seed: int) -> list[dict[str, Any]]:  # Any: JSON
     """What the number of convolutions in B-LeNet's branch does (the paper's figure 5), from the table's baseline."""
     base = next(lenet(parts, work, seed))
-    trunk, wanted = trunk_of(base.graph, "zoo:b_lenet"), right_alone(base, parts.tune, work) - 0.001
+    trunk = trunk_of(base.graph, "zoo:b_lenet")
     found = []
     for depth in DEPTHS:
         graph = fresh(lambda depth=depth: build.b_lenet(depths=[depth], trunk=trunk), seed)
         graph = train(graph, parts.train, replace(STUDY, seed=seed), work, f"lenet-depth{depth}")
         one = Trained(name=f"depth {depth}", graph=graph, score="entropy", note="")
         tune, test = (observe(graph, samples, work / "depth.onnx") for samples in (parts.tune, parts.test))
-        _, _, point = choose(one, tune, wanted)
+        full = (tune.predictions[:, -1] == tune.labels).astype(float)
+        _, _, point = choose(replace(one, score=""), tune, full - 0.002)
         judged = measure.operate(test, measure_torch.path_costs(graph), point.thresholds, score="entropy")
         alone = [float(np.mean(test.predictions[:, at] == test.labels)) for at in range(2)]
         found.append({"depth": depth, "exit_accuracy": alone[0], "final_accuracy": alone[1],
@@ -558,7 +559,7 @@ CURVES = ("b_lenet", "b_alexnet", "alexnet_augmented", "b_alexnet_augmented", "r
 
 
 def draw_curves(rows: dict[str, list[dict[str, Any]]], path: Path) -> None:
-    """Accuracy over relative MACs, one panel per network, with the points of the table."""
+    """Accuracy over relative MACs, one panel per network: the points of the table, and the test images' own frontier."""
     figure = Figure(figsize=(5.0 * len(rows), 4.2), layout="constrained")
     for axes, (name, found) in zip(np.atleast_1d(figure.subplots(1, len(rows))), rows.items(), strict=True):
         for one in (one for one in found if one.get("goal", "no loss") == "no loss"):
@@ -568,8 +569,8 @@ def draw_curves(rows: dict[str, list[dict[str, Any]]], path: Path) -> None:
                 axes.plot(macs, 100 * np.array(accuracy), color=line.get_color(), linewidth=1)
         axes.axhline(100 * found[0]["accuracy"], color="gray", linewidth=0.8, linestyle=":")
         axes.set(title=name, xlabel="relative MACs, heads and gates charged", ylabel="accuracy on test images, %")
-        bottom = min(100 * one["accuracy"] for one in found)
-        axes.set_ylim(bottom - 1.5, 100 * max(one["accuracy"] for one in found) + 1)
+        accuracies = [100 * one["accuracy"] for one in found]
+        axes.set_ylim(min(accuracies) - 1.5, min(100.0, max(accuracies) + 1))
         axes.legend(loc="lower right", fontsize=7)
     figure.savefig(path, dpi=130)
 
@@ -613,7 +614,7 @@ def draw_study(found: list[dict[str, Any]], by: str, path: Path) -> None:
     axes = figure.subplots()
     names = [str(one[by]) for one in found]
     for key, label in {"exit_accuracy": "exit 0 alone", "final_accuracy": "final exit alone",
-                       "accuracy": "together, at most 0.1 points lost on held-out images"}.items():  # fmt: skip
+                       "accuracy": "together, at most 0.2 points lost on held-out images"}.items():  # fmt: skip
         if key in found[0]:
             axes.plot(names, [100 * one[key] for one in found], "o-", label=label)
     label = "3x3 convolutions in the branch" if by == "depth" else "training regime, 8 passes in all"
@@ -621,9 +622,8 @@ def draw_study(found: list[dict[str, Any]], by: str, path: Path) -> None:
     if by == "depth":
         other = axes.twinx()
         other.plot(names, [one["relative_macs"] for one in found], "s:", color="gray", label="relative MACs (right)")
-        other.set(ylabel="relative MACs", ylim=(0, 0.6))
-        other.legend(loc="lower right")
-    axes.legend(loc="center right")
+        other.set(ylabel="relative MACs", ylim=(0, 1))
+    figure.legend(loc="outside lower center", fontsize=8)
     figure.savefig(path, dpi=130)
 
 
