@@ -559,7 +559,7 @@ CURVES = ("b_lenet", "b_alexnet", "alexnet_augmented", "b_alexnet_augmented", "r
 
 
 def draw_curves(rows: dict[str, list[dict[str, Any]]], path: Path) -> None:
-    """Accuracy over relative MACs, one panel per network: the points of the table, and the test images' own frontier."""
+    """Accuracy over relative MACs, one panel per network: the table's points, and the test images' own frontier."""
     figure = Figure(figsize=(5.0 * len(rows), 4.2), layout="constrained")
     for axes, (name, found) in zip(np.atleast_1d(figure.subplots(1, len(rows))), rows.items(), strict=True):
         for one in (one for one in found if one.get("goal", "no loss") == "no loss"):
