@@ -651,10 +651,9 @@ def main() -> None:
         known[name] = [one | stamp for one in found]
         page = {"machine": describe_machine(), "versions": describe_versions(), "rows": known}
         out.write_text(json.dumps(page, indent=1) + "\n")
-    curves = {
-        name: known[name] for name in ("b_lenet", "b_alexnet", "b_alexnet_augmented", "resnet56") if name in known
-    }
-    draw_curves(curves, out.with_suffix(".png"))
+    if curves := {name: known[name] for name in CURVES if len(known.get(name, [])) > 1}:
+        draw_curves(curves, out.with_suffix(".png"))
+    write_table(known, out.with_suffix(".md"))
     for name, by in {"depths": "depth", "regimes": "regime"}.items():
         if name in known:
             draw_study(known[name], by, out.with_name(f"{out.stem}-{name}.png"))

@@ -106,7 +106,7 @@ def _train(  # noqa: PLR0913  # all of one training
 ) -> bytes:
     """The weights that this team learns, as safetensors: tensors would vanish with the process that made them."""
     lesson = _Lesson(graph, settings, team)
-    digest = digest_weights(graph.bodies)
+    digest = digest_weights(dict(lesson.learner.bodies.items()))  # without scores: fitted ones differ with the threads
     training = Training(graph, samples, settings, lesson=lesson, digest=digest, team=team)
     training.run(checkpoint=checkpoint, resume=resume, progress=progress)
     plain = lesson.learner.cpu().state_dict()
