@@ -210,23 +210,33 @@ def observe(graph: Graph, samples: Samples, file: Path, reference: Any = None) -
     return measure.evidence(dense, samples, gates=gates_by_score(graph), reference=reference)
 
 
-def choose(one: Trained, tune: Evidence, wanted: Any) -> tuple[str, Graph, OperatingPoint]:  # Any: [S] array
+def draw(one: Trained, tune: Evidence) -> list[tuple[str, Graph, list[OperatingPoint]]]:
+    """Each score that may gate, the graph that it gates, and its points on the tuning images, the cheapest first.
+
+    A network that names its score is BranchyNet as published, whose thresholds come from its grid.
+    """
+    drawn = []
+    search = measure.screening if one.score else measure.frontier
+    for score in [one.score] if one.score else list(tune.scores):
+        graph = build.gate_by(one.graph, score)
+        points = search(tune, measure_torch.path_costs(graph), score=score, quality="accuracy").points
+        drawn.append((score, graph, sorted(points, key=lambda point: point.macs)))
+    return drawn
+
+
+def choose(drawn: Any, tune: Evidence, wanted: Any) -> tuple[str, Graph, OperatingPoint]:  # Any: of draw; [S] array
     """Score, graph that it gates, and the cheapest point that is as accurate as wanted on the tuning images.
 
     As accurate as wanted is who is better by at least one standard error: the cheapest of many points looks better
-    than it is. A network that names its score is BranchyNet as published, whose thresholds come from its grid.
+    than it is.
 
     Args:
-        one: The network.
-        tune: Its evidence.
+        drawn: By `draw`, on the same evidence.
+        tune: Evidence of the tuning images.
         wanted: [S] for each image 1 if the baseline is right, less what may be lost.
     """
     found = []
-    for score in [one.score] if one.score else list(tune.scores):
-        graph = build.gate_by(one.graph, score)
-        search = measure.screening if one.score else measure.frontier
-        drawn = search(tune, measure_torch.path_costs(graph), score=score, quality="accuracy")
-        points = sorted(drawn.points, key=lambda point: point.macs)
+    for score, graph, points in drawn:
         fine = [point for point in points if is_as_accurate(tune, point, score, wanted)]
         best = fine[0] if fine else max(points, key=lambda point: point.accuracy or 0.0)
         found.append((not fine, best.macs, score, graph, best))
@@ -250,17 +260,18 @@ def judge(
     test = observe(one.graph, parts.test, work / f"{stem}.dense.onnx")
     assert test.labels is not None, "these sets have labels"
     alone = [float(np.mean(test.predictions[:, at] == test.labels)) for at in range(test.predictions.shape[1])]
+    drawn = draw(one, tune)
     for goal, wanted in goals.items():
-        score, graph, chosen = choose(one, tune, wanted)
+        score, graph, chosen = choose(drawn, tune, wanted)
         costs = measure_torch.path_costs(graph)
         point = measure.operate(test, costs, chosen.thresholds, score=score)
         taken = measure.exits_taken(test, chosen.thresholds, score)
         right = (test.predictions[np.arange(len(taken)), taken] == test.labels).astype(float)
         times = clock(graph, score, test, parts.test, chosen.thresholds, work, stem, seed)
-        drawn = measure.frontier(test, costs, score=score, quality="accuracy")
+        curve = measure.frontier(test, costs, score=score, quality="accuracy")
         yield row(
             one, point, times, goal=goal, score=score, exits_alone=alone, macs_gain=1 / point.relative_macs,
-            curve=[[at.relative_macs, at.accuracy] for at in drawn.points], **paired(right - base),
+            curve=[[at.relative_macs, at.accuracy] for at in curve.points], **paired(right - base),
         )  # fmt: skip
 
 
@@ -338,10 +349,10 @@ def study_depth(parts: Parts, work: Path, seed: int) -> list[dict[str, Any]]:  #
     for depth in DEPTHS:
         graph = fresh(lambda depth=depth: build.b_lenet(depths=[depth], trunk=trunk), seed)
         graph = train(graph, parts.train, replace(STUDY, seed=seed), work, f"lenet-depth{depth}")
-        one = Trained(name=f"depth {depth}", graph=graph, score="entropy", note="")
+        one = Trained(name=f"depth {depth}", graph=graph, score="", note="")  # entropy is its only score
         tune, test = (observe(graph, samples, work / "depth.onnx") for samples in (parts.tune, parts.test))
         full = (tune.predictions[:, -1] == tune.labels).astype(float)
-        _, _, point = choose(replace(one, score=""), tune, full - 0.002)
+        _, _, point = choose(draw(one, tune), tune, full - 0.002)
         judged = measure.operate(test, measure_torch.path_costs(graph), point.thresholds, score="entropy")
         alone = [float(np.mean(test.predictions[:, at] == test.labels)) for at in range(2)]
         found.append({"depth": depth, "exit_accuracy": alone[0], "final_accuracy": alone[1],

@@ -22,12 +22,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from offramp import build, data, decide, learn, measure
+from offramp.cli._chain import gates_by_score
 from offramp.cli._clock import time_network
 from offramp.cli._engine import Engine
 from offramp.cli._exports import Exports
 from offramp.cli._machine import describe_machine, describe_versions
 from offramp.export import onnx
-from offramp.graph import Gate, Graph
+from offramp.graph import Graph
 from offramp.measure import Costs, Evidence
 from offramp.measure import torch as measure_torch
 
@@ -66,15 +67,8 @@ def _train(name: str, options: argparse.Namespace, work: Path) -> Graph:
 
 
 def _collect(name: str, graph: Graph, engine: Engine, options: argparse.Namespace, work: Path) -> Evidence:
-    gates = {}
-    for node in graph.nodes:
-        if node.role == "score":
-            body: Any = graph.bodies[node.name]  # Any: a score
-            gates[str((node.recipe or {})["score"])] = Gate(
-                direction=body.direction, stop_all=body.stop_all, stop_none=body.stop_none
-            )
     dense = engine.load_dense(onnx.save(graph, work / f"{name}.dense.onnx", dense=True))
-    return measure.evidence(dense, data.load(f"{options.data}@test"), gates=gates)
+    return measure.evidence(dense, data.load(f"{options.data}@test"), gates=gates_by_score(graph))
 
 
 def _rows(name: str, options: argparse.Namespace, work: Path, drawn: dict[str, Any]) -> list[dict[str, Any]]:

@@ -90,7 +90,7 @@ def test_a_folder_that_does_not_exist_is_refused(
 
 def test_another_format_is_refused(folder: Path) -> None:
     change_config(folder, format=99)
-    with pytest.raises(ExportError, match="must have format 1, but has 99"):
+    with pytest.raises(ExportError, match="must have format 2, but has 99"):
         load_artifact(folder)
 
 

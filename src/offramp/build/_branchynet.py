@@ -21,6 +21,7 @@ from offramp.nn.heads import HeadRecipe
 
 from ._chain import Stage, build_chain
 from ._normalize import Normalize
+from ._resnet import blocks_per_group
 from ._weights import load_weights
 
 
@@ -63,9 +64,7 @@ class _Network:
 
 
 def _resnet(depth: int) -> _Network:
-    if depth < 8 or depth % 6 != 2:
-        raise OptionError(f"the depth must be 6n + 2, such as 20 or 110, but is {depth}. Take the nearest such.")
-    blocks = (depth - 2) // 6
+    blocks = blocks_per_group(depth)
     same = {width: f" | block {width}" * (blocks - 1) for width in (16, 32, 64)}
     return _Network(
         shape=(3, 32, 32),

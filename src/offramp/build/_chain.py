@@ -9,9 +9,9 @@ from typing import Any
 from torch import nn
 
 from offramp.errors import OptionError
-from offramp.graph import Body, DataEdge, Gate, Graph, Node, Tensor
+from offramp.graph import Body, DataEdge, Graph, Node, Tensor
 from offramp.nn.heads import HeadRecipe, build_head
-from offramp.nn.scores import build_score
+from offramp.nn.scores import build_score, gate_of
 
 from ._normalize import Normalize
 
@@ -145,7 +145,7 @@ def _gate(at: int, score: Any) -> Node:  # Any: a Score that is also a module
         kind="control",
         inputs=(DataEdge(source=f"exit{at}/score"),),
         edges=(f"exit{at}/stop", f"stage{at + 1}"),
-        gate=Gate(direction=score.direction, stop_all=score.stop_all, stop_none=score.stop_none),
+        gate=gate_of(score),
     )
 
 

@@ -55,7 +55,7 @@ def attach_exits(  # noqa: PLR0913  # the one call that users write: each argume
     """
     captured = capture(model, example)
     cuts = choose_cuts(captured, placement, exits=exits)
-    heads = [head] * len(cuts) if isinstance(head, (str, nn.Module)) or not isinstance(head, Sequence) else list(head)
+    heads = [head] * len(cuts) if isinstance(head, Head) else list(head)
     if len(heads) != len(cuts):
         raise OptionError(
             f"there must be one head, or one for each exit, but there are {len(heads)} heads for {len(cuts)} exits. "

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from offramp.errors import OptionError, suggest
-from offramp.graph import Body, DataEdge, Gate, Graph, Node
+from offramp.graph import Body, DataEdge, Graph, Node
+from offramp.nn.scores import gate_of
 
 
 def gate_by(graph: Graph, score: str) -> Graph:
@@ -61,5 +62,4 @@ def _name(node: Node) -> str:
 
 
 def _reading(gate: Node, source: str, score: Any) -> Node:  # Any: a Score that is also a module
-    declared = Gate(direction=score.direction, stop_all=score.stop_all, stop_none=score.stop_none)
-    return replace(gate, inputs=(DataEdge(source=source),), gate=declared)
+    return replace(gate, inputs=(DataEdge(source=source),), gate=gate_of(score))

@@ -25,9 +25,7 @@ class CifarResNet(nn.Module):
     def __init__(self, depth: int, classes: int = 10) -> None:
         """Make the layers with random weights."""
         super().__init__()
-        if depth < 8 or depth % 6 != 2:
-            raise OptionError(f"the depth must be 6n + 2, such as 20 or 56, but is {depth}. Take the nearest such.")
-        blocks = (depth - 2) // 6
+        blocks = blocks_per_group(depth)
         self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
         self.relu = nn.ReLU()
@@ -43,6 +41,17 @@ class CifarResNet(nn.Module):
         for layer in self.children():
             x = layer(x)
         return x
+
+
+def blocks_per_group(depth: int) -> int:
+    """N of a network of 6n + 2 layers.
+
+    Raises:
+        OptionError: The depth is not 6n + 2.
+    """
+    if depth < 8 or depth % 6 != 2:
+        raise OptionError(f"the depth must be 6n + 2, such as 20 or 56, but is {depth}. Take the nearest such.")
+    return (depth - 2) // 6
 
 
 def _group(width_in: int, width: int, blocks: int, *, stride: int) -> nn.Sequential:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from offramp.errors import EngineError, OutputError
+from offramp.errors import EngineError
+
+from ._folder import replace_bytes
 
 if TYPE_CHECKING:
     import onnx
@@ -37,13 +39,7 @@ def write_card(path: Path, changes: Mapping[str, Any]) -> None:  # Any: JSON
     del model.metadata_props[:]
     for key, value in (*others, (KEY, json.dumps(card, allow_nan=False))):
         model.metadata_props.add(key=key, value=value)
-    scratch = path.with_name(f".{path.name}.partial")
-    try:
-        scratch.write_bytes(model.SerializeToString())
-        scratch.replace(path)
-    except OSError as error:
-        scratch.unlink(missing_ok=True)
-        raise OutputError(f"{path} must be writable, but: {error.strerror}. Choose another folder.") from error
+    replace_bytes(path, model.SerializeToString())
 
 
 def _load(path: Path) -> onnx.ModelProto:

@@ -20,7 +20,7 @@ from offramp.export import onnx
 from offramp.graph import Gate, Graph
 from offramp.measure import Costs, Evidence, Frontier, OperatingPoint, evidence
 from offramp.measure.torch import path_costs
-from offramp.nn.scores import SCORES
+from offramp.nn.scores import SCORES, gate_of
 from offramp.run import Samples
 
 from ._choice import choose_from, draw, name_kind
@@ -144,13 +144,8 @@ def collect(graph: Graph, material: Material, engine: Engine, exports: Exports) 
 
 def gates_by_score(graph: Graph) -> dict[str, Gate]:
     """Direction and extremes of every score that the graph computes."""
-    gates = {}
-    for node in graph.nodes:
-        if node.role == "score":
-            body: Any = graph.bodies[node.name]  # Any: bodies are opaque; this one is a score
-            gate = Gate(direction=body.direction, stop_all=body.stop_all, stop_none=body.stop_none)
-            gates[onnx.score_name(node)] = gate
-    return gates
+    scores = [node for node in graph.nodes if node.role == "score"]
+    return {onnx.score_name(node): gate_of(graph.bodies[node.name]) for node in scores}
 
 
 @torch.no_grad()

@@ -124,14 +124,19 @@ def copy_folder(out: Path) -> WorkFolder:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all.
+    """Write a text file whole or not at all; errors as for `replace_bytes`."""
+    replace_bytes(path, text.encode())
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all.
 
     Raises:
         OutputError: The place cannot be written.
     """
     scratch = path.with_name(f".{path.name}.partial")
     try:
-        scratch.write_text(text, encoding="utf-8")
+        scratch.write_bytes(content)
         scratch.replace(path)
     except OSError as error:
         scratch.unlink(missing_ok=True)

@@ -23,7 +23,7 @@ from offramp.graph import Graph, to_json
 from offramp.nn import Executor
 from offramp.nn.heads import HeadRecipe
 
-FORMAT = 1
+FORMAT = 2  # 1 had one head recipe for all exits
 TOLERANCE = 1e-4  # of the largest stored logit: the same sums in another order
 
 

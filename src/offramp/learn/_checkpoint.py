@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from offramp.errors import LearnError, OutputError
+from offramp.errors import LearnError, OptionError, OutputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,16 @@ class Position:
 
     epoch: int = 0
     step: int = 0
+
+
+def check_resume(checkpoint: Path | None, resume: bool) -> None:
+    """Refuse to go on from nothing.
+
+    Raises:
+        OptionError: There is no file to go on from.
+    """
+    if resume and checkpoint is None:
+        raise OptionError("resume needs the file to go on from, but checkpoint is None. Give its path.")
 
 
 def save_checkpoint(

@@ -95,9 +95,7 @@ def _freeze(body: Body) -> Callable[..., Any]:  # Any: a body is opaque
     frozen = copy.deepcopy(body).eval()
     if isinstance(frozen, fx.GraphModule):
         _fuse(frozen)
-    for parameter in frozen.parameters():
-        if parameter.dim() == 4:
-            parameter.data = channels_last(parameter.data)
+    lay_out(frozen, torch.channels_last)
     return frozen
 
 
@@ -126,8 +124,15 @@ def _is_single(node: fx.Node, calls: Mapping[Any, int]) -> bool:  # Any: the tar
 
 
 def channels_last(tensor: Tensor) -> Tensor:
-    """The tensor in the memory format that convolutions are quickest with; pictures and filters alone."""
+    """The tensor in the memory format that convolutions are quickest with, if it holds pictures."""
     return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
+
+
+def lay_out(module: nn.Module, memory_format: torch.memory_format) -> None:
+    """Keep the filters of a module in this memory format."""
+    for parameter in module.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=memory_format)
 
 
 def _single(tensor: Tensor) -> Tensor:

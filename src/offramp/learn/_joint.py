@@ -13,12 +13,12 @@ from offramp.errors import DataError
 from offramp.graph import Graph
 from offramp.run import Samples
 
+from ._checkpoint import check_resume
 from ._digest import digest_weights
 from ._fit_scores import fit_scores
-from ._frozen import Frozen
+from ._frozen import Frozen, lay_out
 from ._heads import Heads
 from ._losses import exit_losses
-from ._post import check_resume
 from ._schedule import learning_rate
 from ._settings import JointSettings
 from ._team import Team, run_in_team
@@ -74,7 +74,7 @@ def joint(
         partly=settings.backbone_epochs > 0,
     )
     whole = Whole(graph, settings.precision, frozen=settings.regime == "frozen").eval()
-    whole.lay_out(torch.contiguous_format)
+    lay_out(whole, torch.contiguous_format)
     whole.load_state_dict(load(weights))
     trained = graph.with_bodies(dict(whole.bodies.items()))
     if len(graph.exits) == 1:

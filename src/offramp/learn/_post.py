@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from offramp.errors import LearnError, OptionError
+from offramp.errors import LearnError
 from offramp.graph import Graph
 from offramp.run import Samples
 
+from ._checkpoint import check_resume
 from ._fit_scores import fit_scores
 from ._frozen import Frozen
 from ._heads import Heads
@@ -64,12 +65,6 @@ def post(
     heads.eval()
     scores = fit_scores(graph, heads, frozen=frozen, samples=samples, settings=settings)
     return graph.with_bodies({**heads.bodies, **scores})
-
-
-def check_resume(checkpoint: Path | None, resume: bool) -> None:
-    """Refuse to go on from nothing."""
-    if resume and checkpoint is None:
-        raise OptionError("resume needs the file to go on from, but checkpoint is None. Give its path.")
 
 
 class _Lesson:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from offramp.errors import LearnError
 from offramp.graph import Graph, Node
 
-from ._frozen import Values, as_tuple, channels_last, find_backbone, gather
+from ._frozen import Values, as_tuple, channels_last, find_backbone, gather, lay_out
 from ._settings import Precision
 
 _KEPT = ("batch_norm", "dropout")  # operations that mean something else in training mode
@@ -47,13 +47,7 @@ class Whole(nn.Module):
         self.requires_grad_(True)
         for name in backbone:
             self.bodies[name].requires_grad_(not frozen)
-        self.lay_out(torch.channels_last)
-
-    def lay_out(self, memory_format: torch.memory_format) -> None:
-        """Keep filters in this memory format; convolutions learn quickest with channels_last."""
-        for parameter in self.parameters():
-            if parameter.dim() == 4:
-                parameter.data = parameter.data.contiguous(memory_format=memory_format)
+        lay_out(self, torch.channels_last)
 
     @property
     def device(self) -> torch.device:
