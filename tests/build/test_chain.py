@@ -37,6 +37,14 @@ def at_input(head: object = "student:width=4", **options: object) -> Graph:
     return graph
 
 
+def twice() -> Graph:
+    places, heads = ["input", "input", "2", "2"], ["student:width=2", "student:width=4", "pool", "conv1"]
+    graph = build.attach_exits(net(), torch.rand(2, 1, 8, 8), placement=places, head=heads)
+    for body in graph.bodies.values():
+        body.eval()  # type: ignore[attr-defined]  # a module
+    return graph
+
+
 def test_an_exit_at_the_input_reads_the_input() -> None:
     graph = at_input()
     assert [edge.source for edge in graph["exit0/head"].inputs] == ["x"]
@@ -60,13 +68,13 @@ def test_who_leaves_at_the_input_is_charged_nothing_but_its_head() -> None:
 
 
 @settings(deadline=None, max_examples=20)
-@given(thresholds=st.lists(st.floats(0.3, 1.01), min_size=2, max_size=2), rows=st.sampled_from([1, 3, 7]))
+@given(thresholds=st.lists(st.floats(0.3, 1.01), min_size=4, max_size=4), rows=st.sampled_from([1, 3, 7]))
 def test_files_answer_like_the_network_whoever_leaves_at_the_input(
     thresholds: list[float], rows: int, files: tuple[Graph, object, object]
 ) -> None:
     graph, *runtimes = files
     x = np.random.default_rng(rows).random((rows, 1, 8, 8), dtype=np.float32)
-    limits = np.asarray(thresholds, dtype=np.float32)
+    limits = np.asarray(thresholds[: len(graph.gates)], dtype=np.float32)
     with torch.no_grad():
         expected = Executor(graph).eval()({"x": torch.from_numpy(x)}, torch.from_numpy(limits))
     for runtime in runtimes:
@@ -75,9 +83,9 @@ def test_files_answer_like_the_network_whoever_leaves_at_the_input(
         np.testing.assert_allclose(answer.logits, expected.logits.numpy(), atol=1e-4)
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Graph, object, object]:
-    graph = at_input()
+@pytest.fixture(scope="module", params=["one each", "two each"])
+def files(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Graph, object, object]:
+    graph = at_input() if request.param == "one each" else twice()
     path = onnx.save(graph, tmp_path_factory.mktemp("chain") / "model.onnx")
     return graph, run_onnx.load(path), openvino.load(path)
 
@@ -92,6 +100,19 @@ def test_each_exit_may_have_a_head_of_its_own_and_the_artifact_knows(tmp_path: P
     save_artifact(graph, tmp_path, example={"x": example}, origin=origin)
     again = load_artifact(tmp_path)
     assert [again[f"exit{at}/head"].recipe["kind"] for at in (0, 1)] == ["student", "pool"]  # type: ignore[index]
+
+
+def test_two_exits_may_share_a_place_and_the_artifact_knows(tmp_path: Path) -> None:
+    from offramp.export import Origin
+
+    example = torch.rand(2, 1, 28, 28)
+    loaded = build.load_model("zoo:lenet5")
+    places, heads = ["input", "input", "pool1"], ["student:width=2", "student:width=4", "pool"]
+    graph = build.attach_exits(loaded.module, example, placement=places, head=heads)
+    assert graph["exit0/gate"].edges == ("exit0/stop", "exit1/head")
+    assert graph["exit1/gate"].edges == ("exit1/stop", "stage2")
+    save_artifact(graph, tmp_path, example={"x": example}, origin=Origin(reference="zoo:lenet5", arguments={}, shape=(1, 28, 28)))
+    assert load_artifact(tmp_path).exits == graph.exits
 
 
 def test_a_module_may_be_a_head_but_then_nothing_can_rebuild_it(tmp_path: Path) -> None:

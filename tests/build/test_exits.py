@@ -115,7 +115,7 @@ def test_exits_go_where_they_are_told(placement: Placement, exits: int, names: l
     [
         ("layer2.9", 1, "no cut point is named 'layer2.9'; the nearest are layer2"),
         (99, 1, "below 7, but is 99"),
-        (["layer2", "layer2.1"], 1, "names one twice"),
+        (["layer2", "layer2.1"], 1, "need a cut point each, but .* names one twice"),
         ("linear", 9, "9 exits by rule 'linear' do not fit"),
     ],
 )

@@ -13,7 +13,8 @@ from offramp.errors import GraphError
 from offramp.graph import Graph
 from offramp.nn import Executor
 
-EXITS = 4
+PLACES = ["input", "input", 0, 2, 2, 4]
+EXITS = len(PLACES)
 
 
 def make() -> Graph:
@@ -21,7 +22,7 @@ def make() -> Graph:
     layers = [layer for _ in range(6) for layer in (nn.Linear(8, 8), nn.ReLU())]
     net = nn.Sequential(*layers, nn.Linear(8, 3))
     scores = ("max_probability", "patience")
-    graph = attach_exits(net, torch.zeros(2, 8), placement=["input", 0, 2, 4], head="pool", scores=scores)
+    graph = attach_exits(net, torch.zeros(2, 8), placement=PLACES, head=["pool"] * EXITS, scores=scores)
     for body in graph.bodies.values():
         body.eval()  # type: ignore[attr-defined]  # a module
     return graph
@@ -44,17 +45,17 @@ def test_dropping_exits_is_the_same_as_letting_nobody_leave_there(kept: set[int]
 def test_weights_are_the_same_objects_and_names_stay() -> None:
     graph = make()
     fewer = keep_exits(graph, [1, 3])
-    assert fewer.exits == ("exit1/head", "exit3/head", "stage4")
+    assert fewer.exits == ("exit1/head", "exit3/head", "stage6")
     assert all(fewer.bodies[name] is graph.bodies[name] for name in fewer.bodies)
     assert [edge.source for edge in fewer["exit3/score/patience"].inputs] == ["stage3", "exit3/head", "exit1/head"]
 
 
 def test_without_any_exit_the_network_is_left() -> None:
     fewer = keep_exits(make(), [])
-    assert fewer.exits == ("stage4",)
+    assert fewer.exits == ("stage6",)
     assert not fewer.gates
 
 
 def test_an_exit_that_is_not_there_is_refused() -> None:
-    with pytest.raises(GraphError, match=r"4 exits before the final one, but \[4\]"):
-        keep_exits(make(), [0, 4])
+    with pytest.raises(GraphError, match=r"6 exits before the final one, but \[6\]"):
+        keep_exits(make(), [0, 6])

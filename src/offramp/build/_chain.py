@@ -55,7 +55,8 @@ def build_chain(
 
     Args:
         inputs: What samples consist of.
-        stages: One more than heads; the last gives the logits. None in the first place puts exit 0 at the input.
+        stages: One more than heads; the last gives the logits. None puts an exit at the place of the one before it,
+            and exit 0 at the input.
         heads: The network of each exit: a recipe, or a module that takes what the stage gives first.
         scores: Of every exit; the first one gates.
         normalize: Becomes the graph's first node.
@@ -110,13 +111,14 @@ def _links(
             reads = tuple(DataEdge(source=f"stage{at}", output=which) for which in range(len(stage.outputs)))
             carried = stage.outputs
         if at < len(heads):
-            yield from _exit(at, reads[0], carried[0], last.outputs[0], heads[at], scores)
+            onward = f"exit{at + 1}/head" if stages[at + 1] is None else f"stage{at + 1}"
+            yield from _exit(at, reads[0], carried[0], last.outputs[0], heads[at], scores, onward)
 
 
-def _exit(
-    at: int, read: DataEdge, features: Tensor, logits: Tensor, head: Head, scores: Sequence[str]
+def _exit(  # noqa: PLR0913  # all of one exit
+    at: int, read: DataEdge, features: Tensor, logits: Tensor, head: Head, scores: Sequence[str], onward: str
 ) -> Iterator[_Piece]:
-    """Head, scores, gate and the place where samples stop."""
+    """Head, scores, gate, and the place where samples stop; `onward` is the node that the others come to next."""
     classes = logits.shape[-1]
     recipe, body = _head(head, features, classes)
     node = _function(f"exit{at}/head", (read,), (Tensor(shape=logits.shape),), "head", recipe)
@@ -127,7 +129,7 @@ def _exit(
         title = f"exit{at}/score" if which == 0 else f"exit{at}/score/{name}"
         node = _function(title, (read, *answers), (Tensor(shape=()),), "score", {"score": name})
         yield _Piece(node=node, body=score)
-    yield _Piece(node=_gate(at, bodies[0]))
+    yield _Piece(node=_gate(at, bodies[0], onward))
     yield _Piece(node=Node(name=f"exit{at}/stop", kind="dummy"))
 
 
@@ -139,12 +141,12 @@ def _head(head: Head, features: Tensor, classes: int) -> tuple[dict[str, Any], n
     return recipe.to_json(), build_head(recipe, features.shape, classes)
 
 
-def _gate(at: int, score: Any) -> Node:  # Any: a Score that is also a module
+def _gate(at: int, score: Any, onward: str) -> Node:  # Any: a Score that is also a module
     return Node(
         name=f"exit{at}/gate",
         kind="control",
         inputs=(DataEdge(source=f"exit{at}/score"),),
-        edges=(f"exit{at}/stop", f"stage{at + 1}"),
+        edges=(f"exit{at}/stop", onward),
         gate=gate_of(score),
     )
 

@@ -37,7 +37,8 @@ def attach_exits(  # noqa: PLR0913  # the one call that users write: each argume
         example: What it takes: a tensor, a tuple or a dictionary of tensors, batch first.
         exits: How many, if `placement` is a rule; 0 gives the network alone.
         placement: "linear", "fine", "pareto" or "golden" (by multiply-accumulates), or the cut points themselves, by
-            name or index; "input" is the place before the first layer.
+            name or index; "input" is the place before the first layer. A place may be named twice if each exit gets
+            its own head: then the second head there sees whom the first one keeps.
         head: Kind of head, such as "light", "pool" or "light:width=16,blocks=1", or a module from what is carried
             there to logits; or one of these for each exit, in order.
         scores: The first one gates, the others are there for the evidence.
@@ -54,7 +55,7 @@ def attach_exits(  # noqa: PLR0913  # the one call that users write: each argume
         ('exit0/head', 'stage1')
     """
     captured = capture(model, example)
-    cuts = choose_cuts(captured, placement, exits=exits)
+    cuts = choose_cuts(captured, placement, exits=exits, repeat=not isinstance(head, Head))
     heads = [head] * len(cuts) if isinstance(head, Head) else list(head)
     if len(heads) != len(cuts):
         raise OptionError(
@@ -65,36 +66,45 @@ def attach_exits(  # noqa: PLR0913  # the one call that users write: each argume
 
 
 def _stages(captured: Capture, cuts: Sequence[CutPoint]) -> Iterator[Stage | None]:
+    """The stage before each exit and the final one; None where there is nothing to do since the exit before."""
     names = [cut.name for cut in cuts]
-    carried = [*(cut.carried for cut in cuts), (captured.logits,)]
-    for at, (body, outputs) in enumerate(zip(captured.split(cuts), carried, strict=True)):
-        if cuts and at == 0 and cuts[0] == captured.entry:
+    places = list(dict.fromkeys(cuts))
+    bodies = dict(zip([*places, None], captured.split(places), strict=True))
+    before: CutPoint | None = captured.entry
+    for at, cut in enumerate([*cuts, None]):
+        if cut == before:
             yield None
         else:
+            outputs = (captured.logits,) if cut is None else cut.carried
             recipe = {"stage": at, "cuts": names}
-            yield Stage(body=body, outputs=outputs, recipe=recipe, eval_only=captured.eval_only)
+            yield Stage(body=bodies[cut], outputs=outputs, recipe=recipe, eval_only=captured.eval_only)
+        before = cut
 
 
-def choose_cuts(captured: Capture, placement: Placement, *, exits: int) -> tuple[CutPoint, ...]:
+def choose_cuts(captured: Capture, placement: Placement, *, exits: int, repeat: bool = False) -> tuple[CutPoint, ...]:
     """The cut points that a placement means, in order.
 
     Args:
         captured: The network.
         placement: A rule, or one or several names or indices of cut points.
         exits: How many, if `placement` is a rule.
+        repeat: True lets one place have several exits.
 
     Raises:
-        CaptureError: No such cut point, the same one twice, or fewer than `exits` fit.
+        CaptureError: No such cut point, the same one twice without `repeat`, or fewer than `exits` fit.
     """
     rule = next((rule for rule in RULES if rule == placement), None)
     if rule is not None:
         chosen = place([cut.macs for cut in captured.cuts], captured.macs, exits, rule)
         return tuple(captured.cuts[at] for at in chosen)
     wanted = [placement] if isinstance(placement, (str, int)) else list(placement)
-    found = {cut.index: cut for cut in (_find_cut(captured, which) for which in wanted)}
-    if len(found) < len(wanted):
-        raise CaptureError(f"each exit needs a cut point of its own, but {wanted} names one twice. Leave it out once.")
-    return tuple(found[index] for index in sorted(found))
+    found = sorted((_find_cut(captured, which) for which in wanted), key=lambda cut: cut.index)
+    if not repeat and len({cut.index for cut in found}) < len(found):
+        raise CaptureError(
+            f"exits with the same head need a cut point each, but {wanted} names one twice. Leave it out once, or give "
+            "each exit its head."
+        )
+    return tuple(found)
 
 
 def _find_cut(captured: Capture, which: str | int) -> CutPoint:

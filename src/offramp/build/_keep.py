@@ -37,12 +37,22 @@ def keep_exits(graph: Graph, exits: Collection[int]) -> Graph:
         )
     gone = {head.rpartition("/")[0] for at, head in enumerate(heads) if at not in exits}
     kept = [node for node in graph.nodes if node.name.partition("/")[0] not in gone]
-    nodes = [_without(node, gone) for node in kept]
+    nodes = [_without(_redirected(node, graph, gone), gone) for node in kept]
     answer = graph.answer
     if nodes[-1].kind == "select" and len(nodes[-1].inputs) == 1:
         answer = nodes.pop().inputs[0].source
     bodies = {node.name: graph.bodies[node.name] for node in nodes if node.name in graph.bodies}
     return Graph(nodes=tuple(nodes), answer=answer, bodies=bodies)
+
+
+def _redirected(node: Node, graph: Graph, gone: Collection[str]) -> Node:
+    """A gate that leads on to who is still there, where the next exit at its place is gone."""
+    edges = list(node.edges)
+    for at, name in enumerate(edges):
+        while name.partition("/")[0] in gone:
+            name = graph[f"{name.partition('/')[0]}/gate"].edges[-1]  # the way from exit to exit
+        edges[at] = name
+    return replace(node, edges=tuple(edges))
 
 
 def _without(node: Node, gone: Collection[str]) -> Node:

@@ -78,16 +78,16 @@ class _Lesson:
         for group in self.optimizer.param_groups:
             group["peak"] = settings.learning_rate
         self._heads, self._frozen, self._temperature = heads, frozen, settings.temperature
+        self._precision = settings.precision
 
     def losses(self, batch: Mapping[str, Tensor], labels: Tensor | None, epoch: int) -> dict[str, Tensor]:
         values = self._frozen(batch)
         teacher = values[self._frozen.teacher][0]
         if not bool(teacher.isfinite().all()):
             raise LearnError("the full network must answer with finite logits, but does not. Check the samples.")
-        return {
-            name: distillation_loss(given[0], teacher, self._temperature).mean()
-            for name, given in self._heads(values).items()
-        }
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._precision == "bfloat16"):
+            given = self._heads(values)
+        return {name: distillation_loss(each[0], teacher, self._temperature).mean() for name, each in given.items()}
 
     def rate(self, epoch: int, step: int, steps: int) -> float:
         return learning_rate(epoch * steps + step, self.epochs * steps)

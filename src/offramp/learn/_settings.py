@@ -30,7 +30,7 @@ class TrainingSettings:
         augment: Random crops (padding: an eighth of the side), and mirror images with "crop_flip"; "auto" takes
             "crop_flip" for color pictures, "crop" for grey ones and "none" for all else.
         seed: Of order, augmentation and dropout.
-        precision: Of the forward pass, see the training; weights and losses are float32.
+        precision: Of the forward pass; weights and losses are float32.
         score_samples: At most so many samples are used to fit the scores that learn.
         checkpoint_interval_s: Seconds between two checkpoints; does not change the result.
 
@@ -78,8 +78,7 @@ class TrainingSettings:
 class PostSettings(TrainingSettings):
     """Everything that decides what `learn.post` learns; the defaults suit pictures and tokens alike.
 
-    The optimizer is AdamW, the schedule half a cosine, and `precision` that of the frozen backbone: heads compute in
-    float32.
+    The optimizer is AdamW, the schedule half a cosine.
 
     Example:
         >>> PostSettings(epochs=2).temperature
@@ -90,8 +89,6 @@ class PostSettings(TrainingSettings):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JointSettings(TrainingSettings):
     """Everything that decides what `learn.joint` learns.
-
-    `precision` is that of the whole forward pass.
 
     Attributes:
         regime: "mixed" trains the backbone alone for `backbone_epochs` (0: it is trained already), then everything
