@@ -35,16 +35,17 @@ class _Residual(nn.Module):
         return out
 
 
-def build_student(shape: tuple[int, ...], classes: int, *, width: int = 32) -> nn.Module:
+def build_student(shape: tuple[int, ...], classes: int, *, width: int = 32, blocks: int = 1) -> nn.Module:
     """A residual network of seven convolutions on the main path; 12 M multiply-accumulates for 3x32x32 and width 32.
 
-    The stem brings the map to a side of about 16; three blocks follow, the second and third of which halve the map and
-    double the width. Few, dense layers: what an engine is quickest at.
+    The stem brings the map to a side of about 16; one block follows on that map, and some on each of two more, each of
+    half the side and double the width. Few, dense layers: what an engine is quickest at.
 
     Args:
         shape: (C, H, W) of one sample, in practice the picture itself.
         classes: Number of logits.
         width: Channels behind the stem.
+        blocks: Of two convolutions, on each of the two smaller maps.
     """
     layers: list[nn.Module] = []
     if is_channels_last(shape):
@@ -53,9 +54,8 @@ def build_student(shape: tuple[int, ...], classes: int, *, width: int = 32) -> n
     channels, side = shape[0], min(shape[1:])
     stride = max(1, round(side / _SIDE))
     layers += [nn.Conv2d(channels, width, 5, stride=stride, padding=2, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
-    layers += [
-        _Residual(width, width, stride=1),
-        _Residual(width, 2 * width, stride=2),
-        _Residual(2 * width, 4 * width, stride=2),
-    ]
+    layers.append(_Residual(width, width, stride=1))
+    for wide in (width, 2 * width):
+        layers.append(_Residual(wide, 2 * wide, stride=2))
+        layers += [_Residual(2 * wide, 2 * wide, stride=1) for _ in range(blocks - 1)]
     return nn.Sequential(*layers, Pooled((4 * width, 2, 2)), nn.Linear(4 * width, classes))
