@@ -23,7 +23,7 @@ def learned() -> Ensemble:
 
 def test_it_is_the_weighted_product_of_the_probabilities() -> None:
     ensemble = learned()
-    powers = [said.softmax(1) ** float(a.exp()) for said, a in zip(SAID, ensemble.log_weight, strict=True)]
+    powers = [said.softmax(1) ** a.exp() for said, a in zip(SAID, ensemble.log_weight, strict=True)]
     product = torch.stack(powers).prod(0) * ensemble.bias.exp()
     torch.testing.assert_close(ensemble(*SAID).softmax(1), product / product.sum(1, keepdim=True))
 
