@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import fx, nn
 
+from offramp.build import attach_exits
 from offramp.graph import DataEdge, Gate, Graph, Node, Tensor
 from offramp.nn.heads import HeadRecipe, build_head
 from offramp.nn.scores import build_score
@@ -59,6 +60,27 @@ def make_graph(score: str = "max_probability", head: nn.Module | None = None) ->
         "stage1": stages[1].train(),
     }
     return Graph(nodes=nodes, answer="answer", bodies=bodies)
+
+
+def make_listening(*scores: str, cascade: bool = True, ensemble: bool = True, learned: bool = False) -> Graph:
+    """Three exits whose heads hear each other; `learned` draws what starts at zero or equal."""
+    first, last = make_stages()
+    torch.manual_seed(4)
+    graph = attach_exits(
+        nn.Sequential(first, *last),
+        torch.rand(2, 1, 8, 8),
+        placement=["input", 0, -1],
+        head=["conv1", "pool", "pool"],
+        scores=scores or ("max_probability", "patience"),
+        cascade=cascade,
+        ensemble=ensemble,
+    )
+    for name, body in graph.bodies.items():
+        own = getattr(body, "weight", None) if name.endswith("/head") else getattr(body, "log_weight", None)
+        if learned and isinstance(own, nn.Parameter):
+            nn.init.normal_(own)
+        body.eval()  # type: ignore[attr-defined]  # a module
+    return graph
 
 
 def make_samples(count: int = 64) -> ArraySamples:

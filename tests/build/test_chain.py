@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from early_exits import make_listening
+from graphs import with_numpy_bodies
 from offramp import build
 from offramp.build._chain import Stage, build_chain
 from offramp.errors import OptionError
 from offramp.export import load_artifact, onnx, save_artifact
-from offramp.graph import Graph, Tensor
+from offramp.graph import Graph, Tensor, to_json
 from offramp.measure.torch import path_costs
 from offramp.nn import Executor
 from offramp.run import onnx as run_onnx
-from offramp.run import openvino
+from offramp.run import openvino, run_reference
 
 
 def net() -> nn.Sequential:
@@ -77,15 +80,25 @@ def test_files_answer_like_the_network_whoever_leaves_at_the_input(
     limits = np.asarray(thresholds[: len(graph.gates)], dtype=np.float32)
     with torch.no_grad():
         expected = Executor(graph).eval()({"x": torch.from_numpy(x)}, torch.from_numpy(limits))
+    oracle = run_reference(with_numpy_bodies(graph), {"x": x}, limits)
+    np.testing.assert_array_equal(oracle.route, expected.route.numpy())
+    np.testing.assert_allclose(oracle.logits, expected.logits.numpy(), atol=1e-4)
     for runtime in runtimes:
         answer = runtime({"x": x}, limits)  # type: ignore[operator]  # a runtime
         np.testing.assert_array_equal(answer.route, expected.route.numpy())
         np.testing.assert_allclose(answer.logits, expected.logits.numpy(), atol=1e-4)
 
 
-@pytest.fixture(scope="module", params=["one each", "two each"])
+@pytest.fixture(scope="module", params=["one each", "two each", "cascade", "ensemble", "some kept"])
 def files(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Graph, object, object]:
-    graph = at_input() if request.param == "one each" else twice()
+    made: dict[str, Callable[[], Graph]] = {
+        "one each": at_input,
+        "two each": twice,
+        "cascade": lambda: make_listening(ensemble=False, learned=True),
+        "ensemble": lambda: make_listening(cascade=False, learned=True),
+        "some kept": lambda: build.keep_exits(make_listening(learned=True), [0, 2]),
+    }
+    graph = made[request.param]()
     path = onnx.save(graph, tmp_path_factory.mktemp("chain") / "model.onnx")
     return graph, run_onnx.load(path), openvino.load(path)
 
@@ -111,8 +124,29 @@ def test_two_exits_may_share_a_place_and_the_artifact_knows(tmp_path: Path) -> N
     graph = build.attach_exits(loaded.module, example, placement=places, head=heads)
     assert graph["exit0/gate"].edges == ("exit0/stop", "exit1/head")
     assert graph["exit1/gate"].edges == ("exit1/stop", "stage2")
-    save_artifact(graph, tmp_path, example={"x": example}, origin=Origin(reference="zoo:lenet5", arguments={}, shape=(1, 28, 28)))
+    save_artifact(
+        graph, tmp_path, example={"x": example}, origin=Origin(reference="zoo:lenet5", arguments={}, shape=(1, 28, 28))
+    )
     assert load_artifact(tmp_path).exits == graph.exits
+
+
+@pytest.mark.parametrize(("cascade", "ensemble"), [(True, False), (False, True), (True, True)])
+def test_the_artifact_knows_who_hears_earlier_heads(cascade: bool, ensemble: bool, tmp_path: Path) -> None:
+    from offramp.export import Origin
+
+    example = torch.rand(2, 1, 28, 28)
+    loaded = build.load_model("zoo:lenet5")
+    graph = build.attach_exits(loaded.module, example, exits=2, head="pool", cascade=cascade, ensemble=ensemble)
+    for name in ("exit1/head", "exit1/ensemble"):
+        for parameter in graph.bodies[name].parameters() if name in graph.bodies else ():  # type: ignore[attr-defined]
+            nn.init.normal_(parameter)
+    origin = Origin(reference="zoo:lenet5", arguments={}, shape=(1, 28, 28))
+    save_artifact(graph, tmp_path, example={"x": example}, origin=origin)
+    again = load_artifact(tmp_path)
+    assert to_json(again) == to_json(graph)
+    with torch.no_grad():
+        expected, given_ = (Executor(one).eval().dense({"x": example}) for one in (graph, again))
+    assert all(torch.equal(given_[name][0], expected[name][0]) for name in graph.exits)
 
 
 def test_a_module_may_be_a_head_but_then_nothing_can_rebuild_it(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ import torch
 
 import networks
 from networks import CifarResNet, call, more
-from offramp.build import Normalize, attach_exits, capture, choose_cuts
+from offramp.build import Normalize, attach_exits, capture, choose_cuts, gate_by
 from offramp.build._exits import Placement
 from offramp.errors import CaptureError, OptionError
 from offramp.graph import from_json, to_json
+from offramp.measure.torch import path_costs
 from offramp.nn import Executor
 from offramp.nn.heads import HeadRecipe
 
@@ -128,3 +129,38 @@ def test_exits_that_fit_nowhere_are_refused(placement: Any, exits: int, says: st
 def test_scores_are_named_once_each(scores: tuple[str, ...]) -> None:
     with pytest.raises(OptionError, match="each once"):
         attach_exits(net(), PICTURE, scores=scores)
+
+
+def test_heads_of_a_cascade_read_those_before_them_and_start_as_the_plain_ones() -> None:
+    torch.manual_seed(1)
+    plain = attach_exits(net(), PICTURE, exits=3)
+    torch.manual_seed(1)
+    graph = attach_exits(net(), PICTURE, exits=3, cascade=True)
+    assert [edge.source for edge in graph["exit2/head"].inputs] == ["stage2", "exit0/head", "exit1/head"]
+    assert graph["exit0/head"] == plain["exit0/head"]
+    assert (graph["exit2/head"].recipe or {})["cascade"] is True
+    x = {"x": torch.rand(2, 3, 32, 32)}
+    with torch.no_grad():
+        expected, given = (Executor(one).eval().dense(x) for one in (plain, graph))
+    assert graph.exits == plain.exits
+    assert all(torch.equal(given[name][0], expected[name][0]) for name in graph.exits)
+
+
+def test_in_an_ensemble_all_heads_so_far_answer_and_scores_read_that() -> None:
+    graph = attach_exits(net(), PICTURE, exits=3, scores=("patience", "entropy"), ensemble=True)
+    assert graph.exits == ("exit0/head", "exit1/ensemble", "exit2/ensemble", "stage3")
+    assert [edge.source for edge in graph["exit2/ensemble"].inputs] == ["exit2/head", "exit0/head", "exit1/head"]
+    assert [edge.source for edge in graph["exit2/head"].inputs] == ["stage2"]
+    read = ["stage2", "exit2/ensemble", "exit0/head", "exit1/ensemble"]
+    assert [edge.source for edge in graph["exit2/score"].inputs] == read
+    assert gate_by(graph, "entropy")["exit2/score"].inputs == graph["exit2/score"].inputs
+    with torch.no_grad():
+        given = Executor(graph).eval().dense({"x": torch.rand(2, 3, 32, 32)})
+    said = [given[f"exit{at}/head"][0].log_softmax(1) for at in range(3)]
+    torch.testing.assert_close(given["exit2/ensemble"][0], sum(said) / 3)
+
+
+def test_hearing_earlier_heads_costs_a_square_of_the_classes_per_exit() -> None:
+    plain = path_costs(attach_exits(net(), PICTURE, exits=3)).macs
+    more = path_costs(attach_exits(net(), PICTURE, exits=3, cascade=True, ensemble=True)).macs
+    assert (more - plain).tolist() == [0, 100, 200, 200]

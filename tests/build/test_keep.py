@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from early_exits import make_listening
 from offramp.build import attach_exits, keep_exits
 from offramp.errors import GraphError
 from offramp.graph import Graph
@@ -59,3 +60,29 @@ def test_without_any_exit_the_network_is_left() -> None:
 def test_an_exit_that_is_not_there_is_refused() -> None:
     with pytest.raises(GraphError, match=r"6 exits before the final one, but \[6\]"):
         keep_exits(make(), [0, 6])
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.sets(st.integers(0, 2)))
+def test_exits_that_hear_earlier_heads_hear_those_that_are_left(kept: set[int]) -> None:
+    graph, x = make_listening(learned=True), torch.rand(4, 1, 8, 8)
+    fewer = keep_exits(graph, kept)
+    with torch.no_grad():
+        whole, part = (Executor(one).eval().dense({"x": x}) for one in (graph, fewer))
+    assert fewer.exits == tuple(name for at, name in enumerate(graph.exits) if at in kept or at == 3)
+    for at in kept:
+        left = [other for other in sorted(kept) if other < at]
+        head = graph.bodies[f"exit{at}/head"]
+        said = head(*[whole[graph[f"exit{at}/head"].inputs[0].source][0], *(part[f"exit{i}/head"][0] for i in left)])
+        torch.testing.assert_close(part[f"exit{at}/head"][0], said)
+        if at:
+            ensemble = graph.bodies[f"exit{at}/ensemble"].keep([0, *(1 + i for i in left)])  # type: ignore[attr-defined]
+            torch.testing.assert_close(
+                part[fewer.exits[sorted(kept).index(at)]][0], ensemble(said, *(part[f"exit{i}/head"][0] for i in left))
+            )
+
+
+def test_an_ensemble_that_loses_nobody_stays_the_same_object() -> None:
+    graph = make_listening()
+    assert keep_exits(graph, [0, 1]).bodies["exit1/ensemble"] is graph.bodies["exit1/ensemble"]
+    assert len(keep_exits(graph, [0, 2]).bodies["exit2/ensemble"].log_weight) == 2  # type: ignore[attr-defined]

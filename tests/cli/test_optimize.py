@@ -142,6 +142,19 @@ def test_an_untrained_network_is_trained_with_its_exits_and_one_may_sit_at_the_i
     assert [head["kind"] for head in json.loads((out / "config.json").read_text())["heads"]] == ["student", "light"]
 
 
+@pytest.mark.usefixtures("hurry")
+def test_heads_may_hear_each_other_and_learn_hard_answers_of_those_who_stay(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = call(
+        "optimize", "--model", "zoo:lenet5", "--data", "digits@train", "--held-out", "digits@test", "--exits", 2,
+        "--head", "pool", "--targets", "hard", "--survivors", 0.5, "--cascade", "--ensemble",
+        "--epochs", 4, "--budget", 0.9, "--out", out, "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.json["model"]["exits"] == ["exit0/head", "exit1/ensemble", "stage2"]
+    assert load_artifact(out).exits == ("exit0/head", "exit1/ensemble", "stage2")
+
+
 def write_npz(path: Path, **arrays: Any) -> str:
     np.savez(path, **arrays)
     return f"npz:{path}"
@@ -218,6 +231,9 @@ def test_unfit_samples_are_refused_in_a_sentence(kind: str, word: str, tmp_path:
         (["--engine", "tensorrt"], "tensorrt"),
         (["--regime", "luck"], "post, frozen, mixed, joint"),
         (["--training-precision", "int4"], "bfloat16"),
+        (["--targets", "none"], "soft or hard"),
+        (["--survivors", "2"], "--survivors"),
+        (["--regime", "frozen", "--targets", "hard"], "--regime post"),
         (["--budget", "0.0001"], "--budget"),
         (["--budget", "-1"], "--budget"),
         (["--budget", "0.5", "--knee"], "exclude"),

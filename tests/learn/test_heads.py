@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from early_exits import make_graph
+from early_exits import make_graph, make_listening
 from offramp.errors import LearnError
 from offramp.learn._heads import Heads
+
+SHAPES = {"x": (1, 8, 8), "stage1": (4, 8, 8), "stage2": (144,)}
 
 
 def test_heads_are_copies_that_take_gradients() -> None:
@@ -27,3 +29,21 @@ def test_they_read_what_the_backbone_gave() -> None:
 def test_a_head_that_is_no_module_is_refused_by_name() -> None:
     with pytest.raises(LearnError, match="exit0/head"):
         Heads(make_graph().with_bodies({"exit0/head": lambda x: x}))
+
+
+def test_an_ensemble_teaches_no_head() -> None:
+    heads = Heads(make_listening())
+    values = {name: (torch.rand(3, *shape),) for name, shape in SHAPES.items()}
+    heads(values)["exit2/ensemble"][0][:, 0].sum().backward()
+    assert {name for name, parameter in heads.named_parameters() if parameter.grad is not None} == {
+        "bodies.exit2/ensemble.log_weight",
+        "bodies.exit2/ensemble.bias",
+    }
+
+
+def test_a_head_teaches_no_head_that_it_hears() -> None:
+    heads = Heads(make_listening(ensemble=False, learned=True))
+    values = {name: (torch.rand(3, *shape),) for name, shape in SHAPES.items()}
+    heads(values)["exit2/head"][0][:, 0].sum().backward()
+    taught = {name.split(".")[1] for name, parameter in heads.named_parameters() if parameter.grad is not None}
+    assert taught == {"exit2/head"}

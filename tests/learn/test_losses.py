@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
-from offramp.learn._losses import distillation_loss, exit_losses, weigh_samples
+from offramp.learn._losses import distillation_loss, exit_losses, teaching_loss, weigh_samples
 
 
 def make_logits(exits: int = 3, rows: int = 8, classes: int = 5) -> dict[str, torch.Tensor]:
@@ -75,3 +75,18 @@ def test_easy_samples_count_most_at_the_first_exit_and_least_at_the_last() -> No
     assert float(share[0, 0]) > float(share[0, 1])
     assert float(share[1, 0]) == float(share[1, 1])
     assert float(share[2, 0]) < float(share[2, 1])
+
+
+def test_hard_targets_are_the_teachers_answers_whatever_the_temperature() -> None:
+    torch.manual_seed(0)
+    logits, teacher = torch.randn(4, 5), torch.randn(4, 5)
+    expected = -logits.log_softmax(1).gather(1, teacher.argmax(1)[:, None]).squeeze(1)
+    for temperature in (1.0, 4.0):
+        torch.testing.assert_close(teaching_loss(logits, teacher, "hard", temperature), expected)
+    torch.testing.assert_close(teaching_loss(logits, 9 * teacher, "hard", 1.0), expected)
+
+
+def test_soft_targets_are_distilled() -> None:
+    torch.manual_seed(0)
+    logits, teacher = torch.randn(4, 5), torch.randn(4, 5)
+    assert torch.equal(teaching_loss(logits, teacher, "soft", 2.0), distillation_loss(logits, teacher, 2.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from early_exits import Killed, KilledSamples, function, make_graph, make_samples, read, weights
+from early_exits import Killed, KilledSamples, function, make_graph, make_listening, make_samples, read, weights
 from offramp import learn
 from offramp.errors import LearnError, OptionError
 from offramp.graph import Graph, Node, Tensor
+from offramp.learn._frozen import Frozen
+from offramp.learn._heads import Heads
+from offramp.learn._losses import distillation_loss
+from offramp.learn._post import _Lesson
 from offramp.nn import Executor
 from offramp.run import ArraySamples
 
@@ -191,3 +196,90 @@ def test_a_bar_shows_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "epoch 2/2" in shown.err
+
+
+OPTIONS = replace(QUICK, epochs=3, targets="hard", survivors=1.0)
+
+
+def differ(first: Graph, second: Graph) -> set[str]:
+    """Names of the nodes whose weights are not bitwise the same."""
+    return {
+        name
+        for name in first.bodies
+        for value, other in zip(weights(first, name).values(), weights(second, name).values(), strict=True)
+        if not torch.equal(value, other)
+    }
+
+
+def test_hard_targets_teach_too_and_something_else() -> None:
+    samples = make_samples(256)
+    settings = learn.PostSettings(epochs=15, batch=32, augment="none", learning_rate=2e-2, targets="hard")
+    before = make_graph()
+    after = learn.post(before, samples, settings)
+    assert agreement(after, samples) > agreement(before, samples) + 0.2
+    assert differ(after, learn.post(before, samples, replace(settings, targets="soft"))) == {"exit0/head"}
+
+
+def test_the_loss_without_options_is_exactly_the_distillation() -> None:
+    graph = make_listening(ensemble=False)
+    heads, frozen = Heads(graph), Frozen(graph, "float32")
+    batch = {"x": torch.from_numpy(make_samples(16).inputs["x"])}
+    losses = _Lesson(heads, frozen, learn.PostSettings()).losses(batch, None, epoch=7)
+    values = frozen(batch)
+    for name, (given_,) in heads(values).items():
+        assert torch.equal(losses[name], distillation_loss(given_, values["stage3"][0], 2.0).mean()), name
+
+
+def test_survivors_count_at_later_exits_and_change_nothing_at_the_first() -> None:
+    graph, samples = make_listening(cascade=False, ensemble=False), make_samples()
+    plain = learn.post(graph, samples, QUICK)
+    weighed = learn.post(graph, samples, replace(QUICK, survivors=1.0))
+    assert differ(plain, weighed) == {"exit1/head", "exit2/head"}
+
+
+def test_survivors_begin_after_a_quarter_of_the_epochs() -> None:
+    graph = make_listening(ensemble=False)
+    batch = {"x": torch.from_numpy(make_samples(16).inputs["x"])}
+    lessons = [
+        _Lesson(Heads(graph), Frozen(graph, "float32"), learn.PostSettings(epochs=8, survivors=amount))
+        for amount in (0.0, 1.0)
+    ]
+    for epoch, same in ((0, True), (1, True), (2, False), (7, False)):
+        plain, weighed = (lesson.losses(batch, None, epoch) for lesson in lessons)
+        assert torch.equal(plain["exit2/head"], weighed["exit2/head"]) == same, epoch
+
+
+def test_an_ensemble_learns_to_weigh_heads_that_learn_as_without_it() -> None:
+    alone = learn.post(make_listening(ensemble=False), make_samples(), QUICK)
+    together = learn.post(make_listening(), make_samples(), QUICK)
+    for name in ("exit0/head", "exit1/head", "exit2/head"):
+        known = weights(alone, name)
+        assert all(torch.equal(value, known[key]) for key, value in weights(together, name).items()), name
+    assert differ(make_listening(), together) >= {"exit1/ensemble", "exit2/ensemble"}
+
+
+def test_a_cascade_learns_to_hear_the_heads_before_it() -> None:
+    trained = learn.post(make_listening(ensemble=False), make_samples(), QUICK)
+    assert float(trained.bodies["exit1/head"].weight.detach().abs().max()) > 0
+    assert differ(make_listening(), learn.post(make_listening(), make_samples(), QUICK)) == {
+        *(f"exit{at}/head" for at in range(3)),
+        *(f"exit{at}/ensemble" for at in (1, 2)),
+    }
+
+
+@pytest.mark.parametrize("at", [0, 5, 11])
+def test_with_all_options_a_killed_training_resumes_to_exactly_the_same_weights(at: int, tmp_path: Path) -> None:
+    path = tmp_path / "post.safetensors"
+    whole = learn.post(make_listening("confidence"), make_samples(), OPTIONS)
+    with pytest.raises(Killed):
+        learn.post(make_listening("confidence"), KilledSamples(make_samples(), at=at), OPTIONS, checkpoint=path)
+    resumed = learn.post(make_listening("confidence"), make_samples(), OPTIONS, checkpoint=path, resume=True)
+    assert differ(whole, resumed) == set()
+
+
+@pytest.mark.parametrize("other", [{"targets": "soft"}, {"survivors": 0.5}])
+def test_a_checkpoint_of_other_options_is_refused(other: dict[str, object], tmp_path: Path) -> None:
+    path = tmp_path / "post.safetensors"
+    learn.post(make_listening(), make_samples(), OPTIONS, checkpoint=path)
+    with pytest.raises(LearnError, match=f"{next(iter(other))} differ"):
+        learn.post(make_listening(), make_samples(), replace(OPTIONS, **other), checkpoint=path, resume=True)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from early_exits import make_graph
+from early_exits import make_graph, make_listening
 from offramp import build
 from offramp.errors import LearnError
 from offramp.learn._whole import Whole
@@ -100,3 +100,24 @@ def test_a_body_that_is_no_module_is_refused() -> None:
     graph = make_graph().with_bodies({"stage1": lambda x: x})
     with pytest.raises(LearnError, match="but stage1 are not"):
         Whole(graph, "float32", frozen=False)
+
+
+@pytest.mark.parametrize(("cascade", "ensemble"), [(True, False), (False, True), (True, True)])
+def test_exits_that_hear_earlier_heads_answer_like_the_executor(cascade: bool, ensemble: bool) -> None:
+    graph = make_listening(cascade=cascade, ensemble=ensemble, learned=True)
+    x = torch.rand(5, 1, 8, 8)
+    whole = Whole(graph, "float32", frozen=False).eval()
+    with torch.no_grad():
+        expected = Executor(graph).eval().dense({"x": x})
+        given = whole({"x": x})
+        alone = whole({"x": x}, final_only=True)
+    assert list(given) == list(graph.exits)
+    assert list(alone) == [graph.exits[-1]]
+    for name in graph.exits:
+        torch.testing.assert_close(given[name], expected[name][0], atol=1e-5, rtol=1e-5)
+
+
+def test_heads_learn_through_the_ensembles_that_answer_for_them() -> None:
+    whole = Whole(make_listening(), "float32", frozen=True)
+    whole({"x": torch.rand(4, 1, 8, 8)})["exit2/ensemble"][:, 0].sum().backward()
+    assert all(parameter.grad is not None for parameter in whole.bodies["exit2/head"].parameters())

@@ -10,7 +10,7 @@ from torch import nn
 
 from offramp.errors import OptionError
 from offramp.graph import Body, DataEdge, Graph, Node, Tensor
-from offramp.nn.heads import HeadRecipe, build_head
+from offramp.nn.heads import Cascade, Ensemble, HeadRecipe, build_head
 from offramp.nn.scores import build_score, gate_of
 
 from ._normalize import Normalize
@@ -36,6 +36,23 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sharing:
+    """What exits take from the heads before them.
+
+    Attributes:
+        cascade: Heads read the logits of those before them; see `nn.heads.Cascade`.
+        ensemble: From the second on, exits answer with all heads so far; see `nn.heads.Ensemble`.
+    """
+
+    cascade: bool = False
+    ensemble: bool = False
+
+    def answering(self, at: int) -> str:
+        """Name of the node that answers at an exit."""
+        return f"exit{at}/ensemble" if self.ensemble and at else f"exit{at}/head"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Piece:
     """A node and its body, if it has one."""
 
@@ -50,6 +67,7 @@ def build_chain(
     *,
     scores: Sequence[str] = ("max_probability",),
     normalize: Normalize | None = None,
+    sharing: Sharing = Sharing(),
 ) -> Graph:
     """The graph that runs one stage after the other and lets samples leave between them.
 
@@ -60,6 +78,7 @@ def build_chain(
         heads: The network of each exit: a recipe, or a module that takes what the stage gives first.
         scores: Of every exit; the first one gates.
         normalize: Becomes the graph's first node.
+        sharing: What exits take from the heads before them.
 
     Raises:
         OptionError: Scores that are missing or doubled, or a head that does not fit.
@@ -69,9 +88,9 @@ def build_chain(
     last = stages[-1]
     assert last is not None
     assert len(stages) == len(heads) + 1
-    pieces = [*_inputs(inputs, normalize), *_links(inputs, stages, heads, scores, normalize)]
+    pieces = [*_inputs(inputs, normalize), *_links(inputs, stages, heads, scores, normalize, sharing)]
     if heads:
-        pieces.append(_Piece(node=_select(last.outputs[0], len(heads))))
+        pieces.append(_Piece(node=_select(last.outputs[0], len(heads), sharing)))
     return Graph(
         nodes=tuple(piece.node for piece in pieces),
         answer=pieces[-1].node.name,
@@ -95,6 +114,7 @@ def _links(
     heads: Sequence[Head],
     scores: Sequence[str],
     normalize: Normalize | None,
+    sharing: Sharing,
 ) -> Iterator[_Piece]:
     """Each stage with the exit behind it."""
     names = [_without_dots(name) for name in inputs]
@@ -112,18 +132,32 @@ def _links(
             carried = stage.outputs
         if at < len(heads):
             onward = f"exit{at + 1}/head" if stages[at + 1] is None else f"stage{at + 1}"
-            yield from _exit(at, reads[0], carried[0], last.outputs[0], heads[at], scores, onward)
+            yield from _exit(at, reads[0], carried[0], last.outputs[0], heads[at], scores, onward, sharing)
 
 
 def _exit(  # noqa: PLR0913  # all of one exit
-    at: int, read: DataEdge, features: Tensor, logits: Tensor, head: Head, scores: Sequence[str], onward: str
+    at: int,
+    read: DataEdge,
+    features: Tensor,
+    logits: Tensor,
+    head: Head,
+    scores: Sequence[str],
+    onward: str,
+    sharing: Sharing,
 ) -> Iterator[_Piece]:
     """Head, scores, gate, and the place where samples stop; `onward` is the node that the others come to next."""
     classes = logits.shape[-1]
     recipe, body = _head(head, features, classes)
-    node = _function(f"exit{at}/head", (read,), (Tensor(shape=logits.shape),), "head", recipe)
+    own, *earlier = (DataEdge(source=f"exit{i}/head") for i in (at, *range(at)))
+    heard: list[DataEdge] = []
+    if sharing.cascade and at:
+        recipe, body, heard = {**recipe, "cascade": True}, Cascade(body, classes), earlier
+    node = _function(own.source, (read, *heard), (Tensor(shape=logits.shape),), "head", recipe)
     yield _Piece(node=node, body=body)
-    answers = (DataEdge(source=f"exit{at}/head"), *(DataEdge(source=f"exit{i}/head") for i in range(at)))
+    if sharing.ensemble and at:
+        node = _function(sharing.answering(at), (own, *earlier), (Tensor(shape=logits.shape),), "ensemble", {})
+        yield _Piece(node=node, body=Ensemble(at + 1, classes))
+    answers = tuple(DataEdge(source=sharing.answering(i)) for i in (at, *range(at)))
     bodies = [build_score(name, features.shape, classes) for name in scores]
     for which, (name, score) in enumerate(zip(scores, bodies, strict=True)):
         title = f"exit{at}/score" if which == 0 else f"exit{at}/score/{name}"
@@ -151,9 +185,9 @@ def _gate(at: int, score: Any, onward: str) -> Node:  # Any: a Score that is als
     )
 
 
-def _select(logits: Tensor, exits: int) -> Node:
+def _select(logits: Tensor, exits: int, sharing: Sharing) -> Node:
     """The answer: the deepest one there is."""
-    sources = (f"stage{exits}", *(f"exit{at}/head" for at in reversed(range(exits))))
+    sources = (f"stage{exits}", *(sharing.answering(at) for at in reversed(range(exits))))
     inputs = tuple(DataEdge(source=source) for source in sources)
     return Node(name="answer", kind="select", inputs=inputs, outputs=(Tensor(shape=logits.shape),))
 

@@ -11,7 +11,7 @@ from offramp.errors import CaptureError, OptionError
 from offramp.graph import Graph
 
 from ._capture import Capture, capture
-from ._chain import Head, Stage, build_chain
+from ._chain import Head, Sharing, Stage, build_chain
 from ._cuts import CutPoint
 from ._inputs import Example
 from ._normalize import Normalize
@@ -29,6 +29,8 @@ def attach_exits(  # noqa: PLR0913  # the one call that users write: each argume
     head: Head | Sequence[Head] = "light",
     scores: Sequence[str] = ("max_probability",),
     normalize: Normalize | None = None,
+    cascade: bool = False,
+    ensemble: bool = False,
 ) -> Graph:
     """A graph that answers like the model, with untrained exits on the way.
 
@@ -43,6 +45,9 @@ def attach_exits(  # noqa: PLR0913  # the one call that users write: each argume
             there to logits; or one of these for each exit, in order.
         scores: The first one gates, the others are there for the evidence.
         normalize: Becomes the graph's first node, so that the graph takes plain pixels.
+        cascade: True lets each head read what the heads before it say; see `nn.heads.Cascade`.
+        ensemble: True lets each exit but the first answer with all heads so far; see `nn.heads.Ensemble`. The nodes
+            that answer are then named "exit1/ensemble" and so on, and the scores read those.
 
     Raises:
         CaptureError: The model cannot be captured, has no such cut point, or not as many as there are exits.
@@ -62,7 +67,8 @@ def attach_exits(  # noqa: PLR0913  # the one call that users write: each argume
             f"there must be one head, or one for each exit, but there are {len(heads)} heads for {len(cuts)} exits. "
             "Give as many as there are cut points."
         )
-    return build_chain(captured.inputs, list(_stages(captured, cuts)), heads, scores=scores, normalize=normalize)
+    stages, sharing = list(_stages(captured, cuts)), Sharing(cascade=cascade, ensemble=ensemble)
+    return build_chain(captured.inputs, stages, heads, scores=scores, normalize=normalize, sharing=sharing)
 
 
 def _stages(captured: Capture, cuts: Sequence[CutPoint]) -> Iterator[Stage | None]:

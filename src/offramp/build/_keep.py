@@ -6,13 +6,15 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from offramp.errors import GraphError
-from offramp.graph import Graph, Node
+from offramp.graph import Body, Graph, Node
+from offramp.nn.heads import Ensemble
 
 
 def keep_exits(graph: Graph, exits: Collection[int]) -> Graph:
     """The graph with some of its exits alone; stages, heads and their weights stay, and so do their names.
 
-    Where an exit goes, its head, scores and gate go, and whoever is still there goes on.
+    Where an exit goes, its head, scores and gate go, and whoever is still there goes on. Exits that listen to earlier
+    heads hear those that are left: an ensemble's weights keep their ratios and their sum.
 
     Args:
         graph: As `attach_exits` makes it.
@@ -41,7 +43,7 @@ def keep_exits(graph: Graph, exits: Collection[int]) -> Graph:
     answer = graph.answer
     if nodes[-1].kind == "select" and len(nodes[-1].inputs) == 1:
         answer = nodes.pop().inputs[0].source
-    bodies = {node.name: graph.bodies[node.name] for node in nodes if node.name in graph.bodies}
+    bodies = {node.name: _body(graph, node) for node in nodes if node.name in graph.bodies}
     return Graph(nodes=tuple(nodes), answer=answer, bodies=bodies)
 
 
@@ -56,5 +58,13 @@ def _redirected(node: Node, graph: Graph, gone: Collection[str]) -> Node:
 
 
 def _without(node: Node, gone: Collection[str]) -> Node:
-    """A node that reads nothing of what is gone: select, and scores that know earlier heads."""
+    """A node that reads nothing of what is gone: select, and all that knows earlier heads."""
     return replace(node, inputs=tuple(edge for edge in node.inputs if edge.source.partition("/")[0] not in gone))
+
+
+def _body(graph: Graph, node: Node) -> Body:
+    """What the node had, or an ensemble of what it still reads."""
+    body, before = graph.bodies[node.name], graph[node.name].inputs
+    if not isinstance(body, Ensemble) or node.inputs == before:
+        return body
+    return body.keep([at for at, edge in enumerate(before) if edge in node.inputs])

@@ -125,6 +125,12 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
                                         "(the same for a network that is not trained yet).")] = "post",
     training_precision: Annotated[str, typer.Option(help="float32, or bfloat16: several times as fast where the "
                                                     "processor knows it.")] = "float32",
+    targets: Annotated[str, typer.Option(help="What heads learn with --regime post: soft (the network's probabilities) "
+                                         "or hard (its answers).")] = "soft",
+    survivors: Annotated[float, typer.Option(help="With --regime post: how much less a sample counts at an exit if "
+                                             "earlier ones would let it go, from 0 to 1.")] = 0.0,
+    cascade: Annotated[bool, typer.Option("--cascade", help="Heads read what the heads before them say.")] = False,
+    ensemble: Annotated[bool, typer.Option("--ensemble", help="Exits answer with all heads so far.")] = False,
     head: Annotated[list[str] | None, typer.Option(help="auto, light, pool, conv0 to conv3, student, token or layers; "
                                                    "with options: light:width=24,blocks=2, layers:pool 2 | relu. Once "
                                                    "for all exits, or once for each. [default: auto]")] = None,
@@ -153,6 +159,7 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
         goal=read_goal(max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee),
         search=read_search(search, grid), exits=exits, placement=read_placement(placement), head=read_heads(head),
         score=score, regime=regime, epochs=epochs, training_precision=training_precision,
+        targets=targets, survivors=survivors, cascade=cascade, ensemble=ensemble,
         mean=read_numbers(mean, "--mean"), std=read_numbers(std, "--std"), shape=read_shape(shape),
         engine=engine, precision=precision, threads=threads, seed=seed, resume=resume,
     )  # fmt: skip

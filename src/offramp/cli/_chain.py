@@ -87,6 +87,8 @@ def attach(request: Request, material: Material) -> Graph:
             head=request.head,
             scores=scores,
             normalize=None if material.mean is None else build.Normalize(material.mean, material.std or ()),
+            cascade=request.cascade,
+            ensemble=request.ensemble,
         )
 
 
@@ -127,7 +129,8 @@ def train(request: Request, graph: Graph, samples: Samples, work: WorkFolder, sc
     }  # fmt: skip
     kept: dict[str, Any] = {"checkpoint": work.checkpoint, "resume": request.resume, "progress": screen.lively}
     if request.regime == "post":
-        return learn.post(graph, samples, learn.PostSettings(**shared), **kept)
+        told: dict[str, Any] = {"targets": request.targets, "survivors": request.survivors}
+        return learn.post(graph, samples, learn.PostSettings(**shared, **told), **kept)
     return learn.joint(graph, samples, learn.JointSettings(regime=request.regime, **JOINT, **shared), **kept)  # type: ignore[arg-type]  # checked by the request
 
 

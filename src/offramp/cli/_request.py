@@ -13,11 +13,12 @@ Kind = Literal["agreement", "harm", "net"]
 ENGINES = ("openvino", "onnxruntime")
 REGIMES = ("post", "frozen", "mixed", "joint")
 TRAINING_PRECISIONS = ("float32", "bfloat16")
+TARGETS = ("soft", "hard")
 SEARCHES = ("frontier", "screening")
 RULES = ("linear", "fine", "pareto", "golden")
 DECIDING = (  # options that a training cannot be resumed with other values of
     "model", "weights", "data", "held_out", "tokenizer", "shape", "exits", "placement", "head", "score", "regime",
-    "epochs", "training_precision", "mean", "std", "seed",
+    "epochs", "training_precision", "mean", "std", "seed", "targets", "survivors", "cascade", "ensemble",
 )  # fmt: skip
 
 
@@ -94,6 +95,10 @@ class Request:
     regime: str = "post"
     epochs: int = 8
     training_precision: str = "float32"
+    targets: str = "soft"
+    survivors: float = 0.0
+    cascade: bool = False
+    ensemble: bool = False
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     engine: str = "openvino"
@@ -116,10 +121,16 @@ class Request:
                 if self.training_precision not in TRAINING_PRECISIONS
                 else []
             ),
+            *([f"--targets {self.targets} ({' or '.join(TARGETS)})"] if self.targets not in TARGETS else []),
+            *([f"--survivors {self.survivors} (0 to 1)"] if not 0 <= self.survivors <= 1 else []),
         ]
         if wrong:
             raise OptionError(f"options must lie in their range, but these do not: {', '.join(wrong)}. Change them.")
         read_scores(self.score)
+        if self.regime != "post" and (self.targets, self.survivors) != ("soft", 0.0):
+            raise OptionError(
+                f"--targets and --survivors belong to --regime post, but the regime is {self.regime}. Leave them out."
+            )
         if (self.mean is None) != (self.std is None):
             raise OptionError("--mean and --std must be given together, but one is missing. Give both or none.")
         if self.engine == "onnxruntime" and self.precision != "f32":

@@ -110,7 +110,7 @@ def load_artifact(folder: str | Path) -> Graph:
 
 
 def _recipe(graph: Graph) -> dict[str, Any]:  # Any: JSON
-    """Cuts, head and scores, as the builder left them on the nodes."""
+    """Cuts, heads and scores, as the builder left them on the nodes."""
     stages = [node for node in graph.nodes if node.role == "stage"]
     heads = [node for node in graph.nodes if node.role == "head"]
     scores = [node for node in graph.nodes if node.role == "score" and node.name.startswith("exit0/")]
@@ -119,6 +119,8 @@ def _recipe(graph: Graph) -> dict[str, Any]:  # Any: JSON
         "cuts": list((stages[0].recipe or {})["cuts"]) if stages else [],
         "heads": [dict(node.recipe or {}) for node in heads],
         "scores": [(node.recipe or {})["score"] for node in scores],
+        "cascade": any((node.recipe or {}).get("cascade", False) for node in heads),
+        "ensemble": any(node.role == "ensemble" for node in graph.nodes),
     }
 
 
@@ -147,6 +149,8 @@ def _replay(config: Mapping[str, Any]) -> Graph:  # Any: JSON
         head=[HeadRecipe.from_json(recipe) for recipe in config["heads"]],
         scores=config["scores"] or ("max_probability",),
         normalize=normalize,
+        cascade=config.get("cascade", False),  # older files say nothing of these two
+        ensemble=config.get("ensemble", False),
     )
 
 

@@ -14,13 +14,13 @@ from ._frozen import as_tuple, gather
 
 
 class Heads(nn.Module):
-    """Copies of a graph's heads, with gradients.
+    """Copies of a graph's heads, with gradients, and of the ensembles that weigh them.
 
     Args:
-        graph: Its nodes of role "head" are taken.
+        graph: Its nodes of role "head" and "ensemble" are taken.
 
     Attributes:
-        nodes: The head nodes in graph order.
+        nodes: Those, in graph order.
 
     Raises:
         LearnError: There is no head, or one that is not an `nn.Module`.
@@ -28,7 +28,7 @@ class Heads(nn.Module):
 
     def __init__(self, graph: Graph) -> None:
         super().__init__()
-        self.nodes: tuple[Node, ...] = tuple(node for node in graph.nodes if node.role == "head")
+        self.nodes: tuple[Node, ...] = tuple(node for node in graph.nodes if node.role in ("head", "ensemble"))
         bodies = {node.name: graph.bodies[node.name] for node in self.nodes}
         opaque = [name for name, body in bodies.items() if not isinstance(body, nn.Module)]
         if opaque or not bodies:
@@ -40,8 +40,13 @@ class Heads(nn.Module):
         self.requires_grad_(True)
 
     def forward(self, values: Mapping[str, tuple[Tensor, ...]]) -> dict[str, tuple[Tensor, ...]]:
-        """What each head gives for what the backbone gave, by node name; a head may read heads before it."""
+        """What each node gives for what the backbone gave, by name; a head may read heads before it.
+
+        Nothing flows back from an ensemble into heads: they learn by themselves, and it learns to weigh them.
+        """
         known = dict(values)
         for node in self.nodes:
-            known[node.name] = as_tuple(self.bodies[node.name](*gather(known, node)))
+            read = gather(known, node)
+            heard = [tensor.detach() for tensor in read] if node.role == "ensemble" else read
+            known[node.name] = as_tuple(self.bodies[node.name](*heard))
         return {node.name: known[node.name] for node in self.nodes}

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, kl_div
 
+from ._settings import Targets
+
 
 def distillation_loss(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     """[B] T^2 KL(softmax(teacher / T) || softmax(logits / T)) of each sample.
@@ -22,6 +24,13 @@ def distillation_loss(logits: Tensor, teacher: Tensor, temperature: float) -> Te
     student = (logits.float() / temperature).log_softmax(dim=1)
     target = (teacher.float() / temperature).log_softmax(dim=1)
     return temperature**2 * kl_div(student, target, reduction="none", log_target=True).sum(dim=1)
+
+
+def teaching_loss(logits: Tensor, teacher: Tensor, targets: Targets, temperature: float) -> Tensor:
+    """[B] how far each answer is from the teacher's: from its softened probabilities, or from its argmax alone."""
+    if targets == "soft":
+        return distillation_loss(logits, teacher, temperature)
+    return cross_entropy(logits.float(), teacher.argmax(dim=1), reduction="none")
 
 
 def exit_losses(

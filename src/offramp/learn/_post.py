@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
 from pathlib import Path
 
 import torch
@@ -16,9 +17,10 @@ from ._checkpoint import check_resume
 from ._fit_scores import fit_scores
 from ._frozen import Frozen
 from ._heads import Heads
-from ._losses import distillation_loss
+from ._losses import teaching_loss
 from ._schedule import learning_rate
 from ._settings import PostSettings
+from ._survivors import stay_on, weigh_survivors
 from ._training import Training
 
 
@@ -34,7 +36,8 @@ def post(
     """The graph with trained heads and fitted scores; its backbone stays frozen, in eval mode.
 
     All heads learn at once to give the full network's softened probabilities: the mean over the batch of
-    T^2 KL(softmax(full / T) || softmax(head / T)), summed over the heads. Then the scores that learn are fitted.
+    T^2 KL(softmax(full / T) || softmax(head / T)), summed over the heads; an ensemble's weights learn the same in the
+    same steps. Then the scores that learn are fitted.
     On a CPU the result depends on graph, samples and settings alone, however often the training was killed.
 
     Args:
@@ -68,7 +71,7 @@ def post(
 
 
 class _Lesson:
-    """Heads that learn the full network's soft answers."""
+    """Heads, and ensembles of them, that learn the full network's answers."""
 
     title = "heads"
 
@@ -77,17 +80,29 @@ class _Lesson:
         self.optimizer = torch.optim.AdamW(heads.parameters(), weight_decay=settings.weight_decay)
         for group in self.optimizer.param_groups:
             group["peak"] = settings.learning_rate
-        self._heads, self._frozen, self._temperature = heads, frozen, settings.temperature
-        self._precision = settings.precision
+        self._heads, self._frozen, self._settings = heads, frozen, settings
 
     def losses(self, batch: Mapping[str, Tensor], labels: Tensor | None, epoch: int) -> dict[str, Tensor]:
         values = self._frozen(batch)
         teacher = values[self._frozen.teacher][0]
         if not bool(teacher.isfinite().all()):
             raise LearnError("the full network must answer with finite logits, but does not. Check the samples.")
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._precision == "bfloat16"):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._settings.precision == "bfloat16"):
             given = self._heads(values)
-        return {name: distillation_loss(each[0], teacher, self._temperature).mean() for name, each in given.items()}
+        return self._compare({name: each[0] for name, each in given.items()}, teacher, epoch)
+
+    def _compare(self, given: Mapping[str, Tensor], teacher: Tensor, epoch: int) -> dict[str, Tensor]:
+        """The loss of each node; where samples count by how surely they come there, of those that do."""
+        settings, losses = self._settings, {}
+        amount = settings.survivors if epoch >= settings.epochs // 4 else 0.0
+        stays = torch.ones_like(teacher[:, 0])
+        for _, names in groupby(given, key=lambda name: name.partition("/")[0]):  # an exit: its head, its ensemble
+            share = weigh_survivors(stays, amount)
+            for name in names:
+                loss = teaching_loss(given[name], teacher, settings.targets, settings.temperature)
+                losses[name] = (share * loss).mean()
+            stays = stay_on(stays, given[name], teacher)
+        return losses
 
     def rate(self, epoch: int, step: int, steps: int) -> float:
         return learning_rate(epoch * steps + step, self.epochs * steps)

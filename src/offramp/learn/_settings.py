@@ -13,6 +13,7 @@ Augment = Literal["auto", "crop", "crop_flip", "none"]
 Precision = Literal["float32", "bfloat16"]
 Regime = Literal["joint", "mixed", "frozen"]
 Optimizer = Literal["adam", "sgd"]
+Targets = Literal["soft", "hard"]
 
 EARLY_WEIGHT, FINAL_WEIGHT = 1.0, 0.3  # of the exits' losses: BranchyNet, section IV
 
@@ -80,10 +81,25 @@ class PostSettings(TrainingSettings):
 
     The optimizer is AdamW, the schedule half a cosine.
 
+    Attributes:
+        targets: What heads learn: "soft", the full network's softened probabilities, or "hard", its answers (then the
+            temperature does not matter).
+        survivors: How much less a sample counts at an exit if earlier ones would let it go, in [0, 1]: 0 counts all
+            alike, 1 only those who come there. Begins after a quarter of the epochs, rounded down.
+
     Example:
         >>> PostSettings(epochs=2).temperature
         2.0
     """
+
+    targets: Targets = "soft"
+    survivors: float = 0.0
+
+    def _checks(self) -> dict[str, bool]:
+        return TrainingSettings._checks(self) | {
+            "targets": self.targets in get_args(Targets),
+            "survivors": 0 <= self.survivors <= 1,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,11 @@ class Whole(nn.Module):
         super().__init__()
         self.exits = graph.exits
         backbone = {node.name for node in find_backbone(graph, graph.exits[-1])}
-        nodes = [node for node in graph.nodes if node.name in backbone or node.name in graph.exits]
+        nodes = [
+            node
+            for node in graph.nodes
+            if node.name in backbone or node.name in graph.exits or node.role == "head"  # read by an ensemble
+        ]
         _check(graph, [node for node in nodes if node.name in backbone] if not frozen else [], nodes)
         # copied at once: weights that two stages share stay shared
         self.bodies = nn.ModuleDict(copy.deepcopy({node.name: graph.bodies[node.name] for node in nodes}))  # type: ignore[arg-type]  # checked above
@@ -62,7 +66,7 @@ class Whole(nn.Module):
         return self
 
     def forward(self, batch: Mapping[str, Tensor], *, final_only: bool = False) -> dict[str, Tensor]:
-        """Logits [B, K] of each exit in order, in float32.
+        """Logits [B, K] of each exit in order, in float32; where that is an ensemble, heads learn through it.
 
         Args:
             batch: Inputs by name.

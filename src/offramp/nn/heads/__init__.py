@@ -1,4 +1,6 @@
 """Heads: the small networks that answer at an exit (features -> logits)."""
 
 from ._build import build_head as build_head
+from ._cascade import Cascade as Cascade
+from ._ensemble import Ensemble as Ensemble
 from ._recipe import HeadRecipe as HeadRecipe

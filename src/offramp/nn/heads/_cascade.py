@@ -1,0 +1,43 @@
+"""A head that knows what the heads before it said."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import layer_norm, linear
+
+
+class Cascade(nn.Module):
+    """A head whose logits are corrected by the heads before it: K^2 multiply-accumulates more.
+
+    The mean of their log-probabilities, layer-normalized, goes through one linear layer and is added. It does not
+    matter how many they are or in which order they come, so exits may be dropped later; without any, the head answers
+    alone. The layer starts at zero, as the plain head, and nothing flows back into the earlier heads.
+
+    Args:
+        head: Features -> logits.
+        classes: Number of logits.
+
+    Example:
+        >>> alone = nn.Linear(8, 3)
+        >>> features, said = torch.ones(2, 8), torch.ones(2, 3)
+        >>> torch.equal(Cascade(alone, 3)(features, said), alone(features))
+        True
+
+    Reference:
+        Wolczyk et al., "Zero Time Waste: Recycling Predictions in Early Exit Neural Networks", NeurIPS 2021, the
+        cascade connections. There a head reads the one before it alone, beside its features.
+    """
+
+    def __init__(self, head: nn.Module, classes: int) -> None:
+        super().__init__()
+        self.head = head
+        self.weight = nn.Parameter(torch.zeros(classes, classes))  # nothing drawn: heads start as without a cascade
+
+    def forward(self, features: Tensor, *earlier: Tensor) -> Tensor:
+        """Logits [B, K] from features and the logits [B, K] of each earlier head."""
+        logits: Tensor = self.head(features)
+        if not earlier:
+            return logits
+        said = torch.stack([each.detach().float().log_softmax(dim=1) for each in earlier]).mean(dim=0)
+        return logits + linear(layer_norm(said, said.shape[1:]), self.weight)

@@ -1,0 +1,56 @@
+"""All heads so far as one answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class Ensemble(nn.Module):
+    """The weighted geometric mean of what several heads say: sum_j w_j log softmax(logits_j) + b, with w = exp(a).
+
+    It starts as the plain mean. The weights need not sum to 1: their sum is a temperature.
+
+    Args:
+        heads: How many it hears: its own and those before it.
+        classes: Number of logits.
+
+    Attributes:
+        log_weight: [heads] a, of the own head first, then of the others in graph order.
+        bias: [K] b.
+
+    Example:
+        >>> said = torch.tensor([[0.0, 1.0, 2.0]])
+        >>> torch.allclose(Ensemble(2, 3)(said, said), said.log_softmax(dim=1))
+        True
+
+    Reference:
+        Wolczyk et al., "Zero Time Waste: Recycling Predictions in Early Exit Neural Networks", NeurIPS 2021, the
+        geometric ensembling. There the weights start at 1, so that each head makes the answer surer.
+    """
+
+    def __init__(self, heads: int, classes: int) -> None:
+        super().__init__()
+        self.log_weight = nn.Parameter(torch.full((heads,), -math.log(heads)))
+        self.bias = nn.Parameter(torch.zeros(classes))
+
+    def forward(self, own: Tensor, *earlier: Tensor) -> Tensor:
+        """Logits [B, K] from those of each head."""
+        said = torch.stack([each.float().log_softmax(dim=1) for each in (own, *earlier)], dim=1)
+        return (self.log_weight.exp()[:, None] * said).sum(dim=1) + self.bias
+
+    @torch.no_grad()
+    def keep(self, positions: Sequence[int]) -> Ensemble:
+        """The ensemble of fewer heads; their weights keep their ratios and the sum of all.
+
+        Args:
+            positions: Of the heads to keep, among the arguments of `forward`; at least one.
+        """
+        fewer = Ensemble(len(positions), len(self.bias)).to(self.bias.device).train(self.training)
+        left = self.log_weight[list(positions)]
+        fewer.log_weight.copy_(left + self.log_weight.logsumexp(dim=0) - left.logsumexp(dim=0))
+        fewer.bias.copy_(self.bias)
+        return fewer
