@@ -10,8 +10,8 @@ from torch import nn
 
 from offramp.errors import OptionError
 from offramp.graph import Body, DataEdge, Graph, Node, Tensor
-from offramp.nn.heads import HeadRecipe, build_head
-from offramp.nn.scores import build_score, gate_of
+from offramp.nn.heads import ConfidentHead, HeadRecipe, build_head
+from offramp.nn.scores import HeadConfidence, build_score, gate_of
 
 from ._normalize import Normalize
 
@@ -62,7 +62,8 @@ def build_chain(
         normalize: Becomes the graph's first node.
 
     Raises:
-        OptionError: Scores that are missing or doubled, or a head that does not fit.
+        OptionError: Scores that are missing or doubled, a head that does not fit, or a score of the head's confidence
+            where a head has none.
     """
     if not scores or len(set(scores)) < len(scores):
         raise OptionError(f"scores must be at least one name, each once, but are {list(scores)}. The first one gates.")
@@ -121,13 +122,15 @@ def _exit(  # noqa: PLR0913  # all of one exit
     """Head, scores, gate, and the place where samples stop; `onward` is the node that the others come to next."""
     classes = logits.shape[-1]
     recipe, body = _head(head, features, classes)
-    node = _function(f"exit{at}/head", (read,), (Tensor(shape=logits.shape),), "head", recipe)
-    yield _Piece(node=node, body=body)
+    confidence = (Tensor(shape=()),) if isinstance(body, ConfidentHead) else ()
+    answering = _function(f"exit{at}/head", (read,), (Tensor(shape=logits.shape), *confidence), "head", recipe)
+    yield _Piece(node=answering, body=body)
     answers = (DataEdge(source=f"exit{at}/head"), *(DataEdge(source=f"exit{i}/head") for i in range(at)))
     bodies = [build_score(name, features.shape, classes) for name in scores]
     for which, (name, score) in enumerate(zip(scores, bodies, strict=True)):
         title = f"exit{at}/score" if which == 0 else f"exit{at}/score/{name}"
-        node = _function(title, (read, *answers), (Tensor(shape=()),), "score", {"score": name})
+        first = _confidence_of(answering) if isinstance(score, HeadConfidence) else read
+        node = _function(title, (first, *answers), (Tensor(shape=()),), "score", {"score": name})
         yield _Piece(node=node, body=score)
     yield _Piece(node=_gate(at, bodies[0], onward))
     yield _Piece(node=Node(name=f"exit{at}/stop", kind="dummy"))
@@ -139,6 +142,17 @@ def _head(head: Head, features: Tensor, classes: int) -> tuple[dict[str, Any], n
         return {"kind": "module", "options": {}}, head
     recipe = head if isinstance(head, HeadRecipe) else HeadRecipe.parse(head)
     return recipe.to_json(), build_head(recipe, features.shape, classes)
+
+
+def _confidence_of(head: Node) -> DataEdge:
+    """What a score of the head's own confidence reads in the place of the features."""
+    if len(head.outputs) < 2:
+        kind = (head.recipe or {})["kind"]
+        raise OptionError(
+            f"the score {HeadConfidence.name} needs heads that give a confidence, but {head.name} of kind {kind!r} gives "
+            "none. Write such as conv2:confidence=1, or take another score."
+        )
+    return DataEdge(source=head.name, output=1)
 
 
 def _gate(at: int, score: Any, onward: str) -> Node:  # Any: a Score that is also a module

@@ -1,4 +1,5 @@
 """Heads: the small networks that answer at an exit (features -> logits)."""
 
 from ._build import build_head as build_head
+from ._confident import ConfidentHead as ConfidentHead
 from ._recipe import HeadRecipe as HeadRecipe
