@@ -10,8 +10,8 @@ from torch import nn
 
 from offramp.errors import OptionError
 from offramp.graph import Body, DataEdge, Graph, Node, Tensor
-from offramp.nn.heads import Cascade, Ensemble, HeadRecipe, build_head
-from offramp.nn.scores import build_score, gate_of
+from offramp.nn.heads import Cascade, ConfidentHead, Ensemble, HeadRecipe, build_head
+from offramp.nn.scores import HeadConfidence, build_score, gate_of
 
 from ._normalize import Normalize
 
@@ -81,7 +81,8 @@ def build_chain(
         sharing: What exits take from the heads before them.
 
     Raises:
-        OptionError: Scores that are missing or doubled, or a head that does not fit.
+        OptionError: Scores that are missing or doubled, a head that does not fit, or a score of the head's confidence
+            where a head has none.
     """
     if not scores or len(set(scores)) < len(scores):
         raise OptionError(f"scores must be at least one name, each once, but are {list(scores)}. The first one gates.")
@@ -148,12 +149,14 @@ def _exit(  # noqa: PLR0913  # all of one exit
     """Head, scores, gate, and the place where samples stop; `onward` is the node that the others come to next."""
     classes = logits.shape[-1]
     recipe, body = _head(head, features, classes)
+    confidence = (Tensor(shape=()),) if isinstance(body, ConfidentHead) else ()
     own, *earlier = (DataEdge(source=f"exit{i}/head") for i in (at, *range(at)))
     heard: list[DataEdge] = []
     if sharing.cascade and at:
+        _check_alone(body)
         recipe, body, heard = {**recipe, "cascade": True}, Cascade(body, classes), earlier
-    node = _function(own.source, (read, *heard), (Tensor(shape=logits.shape),), "head", recipe)
-    yield _Piece(node=node, body=body)
+    answering = _function(own.source, (read, *heard), (Tensor(shape=logits.shape), *confidence), "head", recipe)
+    yield _Piece(node=answering, body=body)
     if sharing.ensemble and at:
         node = _function(sharing.answering(at), (own, *earlier), (Tensor(shape=logits.shape),), "ensemble", {})
         yield _Piece(node=node, body=Ensemble(at + 1, classes))
@@ -161,7 +164,8 @@ def _exit(  # noqa: PLR0913  # all of one exit
     bodies = [build_score(name, features.shape, classes) for name in scores]
     for which, (name, score) in enumerate(zip(scores, bodies, strict=True)):
         title = f"exit{at}/score" if which == 0 else f"exit{at}/score/{name}"
-        node = _function(title, (read, *answers), (Tensor(shape=()),), "score", {"score": name})
+        first = _confidence_of(answering) if isinstance(score, HeadConfidence) else read
+        node = _function(title, (first, *answers), (Tensor(shape=()),), "score", {"score": name})
         yield _Piece(node=node, body=score)
     yield _Piece(node=_gate(at, bodies[0], onward))
     yield _Piece(node=Node(name=f"exit{at}/stop", kind="dummy"))
@@ -173,6 +177,23 @@ def _head(head: Head, features: Tensor, classes: int) -> tuple[dict[str, Any], n
         return {"kind": "module", "options": {}}, head
     recipe = head if isinstance(head, HeadRecipe) else HeadRecipe.parse(head)
     return recipe.to_json(), build_head(recipe, features.shape, classes)
+
+
+def _check_alone(head: nn.Module) -> None:
+    """Refuse a cascade over heads that give more than logits."""
+    if isinstance(head, ConfidentHead):
+        raise OptionError("a cascade corrects heads that give logits alone, but got one with a confidence. Leave it.")
+
+
+def _confidence_of(head: Node) -> DataEdge:
+    """What a score of the head's own confidence reads in the place of the features."""
+    if len(head.outputs) < 2:
+        kind = (head.recipe or {})["kind"]
+        raise OptionError(
+            f"the score {HeadConfidence.name} needs heads that give a confidence, but {head.name} of kind {kind!r} gives "
+            "none. Write such as conv2:confidence=1, or take another score."
+        )
+    return DataEdge(source=head.name, output=1)
 
 
 def _gate(at: int, score: Any, onward: str) -> Node:  # Any: a Score that is also a module

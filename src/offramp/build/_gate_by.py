@@ -35,7 +35,7 @@ def gate_by(graph: Graph, score: str) -> Graph:
     bodies: dict[str, Body] = dict(graph.bodies)
     for gate in graph.gates:
         first = graph[gate.inputs[0].source]
-        places = [node for node in graph.nodes if node.role == "score" and node.inputs == first.inputs]
+        places = [node for node in graph.nodes if node.role == "score" and _same_answers(node, first)]
         chosen = _find(places, score)
         for place in places:
             del bodies[place.name]
@@ -55,6 +55,11 @@ def _find(places: list[Node], score: str) -> Node:
             f"{suggest(score, known)}"
         )
     return known[score]
+
+
+def _same_answers(score: Node, other: Node) -> bool:
+    """True for scores of one exit: they read the same logits, but not all read the features in front of them."""
+    return score.inputs[1:] == other.inputs[1:]
 
 
 def _name(node: Node) -> str:

@@ -71,7 +71,7 @@ def joint(
         devices=settings.devices,
         accelerator=settings.accelerator,
         batch=settings.batch,
-        partly=settings.backbone_epochs > 0,
+        partly=settings.backbone_epochs > 0 or any(len(graph[name].outputs) > 1 for name in graph.exits),
     )
     whole = Whole(graph, settings.precision, frozen=settings.regime == "frozen").eval()
     lay_out(whole, torch.contiguous_format)

@@ -14,6 +14,8 @@ Precision = Literal["float32", "bfloat16"]
 Regime = Literal["joint", "mixed", "frozen"]
 Optimizer = Literal["adam", "sgd"]
 Targets = Literal["soft", "hard"]
+CumulativeLoss = Literal["v0", "v1", "v2", "v3", "v4"]
+Charge = Literal["all", "own"]
 
 EARLY_WEIGHT, FINAL_WEIGHT = 1.0, 0.3  # of the exits' losses: BranchyNet, section IV
 
@@ -56,7 +58,7 @@ class TrainingSettings:
         if wrong:
             given = ", ".join(f"{name}={getattr(self, name)!r}" for name in wrong)
             raise OptionError(
-                f"training needs positive numbers (weight_decay and seed may be 0), shares between 0 and 1, and known "
+                f"training needs positive numbers (some may be 0), shares between 0 and 1, and known "
                 f"names, but got {given}. Leave the option out to get its default."
             )
 
@@ -171,4 +173,44 @@ class JointSettings(TrainingSettings):
             "schedule": self.schedule in get_args(Schedule),
             "backbone_rate": 0 < self.backbone_rate < float("inf"),
             "devices": self.devices >= 1,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CumulativeSettings(TrainingSettings):
+    """Everything that decides what `learn.cumulative` learns; `temperature` plays no part.
+
+    The optimizer is AdamW, the schedule half a cosine, anew for each of the two phases.
+
+    Attributes:
+        price: Lambda, of one backbone's compute in nats of cross-entropy; 0 asks for agreement alone. Too high, and all
+            samples leave at the first exit, whatever it knows.
+        loss: "v2" sums over the exits, "v1" looks at the whole alone, "v3" weighs exits by their confidence, "v4" teaches
+            each exit which samples are its own, "v0" teaches no confidence: see `cumulative_losses`.
+        warm_epochs: Passes with "v0" before `epochs`, so that confidences learn from heads that know something.
+        targets: "hard" is the class that the backbone answers, as published; "soft" its probabilities.
+        charge: "all" counts everything that a sample ran, "own" of the heads only the one that answers, as published.
+
+    Example:
+        >>> CumulativeSettings(price=0.5, warm_epochs=2).loss
+        'v2'
+
+    Reference:
+        Lahiany and Aperstein, "PTEEnet", IEEE Access 10, 2022 (v2, hard targets, own heads alone charged); Demir and
+        Akbas, arXiv 2409.05336, 2024, for the other losses, and for two stages.
+    """
+
+    price: float = 1.0
+    loss: CumulativeLoss = "v2"
+    warm_epochs: int = 0
+    targets: Targets = "hard"
+    charge: Charge = "all"
+
+    def _checks(self) -> dict[str, bool]:
+        return TrainingSettings._checks(self) | {
+            "price": 0 <= self.price < float("inf"),
+            "loss": self.loss in get_args(CumulativeLoss),
+            "warm_epochs": self.warm_epochs >= 0,
+            "targets": self.targets in get_args(Targets),
+            "charge": self.charge in get_args(Charge),
         }

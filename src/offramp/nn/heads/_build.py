@@ -11,6 +11,7 @@ from torch import nn
 from offramp.errors import OptionError, suggest
 from offramp.nn._pooled import check_features
 
+from ._confident import add_confidence
 from ._conv import build_conv
 from ._layers import build_layer_head
 from ._light import build_light
@@ -48,7 +49,8 @@ def build_head(recipe: HeadRecipe, shape: Sequence[int], classes: int) -> nn.Mod
     """A head with fresh weights: features [B, *shape] -> logits [B, classes].
 
     "auto" and "light" take what suits the features: strided and separable convolutions on maps, class token
-    and mean on tokens, linear layers on vectors. Weights come from PyTorch's global generator.
+    and mean on tokens, linear layers on vectors. With the option `confidence`, which every kind knows, the head gives
+    its confidence [B] as well: see `ConfidentHead`. Weights come from PyTorch's global generator.
 
     Args:
         recipe: Kind and options.
@@ -69,7 +71,9 @@ def build_head(recipe: HeadRecipe, shape: Sequence[int], classes: int) -> nn.Mod
     builder = _choose(recipe.kind, sizes)
     options = dict(recipe.options)
     _check_options(recipe.kind, builder, options)
-    return builder(sizes, classes, **options)
+    confident = options.pop("confidence", False)
+    head = builder(sizes, classes, **options)
+    return add_confidence(head) if confident else head
 
 
 def _choose(kind: str, sizes: tuple[int, ...]) -> Builder:
@@ -82,7 +86,7 @@ def _choose(kind: str, sizes: tuple[int, ...]) -> Builder:
 
 
 def _check_options(kind: str, builder: Builder, options: Mapping[str, object]) -> None:
-    known = {
+    known: dict[str, object] = {"confidence": False} | {
         name: parameter.default
         for name, parameter in inspect.signature(builder).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY and name != "repeats"
@@ -94,11 +98,14 @@ def _check_options(kind: str, builder: Builder, options: Mapping[str, object]) -
     wrong = [name for name, value in options.items() if not _fits(value, known[name])]
     if wrong:
         raise OptionError(
-            f"head options must be like their defaults {known}, and counts positive, but got {dict(options)}."
+            f"head options must be like their defaults {known} (1 is True, 0 False), and counts positive, but got "
+            f"{dict(options)}."
         )
 
 
 def _fits(value: object, default: object) -> bool:
+    if isinstance(default, bool):
+        return isinstance(value, int) and value in (0, 1)
     if type(value) is not type(default):
         return False
-    return isinstance(value, (bool, str)) or (isinstance(value, int) and value >= 1)
+    return isinstance(value, str) or (isinstance(value, int) and value >= 1)

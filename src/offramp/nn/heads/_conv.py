@@ -19,7 +19,7 @@ def build_conv(shape: tuple[int, ...], classes: int, *, repeats: int) -> nn.Modu
 
     Reference:
         Lahiany and Aperstein, "PTEEnet: Post-Trained Early-Exit Neural Networks Augmentation for Inference Cost
-        Optimization", IEEE Access 10, 2022, the ConvX exit head. Its confidence layer is a score of its own here.
+        Optimization", IEEE Access 10, 2022, the ConvX exit head. Its confidence layer is the option `confidence`.
     """
     layers: list[nn.Module] = []
     if is_channels_last(shape):

@@ -10,7 +10,7 @@ from offramp.nn._pooled import Pooled
 
 
 def build_pool(shape: tuple[int, ...], classes: int, *, norm: bool = False) -> nn.Module:
-    """EENet's exit without its confidence layer (here a score of its own): mean over space, linear layer.
+    """EENet's exit block, whose confidence layer is the option `confidence`: mean over space, linear layer.
 
     Args:
         shape: Of one sample's features; tokens are averaged like pixels, a vector is taken as it is.

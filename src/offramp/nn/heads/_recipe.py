@@ -17,7 +17,8 @@ class HeadRecipe:
 
     Args:
         kind: "auto", "light", "pool", "conv0" to "conv3", "student", "token" or "layers"; `build_head` checks it.
-        options: What this kind knows, such as `width=96` for "light" and `table="relu | fc 84"` for "layers".
+        options: What this kind knows, such as `width=96` for "light" and `table="relu | fc 84"` for "layers"; every
+            kind knows `confidence=True`, for a head that says how sure it is.
 
     Attributes:
         kind: As given.
@@ -40,7 +41,7 @@ class HeadRecipe:
 
     @staticmethod
     def parse(text: str) -> HeadRecipe:
-        """The recipe of a text such as "light", "light:width=16,blocks=1" or "layers:pool 2 | relu | fc 84".
+        """The recipe of a text such as "light", "conv2:confidence=1" or "layers:pool 2 | relu | fc 84".
 
         Raises:
             OptionError: Something after the colon is not `name=whole number`, but for the table of "layers".

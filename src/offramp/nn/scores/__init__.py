@@ -8,6 +8,7 @@ from ._confidence import Confidence as Confidence
 from ._energy import Energy as Energy
 from ._entropy import Entropy as Entropy
 from ._gate import gate_of as gate_of
+from ._head_confidence import HeadConfidence as HeadConfidence
 from ._margin import Margin as Margin
 from ._max_probability import MaxProbability as MaxProbability
 from ._normalized_entropy import NormalizedEntropy as NormalizedEntropy

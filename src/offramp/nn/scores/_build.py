@@ -13,6 +13,7 @@ from ._class_mean import ClassMean
 from ._confidence import Confidence
 from ._energy import Energy
 from ._entropy import Entropy
+from ._head_confidence import HeadConfidence
 from ._margin import Margin
 from ._max_probability import MaxProbability
 from ._normalized_entropy import NormalizedEntropy
@@ -28,6 +29,7 @@ _BUILDERS: Mapping[str, Callable[[Sequence[int], int], nn.Module]] = {
     "normalized_entropy": lambda shape, classes: NormalizedEntropy(),
     "energy": lambda shape, classes: Energy(),
     "confidence": Confidence,
+    "head_confidence": lambda shape, classes: HeadConfidence(),
     "class_mean": ClassMean,
     "openmax": lambda shape, classes: OpenMax(classes),
 }
