@@ -33,7 +33,7 @@ from offramp.cli._exports import Exports
 from offramp.cli._machine import describe_machine, describe_versions
 from offramp.export import onnx
 from offramp.graph import Graph
-from offramp.measure import Costs, Evidence, OperatingPoint
+from offramp.measure import Evidence, OperatingPoint
 from offramp.measure import torch as measure_torch
 from offramp.nn.heads import HeadRecipe, build_head
 from offramp.run import Samples
@@ -474,22 +474,9 @@ class Priced:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        costs = measure_torch.path_costs(graph)
-        self.baseline = costs.baseline_macs
-        # along the path to exit k lie the heads 0 to k; what remains of it is the backbone's
-        without_each = [measure_torch.path_costs(build.keep_exits(graph, _but(at))) for at in range(len(RESNET_EXITS))]
-        self.heads = np.array([costs.macs[-1] - fewer.macs[-1] for fewer in without_each])
-        self.trunk = costs.macs - np.append(np.cumsum(self.heads), self.heads.sum())
-
-    def costs(self, kept: Sequence[int]) -> Costs:
-        """What each exit costs if only these are kept."""
-        heads = np.cumsum(self.heads[list(kept)])
-        macs = self.trunk[[*kept, -1]] + np.append(heads, heads[-1])
-        return Costs(macs=macs, baseline_macs=self.baseline)
-
-
-def _but(at: int) -> list[int]:
-    return [other for other in range(len(RESNET_EXITS)) if other != at]
+        macs = measure_torch.count_macs(graph)
+        self.plain = measure_torch.breakdown(graph, macs)
+        self.charged = measure_torch.breakdown(graph, macs, border=BORDER)  # what borders cost on the clock, as MACs
 
 
 class Round:
@@ -508,24 +495,15 @@ class Round:
 
     @staticmethod
     def _draw(priced: Priced, tune: Evidence, kept: list[int]) -> measure.Frontier:
-        """The frontier of some exits, with what their borders cost on the clock charged as MACs."""
-        costs = priced.costs(kept)
-        borders = BORDER * costs.baseline_macs * np.minimum(np.arange(len(kept) + 1) + 1, len(kept))
-        charged = replace(costs, macs=costs.macs + borders)
-        return measure.frontier(without(tune, kept), charged, score=RESNET_SCORES[0], quality="accuracy")
+        """The frontier of some exits, borders charged."""
+        costs = priced.charged.costs(kept)
+        return measure.frontier(tune.keep(kept), costs, score=RESNET_SCORES[0], quality="accuracy")
 
     def pick(self, budget: float) -> tuple[list[int], OperatingPoint]:
         """Exits and thresholds that are most accurate within the budget."""
         fine = [(point, kept) for kept, drawn in self.curves for point in drawn.points if point.relative_macs <= budget]
         point, kept = max(fine, key=lambda one: one[0].accuracy or 0.0)
         return kept, point
-
-
-def without(evidence: Evidence, kept: Sequence[int]) -> Evidence:
-    """The evidence of fewer exits."""
-    columns = [*kept, evidence.predictions.shape[1] - 1]
-    scores = {name: value[:, kept] for name, value in evidence.scores.items()}
-    return replace(evidence, predictions=evidence.predictions[:, columns], scores=scores)
 
 
 def thirds(evidence: Evidence, seed: int) -> Iterator[tuple[Evidence, Evidence, Any]]:
@@ -541,13 +519,13 @@ def rotate(priced: Priced, rounds: Sequence[Round], budget: float) -> dict[str, 
     difference, macs, agree, right, chosen = [], [], [], [], []
     for one in rounds:
         kept, point = one.pick(budget)
-        seen = without(one.test, kept)
+        seen = one.test.keep(kept)
         taken = measure.exits_taken(seen, point.thresholds, RESNET_SCORES[0])
         answers = seen.predictions[np.arange(len(taken)), taken]
         right.append((answers == seen.labels).astype(float))
         difference.append(right[-1] - (seen.reference == seen.labels))
         agree.append(answers == seen.reference)
-        macs.append(priced.costs(kept).relative[taken])
+        macs.append(priced.plain.costs(kept).relative[taken])
         chosen.append([RESNET_EXITS[at] for at in kept])
     return {
         "network": f"B-ResNet-56, ours, budget {budget:g}", "accuracy": float(np.concatenate(right).mean()),
@@ -562,7 +540,7 @@ def time_resnet(
     """One round on the clock: exits and thresholds of two thirds, times on the other."""
     kept, chosen = one.pick(budget)
     fewer = build.keep_exits(priced.graph, kept)
-    seen, costs = without(one.test, kept), measure_torch.path_costs(fewer)
+    seen, costs = one.test.keep(kept), measure_torch.path_costs(fewer)
     point = measure.operate(seen, costs, chosen.thresholds, score=RESNET_SCORES[0])
     name = f"B-ResNet-56, ours, budget {budget:g}, one round"
     trained = Trained(name=name, graph=fewer, score=RESNET_SCORES[0], note="")

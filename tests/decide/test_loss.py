@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evidences import GATES, make_evidence
-from offramp.decide import Kind, find_losses, needed_samples, p_value
+from offramp.decide import Kind, certifiable_loss, find_losses, needed_samples, p_value
 from offramp.errors import EvidenceError, OptionError
 from offramp.measure import Evidence
 
@@ -66,3 +66,26 @@ def test_the_bet_on_a_net_gain_wins_with_few_samples() -> None:
 
 def test_nothing_is_proved_by_losses_alone() -> None:
     assert p_value(np.ones(50, np.int8), "net", max_loss=0.01, confidence=0.95) == 1.0
+
+
+@pytest.mark.parametrize("samples", [299, 300, 700, 2500, 5001])
+@pytest.mark.parametrize("max_loss", [0.01, 0.03])
+def test_what_is_certifiable_just_certifies(samples: int, max_loss: float) -> None:
+    loss = certifiable_loss(samples, "harm", max_loss=max_loss, confidence=0.95)
+    counted = [np.arange(samples) < round(loss * samples) + more for more in (0, 1)]
+    fine, worse = (p_value(one.astype(np.int8), "harm", max_loss=max_loss, confidence=0.95) for one in counted)
+    assert fine <= 0.05 < worse
+
+
+def test_too_few_samples_certify_no_loss_at_all() -> None:
+    assert certifiable_loss(100, "agreement", max_loss=0.01, confidence=0.95) == 0.0
+    assert certifiable_loss(100, "net", max_loss=0.01, confidence=0.95) == 0.0
+
+
+def test_net_losses_that_are_certifiable_certify_in_most_draws() -> None:
+    loss = certifiable_loss(5000, "net", max_loss=0.02, confidence=0.95)
+    assert 0.005 < loss < 0.02
+    shares = [0.015 - loss / 2, 1 - 0.03, 0.015 + loss / 2]  # gained, same, lost
+    draws = [np.random.default_rng(at).choice(np.array([-1, 0, 1], np.int8), 5000, p=shares) for at in range(60)]
+    passed = [p_value(one, "net", max_loss=0.02, confidence=0.95) <= 0.05 for one in draws]
+    assert np.mean(passed) > 0.3

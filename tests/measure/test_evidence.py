@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from evidences import make_evidence
-from offramp.errors import EvidenceError, OutputError
+from offramp.errors import EvidenceError, OptionError, OutputError
 from offramp.measure import Evidence, check_disjoint
 
 
@@ -95,3 +95,17 @@ def test_sets_that_share_a_sample_are_refused() -> None:
     check_disjoint(first, second)
     with pytest.raises(EvidenceError, match=r"sets 1 and 2 .* 1 ids"):
         check_disjoint(first, second, third)
+
+
+def test_evidence_of_fewer_exits_is_a_choice_of_columns() -> None:
+    seen = make_evidence(20, 3)
+    fewer = seen.keep([0, 2])
+    assert np.array_equal(fewer.predictions, seen.predictions[:, [0, 2, 3]])
+    assert np.array_equal(fewer.scores["entropy"], seen.scores["entropy"][:, [0, 2]])
+    assert seen.keep([]).scores["entropy"].shape == (20, 0)
+
+
+@pytest.mark.parametrize("exits", [[3], [-1], [1, 0], [0, 0]])
+def test_exits_that_are_not_there_or_not_in_order_cannot_be_kept(exits: list[int]) -> None:
+    with pytest.raises(OptionError, match="0 to 2"):
+        make_evidence(5, 3).keep(exits)

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from networks import CifarResNet
-from offramp.build import Normalize, attach_exits
+from offramp.build import Normalize, attach_exits, keep_exits
 from offramp.errors import GraphError
-from offramp.measure.torch import count, count_macs, parameters, path_costs, size_bytes
+from offramp.measure.torch import breakdown, count, count_macs, parameters, path_costs, size_bytes
 
 PICTURE = torch.zeros(1, 3, 32, 32)
 
@@ -63,6 +63,23 @@ def test_a_score_that_no_gate_reads_is_not_charged_and_an_unfitted_one_is_counte
     assert count_macs(spare)["exit0/score/confidence"] > 0
     np.testing.assert_array_equal(path_costs(spare).macs, path_costs(alone).macs)
     assert (path_costs(read).macs > path_costs(alone).macs).all()
+
+
+@pytest.mark.parametrize("kept", [[], [0], [1], [2], [0, 2], [1, 2], [0, 1, 2]])
+def test_a_breakdown_prices_every_choice_of_exits_as_their_graph_is_priced(kept: list[int]) -> None:
+    graph = attach_exits(
+        CifarResNet(1), PICTURE, placement=["input", "input", 3], head=["pool", "light:width=8,blocks=1", "pool"],
+        scores=("confidence",), normalize=Normalize([0.5] * 3, [0.5] * 3),
+    )  # fmt: skip
+    found, wanted = breakdown(graph).costs(kept), path_costs(keep_exits(graph, kept))
+    np.testing.assert_array_equal(found.macs, wanted.macs)
+    assert found.baseline_macs == wanted.baseline_macs
+
+
+def test_each_border_costs_its_share_of_the_network() -> None:
+    graph = attach_exits(CifarResNet(1), PICTURE, exits=2)
+    parts = breakdown(graph, border=0.02)
+    np.testing.assert_allclose(parts.borders, 0.02 * parts.baseline)
 
 
 def test_parameters_and_bytes_add_up() -> None:

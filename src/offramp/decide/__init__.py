@@ -9,9 +9,13 @@ from ._decision import budget as budget
 from ._decision import knee as knee
 from ._decision import thresholds as thresholds
 from ._loss import Kind as Kind
+from ._loss import certifiable_loss as certifiable_loss
 from ._loss import find_losses as find_losses
 from ._loss import needed_samples as needed_samples
 from ._loss import p_value as p_value
+from ._placement import Placement as Placement
+from ._placement import Trial as Trial
+from ._placement import placement as placement
 from ._promise import Promise as Promise
 from ._promise import quality_for as quality_for
 from ._rank import Ranking as Ranking

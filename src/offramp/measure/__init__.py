@@ -2,6 +2,7 @@
 
 from ._area import area as area
 from ._area import macs_at as macs_at
+from ._breakdown import Breakdown as Breakdown
 from ._collect import evidence as evidence
 from ._costs import Costs as Costs
 from ._efficiency import Efficiency as Efficiency
@@ -24,3 +25,4 @@ from ._operating import exits_taken as exits_taken
 from ._operating import operate as operate
 from ._operating import qualities as qualities
 from ._screening import screening as screening
+from ._sketch import Sketch as Sketch

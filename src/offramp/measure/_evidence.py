@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from offramp.errors import EvidenceError, OutputError
+from offramp.errors import EvidenceError, OptionError, OutputError
 from offramp.graph import Gate
 
 Ids = NDArray[np.int64] | NDArray[np.str_]
@@ -85,6 +85,26 @@ class Evidence:
             labels=None if self.labels is None else self.labels[positions],
         )
 
+    def keep(self, exits: Sequence[int]) -> Evidence:
+        """The same evidence about fewer early exits; the final one stays.
+
+        Scores stay as they are, also those that read earlier heads, such as patience: what those would be without the
+        other heads only a new pass can say.
+
+        Args:
+            exits: Which early exits, counted from 0, in order.
+
+        Raises:
+            OptionError: There is no such exit, or they are not in order.
+        """
+        check_exits(exits, self.exits - 1)
+        columns = list(exits)
+        return replace(
+            self,
+            predictions=self.predictions[:, [*columns, -1]],
+            scores={name: value[:, columns] for name, value in self.scores.items()},
+        )
+
     def save(self, path: str | Path) -> None:
         """Writes one npz file, whole or not at all.
 
@@ -131,6 +151,18 @@ class Evidence:
             raise EvidenceError(
                 f"{path} must be evidence written by offramp, but: {error}. Run `offramp optimize` again."
             ) from error
+
+
+def check_exits(exits: Sequence[int], count: int) -> None:
+    """Refuses exits that are not among so many, or not in order.
+
+    Raises:
+        OptionError: So it is.
+    """
+    if list(exits) != sorted(set(exits) & set(range(count))):
+        raise OptionError(
+            f"exits must be of 0 to {count - 1}, each once and in order, but are {list(exits)}."
+        )
 
 
 def check_disjoint(*sets: HasIds) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from offramp.errors import GraphError
 from offramp.graph import Graph, Node, find_ancestors
 
+from ._breakdown import Breakdown
 from ._costs import Costs
 
 
@@ -94,6 +96,28 @@ def path_costs(graph: Graph, macs: Mapping[str, int] | None = None) -> Costs:
     costs = [sum(macs[name] for name in _run_for(graph, exit)) for exit in graph.exits]
     baseline = sum(macs[node.name] for node in graph.nodes if node.role in ("stage", "normalize"))
     return Costs(macs=np.asarray(costs, np.float64), baseline_macs=float(baseline))
+
+
+def breakdown(graph: Graph, macs: Mapping[str, int] | None = None, *, border: float = 0.0) -> Breakdown:
+    """What each stage and each exit of a chain costs, so that any choice among the exits can be priced.
+
+    Args:
+        graph: As `build.attach_exits` makes it.
+        macs: As `count_macs` gives them, if they are at hand.
+        border: What each exit costs besides its head, as a share of the network alone.
+    """
+    macs = count_macs(graph) if macs is None else macs
+    baseline = path_costs(graph, macs).baseline_macs
+    ran = [set[str](), *(_run_for(graph, exit) for exit in graph.exits)]
+    fresh = [[graph[name] for name in now - before] for before, now in pairwise(ran)]
+    exits = [sum(macs[node.name] for node in nodes if node.role in ("head", "score")) for nodes in fresh]
+    stages = [sum(macs[node.name] for node in nodes) - own for nodes, own in zip(fresh, exits, strict=True)]
+    return Breakdown(
+        stages=np.array(stages, np.float64),
+        heads=np.array(exits[:-1], np.float64),
+        borders=np.full(len(exits) - 1, border * baseline),
+        baseline=baseline,
+    )
 
 
 def parameters(graph: Graph) -> int:

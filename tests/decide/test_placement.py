@@ -1,0 +1,138 @@
+"""Which exits to keep."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import chain, combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evidences import make_evidence
+from offramp.decide import Promise, placement
+from offramp.decide import _placement as module
+from offramp.errors import EvidenceError, OptionError
+from offramp.measure import Breakdown, Evidence, frontier
+
+SCORE = "max_probability"
+
+
+def parts(*heads: float, border: float = 0.0) -> Breakdown:
+    """Stages of one unit each."""
+    stages = np.ones(len(heads) + 1)
+    return Breakdown(stages=stages, heads=np.array(heads), borders=np.full(len(heads), border), baseline=stages.sum())
+
+
+def cheapest(seen: Evidence, breakdown: Breakdown, kept: tuple[int, ...], allowed: float) -> float:
+    """What a choice costs at the accepted loss, by its frontier."""
+    drawn = frontier(seen.keep(kept), breakdown.costs(kept), score=SCORE)
+    fine = [point.macs for point in (drawn.full, *drawn.points) if 1 - point.agreement <= allowed + 1e-12]
+    return min(fine)
+
+
+def subsets(count: int) -> list[tuple[int, ...]]:
+    return list(chain.from_iterable(combinations(range(count), size) for size in range(count + 1)))
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 99), st.lists(st.floats(0.01, 1.5), min_size=1, max_size=3), st.floats(0, 0.3))
+def test_of_few_candidates_the_best_of_all_choices_is_found(seed: int, heads: list[float], border: float) -> None:
+    seen, breakdown = make_evidence(40, len(heads), seed=seed), parts(*heads, border=border)
+    found = placement(seen, breakdown, score=SCORE, promise=Promise(max_loss=0.1), calibration=400)
+    assert found.allowed_loss is not None
+    costs = {kept: cheapest(seen, breakdown, kept, found.allowed_loss) for kept in subsets(len(heads))}
+    assert found.best.cost == pytest.approx(min(costs.values()))
+    assert found.best.cost == pytest.approx(costs[found.kept])
+    assert found.tried == len(costs)
+
+
+@settings(deadline=None, max_examples=4)
+@given(st.integers(0, 99), st.sampled_from([1, 3]))
+def test_it_is_never_worse_than_all_or_any_one_alone_also_by_beam(seed: int, beam: int) -> None:
+    heads = [0.3, 0.05, 0.3, 0.1]
+    seen, breakdown = make_evidence(16, 4, seed=seed), parts(*heads)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "EXACT", 0)
+        found = placement(seen, breakdown, score=SCORE, promise=Promise(max_loss=0.2), beam=beam)
+    assert found.allowed_loss is not None
+    for kept in [(), *((at,) for at in range(4)), tuple(range(4))]:
+        assert found.best.cost <= cheapest(seen, breakdown, kept, found.allowed_loss) + 1e-12
+    assert found.best.loss <= found.allowed_loss + 1e-12
+    assert [trial.cost for trial in found.trials] == sorted(trial.cost for trial in found.trials)
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(0, 99), st.floats(0.01, 0.5), st.booleans())
+def test_who_costs_more_and_answers_like_another_is_never_kept(seed: int, more: float, first: bool) -> None:
+    seen = make_evidence(60, 2, seed=seed)
+    seen = replace(
+        seen,
+        predictions=seen.predictions[:, [0, 0, 1, 2]],
+        scores={name: value[:, [0, 0, 1]] for name, value in seen.scores.items()},
+    )
+    heads = [0.1 + more, 0.1, 0.1] if first else [0.1, 0.1 + more, 0.1]
+    breakdown = replace(parts(*heads), stages=np.array([1.0, 0, 1, 2]))
+    found = placement(seen, breakdown, score=SCORE, promise=Promise(max_loss=0.1))
+    assert (0 if first else 1) not in found.kept
+
+
+def test_exits_that_cost_more_than_they_save_are_all_dropped() -> None:
+    found = placement(make_evidence(200, 3), parts(9.0, 9.0, 9.0), score=SCORE)
+    assert found.kept == ()
+    assert (found.best.relative, found.best.loss, found.best.point.thresholds) == (1.0, 0.0, ())
+
+
+def test_seconds_serve_as_well_as_multiply_accumulates() -> None:
+    seen, whole = make_evidence(300, 3), parts(0.2, 0.5, 0.1, border=0.05)
+    small = Breakdown(stages=whole.stages * 1e-4, heads=whole.heads * 1e-4, borders=whole.borders * 1e-4, baseline=4e-4)
+    one, other = (placement(seen, costs, score=SCORE) for costs in (whole, small))
+    assert one.kept == other.kept
+    assert one.best.relative == pytest.approx(other.best.relative)
+
+
+def test_fewer_calibration_samples_allow_less() -> None:
+    seen, breakdown = make_evidence(1000, 2), parts(0.1, 0.1)
+    many, few = (placement(seen, breakdown, score=SCORE, calibration=count) for count in (5000, 300))
+    assert many.allowed_loss > few.allowed_loss == 0.0  # type: ignore[operator]  # a promise has one
+    assert many.best.cost < few.best.cost
+
+
+def test_at_most_so_many_are_kept() -> None:
+    found = placement(make_evidence(300, 3), parts(0.01, 0.01, 0.01), score=SCORE, most=1)
+    assert max(len(trial.kept) for trial in found.trials) == 1
+
+
+@pytest.mark.parametrize("budget", [0.9, 0.5])
+def test_within_a_budget_least_is_lost(budget: float) -> None:
+    seen, breakdown = make_evidence(60, 2), parts(0.1, 0.1)
+    found = placement(seen, breakdown, score=SCORE, budget=budget)
+    assert found.allowed_loss is None
+    assert found.best.relative <= budget
+    for kept in subsets(2):
+        drawn = frontier(seen.keep(kept), breakdown.costs(kept), score=SCORE)
+        fine = [1 - point.agreement for point in drawn.points if point.relative_macs <= budget]
+        assert found.best.loss <= min(fine, default=1.0) + 1e-12
+
+
+def test_accuracy_may_be_what_is_lost() -> None:
+    seen = make_evidence(300, 2)
+    found = placement(seen, parts(0.1, 0.1), score=SCORE, promise=Promise(kind="net", max_loss=0.05))
+    assert found.best.loss == pytest.approx(float(np.mean(seen.reference == seen.labels)) - found.best.point.accuracy)
+
+
+def test_evidence_and_costs_of_other_exits_are_refused() -> None:
+    with pytest.raises(OptionError, match="2 and 3"):
+        placement(make_evidence(20, 2), parts(1.0, 1.0, 1.0), score=SCORE)
+
+
+@pytest.mark.parametrize("asked", [{"most": 0}, {"beam": 0}, {"budget": 0.0}])
+def test_counts_and_budgets_must_be_positive(asked: dict[str, float]) -> None:
+    with pytest.raises(OptionError, match=f"but {next(iter(asked))}=0"):
+        placement(make_evidence(20, 1), parts(0.1), score=SCORE, **asked)
+
+
+def test_a_promise_about_labels_needs_them() -> None:
+    with pytest.raises(EvidenceError, match="labels"):
+        placement(make_evidence(20, 1, labels=False), parts(0.1), score=SCORE, promise=Promise(kind="harm"))
