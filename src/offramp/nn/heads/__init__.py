@@ -2,6 +2,6 @@
 
 from ._build import build_head as build_head
 from ._cascade import Cascade as Cascade
-from ._ensemble import Ensemble as Ensemble
 from ._confident import ConfidentHead as ConfidentHead
+from ._ensemble import Ensemble as Ensemble
 from ._recipe import HeadRecipe as HeadRecipe

@@ -1,0 +1,436 @@
+"""Exits on frozen networks, without labels: PTEEnet as published, ours, and the earlyon package, on the same weights.
+
+Run: python benchmarks/pteenet.py --data npz:cifar10.npz --weights FOLDER --work FOLDER [--networks resnet56 ...]
+(writes benchmarks/results/pteenet.json and pictures beside it; --work keeps checkpoints, and what is there is not
+trained again). Rows of earlyon need that package, see benchmarks/_earlyon.py; without it they are left out.
+
+Published: Lahiany and Aperstein, "PTEEnet", IEEE Access 10, 2022: ResEEnet-110/10 on CIFAR-10, 97.15 % agreement at
+0.731 of the cost, 95.14 at 0.672, 93.62 at 0.572; its costs leave out the heads before the one that answers. The public
+weights are of smaller networks, so its method is trained here on those.
+
+The networks are frozen and no label is read in training. All choices (exits, score, lambda, thresholds) are made on
+the other two thirds of the 9,980 test images, three times, so that each image is judged once, in a round in whose
+choices it had no part. Everything that ran is charged.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from offramp import build, data, decide, learn, measure
+from offramp.build import LoadedModel
+from offramp.cli._chain import gates_by_score
+from offramp.cli._clock import time_network
+from offramp.cli._engine import Engine
+from offramp.cli._exports import Exports
+from offramp.cli._machine import describe_machine, describe_versions
+from offramp.decide import Decision, Promise
+from offramp.export import onnx
+from offramp.graph import Graph
+from offramp.measure import Breakdown, Evidence
+from offramp.measure import torch as measure_torch
+from offramp.run import Samples
+
+HERE = Path(__file__).parent
+ENGINE = Engine(name="openvino", threads=1)
+SCORES = ("max_probability", "entropy", "margin")
+BORDER = 0.02  # what an exit costs on the clock besides its MACs, as a share of the network
+GOALS = {
+    "99 % promised at 95 %": Promise(max_loss=0.01, confidence=0.95, kind="agreement"),
+    "99 % to expect": Promise(max_loss=0.01, confidence=0.5, kind="agreement"),
+    "97 % to expect": Promise(max_loss=0.03, confidence=0.5, kind="agreement"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is trained on one network.
+
+    Attributes:
+        weights: File of the public weights.
+        students: Heads at the input.
+        late: Cut points of the light heads.
+        published: Exits of PTEEnet, by the rule "fine".
+    """
+
+    weights: str
+    students: tuple[str, ...]
+    late: tuple[str, ...]
+    published: int
+
+
+PLANS = {
+    "resnet20": Plan(
+        weights="resnet20-12fca82f.th",
+        students=("student:width=8", "student:width=16", "student:width=24"),
+        late=("layer2.1", "layer3.0", "layer3.1"),
+        published=3,
+    ),
+    "resnet32": Plan(
+        weights="resnet32-d509ac18.th",
+        students=("student:width=8", "student:width=16", "student:width=24"),
+        late=("layer2.3", "layer3.1", "layer3.3"),
+        published=5,
+    ),
+    "resnet56": Plan(
+        weights="resnet56-4bfd9763.th",
+        students=("student:width=16", "student:width=32", "student:width=32,blocks=2"),
+        late=("layer2.4", "layer3.0", "layer3.2", "layer3.4", "layer3.6"),
+        published=5,
+    ),
+}
+STUDENTS = learn.PostSettings(epochs=40, precision="bfloat16")
+LATE = learn.PostSettings(epochs=10, precision="bfloat16")
+PRICES = (0.3, 0.5, 0.7, 0.9, 1.1, 1.3, 1.7)  # lambda; the first is trained longer, the others from the one before
+FIRST = learn.CumulativeSettings(epochs=8, price=PRICES[0], charge="own", precision="bfloat16", learning_rate=1e-3)
+NEXT = 2  # epochs per further lambda
+
+
+# ---- training ----
+
+
+def fresh(make: Callable[[], Graph], seed: int) -> Graph:
+    """A graph whose random weights depend on the seed alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
+
+
+def normalize(loaded: LoadedModel) -> build.Normalize:
+    """The network's own, as its weights need it."""
+    assert loaded.mean is not None, "the zoo knows it"
+    return build.Normalize(loaded.mean, loaded.std or ())
+
+
+def attach(loaded: LoadedModel, places: Sequence[str], heads: Sequence[str], seed: int, **options: Any) -> Graph:
+    """The network with untrained exits; `options` are those of build.attach_exits."""
+
+    def make() -> Graph:
+        return build.attach_exits(
+            loaded.module, loaded.example, placement=list(places), head=list(heads),
+            normalize=normalize(loaded), **{"scores": SCORES, **options},
+        )  # fmt: skip
+
+    return fresh(make, seed)
+
+
+def train_ours(name: str, loaded: LoadedModel, samples: Samples, work: Path, seed: int) -> Graph:
+    """All candidates: the students for many epochs, the heads behind the backbone's stages for few."""
+    plan = PLANS[name]
+    students = attach(loaded, ["input"] * len(plan.students), plan.students, seed, scores=SCORES[:1])
+    late = attach(loaded, plan.late, ["light"] * len(plan.late), seed, scores=SCORES[:1])
+    bodies = {}
+    first = 0
+    for which, graph, settings in (("students", students, STUDENTS), ("late", late, LATE)):
+        file = work / f"{name}-{which}.ckpt"
+        trained = learn.post(graph, samples, settings, checkpoint=file, resume=True)
+        heads = trained.exits[:-1]
+        bodies |= {f"exit{first + at}/head": trained.bodies[head] for at, head in enumerate(heads)}
+        first += len(heads)
+    places = [*["input"] * len(plan.students), *plan.late]
+    whole = attach(loaded, places, [*plan.students, *["light"] * len(plan.late)], seed)
+    return whole.with_bodies(bodies)
+
+
+def train_published(
+    name: str, loaded: LoadedModel, samples: Samples, work: Path, seed: int
+) -> Iterator[tuple[float, Graph]]:
+    """PTEEnet's networks, one per lambda, each from the one before."""
+    plan = PLANS[name]
+    captured = build.capture(loaded.module, loaded.example)
+    places = [cut.name for cut in build.choose_cuts(captured, "fine", exits=plan.published)]
+    heads = ["conv2:confidence=1"] * len(places)
+    graph = attach(loaded, places, heads, seed, scores=("head_confidence", "max_probability"))
+    for price in PRICES:
+        settings = replace(FIRST, price=price, seed=seed, epochs=FIRST.epochs if price == PRICES[0] else NEXT)
+        file = work / f"{name}-published-{price:g}.ckpt"
+        graph = learn.cumulative(graph, samples, settings, checkpoint=file, resume=True)
+        yield price, graph
+
+
+# ---- what they are worth ----
+
+
+def observe(graph: Graph, samples: Samples, file: Path) -> Evidence:
+    """Evidence from the engine that ships."""
+    dense = ENGINE.load_dense(onnx.save(graph, file, dense=True))
+    return measure.evidence(dense, samples, gates=gates_by_score(graph))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One of several that a round chooses from.
+
+    Attributes:
+        label: Such as the lambda.
+        evidence: Of all test images.
+        parts: What its parts cost.
+        score: That gates.
+        shared: One threshold for all exits.
+        place: Whether the round chooses among the exits.
+    """
+
+    label: str
+    evidence: Evidence
+    parts: Breakdown
+    score: str
+    shared: bool = False
+    place: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What one round chose, and what it did to the images that it had not seen.
+
+    Attributes:
+        variant: The chosen one.
+        kept: Its exits.
+        decision: Its point.
+        positions: [S] of the test images among all.
+        taken: [S] the exit that each leaves at.
+        answers: [S] what it answers.
+        cost: [S] relative MACs of each.
+    """
+
+    variant: Variant
+    kept: tuple[int, ...]
+    decision: Decision
+    positions: NDArray[np.int64]
+    taken: NDArray[np.int64]
+    answers: NDArray[np.int64]
+    cost: NDArray[np.float64]
+
+
+def play(variants: Sequence[Variant], promise: Promise, seed: int) -> list[Round]:
+    """Three rounds; in each the variant, its exits and its thresholds that cost least on tune and calibrate."""
+    order = np.random.default_rng(seed).permutation(len(variants[0].evidence))
+    parts = np.array_split(order, 3)
+    rounds = []
+    for turn in range(3):
+        positions = [parts[(turn + role) % 3] for role in range(3)]
+        tried = [_decide(variant, promise, positions) for variant in variants]
+        rounds.append(min(tried, key=lambda one: one[0])[1])
+    return rounds
+
+
+def _decide(variant: Variant, promise: Promise, positions: Sequence[NDArray[np.int64]]) -> tuple[float, Round]:
+    """Expected cost on the tuning images of what is certified, and the round."""
+    tune, calibrate, test = (variant.evidence.subset(part) for part in positions)
+    kept = tuple(range(variant.evidence.exits - 1))
+    if variant.place:
+        kept = decide.placement(
+            tune, variant.parts, score=variant.score, promise=promise, calibration=len(calibrate)
+        ).kept
+    costs = replace(variant.parts, borders=np.zeros(variant.evidence.exits - 1)).costs(kept)
+    tune, calibrate, test = (part.keep(kept) for part in (tune, calibrate, test))
+    drawn = measure.frontier(tune, costs, score=variant.score, shared=variant.shared)
+    decision = decide.thresholds(
+        drawn, calibrate, max_loss=promise.max_loss, confidence=promise.confidence, kind=promise.kind
+    )
+    taken = measure.exits_taken(test, decision.thresholds, variant.score)
+    expected = measure.operate(tune, costs, decision.thresholds, score=variant.score).macs
+    found = Round(
+        variant=variant, kept=kept, decision=decision, positions=positions[2], taken=taken,
+        answers=test.predictions[np.arange(len(taken)), taken], cost=costs.relative[taken],
+    )  # fmt: skip
+    return expected, found
+
+
+def judge(rounds: Sequence[Round]) -> dict[str, Any]:  # Any: JSON
+    """Means over all images, each in the round in whose choices it had no part."""
+    seen = [one.variant.evidence.subset(one.positions) for one in rounds]
+    agrees = np.concatenate([one.answers == part.reference for one, part in zip(rounds, seen, strict=True)])
+    right = np.concatenate([one.answers == part.labels for one, part in zip(rounds, seen, strict=True)])
+    before = np.concatenate([part.reference == part.labels for part in seen])
+    paired = right.astype(float) - before
+    half = 1.96 * paired.std(ddof=1) / len(paired) ** 0.5
+    promises = [one.decision.guarantee for one in rounds]
+    return {
+        "agreement": float(agrees.mean()),
+        "accuracy": float(right.mean()),
+        "difference": float(paired.mean()),
+        "interval": [float(paired.mean() - half), float(paired.mean() + half)],
+        "relative_macs": float(np.concatenate([one.cost for one in rounds]).mean()),
+        "certified_rounds": sum(bool(promise and promise.status == "certified") for promise in promises),
+        "chosen": [one.variant.label for one in rounds],
+        "kept": [list(one.kept) for one in rounds],
+    }
+
+
+def row(network: str, method: str, goal: str, rounds: Sequence[Round], **more: Any) -> dict[str, Any]:  # Any: JSON
+    """A row of the table."""
+    found = {"network": network, "method": method, "goal": goal, **judge(rounds), **more}
+    print(json.dumps({name: value for name, value in found.items() if name != "curve"}), flush=True)
+    return found
+
+
+def curve(variants: Sequence[Variant]) -> list[list[float]]:
+    """Relative MACs, agreement and accuracy of the best points on all test images, for the picture alone."""
+    points = []
+    for one in variants:
+        costs = replace(one.parts, borders=np.zeros(one.evidence.exits - 1)).costs(range(one.evidence.exits - 1))
+        points += measure.frontier(one.evidence, costs, score=one.score, shared=one.shared).points
+    best: list[list[float]] = []
+    for point in sorted(points, key=lambda point: (point.macs, -point.agreement)):
+        if not best or point.agreement > best[-1][1]:
+            best.append([point.relative_macs, point.agreement, point.accuracy or 0.0])
+    return best
+
+
+def clock(graph: Graph, one: Round, samples: Samples, work: Path, name: str, seed: int) -> dict[str, Any]:  # Any: JSON
+    """One round's choice on the clock, over the images that it has not seen."""
+    fewer = build.gate_by(build.keep_exits(graph, one.kept), one.variant.score)
+    thresholds = one.decision.thresholds
+    exports = Exports(work)
+    model = exports.save(fewer, work / f"{name}.onnx", {"thresholds": [float(value) for value in thresholds]})
+    seen = one.variant.evidence.subset(one.positions).keep(one.kept)
+    times = time_network(
+        fewer, model, test=samples.subset(one.positions), evidence=seen, thresholds=thresholds,
+        score=one.variant.score, engine=ENGINE, exports=exports, seed=seed,
+    )  # fmt: skip
+    known: dict[str, Any] = {}
+    for batch, timing in times.items():
+        known |= {
+            f"time_ms_b{batch}": 1e3 * timing.ours.mean_s, f"baseline_ms_b{batch}": 1e3 * timing.baseline.mean_s,
+            f"empty_ms_b{batch}": 1e3 * timing.empty_s, f"gain_b{batch}": timing.gain,
+            f"efficiency_b{batch}": timing.efficiency,
+        }  # fmt: skip
+    return known | {
+        "round_macs": float(one.cost.mean()), "thresholds": [float(value) for value in thresholds],
+        "exit_rates": (np.bincount(one.taken, minlength=len(one.kept) + 1) / len(one.taken)).tolist(),
+    }  # fmt: skip
+
+
+def rows_ours(
+    name: str, loaded: LoadedModel, train: Samples, test: Samples, work: Path, seed: int
+) -> list[dict[str, Any]]:  # Any: JSON
+    """Students at the input and light heads behind; each round chooses exits and score."""
+    graph = train_ours(name, loaded, train, work, seed)
+    evidence = observe(graph, test, work / f"{name}-ours.dense.onnx")
+    full = float(np.mean(evidence.reference == evidence.labels))
+    parts = measure_torch.breakdown(graph, border=BORDER)
+    alone = [float(np.mean(evidence.predictions[:, at] == evidence.reference)) for at in range(evidence.exits)]
+    print(name, full, alone, parts, flush=True)
+    rows: list[dict[str, Any]] = [
+        {"network": name, "method": "full network", "accuracy": full, "agreement": 1.0, "relative_macs": 1.0,
+         "macs": parts.baseline}
+    ]  # fmt: skip
+    variants = [Variant(label=score, evidence=evidence, parts=parts, score=score, place=True) for score in SCORES]
+    for goal, promise in GOALS.items():
+        rounds = play(variants, promise, seed)
+        times = clock(graph, rounds[0], test, work, f"{name}-ours", seed) if promise.confidence > 0.5 else {}
+        rows.append(row(name, "ours", goal, rounds, exits_alone=alone, curve=curve(variants[:1]), **times))
+    return rows
+
+
+def rows_published(
+    name: str, loaded: LoadedModel, train: Samples, test: Samples, work: Path, seed: int
+) -> list[dict[str, Any]]:  # Any: JSON
+    """PTEEnet's two knobs: lambda by training, T by evidence."""
+    rows, variants = [], []
+    for price, graph in train_published(name, loaded, train, work, seed):
+        evidence = observe(graph, test, work / f"{name}-published.dense.onnx")
+        variant = Variant(
+            label=f"lambda {price:g}", evidence=evidence, parts=measure_torch.breakdown(graph), score="head_confidence",
+            shared=True,
+        )  # fmt: skip
+        variants.append(variant)
+        rows.append(at_half(name, variant, price) | {"curve": curve([variant])})
+    for goal, promise in GOALS.items():
+        rounds = play(variants, promise, seed)
+        times = clock(graph, rounds[0], test, work, f"{name}-published", seed) if promise.confidence > 0.5 else {}
+        rows.append(row(name, "PTEEnet, both knobs", goal, rounds, curve=curve(variants), **times))
+    return rows
+
+
+def at_half(name: str, one: Variant, price: float) -> dict[str, Any]:  # Any: JSON
+    """One lambda at T = 0.5, as the paper's curve has it; its costs beside ours."""
+    seen = one.evidence
+    taken = measure.exits_taken(seen, [0.5] * (seen.exits - 1), one.score)
+    answers = seen.predictions[np.arange(len(taken)), taken]
+    costs = one.parts.costs(range(seen.exits - 1)).relative
+    own = (np.cumsum(one.parts.stages) + np.append(one.parts.heads, 0.0)) / one.parts.baseline
+    found = {
+        "network": name, "method": f"PTEEnet, lambda {price:g}, T 0.5", "goal": "as published",
+        "agreement": float(np.mean(answers == seen.reference)), "accuracy": float(np.mean(answers == seen.labels)),
+        "relative_macs": float(costs[taken].mean()), "macs_as_published": float(own[taken].mean()),
+        "exit_rates": (np.bincount(taken, minlength=seen.exits) / len(taken)).tolist(),
+    }  # fmt: skip
+    print(json.dumps(found), flush=True)
+    return found
+
+
+# ---- the page ----
+
+
+def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Agreement over relative MACs, one panel per network."""
+    names = list(dict.fromkeys(one["network"] for one in rows))
+    figure = Figure(figsize=(5.4 * len(names), 4.4), layout="constrained")
+    for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
+        for method in dict.fromkeys(one["method"] for one in rows if one["network"] == name and "goal" in one):
+            mine = [one for one in rows if one["network"] == name and one["method"] == method]
+            if mine[0]["goal"] == "as published":
+                continue
+            points = sorted((one["relative_macs"], 100 * one["agreement"]) for one in mine)
+            (line,) = axes.plot(*zip(*points, strict=True), "o", label=method)
+            drawn = np.array(mine[0]["curve"])
+            axes.plot(drawn[:, 0], 100 * drawn[:, 1], color=line.get_color(), linewidth=1)
+        dots = [one for one in rows if one["network"] == name and one.get("goal") == "as published"]
+        if dots:
+            axes.plot(
+                [one["relative_macs"] for one in dots], [100 * one["agreement"] for one in dots], "kx-", linewidth=0.5,
+                markersize=4, label="PTEEnet, one lambda each, T 0.5",
+            )  # fmt: skip
+        axes.axhline(99, color="gray", linewidth=0.8, linestyle=":")
+        axes.set(title=name, xlabel="relative MACs, everything charged", ylabel="agreement, %", ylim=(90, 100.1))
+        axes.legend(loc="lower right", fontsize=7)
+    figure.savefig(path, dpi=130)
+
+
+PARTS = {"ours": rows_ours, "published": rows_published}
+
+
+def main() -> None:
+    """Parse options, run, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--weights", required=True)
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--networks", nargs="+", default=list(PLANS), choices=list(PLANS))
+    parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=list(PARTS))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", default=str(HERE / "results" / "pteenet.json"))
+    options = parser.parse_args()
+    work, out = Path(options.work), Path(options.out)
+    work.mkdir(parents=True, exist_ok=True)
+    known: dict[str, Any] = json.loads(out.read_text())["parts"] if out.exists() else {}
+    train, test = data.load(f"{options.data}@train"), data.load(f"{options.data}@test")
+    asked = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(asked, capture_output=True, text=True, cwd=HERE, check=True).stdout.strip()
+    for name in options.networks:
+        loaded = build.load_model(f"zoo:{name}", weights=Path(options.weights) / PLANS[name].weights)
+        for part in options.parts:
+            rows = PARTS[part](name, loaded, train, test, work, options.seed)
+            known[f"{name} {part}"] = {
+                "command": " ".join(["python", *sys.argv]), "commit": commit, "machine": describe_machine(),
+                "versions": describe_versions(), "seed": options.seed, "rows": rows,
+            }  # fmt: skip
+            out.write_text(json.dumps({"parts": known}, indent=1) + "\n")
+    draw([one for part in known.values() for one in part["rows"]], out.with_suffix(".png"))
+
+
+if __name__ == "__main__":
+    main()
