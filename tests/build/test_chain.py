@@ -89,14 +89,13 @@ def test_files_answer_like_the_network_whoever_leaves_at_the_input(
         np.testing.assert_allclose(answer.logits, expected.logits.numpy(), atol=1e-4)
 
 
-@pytest.fixture(scope="module", params=["one each", "two each", "cascade", "ensemble", "some kept"])
+@pytest.fixture(scope="module", params=["one each", "two each", "all hear", "some hear"])
 def files(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Graph, object, object]:
     made: dict[str, Callable[[], Graph]] = {
         "one each": at_input,
         "two each": twice,
-        "cascade": lambda: make_listening(ensemble=False, learned=True),
-        "ensemble": lambda: make_listening(cascade=False, learned=True),
-        "some kept": lambda: build.keep_exits(make_listening(learned=True), [0, 2]),
+        "all hear": lambda: make_listening(learned=True),
+        "some hear": lambda: build.keep_exits(make_listening(learned=True), [0, 2]),
     }
     graph = made[request.param]()
     path = onnx.save(graph, tmp_path_factory.mktemp("chain") / "model.onnx")

@@ -8,9 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from offramp import build
-from offramp.cli._chain import candidates, check_goal, choose, costs_by_score, gates_by_score
+from offramp import build, data
+from offramp.cli._chain import attach, candidates, check_goal, choose, costs_by_score, gates_by_score, train
+from offramp.cli._folder import WorkFolder
+from offramp.cli._material import Material
 from offramp.cli._request import Goal, Request
+from offramp.cli._screen import Screen
 from offramp.errors import CurveError
 from offramp.graph import Gate, Graph
 from offramp.measure import Costs, Evidence
@@ -123,3 +126,26 @@ def test_a_budget_must_do_for_every_score_that_may_gate() -> None:
 def test_every_score_of_a_graph_declares_its_gate() -> None:
     found = gates_by_score(attached("margin", "entropy"))
     assert {name: gate.direction for name, gate in found.items()} == {"margin": "higher", "entropy": "lower"}
+
+
+def test_heads_are_attached_and_taught_as_asked(tmp_path: Path) -> None:
+    samples = data.load("digits@train").subset(slice(64))
+    model = build.load_model("zoo:mlp")
+    material = Material(model=model, train=samples, tune=samples, calibrate=samples, test=samples, held_out=False)
+    told = {"exits": 2, "head": "pool", "epochs": 1}
+    work, screen = WorkFolder(out=tmp_path / "out", path=tmp_path), Screen(quiet=True)
+    trained = []
+    for options in ({}, {"targets": "hard"}, {"survivors": 1.0}, {"cascade": True, "ensemble": True}):
+        request = Request(model="zoo:mlp", data="d", out=tmp_path, goal=Goal(), **told, **options)  # type: ignore[arg-type]
+        trained.append(train(request, attach(request, material), samples, work, screen))
+    plain, hard, survivors, hearing = trained
+    assert hearing.exits == ("exit0/head", "exit1/ensemble", "stage2")
+    assert "exit0/head" in [edge.source for edge in hearing["exit1/head"].inputs]
+    for at, same in ((0, True), (1, False)):
+        assert same_weights(plain, survivors, f"exit{at}/head") == same
+        assert not same_weights(plain, hard, f"exit{at}/head")
+
+
+def same_weights(first: Graph, second: Graph, name: str) -> bool:
+    pairs = zip(*(graph.bodies[name].state_dict().values() for graph in (first, second)), strict=True)  # type: ignore[attr-defined]
+    return all(torch.equal(value, other) for value, other in pairs)

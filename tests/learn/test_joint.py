@@ -190,5 +190,5 @@ def test_exits_that_hear_earlier_heads_learn_together_with_them(cascade: bool, e
     graph, samples = make_listening("calibrated", cascade=cascade, ensemble=ensemble), make_labelled(96)
     wanted = learn.JointSettings(epochs=12, batch=16, learning_rate=1e-2, augment="none", distill=0.5)
     trained = learn.joint(graph, samples, wanted)
-    assert min(accuracy(trained, samples)[1:]) > 0.9
+    assert min(accuracy(trained, samples)[2:]) > 0.9  # the heads before see no places
     assert all(moved(graph, trained, name) for name in graph.bodies if "/head" in name or "/ensemble" in name)
