@@ -111,7 +111,9 @@ def test_two_exits_may_share_a_place_and_the_artifact_knows(tmp_path: Path) -> N
     graph = build.attach_exits(loaded.module, example, placement=places, head=heads)
     assert graph["exit0/gate"].edges == ("exit0/stop", "exit1/head")
     assert graph["exit1/gate"].edges == ("exit1/stop", "stage2")
-    save_artifact(graph, tmp_path, example={"x": example}, origin=Origin(reference="zoo:lenet5", arguments={}, shape=(1, 28, 28)))
+    save_artifact(
+        graph, tmp_path, example={"x": example}, origin=Origin(reference="zoo:lenet5", arguments={}, shape=(1, 28, 28))
+    )
     assert load_artifact(tmp_path).exits == graph.exits
 
 

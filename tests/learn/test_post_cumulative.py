@@ -21,7 +21,9 @@ from offramp.nn import Executor
 from offramp.run import ArraySamples
 
 pytestmark = pytest.mark.tracing
-QUICK = learn.CumulativeSettings(epochs=1, warm_epochs=1, batch=16, augment="crop", checkpoint_interval_s=0.0)  # 8 steps
+QUICK = learn.CumulativeSettings(
+    epochs=1, warm_epochs=1, batch=16, augment="crop", checkpoint_interval_s=0.0
+)  # 8 steps
 LONG = {"epochs": 12, "batch": 32, "augment": "none", "learning_rate": 2e-2}
 
 
@@ -50,7 +52,9 @@ def assert_same_heads(first: Graph, second: Graph) -> None:
 
 def test_compute_that_costs_nothing_is_spent_and_dear_compute_is_saved() -> None:
     samples = make_samples(256)
-    free, dear = (learn.cumulative(make_graph(), samples, learn.CumulativeSettings(price=p, **LONG)) for p in (0.0, 5.0))
+    free, dear = (
+        learn.cumulative(make_graph(), samples, learn.CumulativeSettings(price=p, **LONG)) for p in (0.0, 5.0)
+    )
     assert answer(dear, samples)[1][0] == 256
     assert answer(free, samples)[1][0] < 64
 
@@ -161,7 +165,8 @@ def test_samples_that_break_the_full_network_are_named_as_the_cause() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"price": -1.0}, {"price": float("nan")}, {"loss": "v5"}, {"warm_epochs": -1}, {"targets": "x"}, {"charge": "x"}]
+    "wrong",
+    [{"price": -1.0}, {"price": float("nan")}, {"loss": "v5"}, {"warm_epochs": -1}, {"targets": "x"}, {"charge": "x"}],
 )
 def test_settings_out_of_range_are_refused_by_name(wrong: dict[str, object]) -> None:
     with pytest.raises(OptionError, match=next(iter(wrong))):
