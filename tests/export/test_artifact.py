@@ -143,5 +143,5 @@ def test_a_published_network_comes_back_with_its_exits(
 
 def test_an_unknown_published_network_is_refused(folder: Path) -> None:
     change_config(folder, rebuild={"reference": "graph:b_vgg", "arguments": {}, "shape": [1, 28, 28]})
-    with pytest.raises(ExportError, match="b_lenet, .*dense_eenet, but the artifact is of 'b_vgg'"):
+    with pytest.raises(ExportError, match=r"b_lenet, .*dense_eenet, but the artifact is of 'b_vgg'"):
         load_artifact(folder)

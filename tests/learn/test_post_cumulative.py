@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import get_args
 
@@ -137,10 +138,8 @@ def test_a_training_killed_anywhere_resumes_to_exactly_the_same_weights(at: int,
     path = tmp_path / f"{at}.safetensors"
     path.unlink(missing_ok=True)
     whole = learn.cumulative(make_graph(), make_samples(), QUICK)
-    try:
+    with suppress(Killed):
         learn.cumulative(make_graph(), KilledSamples(make_samples(), at=at), QUICK, checkpoint=path)
-    except Killed:
-        pass
     assert_same_heads(whole, learn.cumulative(make_graph(), make_samples(), QUICK, checkpoint=path, resume=True))
 
 

@@ -49,8 +49,8 @@ def res_eenet(  # noqa: PLR0913  # the words of the papers
 
     Args:
         depth: 6n + 2 for n blocks per group.
-        exits: How many, if `placement` is a rule; None for the published number: 3 for depth 20, 5 for 32 and 56, 10 for
-            110.
+        exits: How many, if `placement` is a rule; None for the published number: 3 at depth 20, 5 at 32 and 56, and 10
+            at 110.
         placement: "fine", "pareto", "linear" or "golden" over the residual blocks, or cut points themselves, such as
             ("layer1.2", "layer2.0").
         head: As for `attach_exits`; the published one is "conv2:confidence=1", EENet's own "pool:confidence=1".
