@@ -76,7 +76,7 @@ def test_one_threshold_for_all_gates_is_the_knob() -> None:
 @pytest.mark.parametrize("targets", ["hard", "soft"])
 def test_every_loss_moves_the_heads_and_all_but_v0_the_confidences(loss: CumulativeLoss, targets: str) -> None:
     graph = make_graph()
-    chosen = learn.CumulativeSettings(epochs=1, batch=16, loss=loss, targets=targets, charge="own")
+    chosen = learn.CumulativeSettings(epochs=1, warm_epochs=0, batch=16, loss=loss, targets=targets, charge="own")
     trained = learn.cumulative(graph, make_samples(), chosen)
     for head in graph.exits[:-1]:
         before, after = weights(graph, head), weights(trained, head)
@@ -88,7 +88,7 @@ def test_every_loss_moves_the_heads_and_all_but_v0_the_confidences(loss: Cumulat
 def test_the_first_stage_of_two_is_v0() -> None:
     samples = make_samples()
     two = learn.CumulativeSettings(epochs=1, warm_epochs=3, batch=16, augment="none", learning_rate=1e-9)
-    one = learn.CumulativeSettings(epochs=3, loss="v0", batch=16, augment="none", learning_rate=1e-9)
+    one = learn.CumulativeSettings(epochs=3, warm_epochs=0, loss="v0", batch=16, augment="none", learning_rate=1e-9)
     first, other = (learn.cumulative(make_graph(), samples, chosen) for chosen in (two, one))
     for head in first.exits[:-1]:  # at so small a rate the last epoch changes the statistics alone
         torch.testing.assert_close(weights(first, head)["classifier.weight"], weights(other, head)["classifier.weight"])
@@ -105,7 +105,7 @@ def test_a_checkpoint_of_other_stages_is_refused(tmp_path: Path) -> None:
 def test_training_goes_on_from_the_weights_that_the_graph_has() -> None:
     samples = make_samples(256)
     first = learn.cumulative(make_graph(), samples, learn.CumulativeSettings(price=0.0, **LONG))
-    still = learn.CumulativeSettings(price=0.0, epochs=1, batch=32, augment="none", learning_rate=1e-5)
+    still = learn.CumulativeSettings(price=0.0, epochs=1, warm_epochs=0, batch=32, augment="none", learning_rate=1e-5)
     again, anew = (learn.cumulative(graph, samples, still) for graph in (first, make_graph()))
     assert answer(again, samples)[0] == pytest.approx(answer(first, samples)[0], abs=0.03)
     assert answer(again, samples)[0] > answer(anew, samples)[0]

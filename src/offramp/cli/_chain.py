@@ -134,6 +134,8 @@ def train(request: Request, graph: Graph, samples: Samples, work: WorkFolder, sc
     if request.regime == "post":
         return learn.post(graph, samples, learn.PostSettings(**shared), **kept)
     if request.regime == "cumulative":
+        warm = request.epochs // 2
+        shared |= {"epochs": request.epochs - warm, "warm_epochs": warm}
         shared |= {} if request.price is None else {"price": request.price}
         return learn.cumulative(graph, samples, learn.CumulativeSettings(**shared), **kept)
     return learn.joint(graph, samples, learn.JointSettings(regime=request.regime, **JOINT, **shared), **kept)  # type: ignore[arg-type]  # checked by the request
