@@ -80,10 +80,19 @@ def test_the_first_score_gates_or_that_of_the_largest_area(score: str, gating: s
 
 @pytest.mark.parametrize(
     ("score", "names"),
-    [("margin,entropy", ("margin",)), ("auto:margin,entropy", ("margin", "entropy")), ("auto", SCORES)],
+    [
+        ("margin,entropy", ("margin",)),
+        ("auto:margin,entropy", ("margin", "entropy")),
+        ("auto", tuple(name for name in SCORES if name != "head_confidence")),  # no regime but one teaches it
+    ],
 )
 def test_who_may_gate_is_said_by_the_option(score: str, names: tuple[str, ...]) -> None:
     assert candidates(asked(Goal(), score)) == names
+
+
+def test_confidences_that_are_learned_may_gate_too() -> None:
+    request = Request(model="m", data="d", out=Path("o"), goal=Goal(), score="auto", regime="cumulative")
+    assert candidates(request) == SCORES
 
 
 def test_a_score_is_charged_where_it_gates() -> None:

@@ -128,6 +128,17 @@ def test_the_best_of_several_scores_is_chosen_and_shipped(arguments: list[object
 
 
 @pytest.mark.usefixtures("hurry")
+def test_heads_that_learn_their_confidence_are_trained_and_shipped(arguments: list[object], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = call(*arguments, "--regime", "cumulative", "--price", 0.3, "--max-loss", 0.05, "--out", out, "--json")
+    assert done.code == 0, done.err
+    assert done.json["score"] == "head_confidence"
+    assert engine.load(out / "model.onnx").card["gates"][0]["score"] == "head_confidence"
+    assert done.json["options"]["price"] == 0.3
+    assert list(load_artifact(out).exits) == done.json["model"]["exits"]
+
+
+@pytest.mark.usefixtures("hurry")
 def test_an_untrained_network_is_trained_with_its_exits_and_one_may_sit_at_the_input(tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = call(
@@ -229,7 +240,7 @@ def test_unfit_samples_are_refused_in_a_sentence(kind: str, word: str, tmp_path:
         (["--score", "entropy,entropy"], "--score"),
         (["--score", "auto,entropy"], "--score"),
         (["--engine", "tensorrt"], "tensorrt"),
-        (["--regime", "luck"], "post, frozen, mixed, joint"),
+        (["--regime", "luck"], "post, cumulative, frozen, mixed, joint"),
         (["--training-precision", "int4"], "bfloat16"),
         (["--targets", "none"], "soft or hard"),
         (["--survivors", "2"], "--survivors"),

@@ -11,8 +11,10 @@ from offramp.cli._request import (
     Scoring,
     Search,
     read_goal,
+    read_heads,
     read_numbers,
     read_placement,
+    read_score,
     read_scores,
     read_search,
     read_shape,
@@ -160,3 +162,29 @@ def test_what_heads_alone_are_told_is_refused_where_labels_teach(option: dict[st
 def test_how_heads_learn_decides_a_training(option: dict[str, object]) -> None:
     plain, other = (Request(model="m", data="d", out=Path("o"), goal=Goal(), **given) for given in ({}, option))  # type: ignore[arg-type]
     assert plain.deciding() != other.deciding()
+
+
+def asked(**options: object) -> Request:
+    return Request(model="m", data="d", out=Path("o"), goal=Goal(), **options)  # type: ignore[arg-type]  # as users type
+
+
+def test_heads_and_score_are_what_suits_the_regime_unless_named() -> None:
+    assert (read_heads(None, "cumulative"), read_score(None, "cumulative")) == ("conv2:confidence=1", "head_confidence")
+    assert (read_heads(["pool"], "cumulative"), read_score("entropy", "cumulative")) == ("pool", "entropy")
+
+
+def test_a_price_goes_with_its_regime_alone() -> None:
+    assert asked(regime="cumulative", price=0.5).deciding()["price"] == 0.5
+    with pytest.raises(OptionError, match="--regime cumulative, but the regime is post"):
+        asked(price=0.5)
+
+
+@pytest.mark.parametrize("price", [-1.0, float("nan")])
+def test_a_price_is_not_negative(price: float) -> None:
+    with pytest.raises(OptionError, match=r"--price .* or more"):
+        asked(regime="cumulative", price=price)
+
+
+def test_confidences_that_nothing_teaches_do_not_gate() -> None:
+    with pytest.raises(OptionError, match=r"--score head_confidence goes with .* the regime is post"):
+        asked(score="auto:head_confidence,margin")

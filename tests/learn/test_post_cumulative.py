@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import get_args
 
@@ -21,7 +22,9 @@ from offramp.nn import Executor
 from offramp.run import ArraySamples
 
 pytestmark = pytest.mark.tracing
-QUICK = learn.CumulativeSettings(epochs=1, warm_epochs=1, batch=16, augment="crop", checkpoint_interval_s=0.0)  # 8 steps
+QUICK = learn.CumulativeSettings(
+    epochs=1, warm_epochs=1, batch=16, augment="crop", checkpoint_interval_s=0.0
+)  # 8 steps
 LONG = {"epochs": 12, "batch": 32, "augment": "none", "learning_rate": 2e-2}
 
 
@@ -50,7 +53,9 @@ def assert_same_heads(first: Graph, second: Graph) -> None:
 
 def test_compute_that_costs_nothing_is_spent_and_dear_compute_is_saved() -> None:
     samples = make_samples(256)
-    free, dear = (learn.cumulative(make_graph(), samples, learn.CumulativeSettings(price=p, **LONG)) for p in (0.0, 5.0))
+    free, dear = (
+        learn.cumulative(make_graph(), samples, learn.CumulativeSettings(price=p, **LONG)) for p in (0.0, 5.0)
+    )
     assert answer(dear, samples)[1][0] == 256
     assert answer(free, samples)[1][0] < 64
 
@@ -71,7 +76,7 @@ def test_one_threshold_for_all_gates_is_the_knob() -> None:
 @pytest.mark.parametrize("targets", ["hard", "soft"])
 def test_every_loss_moves_the_heads_and_all_but_v0_the_confidences(loss: CumulativeLoss, targets: str) -> None:
     graph = make_graph()
-    chosen = learn.CumulativeSettings(epochs=1, batch=16, loss=loss, targets=targets, charge="own")
+    chosen = learn.CumulativeSettings(epochs=1, warm_epochs=0, batch=16, loss=loss, targets=targets, charge="own")
     trained = learn.cumulative(graph, make_samples(), chosen)
     for head in graph.exits[:-1]:
         before, after = weights(graph, head), weights(trained, head)
@@ -83,7 +88,7 @@ def test_every_loss_moves_the_heads_and_all_but_v0_the_confidences(loss: Cumulat
 def test_the_first_stage_of_two_is_v0() -> None:
     samples = make_samples()
     two = learn.CumulativeSettings(epochs=1, warm_epochs=3, batch=16, augment="none", learning_rate=1e-9)
-    one = learn.CumulativeSettings(epochs=3, loss="v0", batch=16, augment="none", learning_rate=1e-9)
+    one = learn.CumulativeSettings(epochs=3, warm_epochs=0, loss="v0", batch=16, augment="none", learning_rate=1e-9)
     first, other = (learn.cumulative(make_graph(), samples, chosen) for chosen in (two, one))
     for head in first.exits[:-1]:  # at so small a rate the last epoch changes the statistics alone
         torch.testing.assert_close(weights(first, head)["classifier.weight"], weights(other, head)["classifier.weight"])
@@ -100,7 +105,7 @@ def test_a_checkpoint_of_other_stages_is_refused(tmp_path: Path) -> None:
 def test_training_goes_on_from_the_weights_that_the_graph_has() -> None:
     samples = make_samples(256)
     first = learn.cumulative(make_graph(), samples, learn.CumulativeSettings(price=0.0, **LONG))
-    still = learn.CumulativeSettings(price=0.0, epochs=1, batch=32, augment="none", learning_rate=1e-5)
+    still = learn.CumulativeSettings(price=0.0, epochs=1, warm_epochs=0, batch=32, augment="none", learning_rate=1e-5)
     again, anew = (learn.cumulative(graph, samples, still) for graph in (first, make_graph()))
     assert answer(again, samples)[0] == pytest.approx(answer(first, samples)[0], abs=0.03)
     assert answer(again, samples)[0] > answer(anew, samples)[0]
@@ -133,10 +138,8 @@ def test_a_training_killed_anywhere_resumes_to_exactly_the_same_weights(at: int,
     path = tmp_path / f"{at}.safetensors"
     path.unlink(missing_ok=True)
     whole = learn.cumulative(make_graph(), make_samples(), QUICK)
-    try:
+    with suppress(Killed):
         learn.cumulative(make_graph(), KilledSamples(make_samples(), at=at), QUICK, checkpoint=path)
-    except Killed:
-        pass
     assert_same_heads(whole, learn.cumulative(make_graph(), make_samples(), QUICK, checkpoint=path, resume=True))
 
 
@@ -161,7 +164,8 @@ def test_samples_that_break_the_full_network_are_named_as_the_cause() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"price": -1.0}, {"price": float("nan")}, {"loss": "v5"}, {"warm_epochs": -1}, {"targets": "x"}, {"charge": "x"}]
+    "wrong",
+    [{"price": -1.0}, {"price": float("nan")}, {"loss": "v5"}, {"warm_epochs": -1}, {"targets": "x"}, {"charge": "x"}],
 )
 def test_settings_out_of_range_are_refused_by_name(wrong: dict[str, object]) -> None:
     with pytest.raises(OptionError, match=next(iter(wrong))):

@@ -6,6 +6,9 @@ from ._branchynet import b_resnet as b_resnet
 from ._capture import Capture as Capture
 from ._capture import capture as capture
 from ._cuts import CutPoint as CutPoint
+from ._eenets import dense_eenet as dense_eenet
+from ._eenets import res_eenet as res_eenet
+from ._eenets import vgg_eenet as vgg_eenet
 from ._exits import attach_exits as attach_exits
 from ._exits import choose_cuts as choose_cuts
 from ._gate_by import gate_by as gate_by

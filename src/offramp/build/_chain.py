@@ -190,8 +190,8 @@ def _confidence_of(head: Node) -> DataEdge:
     if len(head.outputs) < 2:
         kind = (head.recipe or {})["kind"]
         raise OptionError(
-            f"the score {HeadConfidence.name} needs heads that give a confidence, but {head.name} of kind {kind!r} gives "
-            "none. Write such as conv2:confidence=1, or take another score."
+            f"the score {HeadConfidence.name} needs heads that give a confidence, but {head.name} of kind {kind!r} "
+            "gives none. Write such as conv2:confidence=1, or take another score."
         )
     return DataEdge(source=head.name, output=1)
 

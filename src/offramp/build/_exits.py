@@ -61,17 +61,32 @@ def attach_exits(  # noqa: PLR0913  # the one call that users write: each argume
     """
     captured = capture(model, example)
     cuts = choose_cuts(captured, placement, exits=exits, repeat=not isinstance(head, Head))
-    heads = [head] * len(cuts) if isinstance(head, Head) else list(head)
-    if len(heads) != len(cuts):
+    return build_chain(
+        captured.inputs,
+        list(stages_between(captured, cuts)),
+        spread_heads(head, len(cuts)),
+        scores=scores,
+        normalize=normalize,
+        sharing=Sharing(cascade=cascade, ensemble=ensemble),
+    )
+
+
+def spread_heads(head: Head | Sequence[Head], exits: int) -> list[Head]:
+    """The head of each exit, where one may be meant for all.
+
+    Raises:
+        OptionError: More or fewer than exits.
+    """
+    heads = [head] * exits if isinstance(head, Head) else list(head)
+    if len(heads) != exits:
         raise OptionError(
-            f"there must be one head, or one for each exit, but there are {len(heads)} heads for {len(cuts)} exits. "
+            f"there must be one head, or one for each exit, but there are {len(heads)} heads for {exits} exits. "
             "Give as many as there are cut points."
         )
-    stages, sharing = list(_stages(captured, cuts)), Sharing(cascade=cascade, ensemble=ensemble)
-    return build_chain(captured.inputs, stages, heads, scores=scores, normalize=normalize, sharing=sharing)
+    return heads
 
 
-def _stages(captured: Capture, cuts: Sequence[CutPoint]) -> Iterator[Stage | None]:
+def stages_between(captured: Capture, cuts: Sequence[CutPoint]) -> Iterator[Stage | None]:
     """The stage before each exit and the final one; None where there is nothing to do since the exit before."""
     names = [cut.name for cut in cuts]
     places = list(dict.fromkeys(cuts))

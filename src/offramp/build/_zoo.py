@@ -11,9 +11,12 @@ from torch import nn
 from offramp.graph import Graph
 
 from ._branchynet import alexnet_trunk, b_alexnet, b_lenet, b_resnet, lenet_trunk, resnet_trunk
+from ._densenet import densenet121
+from ._eenets import dense_eenet, res_eenet, vgg_eenet
 from ._lenet import lenet5
 from ._mlp import mlp
 from ._resnet import cifar_resnet
+from ._vgg import vgg19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +56,19 @@ ZOO: dict[str, ZooEntry] = {
     "resnet44": _resnet(44),
     "resnet56": _resnet(56),
     "resnet110": _resnet(110),
+    "vgg19": ZooEntry(build=vgg19, shape=(3, 32, 32)),
+    "densenet121": ZooEntry(build=densenet121, shape=(3, 32, 32)),
     "b_lenet": ZooEntry(build=lenet_trunk, shape=(1, 28, 28)),
     "b_alexnet": ZooEntry(build=alexnet_trunk, shape=(3, 32, 32)),
     "b_resnet110": ZooEntry(build=resnet_trunk, shape=(3, 32, 32)),
 }
 
 # By name: the builder of a graph; all arguments are optional and JSON-able, but for `trunk` and `normalize`.
-GRAPHS: dict[str, Callable[..., Graph]] = {"b_lenet": b_lenet, "b_alexnet": b_alexnet, "b_resnet": b_resnet}
+GRAPHS: dict[str, Callable[..., Graph]] = {
+    "b_lenet": b_lenet,
+    "b_alexnet": b_alexnet,
+    "b_resnet": b_resnet,
+    "res_eenet": res_eenet,
+    "vgg_eenet": vgg_eenet,
+    "dense_eenet": dense_eenet,
+}

@@ -120,9 +120,12 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     exits: Annotated[int, typer.Option(help="How many, if --placement is a rule.")] = 4,
     placement: Annotated[str, typer.Option(help="linear, fine, pareto, golden, or cut points by name or index "
                                            "between commas; input is the first.")] = "linear",
-    regime: Annotated[str, typer.Option(help="post: heads learn from the network's own answers. With labels: frozen "
+    regime: Annotated[str, typer.Option(help="post: heads learn from the network's own answers. cumulative: and their "
+                                        "confidences with them, at a price of compute. With labels: frozen "
                                         "(heads alone), mixed (the trained network and its heads together) or joint "
                                         "(the same for a network that is not trained yet).")] = "post",
+    price: Annotated[float | None, typer.Option(help="With --regime cumulative: of one network's compute, in nats of "
+                                                "cross-entropy; 1 if not given.")] = None,
     training_precision: Annotated[str, typer.Option(help="float32, or bfloat16: several times as fast where the "
                                                     "processor knows it.")] = "float32",
     targets: Annotated[str, typer.Option(help="What heads learn with --regime post: soft (the network's probabilities) "
@@ -133,12 +136,14 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     ensemble: Annotated[bool, typer.Option("--ensemble", help="Exits answer with all heads so far.")] = False,
     head: Annotated[list[str] | None, typer.Option(help="auto, light, pool, conv0 to conv3, student, token or layers; "
                                                    "with options: light:width=24,blocks=2, layers:pool 2 | relu. Once "
-                                                   "for all exits, or once for each. [default: auto]")] = None,
+                                                   "for all exits, or once for each. [default: auto; with "
+                                                   "--regime cumulative conv2:confidence=1]")] = None,
     score: Annotated[
-        str, typer.Option(help="max_probability, entropy, normalized_entropy, margin, energy, patience, calibrated, "
-                          "confidence, class_mean or openmax; the first of several gates. auto: the best of all gates, "
-                          "or of some as in auto:entropy,margin.")
-    ] = "max_probability",
+        str | None, typer.Option(help="max_probability, entropy, normalized_entropy, margin, energy, patience, "
+                                 "calibrated, confidence, class_mean, openmax or head_confidence; the first of several "
+                                 "gates. auto: the best of all gates, or of some as in auto:entropy,margin. "
+                                 "[default: max_probability; with --regime cumulative head_confidence]")
+    ] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the training samples.")] = 8,
     mean: Annotated[str | None, typer.Option(help="Per channel, in units of [0, 1], such as 0.5,0.5,0.5.")] = None,
     std: Annotated[str | None, typer.Option(help="As --mean.")] = None,
@@ -152,13 +157,23 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     json: Json = False,
 ) -> None:  # fmt: skip
     """Add exits to a trained network, choose thresholds, prove what was kept, and write it all to a folder."""
-    from ._request import Request, read_goal, read_heads, read_numbers, read_placement, read_search, read_shape
+    from ._request import (
+        Request,
+        read_goal,
+        read_heads,
+        read_numbers,
+        read_placement,
+        read_score,
+        read_search,
+        read_shape,
+    )
 
     request = Request(
         model=model, data=data, out=out, weights=weights, held_out=held_out, tokenizer=tokenizer,
         goal=read_goal(max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee),
-        search=read_search(search, grid), exits=exits, placement=read_placement(placement), head=read_heads(head),
-        score=score, regime=regime, epochs=epochs, training_precision=training_precision,
+        search=read_search(search, grid), exits=exits, placement=read_placement(placement),
+        head=read_heads(head, regime), score=read_score(score, regime), regime=regime, price=price, epochs=epochs,
+        training_precision=training_precision,
         targets=targets, survivors=survivors, cascade=cascade, ensemble=ensemble,
         mean=read_numbers(mean, "--mean"), std=read_numbers(std, "--std"), shape=read_shape(shape),
         engine=engine, precision=precision, threads=threads, seed=seed, resume=resume,

@@ -28,7 +28,7 @@ from ._engine import Engine
 from ._exports import Exports
 from ._folder import WorkFolder
 from ._material import Material
-from ._request import Request, Search
+from ._request import LEARNED, Request, Search
 from ._screen import Screen
 
 FREE_SCORES = ("max_probability", "entropy", "margin")  # cost next to nothing, so the evidence always has them
@@ -75,7 +75,7 @@ class Chosen:
 
 def attach(request: Request, material: Material) -> Graph:
     """The network with untrained exits; the scores that may gate come first."""
-    names = request.scoring.names or SCORES
+    names = request.scoring.names or _all_scores(request)
     scores = (*names, *(name for name in FREE_SCORES if name not in names))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(request.seed)
@@ -95,7 +95,12 @@ def attach(request: Request, material: Material) -> Graph:
 def candidates(request: Request) -> tuple[str, ...]:
     """Names of the scores of which one will gate."""
     scoring = request.scoring
-    return (scoring.names or SCORES) if scoring.auto else scoring.names[:1]
+    return (scoring.names or _all_scores(request)) if scoring.auto else scoring.names[:1]
+
+
+def _all_scores(request: Request) -> tuple[str, ...]:
+    """The scores that mean something in this regime."""
+    return tuple(name for name in SCORES if name != LEARNED or request.regime == "cumulative")
 
 
 def costs_by_score(graph: Graph) -> dict[str, Costs]:
@@ -131,6 +136,11 @@ def train(request: Request, graph: Graph, samples: Samples, work: WorkFolder, sc
     if request.regime == "post":
         told: dict[str, Any] = {"targets": request.targets, "survivors": request.survivors}
         return learn.post(graph, samples, learn.PostSettings(**shared, **told), **kept)
+    if request.regime == "cumulative":
+        warm = request.epochs // 2
+        shared |= {"epochs": request.epochs - warm, "warm_epochs": warm}
+        shared |= {} if request.price is None else {"price": request.price}
+        return learn.cumulative(graph, samples, learn.CumulativeSettings(**shared), **kept)
     return learn.joint(graph, samples, learn.JointSettings(regime=request.regime, **JOINT, **shared), **kept)  # type: ignore[arg-type]  # checked by the request
 
 

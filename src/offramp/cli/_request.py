@@ -11,14 +11,15 @@ from offramp.errors import OptionError
 
 Kind = Literal["agreement", "harm", "net"]
 ENGINES = ("openvino", "onnxruntime")
-REGIMES = ("post", "frozen", "mixed", "joint")
+REGIMES = ("post", "cumulative", "frozen", "mixed", "joint")
 TRAINING_PRECISIONS = ("float32", "bfloat16")
 TARGETS = ("soft", "hard")
 SEARCHES = ("frontier", "screening")
 RULES = ("linear", "fine", "pareto", "golden")
+LEARNED = "head_confidence"  # the score that heads learn themselves
 DECIDING = (  # options that a training cannot be resumed with other values of
     "model", "weights", "data", "held_out", "tokenizer", "shape", "exits", "placement", "head", "score", "regime",
-    "epochs", "training_precision", "mean", "std", "seed", "targets", "survivors", "cascade", "ensemble",
+    "price", "epochs", "training_precision", "mean", "std", "seed", "targets", "survivors", "cascade", "ensemble",
 )  # fmt: skip
 
 
@@ -93,6 +94,7 @@ class Request:
     head: str | tuple[str, ...] = "auto"
     score: str = "max_probability"
     regime: str = "post"
+    price: float | None = None
     epochs: int = 8
     training_precision: str = "float32"
     targets: str = "soft"
@@ -114,6 +116,7 @@ class Request:
             *([f"--epochs {self.epochs} (1 or more)"] if self.epochs < 1 else []),
             *([f"--threads {self.threads} (1 or more)"] if self.threads < 1 else []),
             *([f"--seed {self.seed} (0 or more)"] if self.seed < 0 else []),
+            *([f"--price {self.price} (0 or more)"] if self.price is not None and not self.price >= 0 else []),
             *([f"--engine {self.engine} ({' or '.join(ENGINES)})"] if self.engine not in ENGINES else []),
             *([f"--regime {self.regime} ({', '.join(REGIMES)})"] if self.regime not in REGIMES else []),
             *(
@@ -126,15 +129,26 @@ class Request:
         ]
         if wrong:
             raise OptionError(f"options must lie in their range, but these do not: {', '.join(wrong)}. Change them.")
-        read_scores(self.score)
-        if self.regime != "post" and (self.targets, self.survivors) != ("soft", 0.0):
-            raise OptionError(
-                f"--targets and --survivors belong to --regime post, but the regime is {self.regime}. Leave them out."
-            )
+        self._check_regime()
         if (self.mean is None) != (self.std is None):
             raise OptionError("--mean and --std must be given together, but one is missing. Give both or none.")
         if self.engine == "onnxruntime" and self.precision != "f32":
             raise OptionError(f"onnxruntime computes in f32, but --precision is {self.precision}. Choose openvino.")
+
+    def _check_regime(self) -> None:
+        names = self.scoring.names
+        if self.regime != "post" and (self.targets, self.survivors) != ("soft", 0.0):
+            raise OptionError(
+                f"--targets and --survivors belong to --regime post, but the regime is {self.regime}. Leave them out."
+            )
+        if self.regime == "cumulative":
+            return
+        if self.price is not None:
+            raise OptionError(f"--price goes with --regime cumulative, but the regime is {self.regime}. Leave it out.")
+        if LEARNED in names:
+            raise OptionError(
+                f"--score {LEARNED} goes with --regime cumulative, but the regime is {self.regime}. Take another score."
+            )
 
     @property
     def scoring(self) -> Scoring:
@@ -259,16 +273,26 @@ def read_shape(text: str | None) -> tuple[int, ...] | None:
     return None if sizes is None else tuple(int(size) for size in sizes)
 
 
-def read_heads(given: Sequence[str] | None) -> str | tuple[str, ...]:
-    """One head for all exits, or one for each.
+def read_heads(given: Sequence[str] | None, regime: str = "post") -> str | tuple[str, ...]:
+    """One head for all exits, or one for each; what suits the regime if none is given.
 
     Example:
         >>> read_heads(["light"]), read_heads(["student", "light"]), read_heads(None)
         ('light', ('student', 'light'), 'auto')
     """
     if not given:
-        return "auto"
+        return "conv2:confidence=1" if regime == "cumulative" else "auto"
     return given[0] if len(given) == 1 else tuple(given)
+
+
+def read_score(given: str | None, regime: str) -> str:
+    """The score that is given, or what suits the regime.
+
+    Example:
+        >>> read_score(None, "cumulative"), read_score(None, "post"), read_score("auto", "post")
+        ('head_confidence', 'max_probability', 'auto')
+    """
+    return given or (LEARNED if regime == "cumulative" else "max_probability")
 
 
 def read_placement(text: str) -> str | tuple[str | int, ...]:

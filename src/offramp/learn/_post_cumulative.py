@@ -36,8 +36,8 @@ def cumulative(
     """The graph with heads and confidences trained together, and fitted scores; its backbone stays frozen.
 
     Each confidence is the probability of stopping at its exit; what becomes smaller is the expected cross-entropy
-    against the backbone's answers plus `settings.price` times the expected compute. So the score `head_confidence` is
-    worth the same at every exit, and one threshold for all gates is the knob, 0.5 where nothing speaks for another.
+    against the backbone's answers plus `settings.price` times the expected compute. So the score `head_confidence`
+    means the same at every exit, and one threshold for all gates is the knob, 0.5 where nothing speaks for another.
     Training starts from the weights that the graph has: train again with a higher price to go on from there. On a CPU
     the result depends on graph, samples and settings alone, however often the training was killed.
 
@@ -57,9 +57,9 @@ def cumulative(
 
     Reference:
         Lahiany and Aperstein, "PTEEnet: Post-Trained Early-Exit Neural Networks Augmentation for Inference Cost
-        Optimization", IEEE Access 10, 2022, equations (1) to (4) and algorithm 1. There costs leave out the heads before
-        the one that answers; `charge="own"` does so too. Backbones stay in eval mode here; in its public code their
-        normalization layers drift.
+        Optimization", IEEE Access 10, 2022, equations (1) to (4) and algorithm 1. There costs leave out the heads
+        before the one that answers; `charge="own"` does so too. Backbones stay in eval mode here; in its public code
+        their normalization layers drift.
     """
     settings = settings or CumulativeSettings()
     check_resume(checkpoint, resume)

@@ -185,9 +185,10 @@ class CumulativeSettings(TrainingSettings):
     Attributes:
         price: Lambda, of one backbone's compute in nats of cross-entropy; 0 asks for agreement alone. Too high, and all
             samples leave at the first exit, whatever it knows.
-        loss: "v2" sums over the exits, "v1" looks at the whole alone, "v3" weighs exits by their confidence, "v4" teaches
-            each exit which samples are its own, "v0" teaches no confidence: see `cumulative_losses`.
-        warm_epochs: Passes with "v0" before `epochs`, so that confidences learn from heads that know something.
+        loss: "v2" sums over the exits, "v1" looks at the whole alone, "v3" weighs exits by their confidence, "v4"
+            teaches each exit which samples are its own, "v0" teaches no confidence: see `cumulative_losses`.
+        warm_epochs: Passes with "v0" before `epochs`. With 0, as published, heads that know nothing yet can teach their
+            confidences to stop nobody, and whom nobody asks learns nothing more.
         targets: "hard" is the class that the backbone answers, as published; "soft" its probabilities.
         charge: "all" counts everything that a sample ran, "own" of the heads only the one that answers, as published.
 
@@ -202,7 +203,7 @@ class CumulativeSettings(TrainingSettings):
 
     price: float = 1.0
     loss: CumulativeLoss = "v2"
-    warm_epochs: int = 0
+    warm_epochs: int = 4
     targets: Targets = "hard"
     charge: Charge = "all"
 

@@ -108,7 +108,11 @@ class ScoreContract:
         score = self._fitted()
         features, logits = self._batch(3)
         logits[1] = torch.nan
-        stops = _stops(score, torch.from_numpy(_load(score, engine, self._batch(2))(features.numpy(), logits.numpy())), score.stop_all)
+        stops = _stops(
+            score,
+            torch.from_numpy(_load(score, engine, self._batch(2))(features.numpy(), logits.numpy())),
+            score.stop_all,
+        )
         assert stops.tolist() == [True, False, True]
 
     def _fitted(self) -> Any:  # Any: as `make`

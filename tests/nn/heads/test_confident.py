@@ -36,7 +36,9 @@ def test_the_two_layers_read_the_same_features() -> None:
 
 
 def test_it_costs_one_linear_layer_more() -> None:
-    plain, confident = (build_head(HeadRecipe("conv1", **options), PICTURE, 4) for options in ({}, {"confidence": True}))
+    plain, confident = (
+        build_head(HeadRecipe("conv1", **options), PICTURE, 4) for options in ({}, {"confidence": True})
+    )
     more = sum(w.numel() for w in confident.parameters()) - sum(w.numel() for w in plain.parameters())
     assert more == 6 + 1
 
