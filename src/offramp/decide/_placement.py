@@ -261,6 +261,4 @@ def _check(count: int, breakdown: Breakdown, *, budget: float | None, most: int 
     wrong = [f"{name}={value}" for name, value in (("most", most), ("beam", beam)) if value is not None and value < 1]
     wrong += [f"budget={budget}"] if budget is not None and not budget > 0 else []
     if wrong:
-        raise OptionError(
-            f"most, beam and budget must be positive, but {', '.join(wrong)}. Leave them out."
-        )
+        raise OptionError(f"most, beam and budget must be positive, but {', '.join(wrong)}. Leave them out.")

@@ -160,9 +160,7 @@ def check_exits(exits: Sequence[int], count: int) -> None:
         OptionError: So it is.
     """
     if list(exits) != sorted(set(exits) & set(range(count))):
-        raise OptionError(
-            f"exits must be of 0 to {count - 1}, each once and in order, but are {list(exits)}."
-        )
+        raise OptionError(f"exits must be of 0 to {count - 1}, each once and in order, but are {list(exits)}.")
 
 
 def check_disjoint(*sets: HasIds) -> None:
