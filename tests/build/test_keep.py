@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from early_exits import make_listening
-from offramp.build import attach_exits, keep_exits
+from offramp.build import attach_exits, exit_numbers, keep_exits
 from offramp.errors import GraphError
 from offramp.graph import Graph
 from offramp.nn import Executor
@@ -27,6 +27,9 @@ def make() -> Graph:
     for body in graph.bodies.values():
         body.eval()  # type: ignore[attr-defined]  # a module
     return graph
+
+
+GRAPH = make()
 
 
 @settings(deadline=None, max_examples=40)
@@ -49,6 +52,11 @@ def test_weights_are_the_same_objects_and_names_stay() -> None:
     assert fewer.exits == ("exit1/head", "exit3/head", "stage6")
     assert all(fewer.bodies[name] is graph.bodies[name] for name in fewer.bodies)
     assert [edge.source for edge in fewer["exit3/score/patience"].inputs] == ["stage3", "exit3/head", "exit1/head"]
+
+
+@given(st.sets(st.integers(0, EXITS - 1)))
+def test_who_is_still_there_is_known(kept: set[int]) -> None:
+    assert exit_numbers(keep_exits(GRAPH, kept)) == tuple(sorted(kept))
 
 
 def test_without_any_exit_the_network_is_left() -> None:

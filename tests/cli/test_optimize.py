@@ -144,7 +144,7 @@ def test_an_untrained_network_is_trained_with_its_exits_and_one_may_sit_at_the_i
     done = call(
         "optimize", "--model", "zoo:lenet5", "--data", "digits@train", "--held-out", "digits@test",
         "--placement", "input,pool1", "--head", "student:width=4", "--head", "light:width=8,blocks=1",
-        "--regime", "joint", "--epochs", 12, "--budget", 0.9, "--out", out, "--json",
+        "--regime", "joint", "--exits", 2, "--epochs", 12, "--budget", 0.9, "--out", out, "--json",
     )  # fmt: skip
     assert done.code == 0, done.err
     assert done.json["baseline"]["accuracy"] < 0.3 < done.json["chosen"]["accuracy"]  # it came without weights
@@ -231,6 +231,8 @@ def test_unfit_samples_are_refused_in_a_sentence(kind: str, word: str, tmp_path:
         (["--weights", "missing.pt"], "missing.pt"),
         (["--held-out", "digits@train"], "--held-out"),
         (["--exits", "40"], "fit"),
+        (["--exits", "many"], "auto"),
+        (["--batch", "0"], "--batch"),
         (["--placement", "conv9"], "conv9"),
         (["--placement", "99"], "99"),
         (["--head", "heavy"], "heavy"),

@@ -10,6 +10,7 @@ from offramp.cli._request import (
     Request,
     Scoring,
     Search,
+    read_exits,
     read_goal,
     read_heads,
     read_numbers,
@@ -52,6 +53,22 @@ def test_a_goal_has_a_name(options: dict[str, object], name: str) -> None:
 def test_two_goals_exclude_each_other(options: dict[str, object]) -> None:
     with pytest.raises(OptionError, match="exclude"):
         goal(**options)
+
+
+@pytest.mark.parametrize(("text", "exits"), [("auto", "auto"), ("3", 3), ("-1", -1)])
+def test_exits_are_a_number_or_auto(text: str, exits: object) -> None:
+    assert read_exits(text) == exits
+
+
+def test_another_word_for_exits_is_refused() -> None:
+    with pytest.raises(OptionError, match="a number or auto, but is 'many'"):
+        read_exits("many")
+
+
+def test_several_heads_need_exits_that_are_named() -> None:
+    with pytest.raises(OptionError, match="Name the exits by --placement"):
+        Request(model="m", data="d", out=Path("o"), goal=Goal(), head=("light", "pool"))
+    Request(model="m", data="d", out=Path("o"), goal=Goal(), head=("light", "pool"), placement=("a", "b"))
 
 
 def test_all_options_out_of_range_are_named_at_once() -> None:

@@ -141,6 +141,33 @@ def test_a_published_network_comes_back_with_its_exits(
     assert all(torch.equal(got[exit][0], wanted[exit][0]) for exit in graph.exits)
 
 
+@pytest.mark.parametrize("kept", [[], [0], [1], [0, 2]])
+def test_a_graph_whose_exits_were_dropped_comes_back_without_them(
+    kept: list[int], example: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    loaded = build.load_model("zoo:lenet5")
+    graph = build.attach_exits(
+        loaded.module, loaded.example, placement=["input", "pool1", "relu3"], scores=("entropy", "margin"),
+        head=["light:width=8,blocks=1", "light:width=4,blocks=1", "pool"],
+    )  # fmt: skip
+    fewer = build.keep_exits(graph, kept)
+    save_artifact(
+        fewer, tmp_path, example=example, origin=Origin(reference="zoo:lenet5", arguments={}, shape=(1, 28, 28))
+    )
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert (config["kept"], len(config["heads"]), len(config["cuts"])) == (kept, len(kept), 3)
+    back = load_artifact(tmp_path)
+    assert to_json(back) == to_json(fewer)
+
+
+def test_an_artifact_that_does_not_say_what_was_dropped_has_all_exits(graph: Graph, folder: Path) -> None:
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    del config["kept"]
+    path.write_text(json.dumps(config))
+    assert load_artifact(folder).exits == graph.exits
+
+
 def test_an_unknown_published_network_is_refused(folder: Path) -> None:
     change_config(folder, rebuild={"reference": "graph:b_vgg", "arguments": {}, "shape": [1, 28, 28]})
     with pytest.raises(ExportError, match=r"b_lenet, .*dense_eenet, but the artifact is of 'b_vgg'"):

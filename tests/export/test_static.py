@@ -6,7 +6,7 @@ import torch
 from early_exits import make_graph
 from graphs import make_chain
 from offramp.errors import GraphError
-from offramp.export import backbone, nothing, static_path
+from offramp.export import backbone, head_alone, nothing, static_path
 from offramp.nn import Executor
 
 
@@ -40,6 +40,22 @@ def test_the_backbone_answers_as_the_whole_does_when_nobody_leaves() -> None:
     x = {"x": torch.ones(4, 3)}
     whole = Executor(graph)(x, torch.tensor([gate.gate.stop_none for gate in graph.gates if gate.gate]))
     assert torch.equal(Executor(backbone(graph))(x).logits, whole.logits)
+
+
+def test_a_head_alone_answers_as_it_does_in_its_place() -> None:
+    graph = make_graph()
+    alone = head_alone(graph, "exit0/head")
+    assert names(alone) == ["features", "exit0/head"]
+    x = {"x": torch.rand(3, 1, 8, 8)}
+    with torch.no_grad():
+        values = Executor(graph).eval().dense(x)
+        answer = Executor(alone).eval()({"features": values["stage0"][0]})
+    assert torch.equal(answer.logits, values["exit0/head"][0])
+
+
+def test_what_is_no_exit_has_no_head() -> None:
+    with pytest.raises(GraphError, match="exit7"):
+        head_alone(make_graph(), "exit7")
 
 
 def test_nothing_takes_the_same_input_and_gives_one_number_per_row() -> None:

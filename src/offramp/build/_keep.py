@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -45,6 +46,21 @@ def keep_exits(graph: Graph, exits: Collection[int]) -> Graph:
         answer = nodes.pop().inputs[0].source
     bodies = {node.name: _body(graph, node) for node in nodes if node.name in graph.bodies}
     return Graph(nodes=tuple(nodes), answer=answer, bodies=bodies)
+
+
+def exit_numbers(graph: Graph) -> tuple[int, ...]:
+    """Which of the exits that `attach_exits` attached a graph still has: `keep_exits` leaves their names as they were.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> from offramp.build import attach_exits
+        >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3))
+        >>> exit_numbers(keep_exits(attach_exits(net, torch.zeros(2, 8), exits=2), [1]))
+        (1,)
+    """
+    named = (re.fullmatch(r"exit(\d+)/head", name) for name in graph.exits[:-1])
+    return tuple(int(found[1]) for found in named if found)
 
 
 def _redirected(node: Node, graph: Graph, gone: Collection[str]) -> Node:

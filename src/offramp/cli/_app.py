@@ -117,7 +117,9 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     knee: Annotated[bool, typer.Option("--knee", help="Instead of --max-loss: the knee of the frontier.")] = False,
     search: SearchName = "frontier",
     grid: Grid = None,
-    exits: Annotated[int, typer.Option(help="How many, if --placement is a rule.")] = 4,
+    exits: Annotated[str, typer.Option(help="auto: train more exits than needed and keep those with which a sample is "
+                                       "expected to take least time. Or how many, if --placement is a rule.")] = "auto",
+    batch: Annotated[int, typer.Option(help="Samples per call that --exits auto makes fast.")] = 1,
     placement: Annotated[str, typer.Option(help="linear, fine, pareto, golden, or cut points by name or index "
                                            "between commas; input is the first.")] = "linear",
     regime: Annotated[str, typer.Option(help="post: heads learn from the network's own answers. cumulative: and their "
@@ -159,6 +161,7 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     """Add exits to a trained network, choose thresholds, prove what was kept, and write it all to a folder."""
     from ._request import (
         Request,
+        read_exits,
         read_goal,
         read_heads,
         read_numbers,
@@ -171,7 +174,7 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     request = Request(
         model=model, data=data, out=out, weights=weights, held_out=held_out, tokenizer=tokenizer,
         goal=read_goal(max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee),
-        search=read_search(search, grid), exits=exits, placement=read_placement(placement),
+        search=read_search(search, grid), exits=read_exits(exits), batch=batch, placement=read_placement(placement),
         head=read_heads(head, regime), score=read_score(score, regime), regime=regime, price=price, epochs=epochs,
         training_precision=training_precision,
         targets=targets, survivors=survivors, cascade=cascade, ensemble=ensemble,

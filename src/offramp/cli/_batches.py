@@ -64,7 +64,10 @@ def draw_positions(samples: int, batch: int, seed: int) -> NDArray[np.int64]:
     return order[: calls * batch].reshape(calls, batch)
 
 
-def affordable(systems: Mapping[str, Callable[[Any], Any]], inputs: Mapping[str, NDArray[Any]], batch: int) -> int:
+def affordable(
+    systems: Mapping[str, Callable[[Any], Any]], inputs: Mapping[str, NDArray[Any]], batch: int, *,
+    seconds: float = SECONDS, most: int | None = None,
+) -> int:  # fmt: skip
     """How many calls of each system fit in the time there is."""
     for call in systems.values():
         call(inputs)  # the first call compiles
@@ -72,7 +75,8 @@ def affordable(systems: Mapping[str, Callable[[Any], Any]], inputs: Mapping[str,
     for call in systems.values():
         call(inputs)
     once = max(time.perf_counter() - start, 1e-9)
-    return max(FEWEST, min(CALLS.get(batch, USUAL), int(SECONDS / once)))
+    usual = CALLS.get(batch, USUAL)
+    return max(FEWEST, min(usual if most is None else min(most, usual), int(seconds / once)))
 
 
 def draw_batches(

@@ -5,8 +5,8 @@ Shape letters: S samples.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ from ._screen import Screen
 
 FREE_SCORES = ("max_probability", "entropy", "margin")  # cost next to nothing, so the evidence always has them
 BATCH = 64
+HELD_OUT = ("tune", "calibrate", "test")
 # a trained backbone moves slowly, under new heads that also learn from it
 JOINT: dict[str, Any] = {"optimizer": "sgd", "learning_rate": 0.05, "backbone_rate": 0.3, "weight_decay": 5e-4,
                          "distill": 0.5}  # fmt: skip
@@ -54,6 +55,8 @@ class Chosen:
         test: The chosen point on the test samples.
         test_loss: Mean loss there, of the kind that was promised; None without a promise.
         knee: Position of the knee on the frontier, if it has one.
+        placement: Of which candidates the exits were chosen, and what the alternatives would cost; None if they were
+            named.
     """
 
     graph: Graph
@@ -66,6 +69,7 @@ class Chosen:
     test: OperatingPoint
     test_loss: float | None
     knee: int | None
+    placement: dict[str, Any] | None = None  # Any: JSON
 
     @property
     def frontier(self) -> Frontier:
@@ -74,22 +78,33 @@ class Chosen:
 
 
 def attach(request: Request, material: Material) -> Graph:
-    """The network with untrained exits; the scores that may gate come first."""
+    """The network with untrained exits, or candidates for them; the scores that may gate come first."""
     names = request.scoring.names or _all_scores(request)
+    where, heads = _exits(request, material)
     scores = (*names, *(name for name in FREE_SCORES if name not in names))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(request.seed)
         return build.attach_exits(
             material.model.module,
             material.model.example,
-            exits=request.exits,
-            placement=request.placement,
-            head=request.head,
+            exits=0 if request.exits == "auto" else request.exits,
+            placement=where,
+            head=heads,
             scores=scores,
             normalize=None if material.mean is None else build.Normalize(material.mean, material.std or ()),
             cascade=request.cascade,
             ensemble=request.ensemble,
         )
+
+
+def _exits(request: Request, material: Material) -> tuple[str | tuple[str | int, ...], str | Sequence[str]]:
+    """Cut points and heads; for `--exits auto` those of the candidates, unless they are named."""
+    if request.exits != "auto" or not isinstance(request.placement, str):
+        return request.placement, request.head
+    assert isinstance(request.head, str), "checked by the request"
+    model = material.model
+    found = build.find_candidates(model.module, model.example, placement=request.placement, head=request.head)
+    return tuple(one.cut for one in found), [one.head for one in found]
 
 
 def candidates(request: Request) -> tuple[str, ...]:
@@ -103,12 +118,16 @@ def _all_scores(request: Request) -> tuple[str, ...]:
     return tuple(name for name in SCORES if name != LEARNED or request.regime == "cumulative")
 
 
-def costs_by_score(graph: Graph) -> dict[str, Costs]:
+def costs_by_score(graph: Graph, scores: Iterable[str] | None = None) -> dict[str, Costs]:
     """What each exit costs if the gates compare this score, for every score that the graph computes.
 
     A gate's score is charged like all else that runs, and some are not free.
+
+    Args:
+        graph: With exits.
+        scores: Names, if the graph may have no exit at all.
     """
-    return {name: path_costs(build.gate_by(graph, name)) for name in gates_by_score(graph)}
+    return {name: path_costs(build.gate_by(graph, name)) for name in scores or gates_by_score(graph)}
 
 
 def check_goal(request: Request, costs: Mapping[str, Costs]) -> None:
@@ -144,14 +163,31 @@ def train(request: Request, graph: Graph, samples: Samples, work: WorkFolder, sc
     return learn.joint(graph, samples, learn.JointSettings(regime=request.regime, **JOINT, **shared), **kept)  # type: ignore[arg-type]  # checked by the request
 
 
-def collect(graph: Graph, material: Material, engine: Engine, exports: Exports) -> dict[str, Evidence]:
-    """Evidence on the held-out parts, from the engine and precision that ships; references from the float network."""
+def collect(
+    graph: Graph, material: Material, engine: Engine, exports: Exports, *, known: Evidence | None = None,
+    parts: Sequence[str] = HELD_OUT,
+) -> dict[str, Evidence]:  # fmt: skip
+    """Evidence on the held-out parts, from the engine and precision that ships; references from the float network.
+
+    Args:
+        graph: With exits, or without if others were tried before.
+        material: Of the run.
+        engine: That ships.
+        exports: Of the run.
+        known: Evidence of the tuning samples with exits that were tried before.
+        parts: Names of the parts.
+    """
     runtime = engine.load_dense(exports.save_dense(graph, "dense"))
     gates = gates_by_score(graph)
     found = {}
-    for name in ("tune", "calibrate", "test"):
+    for name in parts:
         samples = material.parts[name]
-        found[name] = evidence(runtime, samples, gates=gates, batch=BATCH, reference=answer_in_float(material, samples))
+        reference = known.reference if known and name == "tune" else answer_in_float(material, samples)
+        seen = evidence(runtime, samples, gates=gates, batch=BATCH, reference=reference)
+        if known and not gates:  # no exit is worth its cost: every score has a value for none of them
+            none = np.empty((len(seen), 0), np.float32)
+            seen = replace(seen, scores=dict.fromkeys(known.gates, none), gates=known.gates)
+        found[name] = seen
     return found
 
 

@@ -25,6 +25,10 @@ class Exports:
         """Write the conditional file, with its card."""
         return onnx.save(graph, path, card=card, traces=self._traces)
 
+    def save_scratch(self, graph: Graph, name: str) -> Path:
+        """Write a conditional file, to be measured and thrown away."""
+        return onnx.save(graph, self._folder / f"{name}.onnx", traces=self._traces)
+
     def save_dense(self, graph: Graph, name: str) -> Path:
         """Write a file without conditions, to be measured and thrown away."""
         return onnx.save(graph, self._folder / f"{name}.onnx", dense=True, traces=self._traces)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from ._engine import Engine
 from ._exports import Exports
 from ._folder import WorkFolder, check_out, open_folder
 from ._material import Material, gather
+from ._placement import cheapest, place
 from ._request import Request
 from ._result import clean, describe_guarantee, make_result
 from ._screen import Screen
@@ -46,7 +48,7 @@ def run_chain(request: Request, material: Material, screen: Screen) -> dict[str,
     with screen.step(f"exits: {request.exits}, {request.placement}"):
         graph = attach(request, material)
         costs = costs_by_score(graph)
-    check_goal(request, costs)
+    check_goal(request, cheapest(request, graph) if request.exits == "auto" else costs)
     engine = Engine(name=request.engine, precision=request.precision, threads=request.threads)
     work = open_folder(request.out, request.deciding(), resume=request.resume)
     try:
@@ -54,9 +56,12 @@ def run_chain(request: Request, material: Material, screen: Screen) -> dict[str,
             graph = train(request, graph, material.train, work, screen)
         with screen.step(f"evidence: {request.engine} {request.precision}"):
             exports = Exports(work.path)
-            found = collect(graph, material, engine, exports)
+            placed = place(request, graph, material, engine, exports) if request.exits == "auto" else None
+            graph, costs, known = (placed.graph, placed.costs, placed.seen) if placed else (graph, costs, None)
+            found = collect(graph, material, engine, exports, known=known)
         with screen.step("decision"):
             chosen = choose(request, graph, costs, found)
+        chosen = replace(chosen, placement=placed.found if placed else None)
         result = _write(request, material, chosen, work, exports, screen)
         work.finish()
     except OfframpError as error:

@@ -89,7 +89,8 @@ class Request:
     held_out: str | None = None
     tokenizer: str | None = None
     shape: tuple[int, ...] | None = None
-    exits: int = 4
+    exits: int | Literal["auto"] = "auto"
+    batch: int = 1
     placement: str | tuple[str | int, ...] = "linear"
     head: str | tuple[str, ...] = "auto"
     score: str = "max_probability"
@@ -112,7 +113,8 @@ class Request:
     def __post_init__(self) -> None:
         """Refuse values outside their range, all at once."""
         wrong = [
-            *([f"--exits {self.exits} (1 or more)"] if self.exits < 1 else []),
+            *([f"--exits {self.exits} (1 or more, or auto)"] if self.exits != "auto" and self.exits < 1 else []),
+            *([f"--batch {self.batch} (1 or more)"] if self.batch < 1 else []),
             *([f"--epochs {self.epochs} (1 or more)"] if self.epochs < 1 else []),
             *([f"--threads {self.threads} (1 or more)"] if self.threads < 1 else []),
             *([f"--seed {self.seed} (0 or more)"] if self.seed < 0 else []),
@@ -130,6 +132,8 @@ class Request:
         if wrong:
             raise OptionError(f"options must lie in their range, but these do not: {', '.join(wrong)}. Change them.")
         self._check_regime()
+        if self.exits == "auto" and isinstance(self.placement, str) and not isinstance(self.head, str):
+            raise OptionError("several --head need as many exits, but --exits is auto. Name the exits by --placement.")
         if (self.mean is None) != (self.std is None):
             raise OptionError("--mean and --std must be given together, but one is missing. Give both or none.")
         if self.engine == "onnxruntime" and self.precision != "f32":
@@ -214,6 +218,19 @@ def read_goal(
         confidence=like.confidence if confidence is None else confidence,
         kind=like.kind if kind is None else kind,  # type: ignore[arg-type]  # checked above
     )
+
+
+def read_exits(text: str) -> int | Literal["auto"]:
+    """A number, or "auto".
+
+    Raises:
+        OptionError: Something else.
+    """
+    if text == "auto":
+        return "auto"
+    if not text.lstrip("-").isdigit():
+        raise OptionError(f"--exits must be a number or auto, but is {text!r}. Write 4 or auto.")
+    return int(text)
 
 
 def read_search(search: str, grid: str | None) -> Search:

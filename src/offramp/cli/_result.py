@@ -57,6 +57,7 @@ def make_result(
         "frontier_quality": chosen.frontier.quality,
         "knee": chosen.knee,
         "exits_alone": exits_alone(chosen),
+        "placement": chosen.placement,
         "warnings": list(warnings),
     }  # fmt: skip
     result["verdict"] = verdict(result)
@@ -158,10 +159,24 @@ def verdict(result: Mapping[str, Any]) -> list[str]:  # Any: JSON
     if not lines:
         gains = " and ".join(f"{gain:.2f}x at batch {batch}" for batch, gain in chosen["gain"].items())
         lines.append(f"It does {chosen['relative_macs']:.2f} of the work and is faster: {gains}.")
+    if result.get("placement"):  # older results have none
+        lines.append(describe_placement(result["placement"]))
     count = sum(one["candidate"] for one in result["scores"]["ranked"])
     if count > 1:
         lines.append(f"Of {count} scores {result['score']} has the largest area under its frontier: gates compare it.")
     return lines
+
+
+def describe_placement(placement: Mapping[str, Any]) -> str:  # Any: JSON
+    """Why these exits, in a sentence."""
+    candidates, best, by = placement["candidates"], placement["trials"][0], placement["judged_by"]
+    kept = [f"{candidates[at]['head']} at {candidates[at]['cut']}" for at in placement["kept"]]
+    everything = next(one for one in placement["trials"] if len(one["kept"]) == len(candidates))
+    return (
+        f"Of {len(candidates)} candidates {' and '.join(kept) if kept else 'none'} "
+        f"{'stay' if len(kept) > 1 else 'stays'}: {best['relative']:.2f} of the network's {by} is expected, "
+        f"with all of them {everything['relative']:.2f}."
+    )
 
 
 def clean(value: Any) -> Any:  # Any: JSON
@@ -186,8 +201,10 @@ def _dtypes(chosen: Chosen) -> dict[str, str]:
 
 
 def _cuts(chosen: Chosen) -> list[str]:
+    from offramp.build import exit_numbers
+
     stage = next(node for node in chosen.graph.nodes if node.role == "stage")
-    return list((stage.recipe or {})["cuts"])
+    return [(stage.recipe or {})["cuts"][at] for at in exit_numbers(chosen.graph)]
 
 
 def _baseline(material: Material, chosen: Chosen, timings: Mapping[int, Timing]) -> dict[str, Any]:  # Any: JSON

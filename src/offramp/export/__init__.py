@@ -4,5 +4,6 @@ from ._artifact import Origin as Origin
 from ._artifact import load_artifact as load_artifact
 from ._artifact import save_artifact as save_artifact
 from ._static import backbone as backbone
+from ._static import head_alone as head_alone
 from ._static import nothing as nothing
 from ._static import static_path as static_path

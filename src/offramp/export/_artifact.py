@@ -113,10 +113,12 @@ def _recipe(graph: Graph) -> dict[str, Any]:  # Any: JSON
     """Cuts, heads and scores, as the builder left them on the nodes."""
     stages = [node for node in graph.nodes if node.role == "stage"]
     heads = [node for node in graph.nodes if node.role == "head"]
-    scores = [node for node in graph.nodes if node.role == "score" and node.name.startswith("exit0/")]
+    first = heads[0].name.rpartition("/")[0] if heads else ""
+    scores = [node for node in graph.nodes if node.role == "score" and node.name.startswith(f"{first}/")]
     return {
         "capture": {"eval_only": any(node.eval_only for node in stages)},
         "cuts": list((stages[0].recipe or {})["cuts"]) if stages else [],
+        "kept": list(build.exit_numbers(graph)),
         "heads": [dict(node.recipe or {}) for node in heads],
         "scores": [(node.recipe or {})["score"] for node in scores],
         "cascade": any((node.recipe or {}).get("cascade", False) for node in heads),
@@ -134,19 +136,34 @@ def _is_opaque(graph: Graph) -> bool:
 
 
 def _replay(config: Mapping[str, Any]) -> Graph:  # Any: JSON
+    """The graph with all exits that were attached, then without those that were dropped."""
+    graph = _attach(config)
+    attached = build.exit_numbers(graph)
+    kept = set(_kept(config)) & set(attached)
+    return graph if len(kept) == len(attached) else build.keep_exits(graph, kept)
+
+
+def _kept(config: Mapping[str, Any]) -> list[int]:  # Any: JSON
+    """Files written before exits could be dropped do not say."""
+    kept: list[int] = config.get("kept", list(range(len(config["heads"]))))
+    return kept
+
+
+def _attach(config: Mapping[str, Any]) -> Graph:  # Any: JSON
     rebuild, preprocessing = config["rebuild"], config["preprocessing"]
     normalize = build.Normalize(**preprocessing) if preprocessing else None
     kind, _, name = rebuild["reference"].partition(":")
     if kind == "graph":
         return _published(name)(**rebuild["arguments"], normalize=normalize)
     shape = tuple(rebuild["shape"])
+    known = {at: HeadRecipe.from_json(recipe) for at, recipe in zip(_kept(config), config["heads"], strict=False)}
     loaded = build.load_model(rebuild["reference"], shape=shape, arguments=rebuild["arguments"])
     return build.attach_exits(
         loaded.module,
         loaded.example,
         exits=0,
         placement=config["cuts"] or "linear",
-        head=[HeadRecipe.from_json(recipe) for recipe in config["heads"]],
+        head=[known.get(at, HeadRecipe()) for at in range(len(config["cuts"]))],  # of the dropped, any will do
         scores=config["scores"] or ("max_probability",),
         normalize=normalize,
         cascade=config.get("cascade", False),  # older files say nothing of these two

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
@@ -43,6 +45,26 @@ def backbone(graph: Graph, exit: str | None = None) -> Graph:
     _check_exit(graph, final)
     kept = find_ancestors(graph, final, through_control=False)
     return _answering(graph, [node for node in graph.nodes if node.name in kept and _is_plain(node)], [final])
+
+
+def head_alone(graph: Graph, exit: str) -> Graph:
+    """The head of an early exit by itself; its only input, `features`, is what it reads.
+
+    Args:
+        graph: An early-exit graph.
+        exit: Name of one of its early exits.
+
+    Raises:
+        GraphError: The graph has no such exit, or its head reads several tensors.
+    """
+    _check_exit(graph, exit)
+    head = graph[exit]
+    if len(head.inputs) != 1:
+        raise GraphError(f"a head alone must read one tensor, but {exit!r} reads {len(head.inputs)}. Time it in place.")
+    read = head.inputs[0]
+    given = Node(name="features", kind="input", outputs=(graph[read.source].outputs[read.output],))
+    node = replace(head, inputs=(DataEdge(source="features"),))
+    return Graph(nodes=(given, node), answer=exit, bodies={exit: graph.bodies[exit]})
 
 
 def nothing(graph: Graph) -> Graph:

@@ -15,6 +15,7 @@ from offramp.errors import OutputError
 from offramp.measure import Evidence
 from offramp.run import Samples
 
+from ._placement import describe_placement
 from ._plot import MOST, plot_exits, plot_frontier, plot_scores
 from ._samples import find_rows, shares_by_class
 from ._sweep import COSTS, POINTS, Sweep, describe_losses, describe_search, loss_rows, point_rows
@@ -77,6 +78,7 @@ def render(
         frontier=Markup(_own_names(plot_frontier(result, sweep), "frontier")),  # made by us
         scores=Markup(_own_names(plot_scores(result), "scores")),  # made by us
         sweep=None if sweep is None else _swept(sweep),
+        placement=None if result.get("placement") is None else describe_placement(result["placement"]),
         by_class=_by_class(result, evidence),
         exits=[] if evidence is None or samples is None or not _gated(result) else _rows(result, evidence, samples),
         drawing=None if drawing is None else Markup(drawing),  # made by graph.draw_svg

@@ -1,0 +1,95 @@
+"""What each part of a network with exits takes on the clock, so that exits can be chosen by time.
+
+Shape letters: B batch, E exits with the final one, N = E - 1 early exits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offramp.export import backbone, head_alone, nothing, static_path
+from offramp.graph import Graph
+from offramp.measure import Breakdown, latency
+from offramp.run import Samples
+
+from ._batches import Batches, affordable, draw_positions
+from ._engine import Engine
+from ._exports import Exports
+
+System = Callable[[Any], Any]  # Any: as measure.latency calls it
+SECONDS = 12  # for all systems together
+CALLS = 200  # of each, if there is time
+
+
+def price(
+    graph: Graph, samples: Samples, engine: Engine, exports: Exports, *, batch: int = 1, seed: int = 0
+) -> Breakdown:
+    """Seconds of each stage, head and border, per call of a batch.
+
+    Timed side by side: the network up to each head, each head alone, all of it without gates, and the conditional file
+    with nobody leaving. Stages are what is left of the first without its head; borders share evenly what the gates
+    add. Nothing here depends on the samples, so the median counts: it does not mind what else the machine does.
+
+    Args:
+        graph: With all candidates, trained or not.
+        samples: Any.
+        engine: That ships.
+        exports: Of the run.
+        batch: Samples per call.
+        seed: Of their order.
+    """
+    systems = dict(_systems(graph, engine, exports, batch))
+    positions = draw_positions(len(samples), batch, seed)
+    calls = affordable(systems, samples.take(positions[0]), batch, seconds=SECONDS, most=CALLS)
+    batches = Batches(samples, positions[:calls])
+    times = latency(systems, batches, repeats=math.ceil(calls / len(batches)), seed=seed)
+    return _break_down(graph, {name: timing.p50_s for name, timing in times.items()})
+
+
+def _systems(graph: Graph, engine: Engine, exports: Exports, batch: int) -> Iterator[tuple[str, System]]:
+    """All that is timed, by name."""
+    whole = {"network": backbone(graph), "empty": nothing(graph), "dense": static_path(graph, graph.exits[-1])}
+    for at, exit in enumerate(graph.exits[:-1]):
+        if _is_new_place(graph, at):
+            whole[f"to{at}"] = backbone(graph, exit)
+        alone = head_alone(graph, exit)
+        features = np.zeros((batch, *alone.inputs[0].outputs[0].shape), np.float32)
+        yield f"head{at}", _bound(engine.load_static(exports.save_dense(alone, f"head{at}")), features)
+    for name, static in whole.items():
+        yield name, engine.load_static(exports.save_dense(static, name))
+    gated = engine.load(exports.save_scratch(graph, "gated"))
+    nobody = np.array([gate.gate.stop_none for gate in graph.gates if gate.gate], np.float32)
+    yield "gated", lambda inputs: gated(inputs, nobody)
+
+
+def _is_new_place(graph: Graph, at: int) -> bool:
+    """Whether an exit reads something else than the exit before it."""
+    return at == 0 or graph[graph.exits[at]].inputs != graph[graph.exits[at - 1]].inputs
+
+
+def _bound(system: System, features: NDArray[np.float32]) -> System:
+    """A head reads features, whatever the batch; zeros take as long as others."""
+    return lambda inputs: system({"features": features})
+
+
+def _break_down(graph: Graph, seconds: Mapping[str, float]) -> Breakdown:
+    """From times of the whole and of pieces to times of the parts, none below zero."""
+    count = len(graph.exits) - 1
+    heads = np.maximum([seconds[f"head{at}"] - seconds["empty"] for at in range(count)], 0.0)
+    reached = np.zeros(count + 1)
+    for at in range(count):
+        reached[at] = seconds[f"to{at}"] - heads[at] if f"to{at}" in seconds else reached[at - 1]
+    reached[-1] = seconds["network"]
+    reached = np.minimum(np.maximum.accumulate(np.maximum(reached, 0.0)), seconds["network"])
+    border = max(0.0, seconds["gated"] - seconds["dense"]) / count
+    return Breakdown(
+        stages=np.diff(reached, prepend=0.0),
+        heads=heads,
+        borders=np.full(count, border),
+        baseline=seconds["network"],
+    )

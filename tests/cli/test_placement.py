@@ -1,0 +1,108 @@
+"""Which candidates stay: whole runs with `--exits auto`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commands import call
+from offramp.cli import _placement
+from offramp.cli._placement import write_head
+from offramp.export import load_artifact
+from offramp.graph import Graph
+from offramp.measure import Breakdown, Evidence
+from offramp.measure.torch import breakdown
+from offramp.nn.heads import HeadRecipe
+from offramp.run import openvino as engine
+
+MODEL = ["optimize", "--model", "zoo:mlp", "--data", "digits@train", "--held-out", "digits@test", "--epochs", 4]
+
+
+def run(weights: Path, out: Path, *options: object) -> Any:
+    done = call(*MODEL, "--weights", weights, *options, "--out", out, "--json")
+    assert done.code == 0, done.err
+    return done.json
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock goes by multiply-accumulates: nothing that is tested depends on the machine."""
+
+    def price(graph: Graph, *rest: object, **options: object) -> Breakdown:
+        return breakdown(graph)
+
+    monkeypatch.setattr(_placement, "price", price)
+
+
+@pytest.mark.usefixtures("hurry", "counted")
+def test_the_candidates_that_pay_are_all_that_is_shipped(weights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = run(weights, out, "--max-loss", 0.05)
+    placement = result["placement"]
+    kept = placement["kept"]
+    assert [one["head"] for one in placement["candidates"]] == ["auto", "auto"]
+    assert len(kept) == len(result["chosen"]["thresholds"]) == 1
+    assert result["model"]["cuts"] == [placement["candidates"][at]["cut"] for at in kept]
+    assert list(load_artifact(out).exits) == result["model"]["exits"] == [f"exit{kept[0]}/head", "stage2"]
+    assert Evidence.load(out / "evidence.npz").exits == 2
+    assert engine.load(out / "model.onnx").card["exits"] == result["model"]["exits"]
+    best = min(placement["trials"], key=lambda trial: trial["relative"])
+    assert best == placement["trials"][0]
+    assert best["kept"] == kept
+    assert best["loss"] <= placement["allowed_loss"] < 0.05
+    assert any("Of 2 candidates" in line for line in result["verdict"])
+    assert "Which exits stay" in (out / "report.html").read_text()
+    assert json.loads((out / "config.json").read_text())["kept"] == kept
+    again = call("sweep", out, "--max-loss", 0.05, "--apply", "--json")
+    assert again.json["chosen"]["thresholds"] == result["chosen"]["thresholds"]
+
+
+@pytest.mark.usefixtures("hurry")
+def test_if_no_exit_pays_the_network_itself_is_the_answer(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def price(graph: Graph, *rest: object, **options: object) -> Breakdown:
+        return breakdown(graph, border=1.0)
+
+    monkeypatch.setattr(_placement, "price", price)
+    out = tmp_path / "out"
+    result = run(weights, out, "--max-loss", 0.05)
+    assert result["placement"]["kept"] == result["chosen"]["thresholds"] == result["model"]["cuts"] == []
+    assert result["chosen"]["agreement"] == result["chosen"]["relative_macs"] == 1.0
+    assert any("2 candidates none stays" in line for line in result["verdict"])
+    assert load_artifact(out).exits == ("stage2",)
+    assert {row["exit"] for row in call("predict", out, "--data", "digits@test", "--json").json} == {0}
+    assert call("sweep", out, "--max-loss", 0.05).code == 0
+    assert call("bench", out, "--batch", 64).code == 0
+
+
+@pytest.mark.usefixtures("hurry")
+@pytest.mark.parametrize("goal", [["--budget", 0.9], ["--knee"]])
+def test_a_budget_counts_work_and_a_knee_has_an_exit(goal: list[object], weights: Path, tmp_path: Path) -> None:
+    result = run(weights, tmp_path / "out", "--placement", "2,4", "--head", "pool", "--head", "light", *goal)
+    placement = result["placement"]
+    assert [one["head"] for one in placement["candidates"]] == ["pool", "light"]
+    assert [one["cut"] for one in placement["candidates"]] == ["2", "4"]
+    assert placement["kept"]
+    assert placement["judged_by"] == ("work" if goal[0] == "--budget" else "time")
+    if goal[0] == "--budget":
+        assert placement["batch"] is placement["allowed_loss"] is None
+        assert result["frontier"][-1]["relative_macs"] <= 0.9
+
+
+def test_a_budget_that_no_candidate_meets_is_refused_before_any_work(weights: Path, tmp_path: Path) -> None:
+    done = call(*MODEL, "--weights", weights, "--budget", 0.5, "--out", tmp_path / "out")
+    assert done.code == 2
+    assert "--budget must be 0.8" in done.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["auto", "pool", "student:width=16", "light:blocks=2,width=24", "layers:pool 2 | relu"]
+)
+def test_a_head_is_written_as_it_is_read(text: str) -> None:
+    written = write_head(HeadRecipe.parse(text).to_json())
+    assert HeadRecipe.parse(written) == HeadRecipe.parse(text)

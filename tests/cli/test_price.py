@@ -1,0 +1,58 @@
+"""What each part takes on the clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from offramp import build
+from offramp.cli import _price
+from offramp.cli._engine import Engine
+from offramp.cli._exports import Exports
+from offramp.cli._price import price
+from offramp.graph import Graph
+from offramp.measure import Breakdown
+from offramp.run import ArraySamples
+
+
+def attached() -> Graph:
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3))
+    heads = ["conv1", "pool", "pool"]
+    return build.attach_exits(net, torch.zeros(2, 1, 8, 8), placement=["input", "input", "3"], head=heads)
+
+
+def broken_down(graph: Graph, **seconds: float) -> Breakdown:
+    usual = {"network": 10.0, "empty": 1.0, "dense": 14.0, "gated": 17.0, "to0": 3.0, "to2": 8.0}
+    return _price._break_down(graph, {**usual, "head0": 3.0, "head1": 2.0, "head2": 2.0, **seconds})
+
+
+def test_stages_are_what_is_left_without_heads_and_borders_share_what_gates_add() -> None:
+    parts = broken_down(attached())
+    assert parts.heads.tolist() == [2.0, 1.0, 1.0]
+    assert parts.stages.tolist() == [1.0, 0.0, 6.0, 3.0]  # the call itself is part of the first
+    assert parts.borders.tolist() == [1.0, 1.0, 1.0]
+    assert parts.costs([]).macs.tolist() == [parts.baseline] == [10.0]
+
+
+@pytest.mark.parametrize("seconds", [{"gated": 13.0}, {"head0": 0.5}, {"to0": 0.5}, {"to2": 15.0}, {"to0": 12.0}])
+def test_a_disturbed_clock_makes_no_part_negative(seconds: dict[str, float]) -> None:
+    parts = broken_down(attached(), **seconds)
+    assert parts.stages.sum() == pytest.approx(10.0)
+    assert min(parts.stages.min(), parts.heads.min(), parts.borders.min()) >= 0
+
+
+@pytest.mark.parametrize(("engine", "batch"), [("openvino", 1), ("onnxruntime", 4)])
+def test_every_part_is_timed_by_the_engine_that_ships(
+    engine: str, batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_price, "CALLS", 20)
+    pixels = np.random.default_rng(0).random((30, 1, 8, 8), dtype=np.float32)
+    samples = ArraySamples(inputs={"input": pixels}, ids=np.arange(30).astype(str))
+    parts = price(attached(), samples, Engine(name=engine), Exports(tmp_path), batch=batch)
+    assert parts.baseline > 0
+    assert parts.stages.sum() == pytest.approx(parts.baseline)
+    assert len(parts.heads) == 3
