@@ -1,0 +1,333 @@
+"""The package earlyon (0.3.0 on PyPI), given the same network, pictures and engine as ours.
+
+It is no dependency of offramp. To compare with it: pip install earlyon (or, to keep an environment as it is,
+pip install --no-deps --target DIR earlyon fvcore iopath yacs portalocker tabulate termcolor, and DIR in PYTHONPATH).
+
+What is compared. `custom_ee` hangs a head (mean over space, 128 hidden units, dropout) behind any named layer of a
+frozen network, `stage2_train_exits` trains the heads with labels (Adam at 0.001, 20 epochs, the package's defaults),
+and a sample leaves at the first exit whose largest probability reaches a threshold; or, as an option, whose entropy
+is low enough. The labels are the network's own answers, as our exits need none either, computed once for each picture.
+Its factory for CIFAR ResNets, whose shortcuts are others than those of the public weights, has exits behind each of
+the three groups; they are `FACTORY` here.
+
+Its heads do not influence each other: the loss is a sum, the network is frozen, and Adam scales each weight by itself.
+So one training with many exits (`MANY`) gives every choice among them (`pick`).
+
+It has no batches with samples that leave by themselves: `forward_inference_batched` stops when all samples of a batch
+are sure, and its ONNX file runs all exits. `as_graph` therefore also puts its trained heads into our graph, to be
+timed on the same engine as ours.
+
+Shape letters: B batch, C channels, H W space, K classes, E exits with the final one, N = E - 1 early exits, S samples.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset
+
+from offramp import build
+from offramp.build import LoadedModel
+from offramp.cli._batches import draw_batches
+from offramp.graph import Graph
+from offramp.learn._augment import augment
+from offramp.learn._batch import draw, shuffle, take_batch
+from offramp.measure import Costs, Evidence, Latency, latency
+from offramp.measure import torch as measure_torch
+from offramp.nn.scores import Entropy, MaxProbability, gate_of
+from offramp.run import Samples
+
+try:
+    import torchvision  # noqa: F401  # earlyon.models imports it
+except RuntimeError:  # its compiled part does not fit; its Python part loads if two operators have a name
+    _OPERATORS = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]  # PyTorch's own
+    for _name in ("nms", "qnms"):
+        _OPERATORS.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
+
+from earlyon import EarlyExitWrapper
+from earlyon.core.thresholds import calibrate_thresholds, collect_head_logits, fit_head_temperatures
+from earlyon.models import custom_ee
+from earlyon.training.two_stage_trainer import stage2_train_exits
+
+FACTORY = ("layer1.8", "layer2.8", "layer3.8")  # of `cifar_resnet_ee` at depth 56
+OURS = ("layer1.4", "layer2.0", "layer3.4")  # where ours are in first.py
+MANY = tuple(sorted({*FACTORY, *OURS, "layer1.2", "layer2.4", "layer3.2", "layer3.6"}))
+EPOCHS = 20  # default of `stage2_train_exits` and of its command line
+BATCH = 128  # of its loader for CIFAR-10
+GATES = {score.name: gate_of(score) for score in (MaxProbability, Entropy)}  # its policies "confidence" and "entropy"
+
+
+class Answered(IterableDataset[tuple[Tensor, Tensor]]):
+    """Batches of pictures [B, C, H, W] and of what the network says about them [B].
+
+    Order, crops and mirror images are those of `learn.post` with the same seed, anew in each epoch.
+
+    Args:
+        samples: Pictures.
+        answers: [S] what the network says about each.
+        seed: Of order and crops; None leaves both out.
+    """
+
+    def __init__(self, samples: Samples, answers: NDArray[np.int64], seed: int | None) -> None:
+        self._samples, self._answers, self._seed = samples, torch.from_numpy(answers), seed
+        self._epoch = 0
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        count, seed, epoch = len(self._samples), self._seed, self._epoch
+        self._epoch += 1
+        order = np.arange(count) if seed is None else shuffle(count, seed=seed, epoch=epoch)
+        for step, start in enumerate(range(0, count, BATCH), start=1):
+            positions = order[start : start + BATCH]
+            batch = take_batch(self._samples, positions, torch.device("cpu"))
+            if seed is not None:
+                batch = augment(batch, "crop_flip", draw(seed, epoch, step))
+            yield next(iter(batch.values())), self._answers[positions]
+
+
+def load(samples: Samples, answers: NDArray[np.int64], seed: int | None = None) -> DataLoader[tuple[Tensor, Tensor]]:
+    """The same as earlyon takes it; the generator keeps PyTorch's own, which dropout reads, as it is."""
+    return DataLoader(Answered(samples, answers, seed), batch_size=None, generator=torch.Generator())
+
+
+def as_module(loaded: LoadedModel) -> nn.Module:
+    """The network as one module that takes plain pixels; a copy, whose layers are named `network.*`."""
+    parts: OrderedDict[str, nn.Module] = OrderedDict(network=copy.deepcopy(loaded.module))
+    if loaded.mean is not None and loaded.std is not None:
+        parts["normalize"] = build.Normalize(loaded.mean, loaded.std)
+        parts.move_to_end("normalize", last=False)
+    return nn.Sequential(parts).eval()
+
+
+def wrap(loaded: LoadedModel, places: Sequence[str] = FACTORY) -> EarlyExitWrapper:
+    """The network with untrained exits behind the named layers, as its README says."""
+    ((channels, height, width),) = loaded.shapes.values()
+    layers = [f"network.{place}" for place in places]
+    return custom_ee(as_module(loaded), layers, loaded.classes, input_shape=(1, channels, height, width)).eval()
+
+
+def places_of(model: EarlyExitWrapper) -> list[str]:
+    """Behind which layers the exits are, by the network's own names."""
+    return [point.layer_name.removeprefix("network.") for point in model.config.exit_points]
+
+
+@torch.no_grad()
+def answers_of(loaded: LoadedModel, samples: Samples) -> NDArray[np.int64]:
+    """[S] what the network says, in bfloat16 as in the training that learns it."""
+    module = as_module(loaded).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # PyTorch's stub
+    batches = load(samples, np.zeros(len(samples), np.int64))
+    with torch.autocast("cpu", torch.bfloat16):
+        return np.concatenate([module(pictures).argmax(dim=1).numpy() for pictures, _ in batches])
+
+
+def train(
+    loaded: LoadedModel,
+    samples: Samples,
+    *,
+    places: Sequence[str] = MANY,
+    epochs: int = EPOCHS,
+    seed: int = 0,
+    file: Path | None = None,
+) -> EarlyExitWrapper:
+    """Exits trained by earlyon, with the network's answers as labels; the network itself stays as it is.
+
+    Args:
+        loaded: The network.
+        samples: To learn from; their labels are not read.
+        places: Behind which layers.
+        epochs: Passes over the samples.
+        seed: Of weights, dropout, order and crops.
+        file: Where the weights of the heads are kept after each epoch; if it is there and whole, nothing is trained.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = wrap(loaded, places)
+        if file is not None and _restore(model, file, epochs):
+            return model
+        answered = load(samples, answers_of(loaded, samples), seed)
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, unused-ignore]  # PyTorch's stub
+        # with the cache, which lasts as long as the context, the heads would never see their new weights
+        with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
+            stage2_train_exits(model, answered, epochs=epochs, on_epoch_end=lambda log: _keep(model, log, file))
+    return pick(loaded, model, places)
+
+
+def _restore(model: EarlyExitWrapper, file: Path, epochs: int) -> bool:
+    """Read what `_keep` wrote, if it has learned for so long: there is no schedule, so that is all that counts."""
+    kept: dict[str, Any] = torch.load(file, weights_only=True) if file.exists() else {"epochs": 0}  # Any: weights
+    if kept["epochs"] >= epochs:
+        model.exit_heads.load_state_dict(kept["heads"])
+    return bool(kept["epochs"] >= epochs)
+
+
+def _keep(model: EarlyExitWrapper, log: Any, file: Path | None) -> None:  # Any: what earlyon tells after an epoch
+    print(f"earlyon, epoch {log.epoch + 1}: {log.per_exit_accuracy}", flush=True)
+    if file is not None:
+        torch.save({"epochs": log.epoch + 1, "heads": model.exit_heads.state_dict()}, file)
+
+
+def pick(loaded: LoadedModel, model: EarlyExitWrapper, places: Sequence[str]) -> EarlyExitWrapper:
+    """A model with some of the trained exits, and with their temperatures."""
+    picked = wrap(loaded, places)
+    names = {point.layer_name: point.name for point in model.config.exit_points}
+    for point in picked.config.exit_points:
+        name = names[point.layer_name]
+        picked.exit_heads[point.name].load_state_dict(model.exit_heads[name].state_dict())
+        picked.config.temperatures[point.name] = model.config.temperatures[name]
+    return picked
+
+
+# ---- what its exits say ----
+
+
+def evidence(model: EarlyExitWrapper, samples: Samples) -> Evidence:
+    """What every exit says about every sample, by its own pass over all heads, in float32.
+
+    The scores are computed as its gate does, temperatures included.
+    """
+    labels = np.zeros(len(samples), np.int64) if samples.labels is None else samples.labels
+    logits = torch.stack(collect_head_logits(model, load(samples, labels), "cpu").logits)
+    temperatures = [model.config.temperatures[point.name] for point in model.config.exit_points]
+    shares = (logits[:-1] / torch.tensor(temperatures)[:, None, None]).softmax(dim=-1)
+    scores = {
+        "max_probability": shares.amax(dim=-1),
+        "entropy": -(shares * shares.clamp_min(1e-12).log()).sum(dim=-1),
+    }
+    predictions = logits.argmax(dim=-1).T.numpy()
+    return Evidence(
+        ids=samples.ids,
+        predictions=predictions,
+        scores={name: values.T.numpy() for name, values in scores.items()},
+        gates=GATES,
+        reference=predictions[:, -1],
+        labels=samples.labels,
+    )
+
+
+def fit_temperatures(model: EarlyExitWrapper, samples: Samples, answers: NDArray[np.int64]) -> None:
+    """Its option for surer exits: a temperature for each head, here fitted to the network's answers [S]; in place."""
+    fits = fit_head_temperatures(collect_head_logits(model, load(samples, answers), "cpu"))
+    for point in model.config.exit_points:
+        model.config.temperatures[point.name] = fits[point.name].temperature
+
+
+def calibrate(
+    model: EarlyExitWrapper, samples: Samples, answers: NDArray[np.int64], *, max_loss: float = 0.01
+) -> tuple[float, ...]:
+    """The thresholds that its own search finds: a grid of nine, exit by exit, without a promise for other samples.
+
+    Args:
+        model: With trained exits; its thresholds are set too.
+        samples: To choose on.
+        answers: [S] of the network, so that what its search calls accuracy is agreement.
+        max_loss: Share of answers that may change on these samples.
+    """
+    found = calibrate_thresholds(model, load(samples, answers), max_loss)
+    nobody = GATES["max_probability"].stop_none
+    return tuple(
+        value if enabled else nobody for value, enabled in zip(found.thresholds, found.enabled_exits, strict=True)
+    )
+
+
+# ---- what its exits cost ----
+
+
+class Cooled(nn.Module):
+    """A head whose logits are divided by its temperature, as earlyon's gate does.
+
+    Args:
+        head: Features to logits.
+        temperature: Positive.
+    """
+
+    def __init__(self, head: nn.Module, temperature: float) -> None:
+        super().__init__()
+        self.head, self.temperature = head, temperature
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits [B, K]."""
+        logits: Tensor = self.head(features)
+        return logits / self.temperature
+
+
+def as_graph(loaded: LoadedModel, model: EarlyExitWrapper, score: str = "max_probability") -> Graph:
+    """Its trained heads at their places in our graph: the same answers, and each sample of a batch leaves by itself."""
+    heads: list[nn.Module] = []
+    for point in model.config.exit_points:
+        head, temperature = copy.deepcopy(model.exit_heads[point.name]), model.config.temperatures[point.name]
+        heads.append(head if temperature == 1 else Cooled(head, temperature))
+    normalize = None
+    if loaded.mean is not None and loaded.std is not None:
+        normalize = build.Normalize(loaded.mean, loaded.std)
+    return build.attach_exits(
+        loaded.module, loaded.example, placement=places_of(model), head=heads, scores=[score], normalize=normalize
+    )
+
+
+def costs(loaded: LoadedModel, model: EarlyExitWrapper) -> Costs:
+    """Multiply-accumulates by exit, counted as for ours: stages and all heads up to there.
+
+    Its own estimate leaves the heads out.
+    """
+    return measure_torch.path_costs(as_graph(loaded, model))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eager:
+    """Its own forward pass against the network alone, both in eager PyTorch and float32.
+
+    Attributes:
+        plain: The network alone.
+        earlyon: With exits. At batch 1 a sample leaves by itself, in a batch only with all others.
+        left: [E] share of the calls that ended at each exit.
+    """
+
+    plain: Latency
+    earlyon: Latency
+    left: tuple[float, ...]
+
+
+def clock(
+    loaded: LoadedModel, model: EarlyExitWrapper, samples: Samples, thresholds: Sequence[float], *, seed: int = 0
+) -> dict[int, Eager]:
+    """Time per call at batch 1 and 64, interleaved, over shuffled samples.
+
+    Args:
+        loaded: The network.
+        model: With exits.
+        samples: In their natural mix.
+        thresholds: For the largest probability at each exit; above 1 it is switched off.
+        seed: Of the order.
+    """
+    point_to(model, thresholds)
+    plain = as_module(loaded)
+    found = {}
+    for batch, call in ((1, model), (64, model.forward_inference_batched)):
+        systems = {"plain": torch.inference_mode()(partial(_call, plain)), "earlyon": partial(_call, call)}
+        batches, repeats = draw_batches(systems, samples, batch, seed=seed)
+        times = latency(systems, batches, repeats=repeats, seed=seed)
+        taken = np.array([systems["earlyon"](one).exit_taken for one in batches]) % len(model.config.head_names)
+        left = np.bincount(taken, minlength=len(model.config.head_names)) / len(taken)
+        found[batch] = Eager(plain=times["plain"], earlyon=times["earlyon"], left=tuple(left.tolist()))
+    return found
+
+
+def point_to(model: EarlyExitWrapper, thresholds: Sequence[float]) -> None:
+    """Set its thresholds for the largest probability, in place; an exit whose threshold is above 1 is switched off."""
+    model.config.enabled_exits = [value <= 1 for value in thresholds]
+    model.config.confidence_thresholds = [min(float(value), 1.0) for value in thresholds]
+    model.config.validate()
+
+
+def _call(system: Callable[[Tensor], Any], batch: Mapping[str, NDArray[Any]]) -> Any:  # Any: pictures; earlyon's result
+    (pictures,) = batch.values()
+    return system(torch.from_numpy(pictures))
