@@ -17,16 +17,23 @@ It has no batches with samples that leave by themselves: `forward_inference_batc
 are sure, and its ONNX file runs all exits. `as_graph` therefore also puts its trained heads into our graph, to be
 timed on the same engine as ours.
 
+Run alone: python benchmarks/_earlyon.py --data npz:cifar10.npz --weights FOLDER/resnet56-4bfd9763.th --work DIR
+(writes --out, its curves on the test images, and keeps the trained heads in DIR).
+
 Shape letters: B batch, C channels, H W space, K classes, E exits with the final one, N = E - 1 early exits, S samples.
 """
 
 from __future__ import annotations
 
+import argparse
 import copy
+import json
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +43,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
-from offramp import build
+from offramp import build, data
 from offramp.build import LoadedModel
 from offramp.cli._batches import draw_batches
+from offramp.cli._machine import describe_machine, describe_versions
 from offramp.graph import Graph
 from offramp.learn._augment import augment
 from offramp.learn._batch import draw, shuffle, take_batch
-from offramp.measure import Costs, Evidence, Latency, latency
+from offramp.measure import Costs, Evidence, Frontier, Latency, OperatingPoint, frontier, latency
 from offramp.measure import torch as measure_torch
 from offramp.nn.scores import Entropy, MaxProbability, gate_of
 from offramp.run import Samples
@@ -54,6 +62,7 @@ except RuntimeError:  # its compiled part does not fit; its Python part loads if
     for _name in ("nms", "qnms"):
         _OPERATORS.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
 
+import earlyon
 from earlyon import EarlyExitWrapper
 from earlyon.core.thresholds import calibrate_thresholds, collect_head_logits, fit_head_temperatures
 from earlyon.models import custom_ee
@@ -331,3 +340,59 @@ def point_to(model: EarlyExitWrapper, thresholds: Sequence[float]) -> None:
 def _call(system: Callable[[Tensor], Any], batch: Mapping[str, NDArray[Any]]) -> Any:  # Any: pictures; earlyon's result
     (pictures,) = batch.values()
     return system(torch.from_numpy(pictures))
+
+
+# ---- its curves ----
+
+GOALS = (0.97, 0.98, 0.99)  # agreement
+
+
+def curves(loaded: LoadedModel, model: EarlyExitWrapper, samples: Samples) -> Iterator[dict[str, Any]]:  # Any: JSON
+    """Agreement over relative multiply-accumulates for its places, scores and kinds of thresholds, one by one.
+
+    Thresholds are chosen, and temperatures fitted, on the samples that they are judged by: its curves at their best.
+    """
+    for name, places in {"its places": FACTORY, "our places": OURS, "many places": MANY}.items():
+        for cooled in (False, True):
+            picked = pick(loaded, model, places)
+            if cooled:
+                fit_temperatures(picked, samples, evidence(picked, samples).reference)
+            seen, prices = evidence(picked, samples), costs(loaded, picked)
+            for score, shared in product(GATES, (True, False)):
+                drawn = frontier(seen, prices, score=score, shared=shared)
+                yield {
+                    "places": name, "score": score, "temperatures": "fitted" if cooled else "1", "shared": shared,
+                    "exits": list(places),
+                    "goals": {f"{goal:g}": asdict(_cheapest(drawn, goal)) for goal in GOALS},
+                    "curve": [[point.relative_macs, point.agreement, point.accuracy] for point in drawn.points],
+                }  # fmt: skip
+
+
+def _cheapest(drawn: Frontier, goal: float) -> OperatingPoint:
+    return min((one for one in (*drawn.points, drawn.full) if one.agreement >= goal), key=lambda one: one.macs)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--weights", required=True)
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    loaded = build.load_model("zoo:resnet56", weights=options.weights)
+    model = train(
+        loaded, data.load(f"{options.data}@train"), epochs=options.epochs, seed=options.seed,
+        file=Path(options.work) / "earlyon.pt",
+    )  # fmt: skip
+    page = {
+        "command": " ".join(["python", *sys.argv]), "machine": describe_machine(), "versions": describe_versions(),
+        "earlyon": earlyon.__version__, "epochs": options.epochs, "seed": options.seed,
+        "rows": list(curves(loaded, model, data.load(f"{options.data}@test"))),
+    }  # fmt: skip
+    Path(options.out).write_text(json.dumps(page, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
