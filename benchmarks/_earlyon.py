@@ -6,7 +6,8 @@ pip install --no-deps --target DIR earlyon fvcore iopath yacs portalocker tabula
 What is compared. `custom_ee` hangs a head (mean over space, 128 hidden units, dropout) behind any named layer of a
 frozen network, `stage2_train_exits` trains the heads with labels (Adam at 0.001, 20 epochs, the package's defaults),
 and a sample leaves at the first exit whose largest probability reaches a threshold; or, as an option, whose entropy
-is low enough. The labels are the network's own answers, as our exits need none either, computed once for each picture.
+is low enough. The labels are the network's own answers to the same crops, as our exits need none either. The network
+is frozen, so what its heads read, the means over space, is computed once for each of four crops of each picture.
 Its factory for CIFAR ResNets, whose shortcuts are others than those of the public weights, has exits behind each of
 the three groups; they are `FACTORY` here.
 
@@ -68,44 +69,53 @@ from earlyon.core.thresholds import calibrate_thresholds, collect_head_logits, f
 from earlyon.models import custom_ee
 from earlyon.training.two_stage_trainer import stage2_train_exits
 
+Look = tuple[Callable[[NDArray[np.int64]], Tensor], Tensor]  # positions [B] -> inputs [B, ...]; answers [S]
+Widths = list[int]
 FACTORY = ("layer1.8", "layer2.8", "layer3.8")  # of `cifar_resnet_ee` at depth 56
 OURS = ("layer1.4", "layer2.0", "layer3.4")  # where ours are in first.py
 MANY = tuple(sorted({*FACTORY, *OURS, "layer1.2", "layer2.4", "layer3.2", "layer3.6"}))
 EPOCHS = 20  # default of `stage2_train_exits` and of its command line
 BATCH = 128  # of its loader for CIFAR-10
+CROPS = 4  # of each picture, in turn
 GATES = {score.name: gate_of(score) for score in (MaxProbability, Entropy)}  # its policies "confidence" and "entropy"
 
 
-class Answered(IterableDataset[tuple[Tensor, Tensor]]):
-    """Batches of pictures [B, C, H, W] and of what the network says about them [B].
-
-    Order, crops and mirror images are those of `learn.post` with the same seed, anew in each epoch.
+class Batches(IterableDataset[tuple[Tensor, Tensor]]):
+    """Batches of inputs [B, ...] and of what the network says about them [B].
 
     Args:
-        samples: Pictures.
-        answers: [S] what the network says about each.
-        seed: Of order and crops; None leaves both out.
+        looks: Inputs and answers [S]; the first is for the first epoch, and so on, and then again from the first.
+        seed: Of the order, anew in each epoch; None leaves it as it is.
     """
 
-    def __init__(self, samples: Samples, answers: NDArray[np.int64], seed: int | None) -> None:
-        self._samples, self._answers, self._seed = samples, torch.from_numpy(answers), seed
+    def __init__(self, looks: Sequence[Look], seed: int | None) -> None:
+        self._looks, self._seed = looks, seed
         self._epoch = 0
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        count, seed, epoch = len(self._samples), self._seed, self._epoch
+        take, answers = self._looks[self._epoch % len(self._looks)]
+        count, seed = len(answers), self._seed
+        order = np.arange(count) if seed is None else shuffle(count, seed=seed, epoch=self._epoch)
         self._epoch += 1
-        order = np.arange(count) if seed is None else shuffle(count, seed=seed, epoch=epoch)
-        for step, start in enumerate(range(0, count, BATCH), start=1):
+        for start in range(0, count, BATCH):
             positions = order[start : start + BATCH]
-            batch = take_batch(self._samples, positions, torch.device("cpu"))
-            if seed is not None:
-                batch = augment(batch, "crop_flip", draw(seed, epoch, step))
-            yield next(iter(batch.values())), self._answers[positions]
+            yield take(positions), answers[positions]
 
 
-def load(samples: Samples, answers: NDArray[np.int64], seed: int | None = None) -> DataLoader[tuple[Tensor, Tensor]]:
+def load(looks: Sequence[Look], seed: int | None = None) -> DataLoader[tuple[Tensor, Tensor]]:
     """The same as earlyon takes it; the generator keeps PyTorch's own, which dropout reads, as it is."""
-    return DataLoader(Answered(samples, answers, seed), batch_size=None, generator=torch.Generator())
+    return DataLoader(Batches(looks, seed), batch_size=None, generator=torch.Generator())
+
+
+def look_at(samples: Samples, answers: NDArray[np.int64]) -> Look:
+    """Pictures as they are, with answers [S]."""
+    return partial(take_pictures, samples), torch.from_numpy(answers)
+
+
+def take_pictures(samples: Samples, positions: NDArray[np.int64]) -> Tensor:
+    """[B, C, H, W] some pictures."""
+    (pictures,) = take_batch(samples, positions, torch.device("cpu")).values()
+    return pictures
 
 
 def as_module(loaded: LoadedModel) -> nn.Module:
@@ -129,13 +139,43 @@ def places_of(model: EarlyExitWrapper) -> list[str]:
     return [point.layer_name.removeprefix("network.") for point in model.config.exit_points]
 
 
-@torch.no_grad()
-def answers_of(loaded: LoadedModel, samples: Samples) -> NDArray[np.int64]:
-    """[S] what the network says, in bfloat16 as in the training that learns it."""
-    module = as_module(loaded).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # PyTorch's stub
-    batches = load(samples, np.zeros(len(samples), np.int64))
+class Means(nn.Module):
+    """Stands for the network in training: all that its heads read are means over space, and these are known already.
+
+    Args:
+        widths: Channels behind each place; then the number of classes.
+    """
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.widths = list(widths)
+        self.places = nn.ModuleList(nn.Identity() for _ in self.widths)
+
+    def forward(self, known: Tensor) -> Tensor:
+        """Logits [B, K], the last columns of what is known."""
+        for place, piece in zip(self.places, torch.split(known, self.widths, dim=1), strict=True):
+            logits: Tensor = place(piece)
+        return logits
+
+
+@torch.inference_mode()
+def know(loaded: LoadedModel, samples: Samples, places: Sequence[str], *, seed: int, epoch: int) -> tuple[Look, Widths]:
+    """What heads read and what the network says, for one crop of each picture, mirrored or not, as `learn.post` does.
+
+    The network computes in bfloat16, as in our training.
+    """
+    model = wrap(loaded, places).to(memory_format=torch.channels_last)  # type: ignore[call-overload, unused-ignore]
+    for name in model.exit_heads:
+        model.exit_heads[name] = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    rows: list[Tensor] = []
     with torch.autocast("cpu", torch.bfloat16):
-        return np.concatenate([module(pictures).argmax(dim=1).numpy() for pictures, _ in batches])
+        for start in range(0, len(samples), BATCH):
+            pictures = take_pictures(samples, np.arange(start, min(start + BATCH, len(samples))))
+            crops = augment({"x": pictures}, "crop_flip", draw(seed, epoch, start // BATCH + 1))["x"]
+            pieces = [piece.float() for piece in model(crops, mode="training")]
+            rows.append(torch.cat(pieces, dim=1))
+    known = torch.cat(rows)
+    return (known.__getitem__, known[:, -loaded.classes :].argmax(dim=1)), [piece.shape[1] for piece in pieces]
 
 
 def train(
@@ -155,33 +195,23 @@ def train(
         places: Behind which layers.
         epochs: Passes over the samples.
         seed: Of weights, dropout, order and crops.
-        file: Where the weights of the heads are kept after each epoch; if it is there and whole, nothing is trained.
+        file: Where the weights of the heads are kept; if it is there, nothing is trained.
     """
+    model = wrap(loaded, places)
+    if file is not None and file.exists():
+        model.exit_heads.load_state_dict(torch.load(file, weights_only=True))
+        return model
+    known = [know(loaded, samples, places, seed=seed, epoch=epoch) for epoch in range(min(CROPS, epochs))]
+    widths = known[0][1]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = wrap(loaded, places)
-        if file is not None and _restore(model, file, epochs):
-            return model
-        answered = load(samples, answers_of(loaded, samples), seed)
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, unused-ignore]  # PyTorch's stub
-        # with the cache, which lasts as long as the context, the heads would never see their new weights
-        with torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
-            stage2_train_exits(model, answered, epochs=epochs, on_epoch_end=lambda log: _keep(model, log, file))
-    return pick(loaded, model, places)
-
-
-def _restore(model: EarlyExitWrapper, file: Path, epochs: int) -> bool:
-    """Read what `_keep` wrote, if it has learned for so long: there is no schedule, so that is all that counts."""
-    kept: dict[str, Any] = torch.load(file, weights_only=True) if file.exists() else {"epochs": 0}  # Any: weights
-    if kept["epochs"] >= epochs:
-        model.exit_heads.load_state_dict(kept["heads"])
-    return bool(kept["epochs"] >= epochs)
-
-
-def _keep(model: EarlyExitWrapper, log: Any, file: Path | None) -> None:  # Any: what earlyon tells after an epoch
-    print(f"earlyon, epoch {log.epoch + 1}: {log.per_exit_accuracy}", flush=True)
+        names = [f"places.{at}" for at in range(len(places))]
+        heads = custom_ee(Means(widths), names, loaded.classes, example_args=(torch.zeros(1, sum(widths)),))
+        stage2_train_exits(heads, load([look for look, _ in known], seed), epochs=epochs)
+    model.exit_heads.load_state_dict(heads.exit_heads.state_dict())
     if file is not None:
-        torch.save({"epochs": log.epoch + 1, "heads": model.exit_heads.state_dict()}, file)
+        torch.save(model.exit_heads.state_dict(), file)
+    return model.eval()
 
 
 def pick(loaded: LoadedModel, model: EarlyExitWrapper, places: Sequence[str]) -> EarlyExitWrapper:
@@ -204,7 +234,7 @@ def evidence(model: EarlyExitWrapper, samples: Samples) -> Evidence:
     The scores are computed as its gate does, temperatures included.
     """
     labels = np.zeros(len(samples), np.int64) if samples.labels is None else samples.labels
-    logits = torch.stack(collect_head_logits(model, load(samples, labels), "cpu").logits)
+    logits = torch.stack(collect_head_logits(model, load([look_at(samples, labels)]), "cpu").logits)
     temperatures = [model.config.temperatures[point.name] for point in model.config.exit_points]
     shares = (logits[:-1] / torch.tensor(temperatures)[:, None, None]).softmax(dim=-1)
     scores = {
@@ -224,7 +254,7 @@ def evidence(model: EarlyExitWrapper, samples: Samples) -> Evidence:
 
 def fit_temperatures(model: EarlyExitWrapper, samples: Samples, answers: NDArray[np.int64]) -> None:
     """Its option for surer exits: a temperature for each head, here fitted to the network's answers [S]; in place."""
-    fits = fit_head_temperatures(collect_head_logits(model, load(samples, answers), "cpu"))
+    fits = fit_head_temperatures(collect_head_logits(model, load([look_at(samples, answers)]), "cpu"))
     for point in model.config.exit_points:
         model.config.temperatures[point.name] = fits[point.name].temperature
 
@@ -240,7 +270,7 @@ def calibrate(
         answers: [S] of the network, so that what its search calls accuracy is agreement.
         max_loss: Share of answers that may change on these samples.
     """
-    found = calibrate_thresholds(model, load(samples, answers), max_loss)
+    found = calibrate_thresholds(model, load([look_at(samples, answers)]), max_loss)
     nobody = GATES["max_probability"].stop_none
     return tuple(
         value if enabled else nobody for value, enabled in zip(found.thresholds, found.enabled_exits, strict=True)
