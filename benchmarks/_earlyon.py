@@ -32,7 +32,7 @@ import json
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -47,6 +47,9 @@ from torch.utils.data import DataLoader, IterableDataset
 from offramp import build, data
 from offramp.build import LoadedModel
 from offramp.cli._batches import draw_batches
+from offramp.cli._clock import Timing, time_network
+from offramp.cli._engine import Engine
+from offramp.cli._exports import Exports
 from offramp.cli._machine import describe_machine, describe_versions
 from offramp.graph import Graph
 from offramp.learn._augment import augment
@@ -65,7 +68,7 @@ except RuntimeError:  # its compiled part does not fit; its Python part loads if
 
 import earlyon
 from earlyon import EarlyExitWrapper
-from earlyon.core.thresholds import calibrate_thresholds, collect_head_logits, fit_head_temperatures
+from earlyon.core.thresholds import HeadLogits, calibrate_thresholds, collect_head_logits, fit_head_temperatures
 from earlyon.models import custom_ee
 from earlyon.training.two_stage_trainer import stage2_train_exits
 
@@ -228,20 +231,41 @@ def pick(loaded: LoadedModel, model: EarlyExitWrapper, places: Sequence[str]) ->
 # ---- what its exits say ----
 
 
-def evidence(model: EarlyExitWrapper, samples: Samples) -> Evidence:
-    """What every exit says about every sample, by its own pass over all heads, in float32.
+def collect(model: EarlyExitWrapper, samples: Samples) -> HeadLogits:
+    """Logits of all heads, by its own pass in float32; the network's answers are the targets."""
+    known = np.zeros(len(samples), np.int64)
+    found = collect_head_logits(model, load([look_at(samples, known)]), "cpu")
+    return replace(found, targets=found.logits[-1].argmax(dim=1))
 
-    The scores are computed as its gate does, temperatures included.
+
+def pick_logits(logits: HeadLogits, model: EarlyExitWrapper, picked: EarlyExitWrapper) -> HeadLogits:
+    """What `collect` would give for a picked model, from what it gave for the whole one."""
+    found = dict(zip([*places_of(model), ""], zip(logits.logits, logits.flops, strict=True), strict=True))
+    chosen = [found[place] for place in [*places_of(picked), ""]]
+    return HeadLogits(
+        head_names=picked.config.head_names,
+        logits=[one for one, _ in chosen],
+        targets=logits.targets,
+        flops=torch.stack([one for _, one in chosen]),
+    )
+
+
+def evidence(model: EarlyExitWrapper, samples: Samples, logits: HeadLogits | None = None) -> Evidence:
+    """What every exit says about every sample; the scores are computed as its gate does, temperatures included.
+
+    Args:
+        model: With trained exits.
+        samples: Whose ids and labels the evidence keeps.
+        logits: By `collect`, if they are at hand.
     """
-    labels = np.zeros(len(samples), np.int64) if samples.labels is None else samples.labels
-    logits = torch.stack(collect_head_logits(model, load([look_at(samples, labels)]), "cpu").logits)
+    answers = torch.stack((logits or collect(model, samples)).logits)
     temperatures = [model.config.temperatures[point.name] for point in model.config.exit_points]
-    shares = (logits[:-1] / torch.tensor(temperatures)[:, None, None]).softmax(dim=-1)
+    shares = (answers[:-1] / torch.tensor(temperatures)[:, None, None]).softmax(dim=-1)
     scores = {
         "max_probability": shares.amax(dim=-1),
         "entropy": -(shares * shares.clamp_min(1e-12).log()).sum(dim=-1),
     }
-    predictions = logits.argmax(dim=-1).T.numpy()
+    predictions = answers.argmax(dim=-1).T.numpy()
     return Evidence(
         ids=samples.ids,
         predictions=predictions,
@@ -252,9 +276,9 @@ def evidence(model: EarlyExitWrapper, samples: Samples) -> Evidence:
     )
 
 
-def fit_temperatures(model: EarlyExitWrapper, samples: Samples, answers: NDArray[np.int64]) -> None:
-    """Its option for surer exits: a temperature for each head, here fitted to the network's answers [S]; in place."""
-    fits = fit_head_temperatures(collect_head_logits(model, load([look_at(samples, answers)]), "cpu"))
+def fit_temperatures(model: EarlyExitWrapper, logits: HeadLogits) -> None:
+    """Its option against exits that are too sure: a temperature for each, fitted to the network's answers; in place."""
+    fits = fit_head_temperatures(logits)
     for point in model.config.exit_points:
         model.config.temperatures[point.name] = fits[point.name].temperature
 
@@ -335,10 +359,10 @@ class Eager:
     left: tuple[float, ...]
 
 
-def clock(
+def clock_eager(
     loaded: LoadedModel, model: EarlyExitWrapper, samples: Samples, thresholds: Sequence[float], *, seed: int = 0
 ) -> dict[int, Eager]:
-    """Time per call at batch 1 and 64, interleaved, over shuffled samples.
+    """Its own forward pass: time per call at batch 1 and 64, interleaved, over shuffled samples.
 
     Args:
         loaded: The network.
@@ -358,6 +382,29 @@ def clock(
         left = np.bincount(taken, minlength=len(model.config.head_names)) / len(taken)
         found[batch] = Eager(plain=times["plain"], earlyon=times["earlyon"], left=tuple(left.tolist()))
     return found
+
+
+def clock_engine(  # noqa: PLR0913  # all of one row
+    loaded: LoadedModel, model: EarlyExitWrapper, samples: Samples, thresholds: Sequence[float], *,
+    work: Path, threads: int = 1, seed: int = 0,
+) -> dict[int, Timing]:  # fmt: skip
+    """Its heads in our graph, on OpenVINO in float32: time per call at batch 1 and 64, as ours are timed.
+
+    Args:
+        loaded: The network.
+        model: With exits.
+        samples: In their natural mix.
+        thresholds: For the largest probability at each exit.
+        work: For files that nobody keeps.
+        threads: Of the engine.
+        seed: Of the order.
+    """
+    graph, exports = as_graph(loaded, model), Exports(work)
+    file = exports.save(graph, work / "earlyon.onnx", {"thresholds": [float(value) for value in thresholds]})
+    return time_network(
+        graph, file, test=samples, evidence=evidence(model, samples), thresholds=thresholds, score="max_probability",
+        engine=Engine(name="openvino", threads=threads), exports=exports, seed=seed,
+    )  # fmt: skip
 
 
 def point_to(model: EarlyExitWrapper, thresholds: Sequence[float]) -> None:
@@ -382,17 +429,20 @@ def curves(loaded: LoadedModel, model: EarlyExitWrapper, samples: Samples) -> It
 
     Thresholds are chosen, and temperatures fitted, on the samples that they are judged by: its curves at their best.
     """
+    whole = collect(model, samples)
     for name, places in {"its places": FACTORY, "our places": OURS, "many places": MANY}.items():
+        picked = pick(loaded, model, places)
+        prices, logits = costs(loaded, picked), pick_logits(whole, model, picked)
         for cooled in (False, True):
-            picked = pick(loaded, model, places)
             if cooled:
-                fit_temperatures(picked, samples, evidence(picked, samples).reference)
-            seen, prices = evidence(picked, samples), costs(loaded, picked)
+                fit_temperatures(picked, logits)
+            seen = evidence(picked, samples, logits)
             for score, shared in product(GATES, (True, False)):
                 drawn = frontier(seen, prices, score=score, shared=shared)
                 yield {
                     "places": name, "score": score, "temperatures": "fitted" if cooled else "1", "shared": shared,
-                    "exits": list(places),
+                    "exits": list(places), "relative_costs": prices.relative.tolist(),
+                    "exits_agreement": (seen.predictions == seen.reference[:, None]).mean(axis=0).tolist(),
                     "goals": {f"{goal:g}": asdict(_cheapest(drawn, goal)) for goal in GOALS},
                     "curve": [[point.relative_macs, point.agreement, point.accuracy] for point in drawn.points],
                 }  # fmt: skip
