@@ -270,6 +270,48 @@ def check(  # noqa: PLR0913  (options of the command line)
         raise typer.Exit(NOT_CERTIFIED)
 
 
+@app.command()
+def recalibrate(  # noqa: PLR0913  (options of the command line)
+    folder: Folder,
+    data: Annotated[str, typer.Option(help="New samples: a data reference, as for optimize; labels are not needed.")],
+    out: Annotated[Path | None, typer.Option(help="Folder to write; that of the run by default.")] = None,
+    max_loss: Annotated[float | None, typer.Option(help="As for optimize; what is not said is as in the "
+                                                        "run.")] = None,
+    confidence: Annotated[float | None, typer.Option(help="Of the promise.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Of the loss: agreement, harm or net.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Instead of --max-loss: share of the MACs to spend.")] = None,
+    knee: Annotated[bool, typer.Option("--knee", help="Instead of --max-loss: the knee of the frontier.")] = False,
+    search: Annotated[str | None, typer.Option(help="frontier or screening; as in the run by default.")] = None,
+    grid: Grid = None,
+    threads: Threads = 1,
+    tokenizer: Annotated[str | None, typer.Option(help="Folder of a Hugging Face tokenizer, for texts.")] = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:  # fmt: skip
+    """Choose and prove thresholds again on new samples, and write them to the folder. Trains nothing, needs no PyTorch.
+
+    If too few samples were given for a promise, nobody leaves early any more, and the exit code is 3.
+    """
+    from dataclasses import replace
+
+    from ._recalibrate import Renewal
+    from ._recalibrate import recalibrate as run
+    from ._request import read_goal, read_search
+    from ._screen import Screen
+    from ._sweep import open_run
+
+    opened = open_run(folder)
+    goal = read_goal(
+        max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee,
+        usual=replace(opened.goal, kind=None),
+    )  # fmt: skip
+    chosen = None if search is None and grid is None else read_search(search or "screening", grid)
+    renewal = Renewal(
+        data=data, goal=goal, search=chosen, out=out, seed=seed, threads=threads, tokenizer=tokenizer
+    )  # fmt: skip
+    _finish(run(opened, renewal, Screen(quiet=json)), out or folder, json)
+
+
 def _finish(result: dict[str, Any], out: Path, as_json: bool) -> None:  # Any: JSON
     """Show a result, and leave with 3 if a promise was refused."""
     if as_json:
