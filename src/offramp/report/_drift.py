@@ -85,7 +85,8 @@ def draw_drift(check: Check, path: str | Path) -> None:
         _plot_loss(loss, check)
         figure.suptitle(("ALARM. " if check["alarm"] else "") + "\n".join(check["verdict"]), fontsize=9, wrap=True)
     try:
-        figure.savefig(path, dpi=130)
+        with rc_context(STYLE):
+            figure.savefig(path, dpi=130)
     except OSError as error:
         raise OutputError(f"{path} must be writable, but: {error.strerror}. Choose another file.") from error
 
