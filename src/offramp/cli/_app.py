@@ -259,6 +259,84 @@ def sweep(  # noqa: PLR0913  (options of the command line)
     _leave_if_refused(found)
 
 
+@app.command()
+def check(  # noqa: PLR0913  (options of the command line)
+    folder: Folder,
+    data: Annotated[str, typer.Option(help="New samples: a data reference, as for optimize; labels are not needed.")],
+    samples: Annotated[int, typer.Option(help="How many of them, drawn at random, run to the end.")] = 2000,
+    confidence: Annotated[float | None, typer.Option(help="Of the limits of the loss; that of the promise by "
+                                                     "default.")] = None,
+    alpha: Annotated[float, typer.Option(help="How rarely samples that did not change may raise the alarm.")] = 0.01,
+    out: Annotated[Path | None, typer.Option(help="Picture to write: .png, .svg or .pdf; or .json.")] = None,
+    threads: Threads = 1,
+    tokenizer: Annotated[str | None, typer.Option(help="Folder of a Hugging Face tokenizer, for texts.")] = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:  # fmt: skip
+    """Say whether new samples still look like the calibration samples, and whether the promise stands on them.
+
+    Exit code 3 is the alarm: they look different, or the promise is broken. Needs no labels and no PyTorch.
+    """
+    from ._check import Question, write_found
+    from ._check import check as run
+    from ._screen import Screen
+
+    question = Question(samples=samples, confidence=confidence, alpha=alpha, seed=seed)
+    found = run(folder, data, Screen(quiet=json), question=question, threads=threads, tokenizer=tokenizer)
+    if out is not None:
+        write_found(found, out)
+    if json:
+        _print_json(found)
+    else:
+        from offramp import report
+
+        report.print_drift(found, _console())
+    if found["alarm"]:
+        raise typer.Exit(NOT_CERTIFIED)
+
+
+@app.command()
+def recalibrate(  # noqa: PLR0913  (options of the command line)
+    folder: Folder,
+    data: Annotated[str, typer.Option(help="New samples: a data reference, as for optimize; labels are not needed.")],
+    out: Annotated[Path | None, typer.Option(help="Folder to write; that of the run by default.")] = None,
+    max_loss: Annotated[float | None, typer.Option(help="As for optimize; what is not said is as in the "
+                                                        "run.")] = None,
+    confidence: Annotated[float | None, typer.Option(help="Of the promise.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Of the loss: agreement, harm or net.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Instead of --max-loss: share of the MACs to spend.")] = None,
+    knee: Annotated[bool, typer.Option("--knee", help="Instead of --max-loss: the knee of the frontier.")] = False,
+    search: Annotated[str | None, typer.Option(help="frontier or screening; as in the run by default.")] = None,
+    grid: Grid = None,
+    threads: Threads = 1,
+    tokenizer: Annotated[str | None, typer.Option(help="Folder of a Hugging Face tokenizer, for texts.")] = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:  # fmt: skip
+    """Choose and prove thresholds again on new samples, and write them to the folder. Trains nothing, needs no PyTorch.
+
+    If too few samples were given for a promise, nobody leaves early any more, and the exit code is 3.
+    """
+    from dataclasses import replace
+
+    from ._recalibrate import Renewal
+    from ._recalibrate import recalibrate as run
+    from ._request import read_goal, read_search
+    from ._screen import Screen
+    from ._sweep import open_run
+
+    opened = open_run(folder)
+    goal = read_goal(
+        max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee,
+        usual=replace(opened.goal, kind=None),
+    )  # fmt: skip
+    chosen = None if search is None and grid is None else read_search(search or "screening", grid)
+    renewal = Renewal(
+        data=data, goal=goal, search=chosen, out=out, seed=seed, threads=threads, tokenizer=tokenizer
+    )  # fmt: skip
+    _finish(run(opened, renewal, Screen(quiet=json)), out or folder, json)
+
+
 def _finish(result: dict[str, Any], out: Path, as_json: bool) -> None:  # Any: JSON
     """Show a result, and leave with 3 if a promise was refused."""
     if as_json:

@@ -103,21 +103,21 @@ def open_folder(out: Path, deciding: Mapping[str, Any], *, resume: bool) -> Work
     return work
 
 
-def copy_folder(out: Path) -> WorkFolder:
-    """Make a hidden copy of a finished result, to be changed and put in its place.
+def copy_folder(source: Path, to: Path | None = None) -> WorkFolder:
+    """Make a hidden copy of a finished result, to be changed and put in its place, or in another.
 
-    Files are linked, so replace one to change it, never write into it.
+    In its own place files are linked, so replace one to change it, never write into it.
 
     Raises:
         OutputError: The place cannot be written.
     """
-    out = out.resolve()
+    out = (source if to is None else to).resolve()
     work = WorkFolder(out=out, path=out.parent / f".{out.name}.changed")
     try:
         if work.path.exists():
             shutil.rmtree(work.path)
-        work.path.mkdir()
-        shutil.copytree(out, work.whole, copy_function=_link)
+        work.path.mkdir(parents=to is not None)
+        shutil.copytree(source.resolve(), work.whole, copy_function=_link if to is None else shutil.copy2)
     except OSError as error:
         raise _refused(out, error) from error
     return work

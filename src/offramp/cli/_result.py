@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from offramp.decide import Guarantee
-from offramp.measure import Evidence, OperatingPoint, macs_at
+from offramp.decide import Guarantee, Ranking
+from offramp.measure import Evidence, Frontier, OperatingPoint, macs_at
 
 from ._batches import to_json
 from ._machine import describe_command, describe_machine, describe_versions
@@ -86,25 +86,45 @@ def describe_scores(request: Request, chosen: Chosen) -> dict[str, Any]:  # Any:
     """All scores of the evidence side by side, the one that saves most first; judged on the tuning samples."""
     from ._chain import candidates
 
-    loss = ACCEPTED if request.goal.max_loss is None else request.goal.max_loss
-    allowed = candidates(request)
+    return tell_scores(
+        chosen.frontiers,
+        chosen.ranking,
+        gates_by=chosen.score,
+        auto=request.scoring.auto,
+        candidates=candidates(request),
+        accepted=request.goal.max_loss,
+    )
+
+
+def tell_scores(
+    frontiers: Mapping[str, Frontier],
+    ranking: Ranking,
+    *,
+    gates_by: str,
+    auto: bool,
+    candidates: Sequence[str],
+    accepted: float | None,
+) -> dict[str, Any]:  # Any: JSON
+    """The same of frontiers that are at hand; `accepted` is the promised loss, if there is one."""
+    loss = ACCEPTED if accepted is None else accepted
+    drawn = frontiers[gates_by]
     return {
-        "auto": request.scoring.auto,
-        "area_up_to": chosen.ranking.up_to,
+        "auto": auto,
+        "area_up_to": ranking.up_to,
         "accepted_loss": loss,
-        "full_quality": float(chosen.frontier.qualities[0] + chosen.frontier.losses[0]),
+        "full_quality": float(drawn.qualities[0] + drawn.losses[0]),
         "ranked": [
             {
                 "score": name,
-                "candidate": name in allowed,
+                "candidate": name in candidates,
                 "area": value,
-                "relative_macs": macs_at(chosen.frontiers[name], loss),
+                "relative_macs": macs_at(frontiers[name], loss),
                 "frontier": {
-                    "relative_macs": [point.relative_macs for point in chosen.frontiers[name].points],
-                    "quality": chosen.frontiers[name].qualities.tolist(),
+                    "relative_macs": [point.relative_macs for point in frontiers[name].points],
+                    "quality": frontiers[name].qualities.tolist(),
                 },
             }
-            for name, value in chosen.ranking.areas.items()
+            for name, value in ranking.areas.items()
         ],
     }
 
@@ -114,24 +134,22 @@ def exits_alone(chosen: Chosen) -> list[dict[str, Any]]:  # Any: JSON
     from offramp.export import backbone
     from offramp.measure.torch import count_macs
 
-    parts = list(chosen.evidence.values())
     macs = count_macs(chosen.graph)
+    plain = [
+        sum(macs[node.name] for node in backbone(chosen.graph, exit_).nodes if node.name in macs)
+        for exit_ in chosen.graph.exits
+    ]
+    return judge_alone(list(chosen.evidence.values()), [cost / chosen.costs.baseline_macs for cost in plain])
+
+
+def judge_alone(parts: Sequence[Evidence], relative_macs: Sequence[float]) -> list[dict[str, Any]]:  # Any: JSON
+    """The same of evidence that is at hand, at what each exit costs without gates and other heads."""
     alone = []
-    for at in range(len(chosen.costs.macs)):
+    for at, cost in enumerate(relative_macs):
         agreement = float(np.mean(np.concatenate([part.predictions[:, at] == part.reference for part in parts])))
         right = [_right(part, at) for part in parts]
-        plain = sum(
-            macs[node.name] for node in backbone(chosen.graph, chosen.graph.exits[at]).nodes if node.name in macs
-        )
         accuracy = None if any(one is None for one in right) else float(np.mean(np.concatenate(right)))
-        alone.append(
-            {
-                "exit": at,
-                "agreement": agreement,
-                "accuracy": accuracy,
-                "relative_macs": plain / chosen.costs.baseline_macs,
-            }
-        )
+        alone.append({"exit": at, "agreement": agreement, "accuracy": accuracy, "relative_macs": cost})
     return alone
 
 
@@ -164,6 +182,12 @@ def verdict(result: Mapping[str, Any]) -> list[str]:  # Any: JSON
     count = sum(one["candidate"] for one in result["scores"]["ranked"])
     if count > 1:
         lines.append(f"Of {count} scores {result['score']} has the largest area under its frontier: gates compare it.")
+    if "recalibrated" in result:
+        told = result["recalibrated"]
+        lines.append(
+            f"Its thresholds were chosen again on {told['samples']:,} samples of {told['data']}; "
+            "agreement there is with the file's own final exit."
+        )
     return lines
 
 

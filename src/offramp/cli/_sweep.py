@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,11 @@ class Run:
         """What the file's point was chosen by."""
         return Goal(**{name: value for name, value in self.result["goal"].items() if name != "name"})
 
+    @property
+    def search(self) -> Search:
+        """How the file's curve was drawn."""
+        return Search(**{name: _tuple(value) for name, value in self.result["search"].items()})
+
 
 def sweep(
     run: Run,
@@ -77,15 +82,15 @@ def sweep(
     if apply and score not in (None, gated):
         raise OptionError(f"--apply needs the score that the file gates by, {gated}, but --score is {score}. Drop one.")
     goal = goal or run.goal
-    search = search or Search(**{name: _tuple(value) for name, value in run.result["search"].items()})
+    search = search or run.search
     with screen.step("decision"):
         choice = pick(goal, search, run.parts, run.costs, score or gated)
-        found = _describe(run, choice, search)
+        found = describe_choice(run, choice, search)
     applied = apply and (found["guarantee"] or {}).get("status") != "refused"
     with screen.step("report"):
         if applied:
             found["applied"] = True
-            _apply(run, found, screen)
+            apply_choice(run, found, screen)
         else:
             redraw(run.folder, run.result, run.parts["test"], found, screen)
     if apply and not applied:
@@ -121,9 +126,13 @@ def open_run(folder: Path) -> Run:
             f"{folder} must hold evidence of {sum(counts)} samples, but holds {len(seen)}. "
             "Run `offramp optimize` again."
         )
+    return Run(folder=folder, result=result, parts=part(seen, counts), costs=costs)
+
+
+def part(seen: Evidence, counts: Sequence[int]) -> dict[str, Evidence]:
+    """Evidence of tune, calibrate and test, which lie in it one after the other."""
     ends = np.cumsum(counts)
-    parts = {name: seen.subset(slice(end - count, end)) for name, count, end in zip(PARTS, counts, ends, strict=True)}
-    return Run(folder=folder, result=result, parts=parts, costs=costs)
+    return {name: seen.subset(slice(end - count, end)) for name, count, end in zip(PARTS, counts, ends, strict=True)}
 
 
 def price_losses(drawn: Frontier, goal: Goal, parts: Mapping[str, Evidence]) -> list[dict[str, Any]]:  # Any: JSON
@@ -143,7 +152,7 @@ def price_losses(drawn: Frontier, goal: Goal, parts: Mapping[str, Evidence]) -> 
     return rows
 
 
-def _describe(run: Run, choice: Choice, search: Search) -> dict[str, Any]:  # Any: JSON
+def describe_choice(run: Run, choice: Choice, search: Search) -> dict[str, Any]:  # Any: JSON
     """What was found, as JSON."""
     drawn, kind = choice.frontier, choice.goal.kind or "agreement"
     found = clean(
@@ -172,9 +181,22 @@ def _describe(run: Run, choice: Choice, search: Search) -> dict[str, Any]:  # An
     return found
 
 
-def _apply(run: Run, found: Mapping[str, Any], screen: Screen) -> None:  # Any: JSON
-    """Put the thresholds and the promise in every file of the folder, all at once."""
-    work = copy_folder(run.folder)
+def apply_choice(
+    run: Run, found: Mapping[str, Any], screen: Screen, *, evidence: Evidence | None = None, to: Path | None = None
+) -> dict[str, Any]:  # Any: JSON
+    """Put the thresholds and the promise in every file of the folder, all at once; gives the new result.
+
+    Args:
+        run: What the folder holds, or is to hold.
+        found: The choice.
+        screen: Is told if the pictures of the samples cannot be found again.
+        evidence: On which the choice was made, if it is not that of the folder.
+        to: Another folder, if the run's shall stay as it is.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    work = copy_folder(run.folder, to)
     try:
         result = _with_choice(run.result, found)
         thresholds = found["chosen"]["thresholds"]
@@ -183,12 +205,15 @@ def _apply(run: Run, found: Mapping[str, Any], screen: Screen) -> None:  # Any: 
         if config.is_file():
             told = {**json.loads(config.read_text()), "thresholds": thresholds}
             replace_text(config, json.dumps(told, indent=1, allow_nan=False))
+        if evidence is not None:
+            evidence.save(work.whole / "evidence.npz")
         replace_text(work.whole / "result.json", json.dumps(result, indent=1, allow_nan=False))
         replace_text(work.whole / "README.md", report.model_card(result))
         redraw(work.whole, result, run.parts["test"], found, screen)
         work.finish()
     finally:
         work.abandon()
+    return result
 
 
 def _with_choice(result: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON

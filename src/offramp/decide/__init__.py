@@ -8,6 +8,9 @@ from ._decision import Refusal as Refusal
 from ._decision import budget as budget
 from ._decision import knee as knee
 from ._decision import thresholds as thresholds
+from ._drift import Drift as Drift
+from ._drift import drift as drift
+from ._interval import loss_interval as loss_interval
 from ._loss import Kind as Kind
 from ._loss import certifiable_loss as certifiable_loss
 from ._loss import find_losses as find_losses
@@ -22,3 +25,7 @@ from ._rank import Ranking as Ranking
 from ._rank import rank_scores as rank_scores
 from ._rotate import Rotation as Rotation
 from ._rotate import rotate as rotate
+from ._shift import Shift as Shift
+from ._standing import Standing as Standing
+from ._standing import Verdict as Verdict
+from ._watch import Watch as Watch

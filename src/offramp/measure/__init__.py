@@ -24,5 +24,6 @@ from ._operating import OperatingPoint as OperatingPoint
 from ._operating import exits_taken as exits_taken
 from ._operating import operate as operate
 from ._operating import qualities as qualities
+from ._passes import evidence_by_passes as evidence_by_passes
 from ._screening import screening as screening
 from ._sketch import Sketch as Sketch

@@ -1,8 +1,11 @@
 """Numbers to pages: the table that every run prints, the report and the model card."""
 
+from ._drift import draw_drift as draw_drift
+from ._drift import print_drift as print_drift
 from ._html import html as html
 from ._model_card import model_card as model_card
 from ._sweep import print_sweep as print_sweep
+from ._table import LOSSES as LOSSES
 from ._table import describe_promise as describe_promise
 from ._table import draw_table as draw_table
 from ._table import print_table as print_table

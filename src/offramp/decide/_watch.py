@@ -1,0 +1,34 @@
+"""What is asked of a check for drift."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from offramp.errors import OptionError
+
+from ._promise import Promise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What is asked of a check for drift.
+
+    Attributes:
+        promise: What was promised, or None if nothing was.
+        confidence: Of the limits of the loss.
+        alpha: How rarely samples of one kind may be called different.
+        seed: Of the random divisions that the p-value of the exit rates comes from.
+
+    Raises:
+        OptionError: A share is not between 0 and 1.
+    """
+
+    promise: Promise | None = None
+    confidence: float = 0.95
+    alpha: float = 0.01
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value in (("confidence", self.confidence), ("alpha", self.alpha)):
+            if not 0 < value < 1:
+                raise OptionError(f"{name} must lie between 0 and 1, but is {value}. For one percent give 0.01.")
