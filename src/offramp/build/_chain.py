@@ -16,6 +16,7 @@ from offramp.nn.scores import build_score, gate_of
 from ._normalize import Normalize
 
 Head = str | HeadRecipe | nn.Module
+MASK = "attention_mask"  # what networks for texts call it: 1 at tokens, 0 at padding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,26 @@ class Stage:
     outputs: tuple[Tensor, ...]
     recipe: Mapping[str, Any]
     eval_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Features:
+    """What an exit reads.
+
+    Attributes:
+        edge: Where it comes from.
+        tensor: What it looks like.
+        mask: Where it is said which tokens are padded; None if nowhere.
+    """
+
+    edge: DataEdge
+    tensor: Tensor
+    mask: DataEdge | None
+
+    @property
+    def is_numbers(self) -> bool:
+        """True for token numbers, which mean nothing as amounts."""
+        return "int" in self.tensor.dtype
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,19 +133,31 @@ def _links(
             carried = stage.outputs
         if at < len(heads):
             onward = f"exit{at + 1}/head" if stages[at + 1] is None else f"stage{at + 1}"
-            yield from _exit(at, reads[0], carried[0], last.outputs[0], heads[at], scores, onward)
+            features = _Features(edge=reads[0], tensor=carried[0], mask=_mask(inputs, carried[0]))
+            yield from _exit(at, features, last.outputs[0], heads[at], scores, onward)
+
+
+def _mask(inputs: Mapping[str, Tensor], features: Tensor) -> DataEdge | None:
+    """Where the mask of these tokens is, if they are as many as it speaks of."""
+    known = inputs.get(MASK)
+    tokens = len(features.shape) == 2 or "int" in features.dtype
+    fits = known is not None and tokens and known.shape == features.shape[:1]
+    return DataEdge(source=MASK) if fits else None
 
 
 def _exit(  # noqa: PLR0913  # all of one exit
-    at: int, read: DataEdge, features: Tensor, logits: Tensor, head: Head, scores: Sequence[str], onward: str
+    at: int, features: _Features, logits: Tensor, head: Head, scores: Sequence[str], onward: str
 ) -> Iterator[_Piece]:
     """Head, scores, gate, and the place where samples stop; `onward` is the node that the others come to next."""
     classes = logits.shape[-1]
-    recipe, body = _head(head, features, classes)
-    node = _function(f"exit{at}/head", (read,), (Tensor(shape=logits.shape),), "head", recipe)
+    recipe, body = _head(head, features.tensor, classes)
+    alone = features.mask is None or isinstance(head, nn.Module)  # a module of the user's takes features alone
+    reads = (features.edge,) if alone or features.mask is None else (features.edge, features.mask)
+    node = _function(f"exit{at}/head", reads, (Tensor(shape=logits.shape),), "head", recipe)
     yield _Piece(node=node, body=body)
     answers = (DataEdge(source=f"exit{at}/head"), *(DataEdge(source=f"exit{i}/head") for i in range(at)))
-    bodies = [build_score(name, features.shape, classes) for name in scores]
+    read, shape = (answers[0], logits.shape) if features.is_numbers else (features.edge, features.tensor.shape)
+    bodies = [build_score(name, shape, classes) for name in scores]
     for which, (name, score) in enumerate(zip(scores, bodies, strict=True)):
         title = f"exit{at}/score" if which == 0 else f"exit{at}/score/{name}"
         node = _function(title, (read, *answers), (Tensor(shape=()),), "score", {"score": name})
@@ -138,7 +171,7 @@ def _head(head: Head, features: Tensor, classes: int) -> tuple[dict[str, Any], n
     if isinstance(head, nn.Module):
         return {"kind": "module", "options": {}}, head
     recipe = head if isinstance(head, HeadRecipe) else HeadRecipe.parse(head)
-    return recipe.to_json(), build_head(recipe, features.shape, classes)
+    return recipe.to_json(), build_head(recipe, features.shape, classes, dtype=features.dtype)
 
 
 def _gate(at: int, score: Any, onward: str) -> Node:  # Any: a Score that is also a module

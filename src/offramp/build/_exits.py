@@ -9,6 +9,7 @@ from torch import nn
 
 from offramp.errors import CaptureError, OptionError
 from offramp.graph import Graph
+from offramp.nn.heads import HeadRecipe
 
 from ._capture import Capture, capture
 from ._chain import Head, Stage, build_chain
@@ -16,6 +17,7 @@ from ._cuts import CutPoint
 from ._inputs import Example
 from ._normalize import Normalize
 from ._placement import RULES, place
+from ._vocabulary import find_vocabulary
 
 Placement = str | int | Sequence[str | int]
 
@@ -62,7 +64,19 @@ def attach_exits(  # noqa: PLR0913  # the one call that users write: each argume
             f"there must be one head, or one for each exit, but there are {len(heads)} heads for {len(cuts)} exits. "
             "Give as many as there are cut points."
         )
+    heads = [_with_vocabulary(head, cut, captured) for head, cut in zip(heads, cuts, strict=True)]
     return build_chain(captured.inputs, list(_stages(captured, cuts)), heads, scores=scores, normalize=normalize)
+
+
+def _with_vocabulary(head: Head, cut: CutPoint, captured: Capture) -> Head:
+    """The head; one that reads token numbers is told how many there are, unless its recipe says so."""
+    if isinstance(head, nn.Module) or "int" not in cut.carried[0].dtype:
+        return head
+    recipe = head if isinstance(head, HeadRecipe) else HeadRecipe.parse(head)
+    vocabulary = find_vocabulary(captured)
+    if vocabulary is None:
+        return recipe
+    return HeadRecipe(recipe.kind, **{"vocabulary": vocabulary, **dict(recipe.options)})
 
 
 def _stages(captured: Capture, cuts: Sequence[CutPoint]) -> Iterator[Stage | None]:
