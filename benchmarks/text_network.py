@@ -66,9 +66,7 @@ def divide(rows: Sequence[Row], seed: int) -> Parts:
     pieces = {piece for text in kept for piece in _pieces(text)}
     chosen = [(text, label) for text, label in labels.items() if text in pieces]
     held, validation = aside[:HELD_OUT], aside[HELD_OUT:]
-    return Parts(
-        train=chosen, validation=[(t, labels[t]) for t in validation], held_out=[(t, labels[t]) for t in held]
-    )
+    return Parts(train=chosen, validation=[(t, labels[t]) for t in validation], held_out=[(t, labels[t]) for t in held])
 
 
 def _sentences(texts: Any) -> list[str]:  # Any: an iterable of texts with a length
@@ -160,19 +158,10 @@ def train(network: Any, texts: Texts, validation: Texts, *, epochs: int, work: P
         if _rises([each["validation_loss"] for each in history]):
             break
         torch.manual_seed(seed + epoch)
-        start, total = time.perf_counter(), 0.0
-        network.train()
-        for batch in texts.batches(np.random.default_rng([seed, epoch])):
-            with torch.autocast("cpu", torch.bfloat16):
-                loss = network(**batch).loss
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad()
-            schedule.step()
-            total += float(loss.detach())
+        start = time.perf_counter()
+        loss = _learn(network, texts.batches(np.random.default_rng([seed, epoch])), optimizer, schedule) / steps
         checked = evaluate(network, validation)
-        history.append({"loss": total / steps, **checked, "seconds": time.perf_counter() - start})
+        history.append({"loss": loss, **checked, "seconds": time.perf_counter() - start})
         print(json.dumps(history[-1]), flush=True)
         if checked["validation_loss"] == min(each["validation_loss"] for each in history):
             best = {name: weight.clone() for name, weight in network.state_dict().items()}
@@ -181,6 +170,22 @@ def train(network: Any, texts: Texts, validation: Texts, *, epochs: int, work: P
         place.with_suffix(".new").replace(place)
     network.load_state_dict(best)
     return history
+
+
+def _learn(network: Any, batches: Iterator[dict[str, torch.Tensor]], optimizer: Any, schedule: Any) -> float:
+    """One epoch; the sum of its losses. Any: PyTorch's schedules have no types."""
+    network.train()
+    total = 0.0
+    for batch in batches:
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = network(**batch).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        schedule.step()
+        total += float(loss.detach())
+    return total
 
 
 def _rises(losses: Sequence[float]) -> bool:

@@ -16,6 +16,7 @@ from offramp.cli._request import (
     read_scores,
     read_search,
     read_shape,
+    read_tokenizer,
 )
 from offramp.errors import OptionError
 
@@ -148,3 +149,11 @@ def test_scores_are_named_or_left_to_be_chosen(text: str, names: tuple[str, ...]
 def test_scores_without_a_name_or_with_one_twice_are_refused(text: str) -> None:
     with pytest.raises(OptionError, match="--score must be names"):
         Request(model="m", data="d", out=Path("o"), goal=Goal(), score=text)
+
+
+def test_the_tokenizer_beside_a_models_weights_is_taken_unless_another_is_given(tmp_path: Path) -> None:
+    assert read_tokenizer(None, f"hf:{tmp_path}") is None
+    (tmp_path / "tokenizer_config.json").write_text("{}")
+    assert read_tokenizer(None, f"hf:{tmp_path}") == str(tmp_path)
+    assert read_tokenizer("other", f"hf:{tmp_path}") == "other"
+    assert read_tokenizer(None, f"zoo:{tmp_path}") is None

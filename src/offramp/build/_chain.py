@@ -145,7 +145,7 @@ def _mask(inputs: Mapping[str, Tensor], features: Tensor) -> DataEdge | None:
     return DataEdge(source=MASK) if fits else None
 
 
-def _exit(  # noqa: PLR0913  # all of one exit
+def _exit(
     at: int, features: _Features, logits: Tensor, head: Head, scores: Sequence[str], onward: str
 ) -> Iterator[_Piece]:
     """Head, scores, gate, and the place where samples stop; `onward` is the node that the others come to next."""
