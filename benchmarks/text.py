@@ -105,7 +105,8 @@ def _promised(evidence: Evidence, costs: Costs, score: str, max_loss: float, see
         note=(
             f"certified in {certified} of 3 rounds; accuracy {found.accuracy_difference:+.4f} "
             f"[{low:+.4f}, {high:+.4f}] to the full network; audit: loss above {max_loss:.0%} in "
-            f"{checked.share_exceeding:.1%} of {checked.draws} calibration sets (at most {checked.limit:.1%} is honest), mean relative MACs {checked.relative_macs:.3f}"
+            f"{checked.share_exceeding:.1%} of {checked.draws} calibration sets (at most {checked.limit:.1%} is "
+            f"honest), mean relative MACs {checked.relative_macs:.3f}"
         ),
     )  # fmt: skip
 

@@ -52,7 +52,7 @@ def test_texts_go_through_all_commands_and_the_tokenizer_beside_the_weights_is_f
 ) -> None:
     data, out = f"tsv:{bert / 'texts.tsv'}", tmp_path / "out"
     model = ["--model", f"hf:{bert}", "--placement", "input,bert.encoder.layer.0", "--epochs", 1]
-    done = call("optimize", *model, "--data", data, "--budget", 0.9, "--out", out, "--json")
+    done = call("optimize", *model, "--data", data, "--budget", 30, "--out", out, "--json")
     assert done.code == 0, done.err
     assert "Loading weights" not in done.err
     assert done.json["options"]["tokenizer"] == str(bert)
