@@ -46,6 +46,7 @@ def bert(tmp_path_factory: pytest.TempPathFactory, vision: Any) -> Path:
     return folder
 
 
+@pytest.mark.slow  # a network of transformers is captured and written, and timed
 @pytest.mark.usefixtures("hurry")
 def test_texts_go_through_all_commands_and_the_tokenizer_beside_the_weights_is_found(
     bert: Path, tmp_path: Path
