@@ -181,6 +181,94 @@ def test_stages_of_ones_own_become_a_graph() -> None:
         torch.testing.assert_close(nobody.logits, whole(x))
 
 
+class Texts(nn.Module):
+    """Looks tokens up and passes them through two layers; the last takes the mean of those that the mask keeps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.words = nn.Embedding(11, 8)
+        self.first = nn.Sequential(nn.Linear(8, 8), nn.GELU())
+        self.second = nn.Sequential(nn.Linear(8, 8), nn.GELU())
+        self.last = nn.Linear(8, 3)
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        kept = attention_mask.unsqueeze(2).float()
+        tokens = self.second(self.first(self.words(input_ids)))
+        answer: torch.Tensor = self.last((tokens * kept).sum(1) / kept.sum(1))
+        return answer
+
+
+def texts(rows: int) -> dict[str, torch.Tensor]:
+    """Texts of different lengths, what is behind their ends at random."""
+    generator = torch.Generator().manual_seed(rows)
+    ids = torch.randint(0, 11, (rows, 6), generator=generator)
+    lengths = torch.randint(1, 7, (rows, 1), generator=generator)
+    return {"input_ids": ids, "attention_mask": (torch.arange(6) < lengths).long()}
+
+
+def of_texts(**options: object) -> Graph:
+    wanted = {"placement": ["input", "first"], "head": ["student:width=4", "token"], **options}
+    graph = build.attach_exits(Texts().eval(), texts(2), **wanted)  # type: ignore[arg-type]  # read from a dictionary
+    for body in graph.bodies.values():
+        body.eval()  # type: ignore[attr-defined]  # a module
+    return graph
+
+
+def test_exits_of_texts_read_the_mask_and_the_one_at_the_input_knows_the_vocabulary() -> None:
+    graph = of_texts()
+    assert [edge.source for edge in graph["exit0/head"].inputs] == ["input_ids", "attention_mask"]
+    assert [edge.source for edge in graph["exit1/head"].inputs] == ["stage1", "attention_mask"]
+    assert graph["exit0/head"].recipe == {"kind": "student", "options": {"vocabulary": 11, "width": 4}}
+
+
+def test_padding_changes_no_answer_of_any_exit() -> None:
+    graph, given = of_texts(head=["auto", "pool"]), texts(5)
+    other = torch.where(given["attention_mask"] == 1, given["input_ids"], 10 - given["input_ids"])
+    with torch.no_grad():
+        first = Executor(graph).eval().dense(given)
+        second = Executor(graph).eval().dense({**given, "input_ids": other})
+    for name in graph.exits:
+        torch.testing.assert_close(first[name][0], second[name][0])
+
+
+def test_scores_at_token_numbers_look_at_the_logits_alone() -> None:
+    graph = of_texts(scores=("confidence", "class_mean"))
+    assert [edge.source for edge in graph["exit0/score"].inputs] == ["exit0/head", "exit0/head"]
+    assert [edge.source for edge in graph["exit1/score"].inputs] == ["stage1", "exit1/head", "exit0/head"]
+
+
+def test_a_module_of_the_users_reads_features_without_a_mask() -> None:
+    graph = of_texts(head=[nn.Sequential(nn.Embedding(11, 3), nn.Flatten(), nn.Linear(18, 3)), "pool"])
+    assert [edge.source for edge in graph["exit0/head"].inputs] == ["input_ids"]
+
+
+def test_a_vocabulary_that_is_given_is_kept() -> None:
+    graph = of_texts(head=["student:vocabulary=50", "token"])
+    assert graph["exit0/head"].recipe == {"kind": "student", "options": {"vocabulary": 50}}
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.36, 2.0])
+def test_files_answer_texts_like_the_network(threshold: float, text_files: tuple[Graph, list[object]]) -> None:
+    graph, runtimes = text_files
+    limits = np.full(2, threshold, dtype=np.float32)
+    for rows in (1, 5):
+        given = texts(rows)
+        with torch.no_grad():
+            expected = Executor(graph).eval()(given, torch.from_numpy(limits))
+        for runtime in runtimes:
+            answer = runtime({name: tensor.numpy() for name, tensor in given.items()}, limits)  # type: ignore[operator]
+            np.testing.assert_array_equal(answer.route, expected.route.numpy())
+            np.testing.assert_allclose(answer.logits, expected.logits.numpy(), atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def text_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Graph, list[object]]:
+    graph = of_texts()
+    path = onnx.save(graph, tmp_path_factory.mktemp("texts") / "model.onnx")
+    return graph, [run_onnx.load(path), openvino.load(path)]
+
+
 def test_scores_are_needed_and_each_is_given_once() -> None:
     with pytest.raises(OptionError, match="at least one name, each once"):
         at_input(scores=())

@@ -19,6 +19,7 @@ from offramp.cli._request import (
     read_scores,
     read_search,
     read_shape,
+    read_tokenizer,
 )
 from offramp.errors import OptionError
 
@@ -205,3 +206,11 @@ def test_a_price_is_not_negative(price: float) -> None:
 def test_confidences_that_nothing_teaches_do_not_gate() -> None:
     with pytest.raises(OptionError, match=r"--score head_confidence goes with .* the regime is post"):
         asked(score="auto:head_confidence,margin")
+
+
+def test_the_tokenizer_beside_a_models_weights_is_taken_unless_another_is_given(tmp_path: Path) -> None:
+    assert read_tokenizer(None, f"hf:{tmp_path}") is None
+    (tmp_path / "tokenizer_config.json").write_text("{}")
+    assert read_tokenizer(None, f"hf:{tmp_path}") == str(tmp_path)
+    assert read_tokenizer("other", f"hf:{tmp_path}") == "other"
+    assert read_tokenizer(None, f"zoo:{tmp_path}") is None

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from offramp.errors import OptionError
-from offramp.nn._pooled import ChannelsFirst, Pooled, is_channels_last
+from offramp.nn._pooled import ChannelsFirst, Pooled, is_channels_last, mean_of_tokens
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,10 @@ def test_channels_last_maps_are_turned() -> None:
     assert is_channels_last((4, 4, 6))
     assert not is_channels_last((6, 4, 4))
     assert ChannelsFirst()(torch.zeros(2, 4, 5, 6)).shape == (2, 6, 4, 5)
+
+
+def test_padded_tokens_are_not_in_the_mean() -> None:
+    tokens = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [9.0, 9.0]]])
+    torch.testing.assert_close(mean_of_tokens(tokens, torch.tensor([[1, 1, 0]])), torch.tensor([[2.0, 3.0]]))
+    torch.testing.assert_close(mean_of_tokens(tokens), tokens.mean(dim=1))
+    torch.testing.assert_close(mean_of_tokens(tokens, torch.tensor([[0, 0, 0]])), torch.zeros(1, 2))

@@ -16,6 +16,7 @@ from offramp.nn.scores import HeadConfidence, build_score, gate_of
 from ._normalize import Normalize
 
 Head = str | HeadRecipe | nn.Module
+MASK = "attention_mask"  # what networks for texts call it: 1 at tokens, 0 at padding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,26 @@ class Sharing:
     def answering(self, at: int) -> str:
         """Name of the node that answers at an exit."""
         return f"exit{at}/ensemble" if self.ensemble and at else f"exit{at}/head"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Features:
+    """What an exit reads.
+
+    Attributes:
+        edge: Where it comes from.
+        tensor: What it looks like.
+        mask: Where it is said which tokens are padded; None if nowhere.
+    """
+
+    edge: DataEdge
+    tensor: Tensor
+    mask: DataEdge | None
+
+    @property
+    def is_numbers(self) -> bool:
+        """True for token numbers, which mean nothing as amounts."""
+        return "int" in self.tensor.dtype
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,42 +154,54 @@ def _links(
             carried = stage.outputs
         if at < len(heads):
             onward = f"exit{at + 1}/head" if stages[at + 1] is None else f"stage{at + 1}"
-            yield from _exit(at, reads[0], carried[0], last.outputs[0], heads[at], scores, onward, sharing)
+            features = _Features(edge=reads[0], tensor=carried[0], mask=_mask(inputs, carried[0]))
+            yield from _exit(at, features, last.outputs[0], heads[at], scores, onward, sharing)
+
+
+def _mask(inputs: Mapping[str, Tensor], features: Tensor) -> DataEdge | None:
+    """Where the mask of these tokens is, if they are as many as it speaks of."""
+    known = inputs.get(MASK)
+    tokens = len(features.shape) == 2 or "int" in features.dtype
+    fits = known is not None and tokens and known.shape == features.shape[:1]
+    return DataEdge(source=MASK) if fits else None
 
 
 def _exit(  # noqa: PLR0913  # all of one exit
-    at: int,
-    read: DataEdge,
-    features: Tensor,
-    logits: Tensor,
-    head: Head,
-    scores: Sequence[str],
-    onward: str,
-    sharing: Sharing,
+    at: int, features: _Features, logits: Tensor, head: Head, scores: Sequence[str], onward: str, sharing: Sharing
 ) -> Iterator[_Piece]:
     """Head, scores, gate, and the place where samples stop; `onward` is the node that the others come to next."""
-    classes = logits.shape[-1]
-    recipe, body = _head(head, features, classes)
-    confidence = (Tensor(shape=()),) if isinstance(body, ConfidentHead) else ()
-    own, *earlier = (DataEdge(source=f"exit{i}/head") for i in (at, *range(at)))
-    heard: list[DataEdge] = []
-    if sharing.cascade and at:
-        _check_alone(body)
-        recipe, body, heard = {**recipe, "cascade": True}, Cascade(body, classes), earlier
-    answering = _function(own.source, (read, *heard), (Tensor(shape=logits.shape), *confidence), "head", recipe)
-    yield _Piece(node=answering, body=body)
-    if sharing.ensemble and at:
-        node = _function(sharing.answering(at), (own, *earlier), (Tensor(shape=logits.shape),), "ensemble", {})
-        yield _Piece(node=node, body=Ensemble(at + 1, classes))
+    answering, *others = _answering(at, features, logits, head, sharing)
+    yield from (answering, *others)
     answers = tuple(DataEdge(source=sharing.answering(i)) for i in (at, *range(at)))
-    bodies = [build_score(name, features.shape, classes) for name in scores]
+    numbers = features.is_numbers
+    read, shape = (answers[0], logits.shape) if numbers else (features.edge, features.tensor.shape)
+    bodies = [build_score(name, shape, logits.shape[-1]) for name in scores]
     for which, (name, score) in enumerate(zip(scores, bodies, strict=True)):
         title = f"exit{at}/score" if which == 0 else f"exit{at}/score/{name}"
-        first = _confidence_of(answering) if isinstance(score, HeadConfidence) else read
+        first = _confidence_of(answering.node) if isinstance(score, HeadConfidence) else read
         node = _function(title, (first, *answers), (Tensor(shape=()),), "score", {"score": name})
         yield _Piece(node=node, body=score)
     yield _Piece(node=_gate(at, bodies[0], onward))
     yield _Piece(node=Node(name=f"exit{at}/stop", kind="dummy"))
+
+
+def _answering(at: int, features: _Features, logits: Tensor, head: Head, sharing: Sharing) -> Iterator[_Piece]:
+    """The head, and where exits answer together the ensemble behind it."""
+    classes = logits.shape[-1]
+    recipe, body = _head(head, features.tensor, classes)
+    confidence = (Tensor(shape=()),) if isinstance(body, ConfidentHead) else ()
+    alone = features.mask is None or isinstance(head, nn.Module)  # a module of the user's takes features alone
+    reads = [features.edge] if alone or features.mask is None else [features.edge, features.mask]
+    own, *earlier = (DataEdge(source=f"exit{i}/head") for i in (at, *range(at)))
+    if sharing.cascade and at:
+        _check_alone(body)
+        recipe, body = {**recipe, "cascade": True}, Cascade(body, classes, reads=len(reads))
+        reads += earlier
+    node = _function(own.source, tuple(reads), (Tensor(shape=logits.shape), *confidence), "head", recipe)
+    yield _Piece(node=node, body=body)
+    if sharing.ensemble and at:
+        node = _function(sharing.answering(at), (own, *earlier), (Tensor(shape=logits.shape),), "ensemble", {})
+        yield _Piece(node=node, body=Ensemble(at + 1, classes))
 
 
 def _head(head: Head, features: Tensor, classes: int) -> tuple[dict[str, Any], nn.Module]:
@@ -176,7 +209,7 @@ def _head(head: Head, features: Tensor, classes: int) -> tuple[dict[str, Any], n
     if isinstance(head, nn.Module):
         return {"kind": "module", "options": {}}, head
     recipe = head if isinstance(head, HeadRecipe) else HeadRecipe.parse(head)
-    return recipe.to_json(), build_head(recipe, features.shape, classes)
+    return recipe.to_json(), build_head(recipe, features.shape, classes, dtype=features.dtype)
 
 
 def _check_alone(head: nn.Module) -> None:

@@ -9,6 +9,7 @@ from torch import nn
 
 from offramp.errors import CaptureError, OptionError
 from offramp.graph import Graph
+from offramp.nn.heads import HeadRecipe
 
 from ._capture import Capture, capture
 from ._chain import Head, Sharing, Stage, build_chain
@@ -16,6 +17,7 @@ from ._cuts import CutPoint
 from ._inputs import Example
 from ._normalize import Normalize
 from ._placement import RULES, place
+from ._vocabulary import find_vocabulary
 
 Placement = str | int | Sequence[str | int]
 
@@ -61,10 +63,13 @@ def attach_exits(  # noqa: PLR0913  # the one call that users write: each argume
     """
     captured = capture(model, example)
     cuts = choose_cuts(captured, placement, exits=exits, repeat=not isinstance(head, Head))
+    heads = [
+        _with_vocabulary(each, cut, captured) for each, cut in zip(spread_heads(head, len(cuts)), cuts, strict=True)
+    ]
     return build_chain(
         captured.inputs,
         list(stages_between(captured, cuts)),
-        spread_heads(head, len(cuts)),
+        heads,
         scores=scores,
         normalize=normalize,
         sharing=Sharing(cascade=cascade, ensemble=ensemble),
@@ -84,6 +89,17 @@ def spread_heads(head: Head | Sequence[Head], exits: int) -> list[Head]:
             "Give as many as there are cut points."
         )
     return heads
+
+
+def _with_vocabulary(head: Head, cut: CutPoint, captured: Capture) -> Head:
+    """The head; one that reads token numbers is told how many there are, unless its recipe says so."""
+    if isinstance(head, nn.Module) or "int" not in cut.carried[0].dtype:
+        return head
+    recipe = head if isinstance(head, HeadRecipe) else HeadRecipe.parse(head)
+    vocabulary = find_vocabulary(captured)
+    if vocabulary is None:
+        return recipe
+    return HeadRecipe(recipe.kind, **{"vocabulary": vocabulary, **dict(recipe.options)})
 
 
 def stages_between(captured: Capture, cuts: Sequence[CutPoint]) -> Iterator[Stage | None]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +69,10 @@ def _loader_name(config: Any, place: str) -> str:  # Any: as above
 
 def _load(loader: Any, folder: Path, config: Any) -> Any:  # Any: as above
     try:
-        module, report = loader.from_pretrained(
-            str(folder), config=config, local_files_only=True, trust_remote_code=False, output_loading_info=True
-        )
+        with _no_progress_bar():
+            module, report = loader.from_pretrained(
+                str(folder), config=config, local_files_only=True, trust_remote_code=False, output_loading_info=True
+            )
     except (OSError, ValueError, RuntimeError) as error:
         raise WeightsError(
             f"{folder} must hold the weights of its configuration, but: {_first_line(error)}. Save them again."
@@ -81,6 +84,19 @@ def _load(loader: Any, folder: Path, config: Any) -> Any:  # Any: as above
             "Save the fine-tuned classifier, not its backbone."
         )
     return module
+
+
+@contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """A classifier loads in less time than its bar takes to read."""
+    logging = import_extra("transformers.utils.logging", "text")
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _text_source(module: Any, config: Any) -> Source:  # Any: as above

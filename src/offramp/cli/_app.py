@@ -150,7 +150,8 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     mean: Annotated[str | None, typer.Option(help="Per channel, in units of [0, 1], such as 0.5,0.5,0.5.")] = None,
     std: Annotated[str | None, typer.Option(help="As --mean.")] = None,
     shape: Shape = None,
-    tokenizer: Annotated[str | None, typer.Option(help="Folder of a Hugging Face tokenizer, for texts.")] = None,
+    tokenizer: Annotated[str | None, typer.Option(help="Folder of a Hugging Face tokenizer, for texts. Default: that "
+                                                  "of an hf: model.")] = None,
     engine: EngineName = "openvino",
     precision: Precision = "f32",
     threads: Threads = 1,
@@ -169,10 +170,11 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
         read_score,
         read_search,
         read_shape,
+        read_tokenizer,
     )
 
     request = Request(
-        model=model, data=data, out=out, weights=weights, held_out=held_out, tokenizer=tokenizer,
+        model=model, data=data, out=out, weights=weights, held_out=held_out, tokenizer=read_tokenizer(tokenizer, model),
         goal=read_goal(max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee),
         search=read_search(search, grid), exits=read_exits(exits), batch=batch, placement=read_placement(placement),
         head=read_heads(head, regime), score=read_score(score, regime), regime=regime, price=price, epochs=epochs,
@@ -211,7 +213,9 @@ def predict(  # noqa: PLR0913  (options of the command line)
     out: Annotated[Path | None, typer.Option(help="File to write: .csv or .json; standard output without it.")] = None,
     engine: Annotated[str | None, typer.Option(help="openvino or onnxruntime; that of the run by default.")] = None,
     threads: Threads = 1,
-    tokenizer: Annotated[str | None, typer.Option(help="Folder of a Hugging Face tokenizer, for texts.")] = None,
+    tokenizer: Annotated[
+        str | None, typer.Option(help="Folder of a Hugging Face tokenizer, for texts; that of the run by default.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Answer samples: class, exit and score of each. Needs no PyTorch."""

@@ -18,7 +18,7 @@ from offramp.run import Runtime, Samples
 
 from ._batches import draw_batches, to_json
 from ._machine import describe_command, describe_machine, describe_versions
-from ._predict import open_runtime, open_samples
+from ._predict import known_tokenizer, open_runtime, open_samples
 
 
 def bench(
@@ -33,8 +33,7 @@ def bench(
     if min(batches) < 1:
         raise OptionError(f"--batch must be 1 or more, but is {min(batches)}. Choose 1 or 64.")
     runtime = open_runtime(folder, engine=engine, threads=threads)
-    reference, tokenizer = (data, None) if data else _known_data(folder)
-    samples = open_samples(reference, runtime, tokenizer=tokenizer)
+    samples = open_samples(data or _known_data(folder), runtime, tokenizer=known_tokenizer(folder))
     full = np.asarray([gate["stop_none"] for gate in runtime.card["gates"]], np.float32)
     return {
         "folder": str(folder),
@@ -81,12 +80,12 @@ def _time(runtime: Runtime, samples: Samples, full: NDArray[np.float32], batch: 
     }
 
 
-def _known_data(folder: Path) -> tuple[str, str | None]:
-    """The data reference of the run, and its tokenizer if there was one."""
+def _known_data(folder: Path) -> str:
+    """The data reference of the run."""
     try:
         options = json.loads((folder / "result.json").read_text())["options"]
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
             f"{folder} must hold a result.json that names its samples, but does not. Give --data."
         ) from error
-    return str(options["held_out"] or options["data"]), options.get("tokenizer")
+    return str(options["held_out"] or options["data"])

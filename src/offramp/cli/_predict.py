@@ -32,7 +32,7 @@ def predict(
         EngineError: The engine fails.
     """
     runtime = open_runtime(folder, engine=engine, threads=threads)
-    samples = open_samples(reference, runtime, tokenizer=tokenizer)
+    samples = open_samples(reference, runtime, tokenizer=tokenizer or known_tokenizer(folder))
     rows: Answers = []
     for start in range(0, len(samples), BATCH):
         positions = range(start, min(start + BATCH, len(samples)))
@@ -59,6 +59,15 @@ def open_samples(reference: str, runtime: Runtime, *, tokenizer: str | None = No
     """Samples in the form that the file reads, checked against it."""
     shapes = {name: tuple(spec["shape"]) for name, spec in runtime.card["inputs"].items()}
     return load_samples(reference, shapes, int(runtime.card["classes"]), split="test", tokenizer=tokenizer)
+
+
+def known_tokenizer(folder: Path) -> str | None:
+    """The tokenizer of the run, if its result is there and names one; the file alone needs no result."""
+    try:
+        found = json.loads((folder / "result.json").read_text())["options"]["tokenizer"]
+    except (OSError, ValueError, KeyError):
+        return None
+    return None if found is None else str(found)
 
 
 def write_answers(rows: Answers, out: Path | None, *, as_json: bool = False) -> None:

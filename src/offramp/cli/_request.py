@@ -290,6 +290,14 @@ def read_shape(text: str | None) -> tuple[int, ...] | None:
     return None if sizes is None else tuple(int(size) for size in sizes)
 
 
+def read_tokenizer(given: str | None, model: str) -> str | None:
+    """The folder of the tokenizer: the one that is given, else that of the model if it lies with its weights."""
+    kind, _, place = model.partition(":")
+    if given is None and kind == "hf" and (Path(place) / "tokenizer_config.json").is_file():
+        return place
+    return given
+
+
 def read_heads(given: Sequence[str] | None, regime: str = "post") -> str | tuple[str, ...]:
     """One head for all exits, or one for each; what suits the regime if none is given.
 

@@ -170,13 +170,8 @@ def verdict(result: Mapping[str, Any]) -> list[str]:  # Any: JSON
                 f"{100 * alone['agreement']:.1f} % at {alone['relative_macs']:.2f} of the work."
             )
             break
-    if not lines and not chosen["gain"]:
-        lines.append(
-            f"It does {chosen['relative_macs']:.2f} of the work; its time was not measured: run `offramp bench`."
-        )
     if not lines:
-        gains = " and ".join(f"{gain:.2f}x at batch {batch}" for batch, gain in chosen["gain"].items())
-        lines.append(f"It does {chosen['relative_macs']:.2f} of the work and is faster: {gains}.")
+        lines.append(_describe_work(chosen))
     if result.get("placement"):  # older results have none
         lines.append(describe_placement(result["placement"]))
     count = sum(one["candidate"] for one in result["scores"]["ranked"])
@@ -189,6 +184,14 @@ def verdict(result: Mapping[str, Any]) -> list[str]:  # Any: JSON
             "agreement there is with the file's own final exit."
         )
     return lines
+
+
+def _describe_work(chosen: Mapping[str, Any]) -> str:  # Any: JSON
+    """Work and, if it was measured, time."""
+    if not chosen["gain"]:
+        return f"It does {chosen['relative_macs']:.2f} of the work; its time was not measured: run `offramp bench`."
+    gains = " and ".join(f"{gain:.2f}x at batch {batch}" for batch, gain in chosen["gain"].items())
+    return f"It does {chosen['relative_macs']:.2f} of the work and is faster: {gains}."
 
 
 def describe_placement(placement: Mapping[str, Any]) -> str:  # Any: JSON

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from offramp.errors import OptionError
@@ -41,6 +42,18 @@ class ChannelsFirst(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """The same map with its channels in front."""
         return features.permute(0, 3, 1, 2)
+
+
+def mean_of_tokens(tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+    """[B, D] mean of the tokens [B, T, D] of each sample, without those where the mask [B, T] is 0.
+
+    A sample without any token gives 0.
+    """
+    if mask is None:
+        return tokens.mean(dim=1)
+    kept = mask.to(tokens.dtype)
+    total = (tokens * kept.unsqueeze(2)).sum(dim=1)
+    return total / torch.clamp(kept.sum(dim=1, keepdim=True), min=1)
 
 
 class Pooled(nn.Module):

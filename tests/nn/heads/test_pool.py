@@ -17,3 +17,10 @@ def test_normalization_is_optional_and_learns() -> None:
     head = build_head(HeadRecipe("pool", norm=True), (6, 5, 5), 4)
     assert [type(layer) for layer in head][1:] == [nn.BatchNorm1d, nn.Linear]
     assert len(list(head.parameters())) == 4
+
+
+def test_the_head_for_tokens_takes_their_mean() -> None:
+    head, tokens = build_head(HeadRecipe("pool", norm=True), (5, 6), 4).eval(), torch.randn(2, 5, 6)
+    expected = head.classifier(head.norm(tokens.mean(1)))
+    torch.testing.assert_close(head(tokens), expected)
+    torch.testing.assert_close(head(tokens, torch.ones(2, 5)), expected)

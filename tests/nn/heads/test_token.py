@@ -26,3 +26,12 @@ def test_the_order_of_the_other_tokens_does_not_matter() -> None:
 def test_its_width_can_be_chosen(shape: tuple[int, ...]) -> None:
     head = build_head(HeadRecipe("token", hidden=17), shape, 3)
     assert any(weight.shape[0] == 17 for weight in head.parameters())
+
+
+@pytest.mark.parametrize("kind", ["token", "pool"])
+def test_padded_tokens_do_not_matter_with_a_mask(kind: str) -> None:
+    head, tokens = build_head(HeadRecipe(kind), (5, 8), 3), torch.randn(1, 5, 8)
+    mask, changed = torch.tensor([[1, 1, 1, 0, 0]]), tokens.clone()
+    changed[:, 3:] += 1 + torch.rand(2, 8)
+    torch.testing.assert_close(head(tokens, mask), head(changed, mask))
+    assert not torch.allclose(head(tokens), head(changed))

@@ -15,14 +15,15 @@ from ._confident import add_confidence
 from ._conv import build_conv
 from ._layers import build_layer_head
 from ._light import build_light
-from ._pool import build_pool
+from ._pool import build_pool, build_token_pool
+from ._reader import build_reader
 from ._recipe import HeadRecipe
 from ._student import build_student
 from ._token import build_token, build_vector
 
 Builder = Callable[..., nn.Module]
 
-# One table per rank of one sample's features: 1 vector, 2 tokens, 3 picture.
+# One table per rank of one sample's features: 1 vector, 2 tokens, 3 picture; and one for token numbers.
 _CONV: Mapping[str, Builder] = {f"conv{count}": partial(build_conv, repeats=count) for count in range(4)}
 _VECTOR: Mapping[str, Builder] = {
     "auto": build_pool,
@@ -32,7 +33,13 @@ _VECTOR: Mapping[str, Builder] = {
     "layers": build_layer_head,
     **dict.fromkeys(_CONV, build_vector),
 }
-_TOKENS: Mapping[str, Builder] = {"auto": build_token, "pool": build_pool, "light": build_token, "token": build_token}
+_TOKENS: Mapping[str, Builder] = {
+    "auto": build_token,
+    "pool": build_token_pool,
+    "light": build_token,
+    "token": build_token,
+}
+_NUMBERS: Mapping[str, Builder] = {"auto": build_reader, "light": build_reader, "student": build_reader}
 _PICTURE: Mapping[str, Builder] = {
     "auto": build_light,
     "pool": build_pool,
@@ -45,17 +52,19 @@ _BUILDERS: Mapping[int, Mapping[str, Builder]] = {1: _VECTOR, 2: _TOKENS, 3: _PI
 _KINDS = ("auto", "light", "pool", *_CONV, "student", "token", "layers")
 
 
-def build_head(recipe: HeadRecipe, shape: Sequence[int], classes: int) -> nn.Module:
+def build_head(recipe: HeadRecipe, shape: Sequence[int], classes: int, *, dtype: str = "float32") -> nn.Module:
     """A head with fresh weights: features [B, *shape] -> logits [B, classes].
 
     "auto" and "light" take what suits the features: strided and separable convolutions on maps, class token
     and mean on tokens, linear layers on vectors. With the option `confidence`, which every kind knows, the head gives
-    its confidence [B] as well: see `ConfidentHead`. Weights come from PyTorch's global generator.
+    its confidence [B] as well: see `ConfidentHead`. Weights come from PyTorch's global generator. Heads for tokens
+    [B, T, D] and token numbers [B, T] also take a mask [B, T], which is 0 at padding.
 
     Args:
         recipe: Kind and options.
         shape: Of one sample's features, without the batch axis: (D), (T, D), (C, H, W), or (H, W, C) if square.
         classes: Number of logits.
+        dtype: Of the features; (T) integers are token numbers, and the recipe must say the size of the vocabulary.
 
     Raises:
         OptionError: No such kind, a kind that does not fit these features, or an option that it does not know.
@@ -68,7 +77,7 @@ def build_head(recipe: HeadRecipe, shape: Sequence[int], classes: int) -> nn.Mod
     sizes = check_features(shape)
     if classes < 2:
         raise OptionError(f"a head needs at least 2 classes, but got classes={classes}.")
-    builder = _choose(recipe.kind, sizes)
+    builder = _choose(recipe.kind, sizes, dtype)
     options = dict(recipe.options)
     _check_options(recipe.kind, builder, options)
     confident = options.pop("confidence", False)
@@ -76,10 +85,10 @@ def build_head(recipe: HeadRecipe, shape: Sequence[int], classes: int) -> nn.Mod
     return add_confidence(head) if confident else head
 
 
-def _choose(kind: str, sizes: tuple[int, ...]) -> Builder:
+def _choose(kind: str, sizes: tuple[int, ...], dtype: str) -> Builder:
     if kind not in _KINDS:
         raise OptionError(f"a head kind must be one of {', '.join(_KINDS)}, but got {kind!r}. {suggest(kind, _KINDS)}")
-    fitting = _BUILDERS[len(sizes)]
+    fitting = _NUMBERS if len(sizes) == 1 and "int" in dtype else _BUILDERS[len(sizes)]
     if kind not in fitting:
         raise OptionError(f"head kind {kind!r} cannot read features {sizes}. Use one of {', '.join(fitting)}.")
     return fitting[kind]

@@ -17,6 +17,7 @@ class Cascade(nn.Module):
     Args:
         head: Features -> logits.
         classes: Number of logits.
+        reads: How many tensors the head takes: features, and for tokens their mask.
 
     Example:
         >>> alone = nn.Linear(8, 3)
@@ -29,14 +30,15 @@ class Cascade(nn.Module):
         cascade connections. There a head reads the one before it alone, beside its features.
     """
 
-    def __init__(self, head: nn.Module, classes: int) -> None:
+    def __init__(self, head: nn.Module, classes: int, *, reads: int = 1) -> None:
         super().__init__()
-        self.head = head
+        self.head, self._reads = head, reads
         self.weight = nn.Parameter(torch.zeros(classes, classes))  # nothing drawn: heads start as without a cascade
 
-    def forward(self, features: Tensor, *earlier: Tensor) -> Tensor:
-        """Logits [B, K] from features and the logits [B, K] of each earlier head."""
-        logits: Tensor = self.head(features)
+    def forward(self, *given: Tensor) -> Tensor:
+        """Logits [B, K] from what the head takes and the logits [B, K] of each earlier head."""
+        logits: Tensor = self.head(*given[: self._reads])
+        earlier = given[self._reads :]
         if not earlier:
             return logits
         said = torch.stack([each.detach().float().log_softmax(dim=1) for each in earlier]).mean(dim=0)

@@ -34,10 +34,10 @@ class ConfidentHead(nn.Module):
         self.classifier = classifier
         self.confidence = nn.Linear(classifier.in_features, 1)
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits [B, K] and the log-odds [B] of the confidence."""
-        given = self.features(features)
-        return self.classifier(given), self.confidence(given).squeeze(1)
+    def forward(self, *given: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [B, K] and the log-odds [B] of the confidence, of features and for tokens their mask."""
+        vectors = self.features(*given)
+        return self.classifier(vectors), self.confidence(vectors).squeeze(1)
 
 
 def add_confidence(head: nn.Module) -> ConfidentHead:

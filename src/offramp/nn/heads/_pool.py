@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from torch import nn
+from torch import Tensor, nn
 
-from offramp.nn._pooled import Pooled
+from offramp.nn._pooled import Pooled, mean_of_tokens
 
 
 def build_pool(shape: tuple[int, ...], classes: int, *, norm: bool = False) -> nn.Module:
@@ -28,3 +28,28 @@ def build_pool(shape: tuple[int, ...], classes: int, *, norm: bool = False) -> n
         layers["norm"] = nn.BatchNorm1d(pooled.size)
     layers["classifier"] = nn.Linear(pooled.size, classes)
     return nn.Sequential(layers)
+
+
+class TokenPool(nn.Module):
+    """The same for tokens: a mean that leaves out padded ones where a mask says which they are.
+
+    Args:
+        shape: (T, D) of one sample's features.
+        classes: Number of logits.
+        norm: As for `build_pool`.
+    """
+
+    def __init__(self, shape: tuple[int, ...], classes: int, *, norm: bool = False) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(shape[1]) if norm else nn.Identity()
+        self.classifier = nn.Linear(shape[1], classes)
+
+    def forward(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Logits [B, K] of tokens [B, T, D]; the mask [B, T] is 0 at padded ones."""
+        logits: Tensor = self.classifier(self.norm(mean_of_tokens(features, mask)))
+        return logits
+
+
+def build_token_pool(shape: tuple[int, ...], classes: int, *, norm: bool = False) -> nn.Module:
+    """The head for tokens; see `TokenPool`."""
+    return TokenPool(shape, classes, norm=norm)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from offramp.nn._pooled import mean_of_tokens
+
 
 class TokenHead(nn.Module):
     """Normalized first token and mean token side by side, then two linear layers; no attention.
 
-    The first token is the class token where there is one; the mean serves networks without. Padded tokens
-    count in the mean, since features carry no mask.
+    The first token is the class token where there is one; the mean serves networks without, and early layers, which
+    have not gathered much in the class token yet. Padded tokens count in the mean unless a mask says where they are.
 
     Args:
         shape: (T, D) of one sample's features.
@@ -27,10 +29,10 @@ class TokenHead(nn.Module):
         self.activation = nn.GELU()
         self.classifier = nn.Linear(hidden, classes)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Logits [B, K] of tokens [B, T, D]."""
+    def forward(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Logits [B, K] of tokens [B, T, D]; the mask [B, T] is 0 at padded ones."""
         tokens = self.norm(features)
-        both = torch.cat([tokens[:, 0], tokens.mean(dim=1)], dim=1)
+        both = torch.cat([tokens[:, 0], mean_of_tokens(tokens, mask)], dim=1)
         logits: Tensor = self.classifier(self.activation(self.mix(both)))
         return logits
 
