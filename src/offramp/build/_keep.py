@@ -59,7 +59,7 @@ def exit_numbers(graph: Graph) -> tuple[int, ...]:
         >>> exit_numbers(keep_exits(attach_exits(net, torch.zeros(2, 8), exits=2), [1]))
         (1,)
     """
-    named = (re.fullmatch(r"exit(\d+)/head", name) for name in graph.exits[:-1])
+    named = (re.fullmatch(r"exit(\d+)/(?:head|ensemble)", name) for name in graph.exits[:-1])
     return tuple(int(found[1]) for found in named if found)
 
 
