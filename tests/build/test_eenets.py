@@ -55,6 +55,7 @@ def cuts_of(graph: Graph) -> list[str]:
         (32, 5, "pareto", [3, 6, 8, 9, 10]),
         (32, 5, "linear", [3, 5, 8, 10, 13]),
         (32, 5, "golden", [2, 3, 4, 6, 10]),
+        (56, 5, "fine", [2, 3, 4, 5, 6]),  # not in that table: 5 % of the network are 1.3 blocks
         (110, 10, "fine", [3, 6, 8, 10, 13, 15, 17, 18, 20, 22]),
         (110, 10, "pareto", [11, 20, 27, 32, 37, 40, 43, 46, 47, 49]),  # 45 with shortcuts that have weights
         (110, 10, "linear", [5, 10, 15, 20, 25, 30, 35, 40, 45, 50]),
