@@ -94,7 +94,9 @@ PLANS = {
 STUDENTS = learn.PostSettings(epochs=40, precision="bfloat16")
 LATE = learn.PostSettings(epochs=10, precision="bfloat16")
 PRICES = (0.3, 0.5, 0.7, 0.9, 1.1, 1.3, 1.7)  # lambda; the first is trained longer, the others from the one before
-FIRST = learn.CumulativeSettings(epochs=8, price=PRICES[0], charge="own", precision="bfloat16", learning_rate=1e-3)
+FIRST = learn.CumulativeSettings(
+    epochs=6, warm_epochs=4, price=PRICES[0], charge="own", precision="bfloat16", learning_rate=1e-3
+)
 NEXT = 2  # epochs per further lambda
 
 
@@ -154,7 +156,8 @@ def train_published(
     heads = ["conv2:confidence=1"] * len(places)
     graph = attach(loaded, places, heads, seed, scores=("head_confidence", "max_probability"))
     for price in PRICES:
-        settings = replace(FIRST, price=price, seed=seed, epochs=FIRST.epochs if price == PRICES[0] else NEXT)
+        anew = {} if price == PRICES[0] else {"epochs": NEXT, "warm_epochs": 0}
+        settings = replace(FIRST, price=price, seed=seed, **anew)
         file = work / f"{name}-published-{price:g}.ckpt"
         graph = learn.cumulative(graph, samples, settings, checkpoint=file, resume=True)
         yield price, graph
