@@ -29,7 +29,7 @@ def keep_exits(graph: Graph, exits: Collection[int]) -> Graph:
         >>> from torch import nn
         >>> from offramp.build import attach_exits
         >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3))
-        >>> keep_exits(attach_exits(net, torch.zeros(2, 8), exits=2), [1]).exits
+        >>> keep_exits(attach_exits(net, torch.zeros(2, 8), placement=[0, 1]), [1]).exits
         ('exit1/head', 'stage2')
     """
     heads = graph.exits[:-1]

@@ -43,7 +43,7 @@ def stay_on(stays: Tensor, logits: Tensor, teacher: Tensor) -> Tensor:
     Example:
         >>> logits = torch.tensor([[0.0, 1.0], [0.0, 2.0], [0.0, 3.0], [0.0, 4.0]])
         >>> stay_on(torch.ones(4), logits, teacher=torch.tensor([[0.0, 1.0], [1.0, 0.0]] * 2)).round(decimals=1)
-        tensor([1.0000, 0.9000, 0.1000, 0.0000])
+        tensor([1.0000, 0.8000, 0.2000, 0.0000])
     """
     logits = logits.float()
     agrees = (logits.argmax(dim=1) == teacher.argmax(dim=1)).float()
