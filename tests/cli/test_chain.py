@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from torch import nn
 
 from offramp import build
-from offramp.cli._chain import candidates, check_goal, choose, costs_by_score, gates_by_score
+from offramp.cli._chain import attach, candidates, check_goal, choose, costs_by_score, gates_by_score
 from offramp.cli._request import Goal, Request
 from offramp.errors import CurveError
 from offramp.graph import Gate, Graph
@@ -123,3 +124,22 @@ def test_a_budget_must_do_for_every_score_that_may_gate() -> None:
 def test_every_score_of_a_graph_declares_its_gate() -> None:
     found = gates_by_score(attached("margin", "entropy"))
     assert {name: gate.direction for name, gate in found.items()} == {"margin": "higher", "entropy": "lower"}
+
+
+@pytest.mark.parametrize(
+    ("options", "cuts", "heads"),
+    [
+        ({}, ["pool1", "flatten", "relu3"], ["light", "auto", "auto"]),
+        ({"placement": ("pool1",)}, ["pool1"], ["auto"]),
+        ({"placement": ("input", "pool1"), "head": ("pool", "light")}, ["input", "pool1"], ["pool", "light"]),
+        ({"exits": 1, "head": "pool"}, ["flatten"], ["pool"]),
+    ],
+)
+def test_candidates_are_found_unless_exits_are_numbered_or_named(
+    options: dict[str, Any], cuts: list[str], heads: list[str]
+) -> None:
+    material: Any = SimpleNamespace(model=build.load_model("zoo:lenet5"), mean=None, std=None)
+    graph = attach(Request(model="m", data="d", out=Path("o"), goal=Goal(), **options), material)
+    stage = next(node for node in graph.nodes if node.role == "stage")
+    assert stage.recipe["cuts"] == cuts
+    assert [node.recipe["kind"] for node in graph.nodes if node.role == "head"] == heads
