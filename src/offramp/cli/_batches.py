@@ -76,9 +76,8 @@ def affordable(
         call(inputs)
     once = max(time.perf_counter() - start, 1e-9)
     usual = CALLS.get(batch, USUAL)
-    return max(
-        FEWEST, min(usual if most is None else min(most, usual), int((SECONDS if seconds is None else seconds) / once))
-    )
+    fitting = int((SECONDS if seconds is None else seconds) / once)
+    return max(FEWEST, min(usual, fitting, usual if most is None else most))
 
 
 def draw_batches(
