@@ -37,6 +37,8 @@ def test_a_quick_system_gets_all_calls_and_a_slow_one_a_few(monkeypatch: pytest.
         return None
 
     assert affordable({"quick": idle}, {}, 1) == _batches.CALLS[1]
+    assert affordable({"quick": idle}, {}, 1, most=30) == 30
+    assert affordable({"quick": idle}, {}, 1, seconds=0) == _batches.FEWEST
     monkeypatch.setattr(_batches, "SECONDS", 0)
     assert affordable({"slow": idle}, {}, 1) == _batches.FEWEST
 

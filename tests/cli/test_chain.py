@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -158,3 +159,22 @@ def test_heads_are_attached_and_taught_as_asked(tmp_path: Path) -> None:
 def same_weights(first: Graph, second: Graph, name: str) -> bool:
     pairs = zip(*(graph.bodies[name].state_dict().values() for graph in (first, second)), strict=True)  # type: ignore[attr-defined]
     return all(torch.equal(value, other) for value, other in pairs)
+
+
+@pytest.mark.parametrize(
+    ("options", "cuts", "heads"),
+    [
+        ({}, ["pool1", "flatten", "relu3"], ["light", "auto", "auto"]),
+        ({"placement": ("pool1",)}, ["pool1"], ["auto"]),
+        ({"placement": ("input", "pool1"), "head": ("pool", "light")}, ["input", "pool1"], ["pool", "light"]),
+        ({"exits": 1, "head": "pool"}, ["flatten"], ["pool"]),
+    ],
+)
+def test_candidates_are_found_unless_exits_are_numbered_or_named(
+    options: dict[str, Any], cuts: list[str], heads: list[str]
+) -> None:
+    material: Any = SimpleNamespace(model=build.load_model("zoo:lenet5"), mean=None, std=None)
+    graph = attach(Request(model="m", data="d", out=Path("o"), goal=Goal(), **options), material)
+    stage = next(node for node in graph.nodes if node.role == "stage")
+    assert stage.recipe["cuts"] == cuts
+    assert [node.recipe["kind"] for node in graph.nodes if node.role == "head"] == heads

@@ -19,5 +19,6 @@ def test_each_body_is_traced_once(tmp_path: Path) -> None:
         exports.save(graph, tmp_path / "model.onnx", {"thresholds": [0.5]})
         exports.save_dense(static_path(graph, "exit0/head"), "exit0")
         exports.save_dense(backbone(graph), "alone")
+        exports.save_scratch(graph, "gated")
     assert traced.call_count == 4  # two stages, a head and a score
-    assert {path.name for path in tmp_path.iterdir()} == {"model.onnx", "exit0.onnx", "alone.onnx"}
+    assert {path.name for path in tmp_path.iterdir()} == {"model.onnx", "exit0.onnx", "alone.onnx", "gated.onnx"}

@@ -11,9 +11,11 @@ import pytest
 from commands import call
 from offramp.cli import _placement
 from offramp.cli._placement import write_head
+from offramp.cli._request import Goal
+from offramp.decide import Placement, Trial
 from offramp.export import load_artifact
 from offramp.graph import Graph
-from offramp.measure import Breakdown, Evidence
+from offramp.measure import Breakdown, Evidence, OperatingPoint
 from offramp.measure.torch import breakdown
 from offramp.nn.heads import HeadRecipe
 from offramp.run import openvino as engine
@@ -80,17 +82,28 @@ def test_if_no_exit_pays_the_network_itself_is_the_answer(
 
 
 @pytest.mark.usefixtures("hurry")
-@pytest.mark.parametrize("goal", [["--budget", 0.9], ["--knee"]])
-def test_a_budget_counts_work_and_a_knee_has_an_exit(goal: list[object], weights: Path, tmp_path: Path) -> None:
-    result = run(weights, tmp_path / "out", "--placement", "2,4", "--head", "pool", "--head", "light", *goal)
+def test_a_budget_counts_work_and_candidates_may_be_named(weights: Path, tmp_path: Path) -> None:
+    heads = ["--head", "pool", "--head", "light:hidden=4"]
+    result = run(weights, tmp_path / "out", "--placement", "0,1", *heads, "--budget", 0.9)
     placement = result["placement"]
-    assert [one["head"] for one in placement["candidates"]] == ["pool", "light"]
-    assert [one["cut"] for one in placement["candidates"]] == ["2", "4"]
+    assert [one["head"] for one in placement["candidates"]] == ["pool", "light:hidden=4"]
     assert placement["kept"]
-    assert placement["judged_by"] == ("work" if goal[0] == "--budget" else "time")
-    if goal[0] == "--budget":
-        assert placement["batch"] is placement["allowed_loss"] is None
-        assert result["frontier"][-1]["relative_macs"] <= 0.9
+    assert placement["judged_by"] == "work"
+    assert placement["batch"] is placement["allowed_loss"] is None
+    assert result["frontier"][-1]["relative_macs"] <= 0.9
+
+
+def test_a_knee_has_an_exit_even_if_none_pays() -> None:
+    def trial(kept: tuple[int, ...], share: float) -> Trial:
+        point = OperatingPoint(
+            thresholds=(0.5,) * len(kept), accuracy=None, agreement=1.0, harm=None, macs=share, relative_macs=share,
+            exit_rates=(1.0,),
+        )  # fmt: skip
+        return Trial(kept=kept, point=point, loss=0.0)
+
+    found = Placement(trials=(trial((), 1.0), trial((1,), 1.1), trial((0,), 1.2)), allowed_loss=0.01, tried=3)
+    assert _placement._kept(Goal(), found) == (1,)
+    assert _placement._kept(Goal(max_loss=0.01), found) == ()
 
 
 def test_a_budget_that_no_candidate_meets_is_refused_before_any_work(weights: Path, tmp_path: Path) -> None:

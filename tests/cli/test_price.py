@@ -50,9 +50,11 @@ def test_every_part_is_timed_by_the_engine_that_ships(
     engine: str, batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_price, "CALLS", 20)
-    pixels = np.random.default_rng(0).random((30, 1, 8, 8), dtype=np.float32)
-    samples = ArraySamples(inputs={"input": pixels}, ids=np.arange(30).astype(str))
-    parts = price(attached(), samples, Engine(name=engine), Exports(tmp_path), batch=batch)
+    net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+    graph = build.attach_exits(net, torch.zeros(2, 8), exits=1, placement="1", head="pool")
+    rows = np.random.default_rng(0).random((30, 8), dtype=np.float32)
+    samples = ArraySamples(inputs={"input": rows}, ids=np.arange(30).astype(str))
+    parts = price(graph, samples, Engine(name=engine), Exports(tmp_path), batch=batch)
     assert parts.baseline > 0
     assert parts.stages.sum() == pytest.approx(parts.baseline)
-    assert len(parts.heads) == 3
+    assert len(parts.heads) == 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from offramp.errors import CaptureError
+from offramp.errors import CaptureError, OptionError
 from offramp.graph import Tensor
 from offramp.measure.torch import count
 from offramp.nn.heads import HeadRecipe, build_head
@@ -18,6 +18,7 @@ from ._capture import Capture, capture
 from ._cuts import CutPoint
 from ._exits import choose_cuts
 from ._inputs import Example
+from ._placement import RULES
 
 CUTS = 8
 HEAVIEST = 0.25  # of the work behind an exit: its head may cost so much of what it can save
@@ -67,6 +68,8 @@ def find_candidates(
         >>> [(found.cut, found.head, found.head_macs) for found in find_candidates(net, torch.zeros(2, 8))]
         [('1', 'auto', 192)]
     """
+    if placement not in RULES:
+        raise OptionError(f"a placement of candidates must be {', '.join(RULES)}, but is {placement!r}. Choose one.")
     captured = capture(model, example)
     found = [*(_students(captured) if head == "auto" else ())]
     for cut in _spread(captured, placement, most):

@@ -66,9 +66,9 @@ def draw_positions(samples: int, batch: int, seed: int) -> NDArray[np.int64]:
 
 def affordable(
     systems: Mapping[str, Callable[[Any], Any]], inputs: Mapping[str, NDArray[Any]], batch: int, *,
-    seconds: float = SECONDS, most: int | None = None,
+    seconds: float | None = None, most: int | None = None,
 ) -> int:  # fmt: skip
-    """How many calls of each system fit in the time there is."""
+    """How many calls of each system fit in the time there is, but at most so many as are usual."""
     for call in systems.values():
         call(inputs)  # the first call compiles
     start = time.perf_counter()
@@ -76,7 +76,8 @@ def affordable(
         call(inputs)
     once = max(time.perf_counter() - start, 1e-9)
     usual = CALLS.get(batch, USUAL)
-    return max(FEWEST, min(usual if most is None else min(most, usual), int(seconds / once)))
+    fitting = int((SECONDS if seconds is None else seconds) / once)
+    return max(FEWEST, min(usual, fitting, usual if most is None else most))
 
 
 def draw_batches(
