@@ -7,9 +7,10 @@ Samples that the folder's thresholds were chosen on are left out; the others are
 splits) and under three changes in five severities, those of CIFAR-10-C (Hendrycks and Dietterich, "Benchmarking
 neural network robustness to common corruptions and perturbations", ICLR 2019): Gaussian noise, Gaussian blur, less
 contrast. Each check sees --samples of them, drawn at random; the share of the checks that raise the alarm is over
---draws such draws. Clean draws come in two kinds: against the folder's own calibration samples, as a user meets it,
-where one odd set of calibration samples counts in every draw; and with these drawn anew from all samples too, where
-the error bound is promised.
+--draws such draws.
+Clean draws come in two kinds: against the folder's own calibration samples, as a user meets it, where one odd set
+of calibration samples counts in every draw; and with these drawn anew from all samples too, where the error bound is
+promised.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def test_the_version_is_printed(call: Call) -> None:
     assert call("--version") == (0, f"{offramp.__version__}\n", "")
 
 
-@pytest.mark.parametrize("word", ["demo", "inspect", "optimize", "bench", "predict", "sweep"])
+@pytest.mark.parametrize("word", ["demo", "inspect", "optimize", "bench", "predict", "sweep", "check", "recalibrate"])
 def test_every_word_explains_itself(call: Call, word: str) -> None:
     code, out, _ = call(word, "--help")
     assert code == 0
@@ -55,6 +55,8 @@ def test_inspect_lists_the_cut_points_as_json(call: Call) -> None:
         (["predict", "/nowhere", "--data", "digits"], "/nowhere"),
         (["bench", "/nowhere"], "/nowhere"),
         (["sweep", "/nowhere"], "/nowhere"),
+        (["check", "/nowhere", "--data", "digits"], "/nowhere"),
+        (["recalibrate", "/nowhere", "--data", "digits"], "/nowhere"),
         (["optimize", "--model", "zoo:mlp", "--data", "digits", "--out", "x", "--budget", "0.5", "--knee"], "--knee"),
         (["optimize", "--model", "zoo:mlp", "--data", "digits", "--out", "x", "--max-loss", "2"], "max-loss"),
     ],

@@ -91,6 +91,17 @@ def test_a_copy_leaves_a_killed_training_alone(tmp_path: Path) -> None:
     assert opened(tmp_path / "out", resume=True).checkpoint.read_text() == "trained"
 
 
+def test_a_copy_for_another_place_shares_no_file(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "result.json").write_text("old")
+    work = copy_folder(tmp_path / "out", tmp_path / "deep" / "other")
+    (work.whole / "result.json").write_text("new")  # not replaced
+    work.finish()
+    assert (tmp_path / "out" / "result.json").read_text() == "old"
+    assert (tmp_path / "deep" / "other" / "result.json").read_text() == "new"
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["other"]
+
+
 def test_files_are_copied_where_they_cannot_be_linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(source: str, target: str) -> None:
         raise OSError("no links here")

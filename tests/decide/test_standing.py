@@ -63,6 +63,12 @@ def test_so_many_samples_as_are_said_to_be_needed_do_decide(changed: int, more: 
     assert judge(everybody_leaves(1000 * few, changed=changed * few)).verdict.is_open
 
 
+@pytest.mark.parametrize("samples", [1, 2, 10, 50, 150])
+def test_the_fewest_samples_that_decide_are_found_from_any_number(samples: int) -> None:
+    found = judge(everybody_leaves(samples, changed=0), limit=0.02)
+    assert (found.verdict, found.needed) == (Verdict.TOO_FEW_SAMPLES, 190)  # 0.98 ** 183 is 0.025; in two digits
+
+
 def test_a_loss_on_the_limit_is_not_a_matter_of_numbers() -> None:
     found = judge(everybody_leaves(1000, changed=10))
     assert (found.verdict, found.needed) == (Verdict.ON_THE_LIMIT, None)

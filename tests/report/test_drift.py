@@ -64,7 +64,8 @@ def test_the_final_exit_has_no_score(check: dict[str, Any]) -> None:
 def test_the_picture_is_drawn(check: dict[str, Any], accepted: float | None, tmp_path: Path) -> None:
     check["loss"]["max_loss"] = accepted
     draw_drift(check, tmp_path / "drift.png")
-    assert Image.open(tmp_path / "drift.png").size[0] > 800
+    with Image.open(tmp_path / "drift.png") as picture:
+        assert picture.size[0] > 800
     draw_drift(check, tmp_path / "drift.svg")
     text = (tmp_path / "drift.svg").read_text()
     assert "ALARM" in text

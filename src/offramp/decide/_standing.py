@@ -146,7 +146,7 @@ def _needed(found: Standing) -> int | None:
         few, many = many, 2 * many
         if many > MOST:
             return None
-    while many - few > few // 100:
+    while many - few > max(1, few // 100):
         middle = (few + many) // 2
         few, many = (few, middle) if _compare(found, _interval_at(found, middle)) else (middle, many)
     unit: int = 10 ** max(0, int(math.log10(many)) - 1)
