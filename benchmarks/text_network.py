@@ -142,24 +142,24 @@ class Texts:
         return {name: torch.from_numpy(values) for name, values in given.items()}
 
 
-def train(network: Any, texts: Texts, validation: Texts, *, epochs: int, work: Path, seed: int) -> list[dict[str, Any]]:
+def train(network: Any, texts: Texts, validation: Texts, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Train until the validation loss rises, keep the weights before that, and give what each epoch brought."""
     steps = math.ceil(len(texts.ids) / BATCH)
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / (steps * epochs)))
-    place, history, best = work / "training.ckpt", [], None
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / (steps * options.epochs)))
+    place, history, best = options.out / "training.ckpt", [], None
     if place.is_file():
         saved = torch.load(place, weights_only=True)
         network.load_state_dict(saved["network"])
         optimizer.load_state_dict(saved["optimizer"])
         schedule.load_state_dict(saved["schedule"])
         history, best = saved["history"], saved["best"]
-    for epoch in range(len(history), epochs):
+    for epoch in range(len(history), options.stop_after or options.epochs):
         if _rises([each["validation_loss"] for each in history]):
             break
-        torch.manual_seed(seed + epoch)
+        torch.manual_seed(options.seed + epoch)
         start = time.perf_counter()
-        loss = _learn(network, texts.batches(np.random.default_rng([seed, epoch])), optimizer, schedule) / steps
+        loss = _learn(network, texts.batches(np.random.default_rng([options.seed, epoch])), optimizer, schedule) / steps
         checked = evaluate(network, validation)
         history.append({"loss": loss, **checked, "seconds": time.perf_counter() - start})
         print(json.dumps(history[-1]), flush=True)
@@ -220,7 +220,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--width", type=int, default=128)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=6, help="of the learning rate's schedule")
+    parser.add_argument("--stop-after", type=int, help="epochs that are run at most; default: all")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -232,10 +233,7 @@ def main() -> None:
     print(len(parts.train), len(parts.validation), len(parts.held_out), flush=True)
     tokenizer = train_tokenizer([text for text, _ in parts.train], options.out / "network")
     network = build_network(tokenizer, options)
-    history = train(
-        network, Texts(parts.train, tokenizer), Texts(parts.validation, tokenizer), epochs=options.epochs,
-        work=options.out, seed=options.seed,
-    )  # fmt: skip
+    history = train(network, Texts(parts.train, tokenizer), Texts(parts.validation, tokenizer), options)
     network.save_pretrained(options.out / "network")
     (options.out / "history.json").write_text(json.dumps(history, indent=1) + "\n")
 
