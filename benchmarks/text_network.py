@@ -1,6 +1,6 @@
 """A small BERT classifier of SST-2, trained from scratch: the network that text.py gives exits to.
 
-Run: python benchmarks/text_network.py --data FOLDER --out FOLDER [--layers 8] [--width 128] [--epochs 8]
+Run: python benchmarks/text_network.py --data FOLDER --out FOLDER [--layers 8] [--width 128] [--epochs 2]
 FOLDER holds train.tsv and dev.tsv in the form of GLUE. Written are `network/` (as save_pretrained writes it, with the
 tokenizer), `unlabelled.tsv` (training texts of five words and more, for exits to learn from) and `held_out.tsv`; a
 killed training goes on with the same command. It stops after the first epoch that does not lower the validation loss.
@@ -34,6 +34,8 @@ SHARED = 8  # words in a row that two different sentences do not have in common
 VOCABULARY, TOKENS = 8_000, 64
 BATCH, RATE, WARM_UP = 64, 5e-4, 0.1
 WORDS_HIDDEN = 0.1  # share of tokens that are masked in training
+
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 Row = tuple[str, int]
 
@@ -91,9 +93,16 @@ def _runs(text: str, length: int) -> Iterator[str]:
 
 
 def train_tokenizer(texts: Sequence[str], folder: Path) -> Any:  # Any: transformers has no types
-    """WordPiece learned on the training texts."""
+    """WordPiece learned on the training texts, the same one each time.
+
+    The trainer numbers inner letters in the order in which it happens to meet them, and settles ties by number: so they
+    are given their numbers before.
+    """
+    letters = [f"##{letter}" for letter in sorted({letter for text in texts for letter in text.lower()} - {" "})]
     learned = BertWordPieceTokenizer(lowercase=True)
-    learned.train_from_iterator(texts, vocab_size=VOCABULARY, min_frequency=2, show_progress=False)
+    learned.train_from_iterator(
+        texts, vocab_size=VOCABULARY, min_frequency=2, show_progress=False, special_tokens=[*SPECIAL, *letters]
+    )
     folder.mkdir(parents=True, exist_ok=True)
     learned.save_model(str(folder))
     tokenizer = BertTokenizerFast(vocab=str(folder / "vocab.txt"), do_lower_case=True, model_max_length=TOKENS)
@@ -142,24 +151,24 @@ class Texts:
         return {name: torch.from_numpy(values) for name, values in given.items()}
 
 
-def train(network: Any, texts: Texts, validation: Texts, *, epochs: int, work: Path, seed: int) -> list[dict[str, Any]]:
+def train(network: Any, texts: Texts, validation: Texts, options: argparse.Namespace) -> list[dict[str, Any]]:
     """Train until the validation loss rises, keep the weights before that, and give what each epoch brought."""
     steps = math.ceil(len(texts.ids) / BATCH)
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / (steps * epochs)))
-    place, history, best = work / "training.ckpt", [], None
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / (steps * options.epochs)))
+    place, history, best = options.out / "training.ckpt", [], None
     if place.is_file():
         saved = torch.load(place, weights_only=True)
         network.load_state_dict(saved["network"])
         optimizer.load_state_dict(saved["optimizer"])
         schedule.load_state_dict(saved["schedule"])
         history, best = saved["history"], saved["best"]
-    for epoch in range(len(history), epochs):
+    for epoch in range(len(history), options.epochs):
         if _rises([each["validation_loss"] for each in history]):
             break
-        torch.manual_seed(seed + epoch)
+        torch.manual_seed(options.seed + epoch)
         start = time.perf_counter()
-        loss = _learn(network, texts.batches(np.random.default_rng([seed, epoch])), optimizer, schedule) / steps
+        loss = _learn(network, texts.batches(np.random.default_rng([options.seed, epoch])), optimizer, schedule) / steps
         checked = evaluate(network, validation)
         history.append({"loss": loss, **checked, "seconds": time.perf_counter() - start})
         print(json.dumps(history[-1]), flush=True)
@@ -220,7 +229,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--width", type=int, default=128)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -232,10 +241,7 @@ def main() -> None:
     print(len(parts.train), len(parts.validation), len(parts.held_out), flush=True)
     tokenizer = train_tokenizer([text for text, _ in parts.train], options.out / "network")
     network = build_network(tokenizer, options)
-    history = train(
-        network, Texts(parts.train, tokenizer), Texts(parts.validation, tokenizer), epochs=options.epochs,
-        work=options.out, seed=options.seed,
-    )  # fmt: skip
+    history = train(network, Texts(parts.train, tokenizer), Texts(parts.validation, tokenizer), options)
     network.save_pretrained(options.out / "network")
     (options.out / "history.json").write_text(json.dumps(history, indent=1) + "\n")
 
