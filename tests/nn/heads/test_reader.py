@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
-import onnxruntime
 import pytest
 import torch
 
@@ -39,7 +35,7 @@ def test_how_far_a_text_is_padded_changes_nothing() -> None:
 def test_only_filters_see_the_order(window: int, differs: bool) -> None:
     head = reader(window=window)
     swapped = TOKENS[:, [0, 2, 1, 3, 4, 5]]
-    change = (head(TOKENS, MASK) - head(swapped, MASK))[0].abs().max()
+    change = (head(TOKENS, MASK) - head(swapped, MASK))[0].detach().abs().max()
     assert (float(change) > 1e-6) == differs  # sums in another order
 
 
@@ -62,14 +58,3 @@ def test_no_vocabulary_and_even_windows_are_refused(recipe: HeadRecipe) -> None:
 def test_heads_for_vectors_do_not_read_token_numbers() -> None:
     with pytest.raises(OptionError, match=r"'pool' cannot read .* Use one of auto, light, student"):
         build_head(HeadRecipe("pool"), (6,), 3, dtype="int64")
-
-
-def test_its_onnx_form_gives_the_same(tmp_path: Path) -> None:
-    head = reader()
-    torch.onnx.export(
-        head, (TOKENS, MASK), tmp_path / "head.onnx", input_names=["ids", "mask"], opset_version=18, dynamo=True,
-        dynamic_shapes=({0: torch.export.Dim("batch")},) * 2, verbose=False,
-    )  # fmt: skip
-    session = onnxruntime.InferenceSession(tmp_path / "head.onnx", providers=["CPUExecutionProvider"])
-    (given,) = session.run(None, {"ids": TOKENS.numpy(), "mask": MASK.numpy()})
-    np.testing.assert_allclose(given, head(TOKENS, MASK).detach().numpy(), atol=1e-5)
