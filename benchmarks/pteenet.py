@@ -93,7 +93,7 @@ PLANS = {
 }
 STUDENTS = learn.PostSettings(epochs=40, precision="bfloat16")
 LATE = learn.PostSettings(epochs=10, precision="bfloat16")
-PRICES = (0.3, 0.5, 0.7, 0.9, 1.1, 1.3, 1.7)  # lambda; the first is trained longer, the others from the one before
+PRICES = (0.3, 0.7, 0.9, 1.3)  # lambda; the first is trained longer, the others from the one before
 FIRST = learn.CumulativeSettings(
     epochs=6, warm_epochs=4, price=PRICES[0], charge="own", precision="bfloat16", learning_rate=1e-3
 )
