@@ -2,7 +2,7 @@
 
 Run: python benchmarks/pteenet.py --data npz:cifar10.npz --weights FOLDER --work FOLDER [--networks resnet56 ...]
 (writes benchmarks/results/pteenet.json and pictures beside it; --work keeps checkpoints, and what is there is not
-trained again). Rows of earlyon need that package, see benchmarks/_earlyon.py; without it they are left out.
+trained again). Rows of earlyon need that package, see benchmarks/_earlyon.py, and --parts earlyon --networks resnet56.
 
 Published: Lahiany and Aperstein, "PTEEnet", IEEE Access 10, 2022: ResEEnet-110/10 on CIFAR-10, 97.15 % agreement at
 0.731 of the cost, 95.14 at 0.672, 93.62 at 0.572; its costs leave out the heads before the one that answers. The public
@@ -358,6 +358,33 @@ def rows_published(
     return rows
 
 
+def rows_earlyon(
+    name: str, loaded: LoadedModel, train: Samples, test: Samples, work: Path, seed: int
+) -> list[dict[str, Any]]:  # Any: JSON
+    """The earlyon package: its heads, its scores, thresholds by our search; on the clock in our graph."""
+    import _earlyon  # the package is there only where somebody wants this comparison
+
+    model = _earlyon.train(loaded, train, seed=seed, file=work / f"{name}-earlyon.pt")
+    rows = []
+    for title, places in (("its three places", _earlyon.FACTORY), ("ten places", _earlyon.MANY)):
+        picked = _earlyon.pick(loaded, model, places)
+        evidence = _earlyon.evidence(picked, test)
+        parts = measure_torch.breakdown(_earlyon.as_graph(loaded, picked))
+        variants = [
+            Variant(label=f"{score}, {'one threshold' if shared else 'one per exit'}", evidence=evidence, parts=parts,
+                    score=score, shared=shared)
+            for score in _earlyon.GATES for shared in (True, False)
+        ]  # fmt: skip
+        for goal, promise in GOALS.items():
+            rounds = play(variants, promise, seed)
+            times = {}
+            if promise.confidence > 0.5:
+                graph = _earlyon.as_graph(loaded, picked, rounds[0].variant.score)
+                times = clock(graph, rounds[0], test, work, f"{name}-earlyon", seed)
+            rows.append(row(name, f"earlyon, {title}", goal, rounds, curve=curve(variants), **times))
+    return rows
+
+
 def at_half(name: str, one: Variant, price: float) -> dict[str, Any]:  # Any: JSON
     """One lambda at T = 0.5, as the paper's curve has it; its costs beside ours."""
     seen = one.evidence
@@ -403,7 +430,7 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     figure.savefig(path, dpi=130)
 
 
-PARTS = {"ours": rows_ours, "published": rows_published}
+PARTS = {"ours": rows_ours, "published": rows_published, "earlyon": rows_earlyon}
 
 
 def main() -> None:
@@ -413,7 +440,7 @@ def main() -> None:
     parser.add_argument("--weights", required=True)
     parser.add_argument("--work", required=True)
     parser.add_argument("--networks", nargs="+", default=list(PLANS), choices=list(PLANS))
-    parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=list(PARTS))
+    parser.add_argument("--parts", nargs="+", default=["ours", "published"], choices=list(PARTS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", default=str(HERE / "results" / "pteenet.json"))
     options = parser.parse_args()
