@@ -93,7 +93,9 @@ PLANS = {
     ),
 }
 STUDENTS = learn.PostSettings(epochs=40, precision="bfloat16")
-LATE = learn.PostSettings(epochs=10, precision="bfloat16")
+# and then on mixtures of the pictures: the network knows the pictures themselves by heart
+MIXED = learn.PostSettings(epochs=40, learning_rate=5e-3, mix=0.75, precision="bfloat16")
+LATE = learn.PostSettings(epochs=10, mix=0.75, precision="bfloat16")
 PRICES = (0.3, 0.7, 0.9, 1.3)  # lambda; the first is trained longer, the others from the one before
 FIRST = learn.CumulativeSettings(
     epochs=6, warm_epochs=4, price=PRICES[0], charge="own", precision="bfloat16", learning_rate=1e-3
@@ -136,9 +138,10 @@ def train_ours(name: str, loaded: LoadedModel, samples: Samples, work: Path, see
     late = attach(loaded, plan.late, ["light"] * len(plan.late), seed, scores=SCORES[:1])
     bodies = {}
     first = 0
-    for which, graph, settings in (("students", students, STUDENTS), ("late", late, LATE)):
-        file = work / f"{name}-{which}.ckpt"
-        trained = learn.post(graph, samples, settings, checkpoint=file, resume=True)
+    for which, trained, lessons in (("students", students, (STUDENTS, MIXED)), ("late", late, (LATE,))):
+        for settings in lessons:
+            file = work / f"{name}-{which}{'-mixed' if settings.mix else ''}.ckpt"
+            trained = learn.post(trained, samples, settings, checkpoint=file, resume=True)
         heads = trained.exits[:-1]
         bodies |= {f"exit{first + at}/head": trained.bodies[head] for at, head in enumerate(heads)}
         first += len(heads)

@@ -145,15 +145,16 @@ def test_heads_are_attached_and_taught_as_asked(tmp_path: Path) -> None:
     told = {"exits": 2, "head": "pool", "epochs": 1}
     work, screen = WorkFolder(out=tmp_path / "out", path=tmp_path), Screen(quiet=True)
     trained = []
-    for options in ({}, {"targets": "hard"}, {"survivors": 1.0}, {"cascade": True, "ensemble": True}):
+    for options in ({}, {"targets": "hard"}, {"survivors": 1.0}, {"mix": 1.0}, {"cascade": True, "ensemble": True}):
         request = Request(model="zoo:mlp", data="d", out=tmp_path, goal=Goal(), **told, **options)  # type: ignore[arg-type]
         trained.append(train(request, attach(request, material), samples, work, screen))
-    plain, hard, survivors, hearing = trained
+    plain, hard, survivors, mixed, hearing = trained
     assert hearing.exits == ("exit0/head", "exit1/ensemble", "stage2")
     assert "exit0/head" in [edge.source for edge in hearing["exit1/head"].inputs]
     for at, same in ((0, True), (1, False)):
         assert same_weights(plain, survivors, f"exit{at}/head") == same
         assert not same_weights(plain, hard, f"exit{at}/head")
+        assert not same_weights(plain, mixed, f"exit{at}/head")
 
 
 def same_weights(first: Graph, second: Graph, name: str) -> bool:

@@ -246,6 +246,7 @@ def test_unfit_samples_are_refused_in_a_sentence(kind: str, word: str, tmp_path:
         (["--training-precision", "int4"], "bfloat16"),
         (["--targets", "none"], "soft or hard"),
         (["--survivors", "2"], "--survivors"),
+        (["--mix", "-1"], "--mix"),
         (["--regime", "frozen", "--targets", "hard"], "--regime post"),
         (["--budget", "0.0001"], "--budget"),
         (["--budget", "-1"], "--budget"),

@@ -134,6 +134,8 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
                                          "or hard (its answers).")] = "soft",
     survivors: Annotated[float, typer.Option(help="With --regime post: how much less a sample counts at an exit if "
                                              "earlier ones would let it go, from 0 to 1.")] = 0.0,
+    mix: Annotated[float, typer.Option(help="With --regime post: chance of a training sample to be mixed with another, "
+                                       "from 0 to 1. For many epochs on the network's own training set.")] = 0.0,
     cascade: Annotated[bool, typer.Option("--cascade", help="Heads read what the heads before them say.")] = False,
     ensemble: Annotated[bool, typer.Option("--ensemble", help="Exits answer with all heads so far.")] = False,
     head: Annotated[list[str] | None, typer.Option(help="auto, light, pool, conv0 to conv3, student, token or layers; "
@@ -179,7 +181,7 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
         search=read_search(search, grid), exits=read_exits(exits), batch=batch, placement=read_placement(placement),
         head=read_heads(head, regime), score=read_score(score, regime), regime=regime, price=price, epochs=epochs,
         training_precision=training_precision,
-        targets=targets, survivors=survivors, cascade=cascade, ensemble=ensemble,
+        targets=targets, survivors=survivors, mix=mix, cascade=cascade, ensemble=ensemble,
         mean=read_numbers(mean, "--mean"), std=read_numbers(std, "--std"), shape=read_shape(shape),
         engine=engine, precision=precision, threads=threads, seed=seed, resume=resume,
     )  # fmt: skip

@@ -153,7 +153,7 @@ def train(request: Request, graph: Graph, samples: Samples, work: WorkFolder, sc
     }  # fmt: skip
     kept: dict[str, Any] = {"checkpoint": work.checkpoint, "resume": request.resume, "progress": screen.lively}
     if request.regime == "post":
-        told: dict[str, Any] = {"targets": request.targets, "survivors": request.survivors}
+        told: dict[str, Any] = {"targets": request.targets, "survivors": request.survivors, "mix": request.mix}
         return learn.post(graph, samples, learn.PostSettings(**shared, **told), **kept)
     if request.regime == "cumulative":
         warm = request.epochs // 2

@@ -19,7 +19,8 @@ RULES = ("linear", "fine", "pareto", "golden")
 LEARNED = "head_confidence"  # the score that heads learn themselves
 DECIDING = (  # options that a training cannot be resumed with other values of
     "model", "weights", "data", "held_out", "tokenizer", "shape", "exits", "placement", "head", "score", "regime",
-    "price", "epochs", "training_precision", "mean", "std", "seed", "targets", "survivors", "cascade", "ensemble",
+    "price", "epochs", "training_precision", "mean", "std", "seed", "targets", "survivors", "mix",
+    "cascade", "ensemble",
 )  # fmt: skip
 
 
@@ -100,6 +101,7 @@ class Request:
     training_precision: str = "float32"
     targets: str = "soft"
     survivors: float = 0.0
+    mix: float = 0.0
     cascade: bool = False
     ensemble: bool = False
     mean: tuple[float, ...] | None = None
@@ -128,6 +130,7 @@ class Request:
             ),
             *([f"--targets {self.targets} ({' or '.join(TARGETS)})"] if self.targets not in TARGETS else []),
             *([f"--survivors {self.survivors} (0 to 1)"] if not 0 <= self.survivors <= 1 else []),
+            *([f"--mix {self.mix} (0 to 1)"] if not 0 <= self.mix <= 1 else []),
         ]
         if wrong:
             raise OptionError(f"options must lie in their range, but these do not: {', '.join(wrong)}. Change them.")
@@ -141,9 +144,10 @@ class Request:
 
     def _check_regime(self) -> None:
         names = self.scoring.names
-        if self.regime != "post" and (self.targets, self.survivors) != ("soft", 0.0):
+        if self.regime != "post" and (self.targets, self.survivors, self.mix) != ("soft", 0.0, 0.0):
             raise OptionError(
-                f"--targets and --survivors belong to --regime post, but the regime is {self.regime}. Leave them out."
+                f"--targets, --survivors and --mix belong to --regime post, but the regime is {self.regime}. "
+                "Leave them out."
             )
         if self.regime == "cumulative":
             return

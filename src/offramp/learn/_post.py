@@ -18,6 +18,7 @@ from ._fit_scores import fit_scores
 from ._frozen import Frozen
 from ._heads import Heads
 from ._losses import teaching_loss
+from ._mix import mix
 from ._schedule import learning_rate
 from ._settings import PostSettings
 from ._survivors import stay_on, weigh_survivors
@@ -83,7 +84,7 @@ class _Lesson:
         self._heads, self._frozen, self._settings = heads, frozen, settings
 
     def losses(self, batch: Mapping[str, Tensor], labels: Tensor | None, epoch: int) -> dict[str, Tensor]:
-        values = self._frozen(batch)
+        values = self._frozen(mix(batch, self._settings.mix))
         teacher = values[self._frozen.teacher][0]
         if not bool(teacher.isfinite().all()):
             raise LearnError("the full network must answer with finite logits, but does not. Check the samples.")

@@ -88,6 +88,9 @@ class PostSettings(TrainingSettings):
             temperature does not matter).
         survivors: How much less a sample counts at an exit if earlier ones would let it go, in [0, 1]: 0 counts all
             alike, 1 only those who come there. Begins after a quarter of the epochs, rounded down.
+        mix: Chance of a sample to be mixed with another of its batch, in [0, 1]; for floating-point inputs alone. Helps
+            where the samples are those that the network was trained on, if there are epochs enough: in many it keeps
+            a student from learning them by heart, in few it only makes the lesson harder.
 
     Example:
         >>> PostSettings(epochs=2).temperature
@@ -96,11 +99,13 @@ class PostSettings(TrainingSettings):
 
     targets: Targets = "soft"
     survivors: float = 0.0
+    mix: float = 0.0
 
     def _checks(self) -> dict[str, bool]:
         return TrainingSettings._checks(self) | {
             "targets": self.targets in get_args(Targets),
             "survivors": 0 <= self.survivors <= 1,
+            "mix": 0 <= self.mix <= 1,
         }
 
 
