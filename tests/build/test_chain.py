@@ -130,12 +130,13 @@ def test_two_exits_may_share_a_place_and_the_artifact_knows(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(("cascade", "ensemble"), [(True, False), (False, True), (True, True)])
-def test_the_artifact_knows_who_hears_earlier_heads(cascade: bool, ensemble: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("head", ["pool", "pool:confidence=1"])
+def test_the_artifact_knows_who_hears_earlier_heads(head: str, cascade: bool, ensemble: bool, tmp_path: Path) -> None:
     from offramp.export import Origin
 
     example = torch.rand(2, 1, 28, 28)
     loaded = build.load_model("zoo:lenet5")
-    graph = build.attach_exits(loaded.module, example, exits=2, head="pool", cascade=cascade, ensemble=ensemble)
+    graph = build.attach_exits(loaded.module, example, exits=2, head=head, cascade=cascade, ensemble=ensemble)
     for name in ("exit1/head", "exit1/ensemble"):
         for parameter in graph.bodies[name].parameters() if name in graph.bodies else ():  # type: ignore[attr-defined]
             nn.init.normal_(parameter)
@@ -146,6 +147,27 @@ def test_the_artifact_knows_who_hears_earlier_heads(cascade: bool, ensemble: boo
     with torch.no_grad():
         expected, given_ = (Executor(one).eval().dense({"x": example}) for one in (graph, again))
     assert all(torch.equal(given_[name][0], expected[name][0]) for name in graph.exits)
+
+
+def test_confident_heads_of_a_cascade_answer_in_the_file_as_in_torch(tmp_path: Path) -> None:
+    from offramp.run import torch as run_torch
+
+    example = torch.rand(32, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    loaded = build.load_model("zoo:lenet5")
+    torch.manual_seed(0)
+    graph = build.attach_exits(
+        loaded.module, example[:2], exits=2, head="pool:confidence=1", scores=("head_confidence",), cascade=True
+    )
+    nn.init.normal_(graph.bodies["exit1/head"].weight)  # type: ignore[attr-defined]  # a Cascade
+    pictures = {"x": example.numpy()}
+    dense = run_torch.load_dense(graph)(pictures)
+    ordered = np.sort(dense.scores["head_confidence"], axis=0)
+    limits = ordered[[20, 12], [0, 1]] + np.diff(ordered, axis=0)[[20, 12], [0, 1]] / 2
+    expected = run_torch.load(graph)(pictures, limits)
+    given = run_onnx.load(onnx.save(graph, tmp_path / "model.onnx"))(pictures, limits)
+    assert set(expected.exit) == {0, 1, 2}
+    np.testing.assert_array_equal(given.exit, expected.exit)
+    np.testing.assert_allclose(given.logits, expected.logits, atol=1e-4)  # sums in another order
 
 
 def test_a_module_may_be_a_head_but_then_nothing_can_rebuild_it(tmp_path: Path) -> None:

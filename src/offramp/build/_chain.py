@@ -194,7 +194,6 @@ def _answering(at: int, features: _Features, logits: Tensor, head: Head, sharing
     reads = [features.edge] if alone or features.mask is None else [features.edge, features.mask]
     own, *earlier = (DataEdge(source=f"exit{i}/head") for i in (at, *range(at)))
     if sharing.cascade and at:
-        _check_alone(body)
         recipe, body = {**recipe, "cascade": True}, Cascade(body, classes, reads=len(reads))
         reads += earlier
     node = _function(own.source, tuple(reads), (Tensor(shape=logits.shape), *confidence), "head", recipe)
@@ -210,12 +209,6 @@ def _head(head: Head, features: Tensor, classes: int) -> tuple[dict[str, Any], n
         return {"kind": "module", "options": {}}, head
     recipe = head if isinstance(head, HeadRecipe) else HeadRecipe.parse(head)
     return recipe.to_json(), build_head(recipe, features.shape, classes, dtype=features.dtype)
-
-
-def _check_alone(head: nn.Module) -> None:
-    """Refuse a cascade over heads that give more than logits."""
-    if isinstance(head, ConfidentHead):
-        raise OptionError("a cascade corrects heads that give logits alone, but got one with a confidence. Leave it.")
 
 
 def _confidence_of(head: Node) -> DataEdge:
