@@ -13,6 +13,7 @@ import pytest
 
 from commands import call
 from offramp import data
+from offramp.cli import _check
 from offramp.cli._check import Question
 from offramp.cli._sweep import open_run
 from offramp.errors import OptionError
@@ -138,13 +139,22 @@ def test_the_seed_draws_who_runs_to_the_end(folder: Path, noisy: str) -> None:
         (["--data", "digits", "--samples", "0"], "--samples"),
         (["--data", "digits", "--alpha", "0"], "alpha"),
         (["--data", "digits", "--confidence", "95"], "confidence"),
-        (["--data", "digits@test", "--out", "drift.txt"], "drift.txt"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_sentence(folder: Path, options: list[str], word: str) -> None:
     done = call("check", folder, *options)
     assert (done.code, done.out) == (2, "")
     assert word in done.err
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_check, "open_run", lambda folder: pytest.fail("it ran"))
+    done = call("check", folder, "--data", "digits@test", "--out", "drift.txt")
+    assert (done.code, done.out) == (2, "")
+    assert ".png, .svg, .pdf" in done.err
+    assert "drift.txt" in done.err
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -103,11 +103,20 @@ def check(
     return cleaned
 
 
+def check_out(out: Path) -> None:
+    """Refuse a file whose ending says neither JSON nor a picture, before any work is done.
+
+    Raises:
+        OptionError: So it is.
+    """
+    if out.suffix != ".json":
+        report.check_picture(out)
+
+
 def write_found(found: Mapping[str, Any], out: Path) -> None:  # Any: JSON
     """Write what was found as JSON or as a picture, as the ending says.
 
     Raises:
-        OptionError: It says neither.
         OutputError: The file cannot be written.
     """
     if out.suffix == ".json":
