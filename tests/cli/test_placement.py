@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from commands import call
-from offramp.cli import _placement
+from offramp.cli import _placement, _price
 from offramp.cli._placement import write_head
 from offramp.cli._request import Goal
 from offramp.decide import Placement, Trial
@@ -79,6 +79,17 @@ def test_if_no_exit_pays_the_network_itself_is_the_answer(
     assert {row["exit"] for row in call("predict", out, "--data", "digits@test", "--json").json} == {0}
     assert call("sweep", out, "--max-loss", 0.05).code == 0
     assert call("bench", out, "--batch", 64).code == 0
+
+
+@pytest.mark.usefixtures("hurry")
+def test_exits_that_hear_each_other_are_timed_too(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_price, "CALLS", 20)
+    out = tmp_path / "out"
+    result = run(weights, out, "--max-loss", 0.05, "--cascade", "--ensemble")
+    assert result["placement"]["judged_by"] == "time"
+    assert list(load_artifact(out).exits) == result["model"]["exits"]
 
 
 @pytest.mark.usefixtures("hurry")

@@ -19,7 +19,7 @@ from ._choice import name_kind
 from ._engine import Engine
 from ._exports import Exports
 from ._material import Material
-from ._price import price
+from ._price import head_of, price
 from ._request import Goal, Request
 
 
@@ -101,7 +101,7 @@ def _describe(
     """As JSON."""
     timed = request.goal.budget is None
     stage = next(node for node in graph.nodes if node.role == "stage")
-    heads = [graph[name] for name in graph.exits[:-1]]
+    heads = [head_of(graph, at) for at in range(len(parts.heads))]
     reached = np.cumsum(parts.stages) / parts.baseline
     described = [
         {
