@@ -156,6 +156,43 @@ def test_a_saving_that_every_sample_makes_is_no_noise() -> None:
     assert found.best.relative == pytest.approx(0.95)
 
 
+def with_blind_score(seen: Evidence) -> Evidence:
+    """The same with a score that knows nothing of the samples."""
+    random = np.random.default_rng(0).random(seen.scores[SCORE].shape).astype(np.float32)
+    return replace(seen, scores={**seen.scores, "blind": random}, gates={**seen.gates, "blind": seen.gates[SCORE]})
+
+
+@pytest.mark.parametrize("exact", [6, 0])
+@pytest.mark.parametrize("budget", [None, 0.7])
+def test_of_several_scores_the_one_whose_best_exits_are_worth_most_gates(
+    exact: int, budget: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "EXACT", exact)
+    seen, breakdown = with_blind_score(make_evidence(200, 3)), parts(0.1, 0.1, 0.1)
+    asked = {"promise": Promise(max_loss=0.1), "calibration": 500, "budget": budget}
+    alone = {name: placement(seen, breakdown, score=name, **asked) for name in ("blind", SCORE)}  # type: ignore[arg-type]
+    together = placement(seen, breakdown, score=("blind", SCORE), **asked)  # type: ignore[arg-type]  # of different types
+    assert alone[SCORE].best.rank < alone["blind"].best.rank
+    assert (together.score, together.best) == (SCORE, alone[SCORE].best)
+    assert {name: trial.kept for name, trial in together.by_score.items()} == {
+        name: found.kept for name, found in alone.items()
+    }
+    assert {trial.score for trial in together.trials} == {SCORE}
+    assert together.tried == sum(found.tried for found in alone.values())
+
+
+def test_a_score_is_charged_for_what_it_costs() -> None:
+    seen, cheap, dear = make_evidence(200, 2), parts(0.1, 0.1), parts(0.3, 0.3)
+    seen = replace(
+        seen,
+        scores={**seen.scores, "same": seen.scores[SCORE]},
+        gates={**seen.gates, "same": seen.gates[SCORE]},
+    )
+    asked = {"score": ("same", SCORE), "promise": Promise(max_loss=0.1), "calibration": 500}
+    assert placement(seen, {"same": dear, SCORE: cheap}, **asked).score == SCORE  # type: ignore[arg-type]
+    assert placement(seen, {"same": cheap, SCORE: cheap}, **asked).score == "same"  # type: ignore[arg-type]
+
+
 def test_less_than_no_noise_is_refused() -> None:
     with pytest.raises(OptionError, match="noise must be 0 or more"):
         placement(make_evidence(20, 1), parts(0.1), score=SCORE, noise=-1.0)

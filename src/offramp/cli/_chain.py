@@ -227,8 +227,10 @@ def _logits(
     return logits
 
 
-def choose(request: Request, graph: Graph, costs: Mapping[str, Costs], found: dict[str, Evidence]) -> Chosen:
-    """Draw the frontiers on tune and choose the score by them, decide and prove on calibrate, look at test."""
+def choose(
+    request: Request, graph: Graph, costs: Mapping[str, Costs], found: dict[str, Evidence], *, score: str | None = None
+) -> Chosen:
+    """Draw the frontiers on tune, choose the score by them unless it is, prove on calibrate, look at test."""
     goal = name_kind(request.goal, found["calibrate"])
     quality = decide.quality_for(goal.kind) if goal.kind else "agreement"
     tune, allowed = found["tune"], candidates(request)
@@ -237,7 +239,7 @@ def choose(request: Request, graph: Graph, costs: Mapping[str, Costs], found: di
         for name in tune.scores
     }
     ranking = decide.rank_scores(frontiers, max_loss=goal.max_loss)
-    score = next(name for name in ranking.areas if name in allowed)
+    score = score or next(name for name in ranking.areas if name in allowed)
     picked = choose_from(frontiers[score], goal, found)
     return Chosen(
         graph=build.gate_by(graph, score),

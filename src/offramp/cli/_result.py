@@ -176,7 +176,10 @@ def verdict(result: Mapping[str, Any]) -> list[str]:  # Any: JSON
         lines.append(describe_placement(result["placement"]))
     count = sum(one["candidate"] for one in result["scores"]["ranked"])
     if count > 1:
-        lines.append(f"Of {count} scores {result['score']} has the largest area under its frontier: gates compare it.")
+        best = (
+            "costs least with its best exits" if result.get("placement") else "has the largest area under its frontier"
+        )
+        lines.append(f"Of {count} scores {result['score']} {best}: gates compare it.")
     if "recalibrated" in result:
         told = result["recalibrated"]
         lines.append(

@@ -5,7 +5,7 @@ Shape letters: P points, N early exits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -34,6 +34,7 @@ from ._promise import Promise, quality_for
 EXACT = 6  # up to so many candidates, every choice is looked at
 BEAM = 3  # choices that go on, of each size
 VERIFIED = 6  # of the choices that look best, so many get a whole frontier
+FINALISTS = 2  # scores whose best choices get a whole frontier
 NOISE = 1.0  # standard errors that an exit must save
 
 Choice = tuple[int, ...]
@@ -49,12 +50,14 @@ class Trial:
         point: Its best operating point on the tuning samples; `macs` is in the unit of the breakdown.
         loss: What is lost there.
         rank: By how much it misses what must be met, then what is to be small: the lowest is best.
+        score: That the gates compare.
     """
 
     kept: tuple[int, ...]
     point: OperatingPoint
     loss: float
     rank: tuple[float, ...]
+    score: str
 
     @property
     def cost(self) -> float:
@@ -73,13 +76,15 @@ class Placement:
 
     Attributes:
         trials: What was drawn in full: first what is to be kept, then the others, the best first; among them nothing
-            kept, each candidate alone, and all of them.
+            kept, each candidate alone, and all of them, by the score of the first.
+        by_score: Of each score that came into question, what would be kept.
         allowed_loss: On the tuning samples, so that the calibration samples can certify what is promised; None if a
             budget was asked for.
-        tried: How many choices were looked at.
+        tried: How many choices were looked at, of all scores together.
     """
 
     trials: tuple[Trial, ...]
+    by_score: Mapping[str, Trial]
     allowed_loss: float | None
     tried: int
 
@@ -93,12 +98,17 @@ class Placement:
         """Which of the candidates stay."""
         return self.best.kept
 
+    @property
+    def score(self) -> str:
+        """Which score the gates compare then."""
+        return self.best.score
+
 
 def placement(  # noqa: PLR0913  # what is asked, and how long to look
     evidence: Evidence,
-    breakdown: Breakdown,
+    breakdown: Breakdown | Mapping[str, Breakdown],
     *,
-    score: str,
+    score: str | Sequence[str],
     promise: Promise | None = None,
     budget: float | None = None,
     calibration: int | None = None,
@@ -110,12 +120,13 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
 
     Up to six candidates all choices are compared; of more, choices grow from none and shrink from all, of each size
     the best few going on. Those that look best get a whole frontier. The best of these then loses, one after the other,
-    every exit without which a sample costs no more, or so little more that it may be chance.
+    every exit without which a sample costs no more, or so little more that it may be chance. Of several scores, those
+    two whose choices look best are compared so, and the better one is taken.
 
     Args:
         evidence: Of the tuning samples, with all candidates; nothing may be proved on them afterwards.
-        breakdown: What each part costs, in multiply-accumulates or seconds.
-        score: Name of the score that the gates compare.
+        breakdown: What each part costs, in multiply-accumulates or seconds; by score if that makes a difference.
+        score: Name of the score that the gates compare, or of several of which one will; of equals the first.
         promise: What will be promised; 1 % of agreement with 95 % confidence if not given.
         budget: Keep instead the exits that lose least at this share of the network's cost; of the promise only the
             kind then counts.
@@ -148,26 +159,31 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
         al., "Classification and Regression Trees", 1984, section 3.4.3, for one standard error.
     """
     asked = promise or Promise()
+    names = (score,) if isinstance(score, str) else tuple(score)
+    parts = {name: breakdown if isinstance(breakdown, Breakdown) else breakdown[name] for name in names}
     count = evidence.exits - 1
-    _check(count, breakdown, budget=budget, most=most, beam=beam, noise=noise)
+    for one in parts.values():
+        _check(count, one, budget=budget, most=most, beam=beam, noise=noise)
     allowed = None
     if budget is None:
         samples = len(evidence) if calibration is None else calibration
         allowed = certifiable_loss(samples, asked.kind, max_loss=asked.max_loss, confidence=asked.confidence)
-    quality = quality_for(asked.kind)
-    if budget is None:
-        judge = _Judge(within="loss", limit=allowed or 0.0)
-    else:
-        judge = _Judge(within="cost", limit=budget * breakdown.baseline)
-    search = _Search(evidence, breakdown, score, quality, judge)
     largest = count if most is None else min(most, count)
-    if count <= EXACT:
-        search.look(choice for size in range(largest + 1) for choice in combinations(range(count), size))
-    else:
-        search.grow(largest, beam)
-        search.shrink(largest, beam)
-    search.verify(largest)
-    return Placement(trials=search.prune(noise), allowed_loss=allowed, tried=len(search.seen))
+    searches = []
+    for name in names:
+        limit = allowed or 0.0 if budget is None else budget * parts[name].baseline
+        judge = _Judge(within="loss" if budget is None else "cost", limit=limit)
+        search = _Search(evidence, parts[name], name, quality_for(asked.kind), judge)
+        search.look_around(largest, beam)
+        searches.append(search)
+    drawn = [search.verify(largest, noise) for search in sorted(searches, key=_Search.promise)[:FINALISTS]]
+    drawn.sort(key=lambda trials: (trials[0].rank, names.index(trials[0].score)))
+    return Placement(
+        trials=drawn[0],
+        by_score={trials[0].score: trials[0] for trials in drawn},
+        allowed_loss=allowed,
+        tried=sum(len(search.seen) for search in searches),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +221,18 @@ class _Search:
         self.seen: dict[Choice, Rank] = {}
         self._drawn: dict[Choice, Trial] = {}
 
+    def promise(self) -> Rank:
+        """The rank of the best choice that was looked at."""
+        return min(self.seen.values())
+
+    def look_around(self, largest: int, beam: int) -> None:
+        """Look at all choices of few candidates, and at what seems good of many."""
+        if len(self._all) <= EXACT:
+            self.look(choice for size in range(largest + 1) for choice in combinations(self._all, size))
+        else:
+            self.grow(largest, beam)
+            self.shrink(largest, beam)
+
     def look(self, choices: Iterable[Choice]) -> None:
         """Sketch these."""
         for kept in choices:
@@ -237,14 +265,15 @@ class _Search:
     def _order(self, kept: Choice) -> tuple[Rank, Choice]:
         return self.seen[kept], kept
 
-    def verify(self, largest: int) -> None:
-        """Draw the frontiers of those that look best, of none, each alone and all."""
+    def verify(self, largest: int, noise: float) -> tuple[Trial, ...]:
+        """Draw the frontiers of those that look best, of none, each alone and all, and say what is to be kept first."""
         usual = [(), *((at,) for at in self._all), tuple(self._all)]
         for kept in [*sorted(self.seen, key=self._order)[:VERIFIED], *usual]:
             if len(kept) <= largest:
                 self._draw(kept)
+        return self._prune(noise)
 
-    def prune(self, noise: float) -> tuple[Trial, ...]:
+    def _prune(self, noise: float) -> tuple[Trial, ...]:
         """What was drawn, the best first but for the first: that is the best without the exits that are not needed."""
         trial = min(self._drawn.values(), key=_order_of)
         while found := self._without_one(trial, noise):
@@ -289,7 +318,7 @@ class _Search:
             points.append(operate(some, costs, [limits[at] for at in kept], self._score))
         loss = self._best - np.array([quality_of(point, self._quality) for point in points])
         place, rank = self._judge.find_best(loss, np.array([point.macs for point in points]))
-        self._drawn[kept] = Trial(kept=kept, point=points[place], loss=float(loss[place]), rank=rank)
+        self._drawn[kept] = Trial(kept=kept, point=points[place], loss=float(loss[place]), rank=rank, score=self._score)
 
     def _points(self, some: Evidence, costs: Costs) -> list[OperatingPoint]:
         """Of the frontier, and the one where nobody leaves early."""
