@@ -139,6 +139,15 @@ def test_the_heads_of_a_cascade_learn_with_their_confidences() -> None:
         assert not torch.equal(before[key], after[key]), key
 
 
+def test_an_ensemble_has_no_confidence_and_is_told_so() -> None:
+    network = torch.nn.Sequential(*make_stages())
+    graph = attach_exits(
+        network, torch.rand(2, 1, 8, 8), placement=["0", "1.3"], head="conv1:confidence=1", ensemble=True
+    )
+    with pytest.raises(LearnError, match=r"exit1/ensemble give none.*without ensemble"):
+        learn.cumulative(graph, make_samples(), QUICK)
+
+
 def test_labels_are_not_read() -> None:
     samples = make_samples()
     labelled = ArraySamples(inputs=samples.inputs, ids=samples.ids, labels=np.zeros(len(samples), np.int64))

@@ -73,7 +73,7 @@ def _check_confident(graph: Graph) -> None:
     if silent or not early:
         raise LearnError(
             f"exits must be heads that give a confidence, but {', '.join(silent) or 'there are no early exits'}"
-            f"{' give none' if silent else ''}. Attach them with head='conv2:confidence=1'."
+            f"{' give none' if silent else ''}. Attach them with head='conv2:confidence=1', without ensemble."
         )
 
 
