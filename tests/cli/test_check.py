@@ -163,6 +163,25 @@ def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
     assert "offramp optimize" in done.err
 
 
+@pytest.mark.parametrize(("given", "used"), [(None, "words"), ("others", "others")])
+def test_texts_are_cut_by_the_tokenizer_of_the_run_unless_another_is_named(
+    folder: Path, given: str | None, used: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = json.loads((folder / "result.json").read_text())
+    result["options"]["tokenizer"] = "words"
+    (folder / "result.json").write_text(json.dumps(result))
+    asked: dict[str, Any] = {}
+
+    def open_samples(reference: str, runtime: object, **options: object) -> Any:
+        asked.update(options)
+        return data.load("digits@test").subset(slice(30))
+
+    monkeypatch.setattr(_check, "open_samples", open_samples)
+    options = [] if given is None else ["--tokenizer", given]
+    assert call("check", folder, "--data", "tsv:new.tsv", "--samples", 20, *options).err.count("error") == 0
+    assert asked["tokenizer"] == used
+
+
 def test_a_negative_seed_is_refused() -> None:
     with pytest.raises(OptionError, match="--seed"):
         Question(seed=-1)

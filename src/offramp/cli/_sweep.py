@@ -129,6 +129,19 @@ def open_run(folder: Path) -> Run:
     return Run(folder=folder, result=result, parts=part(seen, counts), costs=costs)
 
 
+def check_exits(run: Run) -> None:
+    """Refuse a run that kept no early exit, where there is nothing to look after.
+
+    Raises:
+        DataError: So it is.
+    """
+    if not run.result["chosen"]["thresholds"]:
+        raise DataError(
+            f"{run.folder} must hold a network with early exits, but no exit paid there: it answers as the original "
+            "always did, whatever the samples. Leave it."
+        )
+
+
 def part(seen: Evidence, counts: Sequence[int]) -> dict[str, Evidence]:
     """Evidence of tune, calibrate and test, which lie in it one after the other."""
     ends = np.cumsum(counts)
