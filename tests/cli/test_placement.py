@@ -63,6 +63,8 @@ def test_the_candidates_that_pay_are_all_that_is_shipped(weights: Path, tmp_path
     assert any("Of 2 candidates" in line for line in result["verdict"])
     assert "Which exits stay" in (out / "report.html").read_text()
     assert json.loads((out / "config.json").read_text())["kept"] == kept
+    relative = [seconds / result["clock"]["baseline_s"] for seconds in result["clock"]["exit_s"]]
+    assert relative == pytest.approx([macs / result["baseline"]["macs"] for macs in result["exit_macs"]])  # `counted`
     again = call("sweep", out, "--max-loss", 0.05, "--apply", "--json")
     assert again.json["chosen"]["thresholds"] == result["chosen"]["thresholds"]
 
@@ -134,7 +136,7 @@ def test_a_budget_counts_work_and_candidates_may_be_named(weights: Path, tmp_pat
     assert [one["head"] for one in placement["candidates"]] == ["pool", "light:hidden=4"]
     assert placement["kept"]
     assert placement["judged_by"] == "work"
-    assert placement["batch"] is placement["allowed_loss"] is None
+    assert placement["batch"] is placement["allowed_loss"] is result["clock"] is None
     assert result["frontier"][-1]["relative_macs"] <= 0.9
 
 

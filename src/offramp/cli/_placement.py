@@ -31,6 +31,7 @@ class Placed:
         graph: With them alone.
         score: That costs least with them.
         costs: Of its exits, by the score that gates.
+        clock: Seconds by exit, if they were timed.
         seen: Evidence of the tuning samples, with all candidates.
         found: What was tried and why these stay, as `result.json` holds it.
     """
@@ -38,6 +39,7 @@ class Placed:
     graph: Graph
     score: str
     costs: dict[str, Costs]
+    clock: Costs | None
     seen: Evidence
     found: dict[str, Any]  # Any: JSON
 
@@ -82,6 +84,7 @@ def place(request: Request, graph: Graph, material: Material, engine: Engine, ex
         graph=smaller,
         score=found.score,
         costs=costs_by_score(smaller, seen.scores),
+        clock=None if goal.budget is not None else parts[found.score].costs(kept),
         seen=seen,
         found=_describe(request, graph, parts[found.score], found, kept),
     )

@@ -87,7 +87,7 @@ def recalibrate(run: Run, renewal: Renewal, screen: Screen) -> dict[str, Any]:  
     with screen.step("decision"):
         goal = _goal(run, renewal, seen, screen)
         search = renewal.search or run.search
-        choice = pick(goal, search, divided, run.costs, run.result["score"])
+        choice = pick(goal, search, divided, run.costs, run.result["score"], clock=run.clock)
     renewed = replace(run, parts=divided)
     renewed = replace(renewed, result=_renew(renewed, renewal, choice, tokenizer=tokenizer, apart=apart))
     with screen.step("report"):
