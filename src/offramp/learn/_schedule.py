@@ -43,7 +43,7 @@ def rate_in_phases(epoch: int, step: int, *, steps: int, phases: Sequence[int], 
 
     Example:
         >>> [round(rate_in_phases(epoch, 9, steps=10, phases=(2, 1)), 2) for epoch in (0, 1, 2)]
-        [0.54, 0.01, 0.03]
+        [0.62, 0.01, 0.03]
     """
     place = 0
     while epoch >= phases[place]:
