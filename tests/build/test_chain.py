@@ -19,10 +19,12 @@ from offramp.build._chain import Stage, build_chain
 from offramp.errors import OptionError
 from offramp.export import load_artifact, onnx, save_artifact
 from offramp.graph import Graph, Tensor, to_json
+from offramp.learn import PostSettings, post
 from offramp.measure.torch import path_costs
 from offramp.nn import Executor
+from offramp.run import ArraySamples, openvino, run_reference
 from offramp.run import onnx as run_onnx
-from offramp.run import openvino, run_reference
+from offramp.run import torch as run_torch
 
 
 def net() -> nn.Sequential:
@@ -130,12 +132,13 @@ def test_two_exits_may_share_a_place_and_the_artifact_knows(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(("cascade", "ensemble"), [(True, False), (False, True), (True, True)])
-def test_the_artifact_knows_who_hears_earlier_heads(cascade: bool, ensemble: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("head", ["pool", "pool:confidence=1"])
+def test_the_artifact_knows_who_hears_earlier_heads(head: str, cascade: bool, ensemble: bool, tmp_path: Path) -> None:
     from offramp.export import Origin
 
     example = torch.rand(2, 1, 28, 28)
     loaded = build.load_model("zoo:lenet5")
-    graph = build.attach_exits(loaded.module, example, exits=2, head="pool", cascade=cascade, ensemble=ensemble)
+    graph = build.attach_exits(loaded.module, example, exits=2, head=head, cascade=cascade, ensemble=ensemble)
     for name in ("exit1/head", "exit1/ensemble"):
         for parameter in graph.bodies[name].parameters() if name in graph.bodies else ():  # type: ignore[attr-defined]
             nn.init.normal_(parameter)
@@ -146,6 +149,25 @@ def test_the_artifact_knows_who_hears_earlier_heads(cascade: bool, ensemble: boo
     with torch.no_grad():
         expected, given_ = (Executor(one).eval().dense({"x": example}) for one in (graph, again))
     assert all(torch.equal(given_[name][0], expected[name][0]) for name in graph.exits)
+
+
+def test_confident_heads_of_a_cascade_answer_in_the_file_as_in_torch(tmp_path: Path) -> None:
+    example = torch.rand(32, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    loaded = build.load_model("zoo:lenet5")
+    torch.manual_seed(0)
+    graph = build.attach_exits(
+        loaded.module, example[:2], exits=2, head="pool:confidence=1", scores=("head_confidence",), cascade=True
+    )
+    nn.init.normal_(graph.bodies["exit1/head"].weight)  # type: ignore[attr-defined]  # a Cascade
+    pictures = {"x": example.numpy()}
+    dense = run_torch.load_dense(graph)(pictures)
+    ordered = np.sort(dense.scores["head_confidence"], axis=0)
+    limits = ordered[[20, 12], [0, 1]] + np.diff(ordered, axis=0)[[20, 12], [0, 1]] / 2
+    expected = run_torch.load(graph)(pictures, limits)
+    given = run_onnx.load(onnx.save(graph, tmp_path / "model.onnx"))(pictures, limits)
+    assert set(expected.exit) == {0, 1, 2}
+    np.testing.assert_array_equal(given.exit, expected.exit)
+    np.testing.assert_allclose(given.logits, expected.logits, atol=1e-4)  # sums in another order
 
 
 def test_a_module_may_be_a_head_but_then_nothing_can_rebuild_it(tmp_path: Path) -> None:
@@ -207,9 +229,9 @@ def texts(rows: int) -> dict[str, torch.Tensor]:
     return {"input_ids": ids, "attention_mask": (torch.arange(6) < lengths).long()}
 
 
-def of_texts(**options: object) -> Graph:
+def of_texts(network: nn.Module | None = None, **options: object) -> Graph:
     wanted = {"placement": ["input", "first"], "head": ["student:width=4", "token"], **options}
-    graph = build.attach_exits(Texts().eval(), texts(2), **wanted)  # type: ignore[arg-type]  # read from a dictionary
+    graph = build.attach_exits((network or Texts()).eval(), texts(2), **wanted)  # type: ignore[arg-type]  # read from a dictionary
     for body in graph.bodies.values():
         body.eval()  # type: ignore[attr-defined]  # a module
     return graph
@@ -235,7 +257,59 @@ def test_padding_changes_no_answer_of_any_exit() -> None:
 def test_scores_at_token_numbers_look_at_the_logits_alone() -> None:
     graph = of_texts(scores=("confidence", "class_mean"))
     assert [edge.source for edge in graph["exit0/score"].inputs] == ["exit0/head", "exit0/head"]
-    assert [edge.source for edge in graph["exit1/score"].inputs] == ["stage1", "exit1/head", "exit0/head"]
+    assert [edge.source for edge in graph["exit1/score"].inputs][:3] == ["stage1", "exit1/head", "exit0/head"]
+
+
+AVERAGING = ("confidence", "class_mean")
+
+
+def of_known_texts(*scores: str) -> Graph:
+    """With scores that have learned, from a network that does not answer the same to all."""
+    network = Texts()
+    with torch.no_grad():
+        network.words.weight.mul_(4)
+        network.last.bias.zero_()
+    graph = of_texts(network, scores=scores)
+    samples = ArraySamples(
+        inputs={name: tensor.numpy() for name, tensor in texts(64).items()}, ids=np.arange(64).astype(str)
+    )
+    return post(graph, samples, PostSettings(epochs=1, batch=16))
+
+
+def test_scores_that_average_tokens_read_the_mask_behind_all_else() -> None:
+    graph = of_texts(scores=("max_probability", *AVERAGING))
+    heads = ["exit1/head", "exit0/head"]
+    assert [edge.source for edge in graph["exit1/score"].inputs] == ["stage1", *heads]
+    for name in AVERAGING:
+        read = ["stage1", *heads, "attention_mask"]
+        assert [edge.source for edge in graph[f"exit1/score/{name}"].inputs] == read
+        assert [edge.source for edge in build.gate_by(graph, name)["exit1/score"].inputs] == read
+    fewer = build.keep_exits(graph, [1])["exit1/score/confidence"]
+    assert [edge.source for edge in fewer.inputs] == ["stage1", "exit1/head", "attention_mask"]
+
+
+def test_padding_changes_no_score_of_any_exit() -> None:
+    graph, given = of_known_texts("max_probability", *AVERAGING), texts(5)
+    other = torch.where(given["attention_mask"] == 1, given["input_ids"], 10 - given["input_ids"])
+    first, second = (
+        run_torch.load_dense(graph)({name: tensor.numpy() for name, tensor in each.items()})
+        for each in (given, {**given, "input_ids": other})
+    )
+    for name, score in first.scores.items():
+        np.testing.assert_allclose(score, second.scores[name], atol=1e-5, err_msg=name)  # sums of other zeros
+
+
+@pytest.mark.parametrize("score", AVERAGING)
+def test_files_compare_scores_that_average_tokens(score: str, tmp_path: Path) -> None:
+    graph = of_known_texts(score)
+    given = {name: tensor.numpy() for name, tensor in texts(16).items()}
+    ordered = np.sort(run_torch.load_dense(graph)(given).scores[score], axis=0)
+    limits = ((ordered[5] + ordered[6]) / 2).astype(np.float32)
+    expected = run_torch.load(graph)(given, limits)
+    answer = run_onnx.load(onnx.save(graph, tmp_path / "model.onnx"))(given, limits)
+    assert len(set(expected.exit)) > 1
+    np.testing.assert_array_equal(answer.exit, expected.exit)
+    np.testing.assert_allclose(answer.score, expected.score, atol=1e-3)  # log-odds near 1 have few digits
 
 
 def test_a_module_of_the_users_reads_features_without_a_mask() -> None:

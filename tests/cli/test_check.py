@@ -13,6 +13,7 @@ import pytest
 
 from commands import call
 from offramp import data
+from offramp.cli import _check
 from offramp.cli._check import Question
 from offramp.cli._sweep import open_run
 from offramp.errors import OptionError
@@ -138,7 +139,6 @@ def test_the_seed_draws_who_runs_to_the_end(folder: Path, noisy: str) -> None:
         (["--data", "digits", "--samples", "0"], "--samples"),
         (["--data", "digits", "--alpha", "0"], "alpha"),
         (["--data", "digits", "--confidence", "95"], "confidence"),
-        (["--data", "digits@test", "--out", "drift.txt"], "drift.txt"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_sentence(folder: Path, options: list[str], word: str) -> None:
@@ -147,10 +147,39 @@ def test_what_does_not_fit_is_refused_in_a_sentence(folder: Path, options: list[
     assert word in done.err
 
 
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_check, "open_run", lambda folder: pytest.fail("it ran"))
+    done = call("check", folder, "--data", "digits@test", "--out", "drift.txt")
+    assert (done.code, done.out) == (2, "")
+    assert ".png, .svg, .pdf" in done.err
+    assert "drift.txt" in done.err
+
+
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
     done = call("check", tmp_path, "--data", "digits")
     assert done.code == 2
     assert "offramp optimize" in done.err
+
+
+@pytest.mark.parametrize(("given", "used"), [(None, "words"), ("others", "others")])
+def test_texts_are_cut_by_the_tokenizer_of_the_run_unless_another_is_named(
+    folder: Path, given: str | None, used: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = json.loads((folder / "result.json").read_text())
+    result["options"]["tokenizer"] = "words"
+    (folder / "result.json").write_text(json.dumps(result))
+    asked: dict[str, Any] = {}
+
+    def open_samples(reference: str, runtime: object, **options: object) -> Any:
+        asked.update(options)
+        return data.load("digits@test").subset(slice(30))
+
+    monkeypatch.setattr(_check, "open_samples", open_samples)
+    options = [] if given is None else ["--tokenizer", given]
+    assert call("check", folder, "--data", "tsv:new.tsv", "--samples", 20, *options).err.count("error") == 0
+    assert asked["tokenizer"] == used
 
 
 def test_a_negative_seed_is_refused() -> None:

@@ -3,13 +3,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from evidences import make_costs, make_evidence
 from offramp.cli._choice import choose_from, draw, name_kind, pick
 from offramp.cli._request import Goal, Search
-from offramp.decide import budget, find_losses
-from offramp.measure import frontier, operate, screening
+from offramp.decide import budget, find_losses, thresholds
+from offramp.measure import Costs, frontier, operate, screening
 
 
 def parts(*, labels: bool = True) -> dict[str, Any]:
@@ -54,6 +55,35 @@ def test_a_budget_is_chosen_on_the_curve_that_is_given() -> None:
     drawn = draw(Search(name="screening"), seen["tune"], costs, score="entropy", quality="agreement")
     choice = choose_from(drawn, Goal(budget=0.7), seen)
     assert (choice.decision, choice.test_loss) == (budget(drawn, 0.7), None)
+
+
+def test_a_promise_is_proven_along_the_curve_by_time_and_told_in_work() -> None:
+    seen, costs = parts(), make_costs(2)
+    clock = Costs(macs=np.array([9.9e-3, 9.95e-3, 0.1]), baseline_macs=0.1)  # the first exit saves next to nothing
+    goal = Goal(max_loss=0.1, kind="agreement")
+    by_work, by_time = (pick(goal, Search(), seen, costs, "entropy", clock=each) for each in (None, clock))
+    expected = thresholds(
+        frontier(seen["tune"], clock, score="entropy"), seen["calibrate"], max_loss=0.1, kind="agreement"
+    )
+    assert by_time.decision.thresholds == expected.thresholds != by_work.decision.thresholds
+    assert by_time.decision.guarantee == expected.guarantee
+    assert by_time.frontier.points == by_work.frontier.points
+    for part, point in (
+        ("tune", by_time.decision.point),
+        ("calibrate", by_time.decision.evaluated),
+        ("test", by_time.test),
+    ):
+        assert point == operate(seen[part], costs, expected.thresholds, "entropy"), part
+    fast, slow = (operate(seen["tune"], clock, one.decision.thresholds, "entropy").macs for one in (by_time, by_work))
+    assert fast <= slow
+
+
+@pytest.mark.parametrize("goal", [Goal(budget=0.7), Goal()])
+def test_budgets_and_knees_are_of_work_whatever_the_clock_says(goal: Goal) -> None:
+    seen, costs = parts(), make_costs(2)
+    clock = Costs(macs=np.array([9.0, 9.5, 10.0]), baseline_macs=10.0)
+    with_clock, without = (pick(goal, Search(), seen, costs, "entropy", clock=each) for each in (clock, None))
+    assert with_clock.decision == without.decision
 
 
 @pytest.mark.parametrize(("labels", "kind"), [(True, "harm"), (False, "agreement")])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from commands import call
-from offramp.cli import _placement
+from offramp.cli import _placement, _price
 from offramp.cli._placement import write_head
 from offramp.cli._request import Goal
 from offramp.decide import Placement, Trial
@@ -51,13 +53,18 @@ def test_the_candidates_that_pay_are_all_that_is_shipped(weights: Path, tmp_path
     assert list(load_artifact(out).exits) == result["model"]["exits"] == [f"exit{kept[0]}/head", "stage2"]
     assert Evidence.load(out / "evidence.npz").exits == 2
     assert engine.load(out / "model.onnx").card["exits"] == result["model"]["exits"]
-    best = min(placement["trials"], key=lambda trial: trial["relative"])
-    assert best == placement["trials"][0]
+    best = placement["trials"][0]
     assert best["kept"] == kept
+    assert (placement["score"], placement["scores"]) == (
+        result["score"],
+        [{"score": result["score"], **{name: best[name] for name in ("kept", "relative", "loss")}}],
+    )
     assert best["loss"] <= placement["allowed_loss"] < 0.05
     assert any("Of 2 candidates" in line for line in result["verdict"])
     assert "Which exits stay" in (out / "report.html").read_text()
     assert json.loads((out / "config.json").read_text())["kept"] == kept
+    relative = [seconds / result["clock"]["baseline_s"] for seconds in result["clock"]["exit_s"]]
+    assert relative == pytest.approx([macs / result["baseline"]["macs"] for macs in result["exit_macs"]])  # `counted`
     again = call("sweep", out, "--max-loss", 0.05, "--apply", "--json")
     assert again.json["chosen"]["thresholds"] == result["chosen"]["thresholds"]
 
@@ -74,11 +81,51 @@ def test_if_no_exit_pays_the_network_itself_is_the_answer(
     result = run(weights, out, "--max-loss", 0.05)
     assert result["placement"]["kept"] == result["chosen"]["thresholds"] == result["model"]["cuts"] == []
     assert result["chosen"]["agreement"] == result["chosen"]["relative_macs"] == 1.0
+    assert result["guarantee"]["status"] == "certified"
     assert any("2 candidates none stays" in line for line in result["verdict"])
     assert load_artifact(out).exits == ("stage2",)
     assert {row["exit"] for row in call("predict", out, "--data", "digits@test", "--json").json} == {0}
     assert call("sweep", out, "--max-loss", 0.05).code == 0
     assert call("bench", out, "--batch", 64).code == 0
+    for command in ("check", "recalibrate"):
+        done = call(command, out, "--data", "digits@test")
+        assert done.code == 2
+        assert "no exit paid there" in done.err
+
+
+@pytest.mark.usefixtures("hurry", "counted")
+def test_the_score_is_chosen_with_the_exits(weights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = run(weights, out, "--max-loss", 0.05, "--score", "auto:patience,entropy,confidence")
+    placement = result["placement"]
+    assert result["score"] == placement["score"] == placement["scores"][0]["score"]
+    assert len(placement["scores"]) == 2
+    ranked = [one["relative"] for one in placement["scores"]]
+    assert ranked == sorted(ranked)
+    assert {gate["score"] for gate in engine.load(out / "model.onnx").card["gates"]} == {result["score"]}
+    told = f"Of 3 scores {result['score']} costs least with its best exits: gates compare it."
+    assert told in result["verdict"]
+    assert "costs least with its best exits" in (out / "report.html").read_text()
+
+
+def test_the_work_of_a_score_takes_as_long_as_work_in_the_network() -> None:
+    usual = Breakdown(stages=np.array([40.0, 60.0]), heads=np.array([5.0]), borders=np.zeros(1), baseline=100.0)
+    timed = Breakdown(stages=np.array([0.4, 0.6]), heads=np.array([0.1]), borders=np.array([0.02]), baseline=1.0)
+    dearer, cheaper = (replace(usual, heads=np.array([work])) for work in (8.0, 1.0))
+    assert _placement._with_score(timed, usual, usual).borders.tolist() == [0.02]
+    assert _placement._with_score(timed, dearer, usual).borders == pytest.approx([0.05])
+    assert _placement._with_score(timed, cheaper, usual).borders.tolist() == [0.0]
+
+
+@pytest.mark.usefixtures("hurry")
+def test_exits_that_hear_each_other_are_timed_too(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_price, "CALLS", 20)
+    out = tmp_path / "out"
+    result = run(weights, out, "--max-loss", 0.05, "--cascade", "--ensemble")
+    assert result["placement"]["judged_by"] == "time"
+    assert list(load_artifact(out).exits) == result["model"]["exits"]
 
 
 @pytest.mark.usefixtures("hurry")
@@ -89,7 +136,7 @@ def test_a_budget_counts_work_and_candidates_may_be_named(weights: Path, tmp_pat
     assert [one["head"] for one in placement["candidates"]] == ["pool", "light:hidden=4"]
     assert placement["kept"]
     assert placement["judged_by"] == "work"
-    assert placement["batch"] is placement["allowed_loss"] is None
+    assert placement["batch"] is placement["allowed_loss"] is result["clock"] is None
     assert result["frontier"][-1]["relative_macs"] <= 0.9
 
 
@@ -99,9 +146,10 @@ def test_a_knee_has_an_exit_even_if_none_pays() -> None:
             thresholds=(0.5,) * len(kept), accuracy=None, agreement=1.0, harm=None, macs=share, relative_macs=share,
             exit_rates=(1.0,),
         )  # fmt: skip
-        return Trial(kept=kept, point=point, loss=0.0)
+        return Trial(kept=kept, point=point, loss=0.0, rank=(0.0, share), score="entropy")
 
-    found = Placement(trials=(trial((), 1.0), trial((1,), 1.1), trial((0,), 1.2)), allowed_loss=0.01, tried=3)
+    trials = (trial((), 1.0), trial((1,), 1.1), trial((0,), 1.2))
+    found = Placement(trials=trials, by_score={"entropy": trials[0]}, allowed_loss=0.01, tried=3)
     assert _placement._kept(Goal(), found) == (1,)
     assert _placement._kept(Goal(max_loss=0.01), found) == ()
 

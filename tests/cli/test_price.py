@@ -19,10 +19,11 @@ from offramp.measure import Breakdown
 from offramp.run import ArraySamples
 
 
-def attached() -> Graph:
+def attached(**options: bool) -> Graph:
     net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3))
     heads = ["conv1", "pool", "pool"]
-    return build.attach_exits(net, torch.zeros(2, 1, 8, 8), placement=["input", "input", "3"], head=heads)
+    places, example = ["input", "input", "3"], torch.zeros(2, 1, 8, 8)
+    return build.attach_exits(net, example, placement=places, head=heads, **options)  # type: ignore[arg-type]
 
 
 def broken_down(graph: Graph, **seconds: float) -> Breakdown:
@@ -36,6 +37,13 @@ def test_stages_are_what_is_left_without_heads_and_borders_share_what_gates_add(
     assert parts.stages.tolist() == [1.0, 0.0, 6.0, 3.0]  # the call itself is part of the first
     assert parts.borders.tolist() == [1.0, 1.0, 1.0]
     assert parts.costs([]).macs.tolist() == [parts.baseline] == [10.0]
+
+
+def test_heads_that_hear_others_are_not_taken_for_stages() -> None:
+    graph = attached(cascade=True, ensemble=True)
+    parts = broken_down(graph, to2=12.0)  # it runs all three heads
+    assert parts.heads.tolist() == [2.0, 1.0, 1.0]
+    assert parts.stages.tolist() == [1.0, 0.0, 7.0, 2.0]
 
 
 @pytest.mark.parametrize("seconds", [{"gated": 13.0}, {"head0": 0.5}, {"to0": 0.5}, {"to2": 15.0}, {"to0": 12.0}])
@@ -58,3 +66,28 @@ def test_every_part_is_timed_by_the_engine_that_ships(
     assert parts.baseline > 0
     assert parts.stages.sum() == pytest.approx(parts.baseline)
     assert len(parts.heads) == 1
+
+
+class Texts(nn.Module):
+    """Looks tokens up; the mean of those that the mask keeps decides."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.first, self.last = nn.Embedding(11, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        kept = attention_mask.unsqueeze(2).float()
+        answer: torch.Tensor = self.last((self.first(self.words(input_ids)) * kept).sum(1))
+        return answer
+
+
+def test_heads_of_texts_are_timed_with_their_masks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_price, "CALLS", 20)
+    example = {"input_ids": torch.ones(2, 6, dtype=torch.int64), "attention_mask": torch.ones(2, 6, dtype=torch.int64)}
+    heads = ["student:width=4", "token"]
+    graph = build.attach_exits(Texts().eval(), example, placement=["input", "first"], head=heads, scores=("margin",))
+    rows = {name: np.ones((30, 6), np.int64) for name in example}
+    samples = ArraySamples(inputs=rows, ids=np.arange(30).astype(str))
+    parts = price(graph, samples, Engine(name="onnxruntime"), Exports(tmp_path), batch=4)
+    assert len(parts.heads) == 2
+    assert parts.stages.sum() == pytest.approx(parts.baseline)

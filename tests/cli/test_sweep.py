@@ -16,8 +16,9 @@ from commands import call
 from offramp.cli._request import Goal, Search
 from offramp.cli._screen import Screen
 from offramp.cli._sweep import LOSSES, open_run, sweep
+from offramp.decide import thresholds
 from offramp.errors import DataError
-from offramp.measure import Evidence, exits_taken, operate
+from offramp.measure import Evidence, exits_taken, frontier, operate
 from offramp.run import openvino as engine
 
 
@@ -79,6 +80,21 @@ def test_what_is_not_said_is_as_in_the_run(folder: Path) -> None:
     call("sweep", folder, "--kind", "agreement", "--confidence", 0.9, "--apply")
     goal = call("sweep", folder, "--max-loss", 0.04, "--json").json["goal"]
     assert (goal["max_loss"], goal["kind"], goal["confidence"]) == (0.04, "agreement", 0.9)
+
+
+def test_a_run_that_was_timed_is_swept_by_time(folder: Path) -> None:
+    result = read(folder, "result.json")
+    assert result["clock"] is None
+    macs = result["exit_macs"]
+    slow = {"exit_s": [0.999 * macs[-1], macs[-1]], "baseline_s": macs[-1]}  # in which the exit saves nothing
+    (folder / "result.json").write_text(json.dumps({**result, "clock": slow}))
+    run = open_run(folder)
+    assert run.clock is not None
+    found = call("sweep", folder, "--max-loss", 0.05, "--json").json
+    timed = frontier(run.parts["tune"], run.clock, score=found["score"], quality="harm")
+    expected = thresholds(timed, run.parts["calibrate"], max_loss=0.05, kind="harm").thresholds
+    assert found["chosen"]["thresholds"] == pytest.approx(list(expected))
+    assert found["points"] == read(folder, "result.json")["frontier"]
 
 
 def test_each_loss_is_promised_or_refused_and_never_cheaper_when_smaller(folder: Path) -> None:

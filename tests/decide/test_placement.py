@@ -40,7 +40,7 @@ def subsets(count: int) -> list[tuple[int, ...]]:
 @given(st.integers(0, 99), st.lists(st.floats(0.01, 1.5), min_size=1, max_size=3), st.floats(0, 0.3))
 def test_of_few_candidates_the_best_of_all_choices_is_found(seed: int, heads: list[float], border: float) -> None:
     seen, breakdown = make_evidence(40, len(heads), seed=seed), parts(*heads, border=border)
-    found = placement(seen, breakdown, score=SCORE, promise=Promise(max_loss=0.1), calibration=400)
+    found = placement(seen, breakdown, score=SCORE, promise=Promise(max_loss=0.1), calibration=400, noise=0.0)
     assert found.allowed_loss is not None
     costs = {kept: cheapest(seen, breakdown, kept, found.allowed_loss) for kept in subsets(len(heads))}
     assert found.best.cost == pytest.approx(min(costs.values()))
@@ -55,7 +55,7 @@ def test_it_is_never_worse_than_all_or_any_one_alone_also_by_beam(seed: int, bea
     seen, breakdown = make_evidence(16, 4, seed=seed), parts(*heads)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "EXACT", 0)
-        found = placement(seen, breakdown, score=SCORE, promise=Promise(max_loss=0.2), beam=beam)
+        found = placement(seen, breakdown, score=SCORE, promise=Promise(max_loss=0.2), beam=beam, noise=0.0)
     assert found.allowed_loss is not None
     for kept in [(), *((at,) for at in range(4)), tuple(range(4))]:
         assert found.best.cost <= cheapest(seen, breakdown, kept, found.allowed_loss) + 1e-12
@@ -114,6 +114,88 @@ def test_within_a_budget_least_is_lost(budget: float) -> None:
         drawn = frontier(seen.keep(kept), breakdown.costs(kept), score=SCORE)
         fine = [1 - point.agreement for point in drawn.points if point.relative_macs <= budget]
         assert found.best.loss <= min(fine, default=1.0) + 1e-12
+
+
+EXITS = st.integers(1, 4).flatmap(lambda count: st.lists(st.floats(0.0, 0.8), min_size=count, max_size=count))
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 99), EXITS, st.floats(0, 2), st.sampled_from([None, 0.8]))
+def test_a_kept_exit_is_taken_and_nothing_is_as_good_without_it(
+    seed: int, heads: list[float], noise: float, budget: float | None
+) -> None:
+    seen, breakdown = make_evidence(40, len(heads), seed=seed), parts(*heads)
+    asked = {"score": SCORE, "promise": Promise(max_loss=0.2), "calibration": 200, "budget": budget}
+    found = placement(seen, breakdown, noise=noise, **asked)  # type: ignore[arg-type]  # of different types
+    assert all(rate > 0 for rate in found.best.point.exit_rates[:-1])
+    without = {trial.kept: trial for trial in found.trials}
+    for gone in found.kept:
+        less = without[tuple(at for at in found.kept if at != gone)]
+        assert less.rank > found.best.rank, gone
+
+
+def test_an_exit_that_saves_no_more_than_noise_goes() -> None:
+    seen, breakdown = make_evidence(150, 3, seed=3), parts(0.1, 0.6, 0.1)
+    asked = {"score": SCORE, "promise": Promise(max_loss=0.1), "calibration": 400}
+    counts = []
+    for noise in (0.0, 1.0, 3.0, np.inf):
+        found = placement(seen, breakdown, noise=noise, **asked)  # type: ignore[arg-type]  # of different types
+        counts.append(len(found.kept))
+        assert found.best.loss <= found.allowed_loss + 1e-12  # type: ignore[operator]  # a promise has one
+        ranks = [(trial.rank, len(trial.kept)) for trial in found.trials[1:]]
+        assert ranks == sorted(ranks)
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] > counts[2] > counts[-1] == 0
+
+
+def test_a_saving_that_every_sample_makes_is_no_noise() -> None:
+    seen = make_evidence(60, 1)
+    alike = replace(seen, predictions=np.stack([seen.reference] * 2, axis=1))
+    found = placement(alike, parts(0.9), score=SCORE, noise=50.0)
+    assert found.kept == (0,)
+    assert found.best.relative == pytest.approx(0.95)
+
+
+def with_blind_score(seen: Evidence) -> Evidence:
+    """The same with a score that knows nothing of the samples."""
+    random = np.random.default_rng(0).random(seen.scores[SCORE].shape).astype(np.float32)
+    return replace(seen, scores={**seen.scores, "blind": random}, gates={**seen.gates, "blind": seen.gates[SCORE]})
+
+
+@pytest.mark.parametrize("exact", [6, 0])
+@pytest.mark.parametrize("budget", [None, 0.7])
+def test_of_several_scores_the_one_whose_best_exits_are_worth_most_gates(
+    exact: int, budget: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "EXACT", exact)
+    seen, breakdown = with_blind_score(make_evidence(200, 3)), parts(0.1, 0.1, 0.1)
+    asked = {"promise": Promise(max_loss=0.1), "calibration": 500, "budget": budget}
+    alone = {name: placement(seen, breakdown, score=name, **asked) for name in ("blind", SCORE)}  # type: ignore[arg-type]
+    together = placement(seen, breakdown, score=("blind", SCORE), **asked)  # type: ignore[arg-type]  # of different types
+    assert alone[SCORE].best.rank < alone["blind"].best.rank
+    assert (together.score, together.best) == (SCORE, alone[SCORE].best)
+    assert {name: trial.kept for name, trial in together.by_score.items()} == {
+        name: found.kept for name, found in alone.items()
+    }
+    assert {trial.score for trial in together.trials} == {SCORE}
+    assert together.tried == sum(found.tried for found in alone.values())
+
+
+def test_a_score_is_charged_for_what_it_costs() -> None:
+    seen, cheap, dear = make_evidence(200, 2), parts(0.1, 0.1), parts(0.3, 0.3)
+    seen = replace(
+        seen,
+        scores={**seen.scores, "same": seen.scores[SCORE]},
+        gates={**seen.gates, "same": seen.gates[SCORE]},
+    )
+    asked = {"score": ("same", SCORE), "promise": Promise(max_loss=0.1), "calibration": 500}
+    assert placement(seen, {"same": dear, SCORE: cheap}, **asked).score == SCORE  # type: ignore[arg-type]
+    assert placement(seen, {"same": cheap, SCORE: cheap}, **asked).score == "same"  # type: ignore[arg-type]
+
+
+def test_less_than_no_noise_is_refused() -> None:
+    with pytest.raises(OptionError, match="noise must be 0 or more"):
+        placement(make_evidence(20, 1), parts(0.1), score=SCORE, noise=-1.0)
 
 
 def test_accuracy_may_be_what_is_lost() -> None:

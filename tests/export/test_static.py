@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from early_exits import make_graph
+from early_exits import make_graph, make_listening
 from graphs import make_chain
 from offramp.errors import GraphError
 from offramp.export import backbone, head_alone, nothing, static_path
@@ -51,6 +51,17 @@ def test_a_head_alone_answers_as_it_does_in_its_place() -> None:
         values = Executor(graph).eval().dense(x)
         answer = Executor(alone).eval()({"features": values["stage0"][0]})
     assert torch.equal(answer.logits, values["exit0/head"][0])
+
+
+def test_a_head_alone_takes_whatever_it_hears_and_its_ensemble_with_it() -> None:
+    graph = make_listening(learned=True)
+    alone = head_alone(graph, "exit2/ensemble")
+    assert names(alone) == ["features", "features1", "features2", "exit2/head", "exit2/ensemble"]
+    with torch.no_grad():
+        values = Executor(graph).eval().dense({"x": torch.rand(3, 1, 8, 8)})
+        heard = {"features1": values["exit0/head"][0], "features2": values["exit1/head"][0]}
+        answer = Executor(alone).eval()({"features": values[graph["exit2/head"].inputs[0].source][0], **heard})
+    torch.testing.assert_close(answer.logits, values["exit2/ensemble"][0])
 
 
 def test_what_is_no_exit_has_no_head() -> None:

@@ -19,7 +19,7 @@ from offramp.graph import Graph, Node, Tensor
 from offramp.learn._frozen import Frozen
 from offramp.learn._heads import Heads
 from offramp.learn._losses import distillation_loss
-from offramp.learn._post import _Lesson
+from offramp.learn._post import _compare
 from offramp.nn import Executor
 from offramp.run import ArraySamples
 
@@ -224,10 +224,11 @@ def test_the_loss_without_options_is_exactly_the_distillation() -> None:
     graph = make_listening(ensemble=False)
     heads, frozen = Heads(graph), Frozen(graph, "float32")
     batch = {"x": torch.from_numpy(make_samples(16).inputs["x"])}
-    losses = _Lesson(heads, frozen, learn.PostSettings()).losses(batch, None, epoch=7)
     values = frozen(batch)
-    for name, (given_,) in heads(values).items():
-        assert torch.equal(losses[name], distillation_loss(given_, values["stage3"][0], 2.0).mean()), name
+    answers, teacher = heads(values), values["stage3"][0]
+    losses = _compare(learn.PostSettings(), answers, teacher, 7)
+    for name, (logits,) in answers.items():
+        assert torch.equal(losses[name], distillation_loss(logits, teacher, 2.0).mean()), name
 
 
 def test_survivors_count_at_later_exits_and_change_nothing_at_the_first() -> None:
@@ -240,12 +241,12 @@ def test_survivors_count_at_later_exits_and_change_nothing_at_the_first() -> Non
 def test_survivors_begin_after_a_quarter_of_the_epochs() -> None:
     graph = make_listening(ensemble=False)
     batch = {"x": torch.from_numpy(make_samples(16).inputs["x"])}
-    lessons = [
-        _Lesson(Heads(graph), Frozen(graph, "float32"), learn.PostSettings(epochs=8, survivors=amount))
-        for amount in (0.0, 1.0)
-    ]
+    values = Frozen(graph, "float32")(batch)
+    answers, teacher = Heads(graph)(values), values["stage3"][0]
     for epoch, same in ((0, True), (1, True), (2, False), (7, False)):
-        plain, weighed = (lesson.losses(batch, None, epoch) for lesson in lessons)
+        plain, weighed = (
+            _compare(learn.PostSettings(epochs=8, survivors=amount), answers, teacher, epoch) for amount in (0.0, 1.0)
+        )
         assert torch.equal(plain["exit2/head"], weighed["exit2/head"]) == same, epoch
 
 

@@ -28,11 +28,14 @@ QUICK = learn.CumulativeSettings(
 LONG = {"epochs": 12, "batch": 32, "augment": "none", "learning_rate": 2e-2}
 
 
-def make_graph(head: str = "conv1:confidence=1", scores: tuple[str, ...] = ("head_confidence",)) -> Graph:
+def make_graph(
+    head: str = "conv1:confidence=1", scores: tuple[str, ...] = ("head_confidence",), *, cascade: bool = False
+) -> Graph:
     """Two exits on the network of `early_exits`."""
     network = torch.nn.Sequential(*make_stages())
     torch.manual_seed(1)
-    return attach_exits(network, torch.rand(2, 1, 8, 8), placement=["0", "1.3"], head=head, scores=scores)
+    example, places = torch.rand(2, 1, 8, 8), ["0", "1.3"]
+    return attach_exits(network, example, placement=places, head=head, scores=scores, cascade=cascade)
 
 
 def answer(graph: Graph, samples: ArraySamples, threshold: float = 0.5) -> tuple[float, np.ndarray]:
@@ -124,6 +127,25 @@ def test_the_graph_given_stays_as_it_was_and_the_backbone_is_the_same() -> None:
 def test_scores_that_learn_are_fitted_beside_the_heads_own() -> None:
     trained = learn.cumulative(make_graph(scores=("head_confidence", "confidence")), make_samples(), QUICK)
     assert bool(trained.bodies["exit1/score/confidence"].bias.isfinite())
+
+
+def test_the_heads_of_a_cascade_learn_with_their_confidences() -> None:
+    samples = make_samples(256)
+    graph = make_graph(cascade=True)
+    trained = learn.cumulative(graph, samples, learn.CumulativeSettings(price=0.5, **LONG))
+    assert answer(trained, samples)[0] > 0.8
+    before, after = weights(graph, "exit1/head"), weights(trained, "exit1/head")
+    for key in ("weight", "head.classifier.weight", "head.confidence.weight"):
+        assert not torch.equal(before[key], after[key]), key
+
+
+def test_an_ensemble_has_no_confidence_and_is_told_so() -> None:
+    network = torch.nn.Sequential(*make_stages())
+    graph = attach_exits(
+        network, torch.rand(2, 1, 8, 8), placement=["0", "1.3"], head="conv1:confidence=1", ensemble=True
+    )
+    with pytest.raises(LearnError, match=r"exit1/ensemble give none.*without ensemble"):
+        learn.cumulative(graph, make_samples(), QUICK)
 
 
 def test_labels_are_not_read() -> None:

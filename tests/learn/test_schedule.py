@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offramp.learn._schedule import learning_rate
+from offramp.learn._schedule import learning_rate, rate_in_phases
 
 
 @settings(deadline=None, max_examples=50)
@@ -31,3 +31,12 @@ def test_step_falls_to_a_tenth_at_its_milestones(step: int, expected: float) -> 
 
 def test_constant_stays() -> None:
     assert {learning_rate(step, 100, "constant") for step in range(5, 100)} == {1.0}
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=3).filter(any), st.integers(1, 9))
+def test_each_phase_is_a_training_of_its_own(phases: list[int], steps: int) -> None:
+    rates = [
+        rate_in_phases(epoch, step, steps=steps, phases=phases) for epoch in range(sum(phases)) for step in range(steps)
+    ]
+    assert rates == [learning_rate(step, epochs * steps) for epochs in phases for step in range(epochs * steps)]

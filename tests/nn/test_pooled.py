@@ -40,3 +40,4 @@ def test_padded_tokens_are_not_in_the_mean() -> None:
     torch.testing.assert_close(mean_of_tokens(tokens, torch.tensor([[1, 1, 0]])), torch.tensor([[2.0, 3.0]]))
     torch.testing.assert_close(mean_of_tokens(tokens), tokens.mean(dim=1))
     torch.testing.assert_close(mean_of_tokens(tokens, torch.tensor([[0, 0, 0]])), torch.zeros(1, 2))
+    torch.testing.assert_close(Pooled((3, 2))(tokens, torch.tensor([[1, 1, 0]])), torch.tensor([[2.0, 3.0]]))

@@ -44,6 +44,13 @@ def test_a_short_curve_is_shown_whole(sweep: dict[str, Any]) -> None:
     assert [mark for mark, _ in point_rows(sweep)] == ["", "", ""]
 
 
+def test_without_exits_the_threshold_is_a_dash(sweep: dict[str, Any]) -> None:
+    alone = {"thresholds": [], "exit_rates": [1.0]}
+    sweep |= {"points": [sweep["points"][0] | alone], "knee": None, "chosen": sweep["chosen"] | alone}
+    assert point_rows(sweep)[0][1][-2:] == ("-", "100")
+    assert "chosen: T -; on" in printed(sweep)
+
+
 def test_a_refused_loss_has_no_numbers(sweep: dict[str, Any]) -> None:
     refused, certified, _ = loss_rows(sweep)
     assert refused[:2] == ("0.1", "refused")

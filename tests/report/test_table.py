@@ -47,3 +47,10 @@ def test_without_a_promise_the_choice_is_named(result: dict[str, Any], goal: dic
 def test_many_thresholds_are_cut_short(result: dict[str, Any]) -> None:
     result["chosen"]["thresholds"] = [0.5] * 20
     assert "..." in draw_table(result)
+
+
+def test_without_exits_the_threshold_is_a_dash(result: dict[str, Any]) -> None:
+    result["chosen"] |= {"thresholds": [], "exit_rates": [1.0]}
+    name, row = draw_table(result).splitlines()[1:3]
+    assert row.split()[:3] == ["+", "0", "exits"]
+    assert row.split()[-2:] == name.split()[-2:] == ["-", "100"]

@@ -11,7 +11,7 @@ from torch import nn
 from offramp.errors import OptionError
 from offramp.graph import Body, DataEdge, Graph, Node, Tensor
 from offramp.nn.heads import Cascade, ConfidentHead, Ensemble, HeadRecipe, build_head
-from offramp.nn.scores import HeadConfidence, build_score, gate_of
+from offramp.nn.scores import MASKED_SCORES, HeadConfidence, build_score, gate_of
 
 from ._normalize import Normalize
 
@@ -175,14 +175,22 @@ def _exit(  # noqa: PLR0913  # all of one exit
     answers = tuple(DataEdge(source=sharing.answering(i)) for i in (at, *range(at)))
     numbers = features.is_numbers
     read, shape = (answers[0], logits.shape) if numbers else (features.edge, features.tensor.shape)
-    bodies = [build_score(name, shape, logits.shape[-1]) for name in scores]
+    masks = {name: _mask_for(name, features) for name in scores}
+    bodies = [build_score(name, shape, logits.shape[-1], masked=bool(masks[name])) for name in scores]
     for which, (name, score) in enumerate(zip(scores, bodies, strict=True)):
         title = f"exit{at}/score" if which == 0 else f"exit{at}/score/{name}"
         first = _confidence_of(answering.node) if isinstance(score, HeadConfidence) else read
-        node = _function(title, (first, *answers), (Tensor(shape=()),), "score", {"score": name})
+        reads = (first, *answers, *masks[name])
+        node = _function(title, reads, (Tensor(shape=()),), "score", {"score": name})
         yield _Piece(node=node, body=score)
     yield _Piece(node=_gate(at, bodies[0], onward))
     yield _Piece(node=Node(name=f"exit{at}/stop", kind="dummy"))
+
+
+def _mask_for(score: str, features: _Features) -> tuple[DataEdge, ...]:
+    """What a score that averages tokens reads last, so that every other knows its place."""
+    wanted = score in MASKED_SCORES and not features.is_numbers
+    return (features.mask,) if wanted and features.mask is not None else ()
 
 
 def _answering(at: int, features: _Features, logits: Tensor, head: Head, sharing: Sharing) -> Iterator[_Piece]:
@@ -194,7 +202,6 @@ def _answering(at: int, features: _Features, logits: Tensor, head: Head, sharing
     reads = [features.edge] if alone or features.mask is None else [features.edge, features.mask]
     own, *earlier = (DataEdge(source=f"exit{i}/head") for i in (at, *range(at)))
     if sharing.cascade and at:
-        _check_alone(body)
         recipe, body = {**recipe, "cascade": True}, Cascade(body, classes, reads=len(reads))
         reads += earlier
     node = _function(own.source, tuple(reads), (Tensor(shape=logits.shape), *confidence), "head", recipe)
@@ -210,12 +217,6 @@ def _head(head: Head, features: Tensor, classes: int) -> tuple[dict[str, Any], n
         return {"kind": "module", "options": {}}, head
     recipe = head if isinstance(head, HeadRecipe) else HeadRecipe.parse(head)
     return recipe.to_json(), build_head(recipe, features.shape, classes, dtype=features.dtype)
-
-
-def _check_alone(head: nn.Module) -> None:
-    """Refuse a cascade over heads that give more than logits."""
-    if isinstance(head, ConfidentHead):
-        raise OptionError("a cascade corrects heads that give logits alone, but got one with a confidence. Leave it.")
 
 
 def _confidence_of(head: Node) -> DataEdge:

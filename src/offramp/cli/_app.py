@@ -283,11 +283,13 @@ def check(  # noqa: PLR0913  (options of the command line)
 
     Exit code 3 is the alarm: they look different, or the promise is broken. Needs no labels and no PyTorch.
     """
-    from ._check import Question, write_found
+    from ._check import Question, check_out, write_found
     from ._check import check as run
     from ._screen import Screen
 
     question = Question(samples=samples, confidence=confidence, alpha=alpha, seed=seed)
+    if out is not None:
+        check_out(out)
     found = run(folder, data, Screen(quiet=json), question=question, threads=threads, tokenizer=tokenizer)
     if out is not None:
         write_found(found, out)

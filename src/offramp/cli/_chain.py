@@ -57,6 +57,7 @@ class Chosen:
         knee: Position of the knee on the frontier, if it has one.
         placement: Of which candidates the exits were chosen, and what the alternatives would cost; None if they were
             named.
+        clock: Seconds by exit that the point was chosen by, or None.
     """
 
     graph: Graph
@@ -70,6 +71,7 @@ class Chosen:
     test_loss: float | None
     knee: int | None
     placement: dict[str, Any] | None = None  # Any: JSON
+    clock: Costs | None = None
 
     @property
     def frontier(self) -> Frontier:
@@ -227,8 +229,20 @@ def _logits(
     return logits
 
 
-def choose(request: Request, graph: Graph, costs: Mapping[str, Costs], found: dict[str, Evidence]) -> Chosen:
-    """Draw the frontiers on tune and choose the score by them, decide and prove on calibrate, look at test."""
+def choose(
+    request: Request, graph: Graph, costs: Mapping[str, Costs], found: dict[str, Evidence], *, score: str | None = None,
+    clock: Costs | None = None,
+) -> Chosen:  # fmt: skip
+    """Draw the frontiers on tune, choose the score by them unless it is, prove on calibrate, look at test.
+
+    Args:
+        request: Of the run.
+        graph: With trained exits.
+        costs: Of its exits, by the score that gates.
+        found: Evidence by part.
+        score: That was chosen before.
+        clock: Seconds by exit, if they are known: then a promise is proven along the curve by time.
+    """
     goal = name_kind(request.goal, found["calibrate"])
     quality = decide.quality_for(goal.kind) if goal.kind else "agreement"
     tune, allowed = found["tune"], candidates(request)
@@ -237,8 +251,9 @@ def choose(request: Request, graph: Graph, costs: Mapping[str, Costs], found: di
         for name in tune.scores
     }
     ranking = decide.rank_scores(frontiers, max_loss=goal.max_loss)
-    score = next(name for name in ranking.areas if name in allowed)
-    picked = choose_from(frontiers[score], goal, found)
+    score = score or next(name for name in ranking.areas if name in allowed)
+    timed = None if clock is None else draw(request.search, tune, clock, score=score, quality=quality)
+    picked = choose_from(frontiers[score], goal, found, timed=timed)
     return Chosen(
         graph=build.gate_by(graph, score),
         score=score,
@@ -250,4 +265,5 @@ def choose(request: Request, graph: Graph, costs: Mapping[str, Costs], found: di
         test=picked.test,
         test_loss=picked.test_loss,
         knee=picked.knee,
+        clock=clock,
     )

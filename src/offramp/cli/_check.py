@@ -22,10 +22,10 @@ from offramp.run import Runtime, Samples
 
 from ._folder import replace_text
 from ._machine import describe_command, describe_machine, describe_versions
-from ._predict import BATCH, open_runtime, open_samples
+from ._predict import BATCH, known_tokenizer, open_runtime, open_samples
 from ._result import clean
 from ._screen import Screen
-from ._sweep import Run, open_run
+from ._sweep import Run, check_exits, open_run
 
 USUAL = 2000  # samples that are run to the end
 
@@ -64,15 +64,16 @@ def check(
         screen: Where progress and warnings go.
         question: How many samples, and how sure to be.
         threads: CPU threads of the engine.
-        tokenizer: Folder of a Hugging Face tokenizer, for texts.
+        tokenizer: Folder of a Hugging Face tokenizer, for texts; that of the run if None.
 
     Raises:
-        DataError: The folder holds no result, or the samples do not fit.
+        DataError: The folder holds no result or no early exit, or the samples do not fit.
         OfframpError: The network cannot be checked so.
     """
     run = open_run(folder)
+    check_exits(run)
     runtime = open_runtime(folder, engine=None, threads=threads)
-    samples = open_samples(reference, runtime, tokenizer=tokenizer)
+    samples = open_samples(reference, runtime, tokenizer=tokenizer or known_tokenizer(folder))
     warn_of_known(run, samples, screen)
     watch = watch_for(run, question)
     limits = np.asarray(run.result["chosen"]["thresholds"], np.float32)
@@ -103,11 +104,20 @@ def check(
     return cleaned
 
 
+def check_out(out: Path) -> None:
+    """Refuse a file whose ending says neither JSON nor a picture, before any work is done.
+
+    Raises:
+        OptionError: So it is.
+    """
+    if out.suffix != ".json":
+        report.check_picture(out)
+
+
 def write_found(found: Mapping[str, Any], out: Path) -> None:  # Any: JSON
     """Write what was found as JSON or as a picture, as the ending says.
 
     Raises:
-        OptionError: It says neither.
         OutputError: The file cannot be written.
     """
     if out.suffix == ".json":

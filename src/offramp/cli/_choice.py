@@ -27,6 +27,7 @@ class Choice:
         test: The chosen point on the test samples.
         test_loss: Mean loss there, of the kind that was promised; None without a promise.
         knee: Position of the knee on the frontier, if it has one.
+        timed: The curve by time that a promised point was chosen from instead, or None.
     """
 
     goal: Goal
@@ -35,9 +36,12 @@ class Choice:
     test: OperatingPoint
     test_loss: float | None
     knee: int | None
+    timed: Frontier | None = None
 
 
-def pick(goal: Goal, search: Search, parts: Mapping[str, Evidence], costs: Costs, score: str) -> Choice:
+def pick(
+    goal: Goal, search: Search, parts: Mapping[str, Evidence], costs: Costs, score: str, *, clock: Costs | None = None
+) -> Choice:
     """The point that a goal asks for.
 
     Args:
@@ -46,14 +50,19 @@ def pick(goal: Goal, search: Search, parts: Mapping[str, Evidence], costs: Costs
         parts: Evidence of "tune", "calibrate" and "test"; nothing is chosen on the last.
         costs: Multiply-accumulates by exit.
         score: Name of the score that the gates compare.
+        clock: Seconds by exit, if they are known.
 
     Raises:
         OfframpError: The evidence does not hold what the goal needs, or no point meets a budget.
     """
     goal = name_kind(goal, parts["calibrate"])
     quality = decide.quality_for(goal.kind) if goal.kind else "agreement"
-    drawn = draw(search, parts["tune"], costs, score=score, quality=quality)
-    return choose_from(drawn, goal, parts)
+    drawn, timed = (
+        None if each is None else draw(search, parts["tune"], each, score=score, quality=quality)
+        for each in (costs, clock)
+    )
+    assert drawn is not None
+    return choose_from(drawn, goal, parts, timed=timed)
 
 
 def draw(search: Search, tune: Evidence, costs: Costs, *, score: str, quality: Quality) -> Frontier:
@@ -63,9 +72,17 @@ def draw(search: Search, tune: Evidence, costs: Costs, *, score: str, quality: Q
     return frontier(tune, costs, score=score, quality=quality)
 
 
-def choose_from(drawn: Frontier, goal: Goal, parts: Mapping[str, Evidence]) -> Choice:
-    """The point of a curve that a goal asks for, whose kind is named; the rest as for `pick`."""
-    decision = _decide(goal, drawn, parts["calibrate"])
+def choose_from(drawn: Frontier, goal: Goal, parts: Mapping[str, Evidence], *, timed: Frontier | None = None) -> Choice:
+    """The point that a goal asks for, whose kind is named; the rest as for `pick`.
+
+    Args:
+        drawn: The curve; everything is told in its costs.
+        goal: Budgets are of multiply-accumulates, and so is the knee: both are found on it.
+        parts: Evidence by part.
+        timed: The curve by time. A promise is proven along it, since who accepts a loss wants the fastest point.
+    """
+    by = timed if timed is not None and goal.name == "promise" else drawn
+    decision = _tell(_decide(goal, by, parts["calibrate"]), drawn, parts)
     point, loss = decision.thresholds, None
     if goal.name == "promise" and goal.kind is not None:
         loss = float(decide.find_losses(parts["test"], point, drawn.score, goal.kind).mean())
@@ -76,6 +93,7 @@ def choose_from(drawn: Frontier, goal: Goal, parts: Mapping[str, Evidence]) -> C
         test=operate(parts["test"], drawn.costs, point, drawn.score),
         test_loss=loss,
         knee=_knee(drawn),
+        timed=timed,
     )
 
 
@@ -94,6 +112,14 @@ def _decide(goal: Goal, drawn: Frontier, calibrate: Evidence) -> Decision:
         return decide.knee(drawn)
     assert goal.kind is not None
     return decide.thresholds(drawn, calibrate, max_loss=goal.max_loss, confidence=goal.confidence, kind=goal.kind)
+
+
+def _tell(decision: Decision, drawn: Frontier, parts: Mapping[str, Evidence]) -> Decision:
+    """The decision in the costs of this curve."""
+    point, evaluated = (
+        operate(parts[name], drawn.costs, decision.thresholds, drawn.score) for name in ("tune", "calibrate")
+    )
+    return replace(decision, point=point, evaluated=None if decision.evaluated is None else evaluated)
 
 
 def _knee(drawn: Frontier) -> int | None:

@@ -60,8 +60,11 @@ def run_chain(request: Request, material: Material, screen: Screen) -> dict[str,
             graph, costs, known = (placed.graph, placed.costs, placed.seen) if placed else (graph, costs, None)
             found = collect(graph, material, engine, exports, known=known)
         with screen.step("decision"):
-            chosen = choose(request, graph, costs, found)
-        chosen = replace(chosen, placement=placed.found if placed else None)
+            if placed:
+                chosen = choose(request, graph, costs, found, score=placed.score, clock=placed.clock)
+                chosen = replace(chosen, placement=placed.found)
+            else:
+                chosen = choose(request, graph, costs, found)
         result = _write(request, material, chosen, work, exports, screen)
         work.finish()
     except OfframpError as error:

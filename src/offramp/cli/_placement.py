@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from ._choice import name_kind
 from ._engine import Engine
 from ._exports import Exports
 from ._material import Material
-from ._price import price
+from ._price import head_of, price
 from ._request import Goal, Request
 
 
@@ -29,13 +29,17 @@ class Placed:
 
     Attributes:
         graph: With them alone.
+        score: That costs least with them.
         costs: Of its exits, by the score that gates.
+        clock: Seconds by exit, if they were timed.
         seen: Evidence of the tuning samples, with all candidates.
         found: What was tried and why these stay, as `result.json` holds it.
     """
 
     graph: Graph
+    score: str
     costs: dict[str, Costs]
+    clock: Costs | None
     seen: Evidence
     found: dict[str, Any]  # Any: JSON
 
@@ -50,8 +54,8 @@ def cheapest(request: Request, graph: Graph) -> dict[str, Costs]:
 def place(request: Request, graph: Graph, material: Material, engine: Engine, exports: Exports) -> Placed:
     """Drop the candidates that are not worth their cost.
 
-    A budget is one of multiply-accumulates, so they are counted; else the engine that ships is timed. Who gates by the
-    best of several scores has the exits chosen by the first of them.
+    A budget is one of multiply-accumulates, so they are counted; else the engine that ships is timed. Of several scores
+    that may gate, the one is taken that costs least with its best exits.
 
     Args:
         request: Of the run.
@@ -62,14 +66,14 @@ def place(request: Request, graph: Graph, material: Material, engine: Engine, ex
     """
     seen = collect(graph, material, engine, exports, parts=["tune"])["tune"]
     goal = name_kind(request.goal, seen)
+    parts = {name: breakdown(build.gate_by(graph, name)) for name in candidates(request)}
     if goal.budget is None:
-        parts = price(graph, material.tune, engine, exports, batch=request.batch, seed=request.seed)
-    else:
-        parts = breakdown(graph)
+        timed = price(graph, material.tune, engine, exports, batch=request.batch, seed=request.seed)
+        parts = {name: _with_score(timed, parts[name], breakdown(graph)) for name in parts}
     found = decide.placement(
         seen,
         parts,
-        score=candidates(request)[0],
+        score=candidates(request),
         promise=_promise(goal),
         budget=goal.budget,
         calibration=len(material.calibrate),
@@ -78,10 +82,18 @@ def place(request: Request, graph: Graph, material: Material, engine: Engine, ex
     smaller = build.keep_exits(graph, kept)
     return Placed(
         graph=smaller,
+        score=found.score,
         costs=costs_by_score(smaller, seen.scores),
+        clock=None if goal.budget is not None else parts[found.score].costs(kept),
         seen=seen,
-        found=_describe(request, graph, parts, found, kept),
+        found=_describe(request, graph, parts[found.score], found, kept),
     )
+
+
+def _with_score(timed: Breakdown, counted: Breakdown, usual: Breakdown) -> Breakdown:
+    """The times with another score than the one that was timed: its work takes as long as work in the network does."""
+    more = (counted.heads - usual.heads) * timed.baseline / usual.baseline
+    return replace(timed, borders=np.maximum(timed.borders + more, 0.0))
 
 
 def _promise(goal: Goal) -> Promise:
@@ -101,7 +113,7 @@ def _describe(
     """As JSON."""
     timed = request.goal.budget is None
     stage = next(node for node in graph.nodes if node.role == "stage")
-    heads = [graph[name] for name in graph.exits[:-1]]
+    heads = [head_of(graph, at) for at in range(len(parts.heads))]
     reached = np.cumsum(parts.stages) / parts.baseline
     described = [
         {
@@ -122,6 +134,11 @@ def _describe(
         "allowed_loss": found.allowed_loss,
         "candidates": described,
         "kept": list(kept),
+        "score": found.score,
+        "scores": [
+            {"score": name, "kept": list(one.kept), "relative": one.relative, "loss": one.loss}
+            for name, one in found.by_score.items()
+        ],
         "tried": found.tried,
         "trials": [
             {"kept": list(one.kept), "cost": one.cost, "relative": one.relative, "loss": one.loss}

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offramp.export import backbone, head_alone, nothing, static_path
-from offramp.graph import Graph
+from offramp.graph import Graph, Node, Tensor, find_ancestors
 from offramp.measure import Breakdown, latency
 from offramp.run import Samples
 
@@ -58,8 +58,8 @@ def _systems(graph: Graph, engine: Engine, exports: Exports, batch: int) -> Iter
         if _is_new_place(graph, at):
             whole[f"to{at}"] = backbone(graph, exit)
         alone = head_alone(graph, exit)
-        features = np.zeros((batch, *alone.inputs[0].outputs[0].shape), np.float32)
-        yield f"head{at}", _bound(engine.load_static(exports.save_dense(alone, f"head{at}")), features)
+        given = {node.name: _zeros(node.outputs[0], batch) for node in alone.inputs}
+        yield f"head{at}", _bound(engine.load_static(exports.save_dense(alone, f"head{at}")), given)
     for name, static in whole.items():
         yield name, engine.load_static(exports.save_dense(static, name))
     gated = engine.load(exports.save_scratch(graph, "gated"))
@@ -68,13 +68,29 @@ def _systems(graph: Graph, engine: Engine, exports: Exports, batch: int) -> Iter
 
 
 def _is_new_place(graph: Graph, at: int) -> bool:
-    """Whether an exit reads something else than the exit before it."""
-    return at == 0 or graph[graph.exits[at]].inputs != graph[graph.exits[at - 1]].inputs
+    """Whether an exit reads other features than the exit before it."""
+    return at == 0 or head_of(graph, at).inputs[0] != head_of(graph, at - 1).inputs[0]
 
 
-def _bound(system: System, features: NDArray[np.float32]) -> System:
-    """A head reads features, whatever the batch; zeros take as long as others."""
-    return lambda inputs: system({"features": features})
+def head_of(graph: Graph, at: int) -> Node:
+    """The head of an early exit, which answers there by itself or in an ensemble."""
+    return graph[graph.exits[at].partition("/")[0] + "/head"]
+
+
+def _zeros(tensor: Tensor, batch: int) -> NDArray[Any]:  # Any: as the tensor says
+    """What a head reads: zeros take as long as others."""
+    return np.zeros((batch, *tensor.shape) if tensor.row_wise else tensor.shape, tensor.dtype)
+
+
+def _bound(system: System, given: Mapping[str, NDArray[Any]]) -> System:  # Any: floats, or token numbers
+    """A head reads the same whatever the batch."""
+    return lambda inputs: system(given)
+
+
+def _heads_on_the_way(graph: Graph, at: int) -> list[int]:
+    """Whose heads the network up to an exit runs: its own, and those that it hears."""
+    ran = find_ancestors(graph, graph.exits[at], through_control=False)
+    return [other for other in range(at + 1) if head_of(graph, other).name in ran]
 
 
 def _break_down(graph: Graph, seconds: Mapping[str, float]) -> Breakdown:
@@ -83,7 +99,8 @@ def _break_down(graph: Graph, seconds: Mapping[str, float]) -> Breakdown:
     heads = np.maximum([seconds[f"head{at}"] - seconds["empty"] for at in range(count)], 0.0)
     reached = np.zeros(count + 1)
     for at in range(count):
-        reached[at] = seconds[f"to{at}"] - heads[at] if f"to{at}" in seconds else reached[at - 1]
+        known = f"to{at}" in seconds
+        reached[at] = seconds[f"to{at}"] - heads[_heads_on_the_way(graph, at)].sum() if known else reached[at - 1]
     reached[-1] = seconds["network"]
     reached = np.minimum(np.maximum.accumulate(np.maximum(reached, 0.0)), seconds["network"])
     border = max(0.0, seconds["gated"] - seconds["dense"]) / count

@@ -20,7 +20,7 @@ from ._predict import BATCH, open_runtime, open_samples
 from ._request import Goal, Search
 from ._result import clean, judge_alone, tell_scores
 from ._screen import Screen
-from ._sweep import PARTS, TIMES, Run, apply_choice, describe_choice, part
+from ._sweep import PARTS, TIMES, Run, apply_choice, check_exits, describe_choice, part
 
 SHARES = (0.3, 0.5, 0.2)  # tune, calibrate, test: most go where the promise is proven
 FEWEST = 15  # samples: three to test on
@@ -65,12 +65,13 @@ def recalibrate(run: Run, renewal: Renewal, screen: Screen) -> dict[str, Any]:  
         screen: Where progress and warnings go.
 
     Raises:
-        DataError: The samples are too few or do not fit.
+        DataError: The samples are too few or do not fit, or there is no early exit.
         OfframpError: The goal cannot be met on them, or the network is no chain of early exits.
         OutputError: The folder cannot be written; then it is as it was.
     """
     if renewal.out is not None:
         check_out(renewal.out)
+    check_exits(run)
     tokenizer = renewal.tokenizer or run.result["options"]["tokenizer"]
     runtime = open_runtime(run.folder, engine=None, threads=renewal.threads)
     samples = open_samples(renewal.data, runtime, tokenizer=tokenizer)
@@ -86,7 +87,7 @@ def recalibrate(run: Run, renewal: Renewal, screen: Screen) -> dict[str, Any]:  
     with screen.step("decision"):
         goal = _goal(run, renewal, seen, screen)
         search = renewal.search or run.search
-        choice = pick(goal, search, divided, run.costs, run.result["score"])
+        choice = pick(goal, search, divided, run.costs, run.result["score"], clock=run.clock)
     renewed = replace(run, parts=divided)
     renewed = replace(renewed, result=_renew(renewed, renewal, choice, tokenizer=tokenizer, apart=apart))
     with screen.step("report"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offramp.decide import Guarantee, Ranking
-from offramp.measure import Evidence, Frontier, OperatingPoint, macs_at
+from offramp.measure import Costs, Evidence, Frontier, OperatingPoint, macs_at
 
 from ._batches import to_json
 from ._machine import describe_command, describe_machine, describe_versions
@@ -50,6 +50,7 @@ def make_result(
         "goal": {**asdict(request.goal), "name": request.goal.name},
         "search": asdict(request.search),
         "exit_macs": chosen.costs.macs.tolist(),
+        "clock": describe_clock(chosen.clock),
         "baseline": _baseline(material, chosen, timings),
         "chosen": _chosen(chosen, timings),
         "guarantee": guarantee,
@@ -64,6 +65,11 @@ def make_result(
     cleaned = clean(result)
     assert isinstance(cleaned, dict)
     return cleaned
+
+
+def describe_clock(clock: Costs | None) -> dict[str, Any] | None:  # Any: JSON
+    """Seconds by exit as JSON, from which `offramp sweep` chooses again; None if the point was chosen by work."""
+    return None if clock is None else {"exit_s": clock.macs.tolist(), "baseline_s": clock.baseline_macs}
 
 
 def describe_guarantee(guarantee: Guarantee | None, test_loss: float | None) -> dict[str, Any] | None:  # Any: JSON
@@ -176,7 +182,10 @@ def verdict(result: Mapping[str, Any]) -> list[str]:  # Any: JSON
         lines.append(describe_placement(result["placement"]))
     count = sum(one["candidate"] for one in result["scores"]["ranked"])
     if count > 1:
-        lines.append(f"Of {count} scores {result['score']} has the largest area under its frontier: gates compare it.")
+        best = (
+            "costs least with its best exits" if result.get("placement") else "has the largest area under its frontier"
+        )
+        lines.append(f"Of {count} scores {result['score']} {best}: gates compare it.")
     if "recalibrated" in result:
         told = result["recalibrated"]
         lines.append(

@@ -37,12 +37,14 @@ class Run:
         result: All that was written in `result.json`.
         parts: Evidence by part: tune, calibrate, test.
         costs: Of its exits.
+        clock: Seconds by exit, if the run timed them.
     """
 
     folder: Path
     result: dict[str, Any]  # Any: JSON
     parts: dict[str, Evidence]
     costs: Costs
+    clock: Costs | None = None
 
     @property
     def goal(self) -> Goal:
@@ -84,7 +86,7 @@ def sweep(
     goal = goal or run.goal
     search = search or run.search
     with screen.step("decision"):
-        choice = pick(goal, search, run.parts, run.costs, score or gated)
+        choice = pick(goal, search, run.parts, run.costs, score or gated, clock=run.clock)
         found = describe_choice(run, choice, search)
     applied = apply and (found["guarantee"] or {}).get("status") != "refused"
     with screen.step("report"):
@@ -114,6 +116,8 @@ def open_run(folder: Path) -> Run:
         result = json.loads((folder / "result.json").read_text())
         counts = [int(result["samples"][name]) for name in PARTS]
         costs = Costs(macs=np.array(result["exit_macs"]), baseline_macs=result["baseline"]["macs"])
+        told = result.get("clock")  # older results have none
+        clock = told and Costs(macs=np.array(told["exit_s"]), baseline_macs=told["baseline_s"])
         _ = result["search"], result["score"], result["goal"], result["chosen"]["thresholds"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
@@ -126,7 +130,20 @@ def open_run(folder: Path) -> Run:
             f"{folder} must hold evidence of {sum(counts)} samples, but holds {len(seen)}. "
             "Run `offramp optimize` again."
         )
-    return Run(folder=folder, result=result, parts=part(seen, counts), costs=costs)
+    return Run(folder=folder, result=result, parts=part(seen, counts), costs=costs, clock=clock)
+
+
+def check_exits(run: Run) -> None:
+    """Refuse a run that kept no early exit, where there is nothing to look after.
+
+    Raises:
+        DataError: So it is.
+    """
+    if not run.result["chosen"]["thresholds"]:
+        raise DataError(
+            f"{run.folder} must hold a network with early exits, but no exit paid there: it answers as the original "
+            "always did, whatever the samples. Leave it."
+        )
 
 
 def part(seen: Evidence, counts: Sequence[int]) -> dict[str, Evidence]:
@@ -135,17 +152,20 @@ def part(seen: Evidence, counts: Sequence[int]) -> dict[str, Evidence]:
     return {name: seen.subset(slice(end - count, end)) for name, count, end in zip(PARTS, counts, ends, strict=True)}
 
 
-def price_losses(drawn: Frontier, goal: Goal, parts: Mapping[str, Evidence]) -> list[dict[str, Any]]:  # Any: JSON
+def price_losses(
+    drawn: Frontier, goal: Goal, parts: Mapping[str, Evidence], *, timed: Frontier | None = None
+) -> list[dict[str, Any]]:  # Any: JSON
     """What each acceptable loss would cost: the promised points on the test samples.
 
     Args:
         drawn: The curve, for promises of the goal's kind.
         goal: A promise; its own loss is one of those tried.
         parts: Evidence by part; calibrate proves, test only measures.
+        timed: The curve by time, along which is proven if there is one.
     """
     rows = []
     for loss in sorted({*LOSSES, *(() if goal.max_loss is None else (goal.max_loss,))}):
-        choice = choose_from(drawn, replace(goal, max_loss=loss, budget=None), parts)
+        choice = choose_from(drawn, replace(goal, max_loss=loss, budget=None), parts, timed=timed)
         told = describe_guarantee(choice.decision.guarantee, choice.test_loss)
         assert told is not None, "a promise was asked for"
         rows.append({**told, **describe_point(choice.test)})
@@ -170,7 +190,7 @@ def describe_choice(run: Run, choice: Choice, search: Search) -> dict[str, Any]:
             "quality": drawn.quality,
             "points": [describe_point(point) for point in drawn.points],
             "knee": choice.knee,
-            "losses": price_losses(drawn, replace(choice.goal, kind=kind), run.parts),
+            "losses": price_losses(drawn, replace(choice.goal, kind=kind), run.parts, timed=choice.timed),
             "chosen": describe_point(choice.test),
             "guarantee": describe_guarantee(choice.decision.guarantee, choice.test_loss),
             "in_file": run.result["chosen"]["thresholds"],

@@ -5,15 +5,28 @@ Shape letters: P points, N early exits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from offramp.errors import OptionError
-from offramp.measure import Breakdown, Evidence, Frontier, OperatingPoint, Quality, Sketch, frontier, quality_of
+from offramp.measure import (
+    Breakdown,
+    Costs,
+    Evidence,
+    OperatingPoint,
+    Quality,
+    Sketch,
+    exits_taken,
+    frontier,
+    operate,
+    qualities,
+    quality_of,
+)
 
 from ._loss import certifiable_loss
 from ._promise import Promise, quality_for
@@ -21,10 +34,11 @@ from ._promise import Promise, quality_for
 EXACT = 6  # up to so many candidates, every choice is looked at
 BEAM = 3  # choices that go on, of each size
 VERIFIED = 6  # of the choices that look best, so many get a whole frontier
+FINALISTS = 2  # scores whose best choices get a whole frontier
+NOISE = 1.0  # standard errors that an exit must save
 
 Choice = tuple[int, ...]
-Rank = tuple[float, ...]  # of a point; the lowest wins
-Judge = Callable[[NDArray[np.float64], NDArray[np.float64]], list[NDArray[np.float64]]]
+Rank = tuple[float, ...]  # of a point: the lowest wins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +49,15 @@ class Trial:
         kept: Which of the candidates, counted from 0.
         point: Its best operating point on the tuning samples; `macs` is in the unit of the breakdown.
         loss: What is lost there.
+        rank: By how much it misses what must be met, then what is to be small: the lowest is best.
+        score: That the gates compare.
     """
 
     kept: tuple[int, ...]
     point: OperatingPoint
     loss: float
+    rank: tuple[float, ...]
+    score: str
 
     @property
     def cost(self) -> float:
@@ -57,19 +75,22 @@ class Placement:
     """Which exits to keep.
 
     Attributes:
-        trials: What was drawn in full, the best first: among them nothing kept, each candidate alone, and all of them.
+        trials: What was drawn in full: first what is to be kept, then the others, the best first; among them nothing
+            kept, each candidate alone, and all of them, by the score of the first.
+        by_score: Of each score that came into question, what would be kept.
         allowed_loss: On the tuning samples, so that the calibration samples can certify what is promised; None if a
             budget was asked for.
-        tried: How many choices were looked at.
+        tried: How many choices were looked at, of all scores together.
     """
 
     trials: tuple[Trial, ...]
+    by_score: Mapping[str, Trial]
     allowed_loss: float | None
     tried: int
 
     @property
     def best(self) -> Trial:
-        """The choice, its point and its cost."""
+        """The choice, its point and its cost; others may be cheaper by no more than noise."""
         return self.trials[0]
 
     @property
@@ -77,27 +98,35 @@ class Placement:
         """Which of the candidates stay."""
         return self.best.kept
 
+    @property
+    def score(self) -> str:
+        """Which score the gates compare then."""
+        return self.best.score
+
 
 def placement(  # noqa: PLR0913  # what is asked, and how long to look
     evidence: Evidence,
-    breakdown: Breakdown,
+    breakdown: Breakdown | Mapping[str, Breakdown],
     *,
-    score: str,
+    score: str | Sequence[str],
     promise: Promise | None = None,
     budget: float | None = None,
     calibration: int | None = None,
     most: int | None = None,
     beam: int = BEAM,
+    noise: float = NOISE,
 ) -> Placement:
     """The exits to keep so that a sample costs least at the accepted loss, every kept head charged.
 
     Up to six candidates all choices are compared; of more, choices grow from none and shrink from all, of each size
-    the best few going on. Those that look best get a whole frontier, and lose every exit that they can do without.
+    the best few going on. Those that look best get a whole frontier. The best of these then loses, one after the other,
+    every exit without which a sample costs no more, or so little more that it may be chance. Of several scores, those
+    two whose choices look best are compared so, and the better one is taken.
 
     Args:
         evidence: Of the tuning samples, with all candidates; nothing may be proved on them afterwards.
-        breakdown: What each part costs, in multiply-accumulates or seconds.
-        score: Name of the score that the gates compare.
+        breakdown: What each part costs, in multiply-accumulates or seconds; by score if that makes a difference.
+        score: Name of the score that the gates compare, or of several of which one will; of equals the first.
         promise: What will be promised; 1 % of agreement with 95 % confidence if not given.
         budget: Keep instead the exits that lose least at this share of the network's cost; of the promise only the
             kind then counts.
@@ -105,10 +134,13 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
             evidence if not given.
         most: Keep at most so many.
         beam: How many choices of each size go on.
+        noise: An exit must save more than so many standard errors of what it saves, sample by sample; within a budget,
+            of what it keeps from being lost. 0 keeps whatever saves anything here. Thresholds and exits are chosen on
+            the same samples, so the true error is larger.
 
     Raises:
         OptionError: The evidence has another number of exits than the breakdown, or a count or the budget is not
-            positive.
+            positive, or the noise negative.
         EvidenceError: No such score, or labels are needed and missing.
 
     Example:
@@ -123,31 +155,61 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
 
     Reference:
         Teerapittayanon, McDanel and Kung, "BranchyNet", ICPR 2016, section V, where the number and the places of
-        exits are left to the reader; trained together, exits can be compared without being trained again.
+        exits are left to the reader; trained together, exits can be compared without being trained again. Breiman et
+        al., "Classification and Regression Trees", 1984, section 3.4.3, for one standard error.
     """
     asked = promise or Promise()
+    names = (score,) if isinstance(score, str) else tuple(score)
+    parts = {name: breakdown if isinstance(breakdown, Breakdown) else breakdown[name] for name in names}
     count = evidence.exits - 1
-    _check(count, breakdown, budget=budget, most=most, beam=beam)
+    for one in parts.values():
+        _check(count, one, budget=budget, most=most, beam=beam, noise=noise)
     allowed = None
     if budget is None:
         samples = len(evidence) if calibration is None else calibration
         allowed = certifiable_loss(samples, asked.kind, max_loss=asked.max_loss, confidence=asked.confidence)
-    quality = quality_for(asked.kind)
-    judge = _judge_budget(budget * breakdown.baseline) if budget is not None else _judge_loss(allowed or 0.0)
-    search = _Search(evidence, breakdown, score, quality, judge)
     largest = count if most is None else min(most, count)
-    if count <= EXACT:
-        search.look(choice for size in range(largest + 1) for choice in combinations(range(count), size))
-    else:
-        search.grow(largest, beam)
-        search.shrink(largest, beam)
-    return Placement(trials=search.verify(largest), allowed_loss=allowed, tried=len(search.seen))
+    searches = []
+    for name in names:
+        limit = allowed or 0.0 if budget is None else budget * parts[name].baseline
+        judge = _Judge(within="loss" if budget is None else "cost", limit=limit)
+        search = _Search(evidence, parts[name], name, quality_for(asked.kind), judge)
+        search.look_around(largest, beam)
+        searches.append(search)
+    drawn = [search.verify(largest, noise) for search in sorted(searches, key=_Search.promise)[:FINALISTS]]
+    drawn.sort(key=lambda trials: (trials[0].rank, names.index(trials[0].score)))
+    return Placement(
+        trials=drawn[0],
+        by_score={trials[0].score: trials[0] for trials in drawn},
+        allowed_loss=allowed,
+        tried=sum(len(search.seen) for search in searches),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judge:
+    """What must be met, and what is to be small then.
+
+    Attributes:
+        within: Which of the two has the limit; the other is to be small.
+        limit: Of the loss, or of the cost.
+    """
+
+    within: Literal["loss", "cost"]
+    limit: float
+
+    def find_best(self, loss: NDArray[np.float64], cost: NDArray[np.float64]) -> tuple[int, Rank]:
+        """Position and rank of the best point: by how much it misses the limit, then what is to be small."""
+        bound, other = (loss, cost) if self.within == "loss" else (cost, loss)
+        missed = np.maximum(bound - self.limit - 1e-12 * max(1.0, self.limit), 0.0)
+        place = int(np.lexsort([bound, other, missed])[0])
+        return place, (float(missed[place]), float(other[place]))
 
 
 class _Search:
     """Choices of exits by what they are worth: roughly those that were looked at, exactly those that were drawn."""
 
-    def __init__(self, evidence: Evidence, breakdown: Breakdown, score: str, quality: Quality, judge: Judge) -> None:
+    def __init__(self, evidence: Evidence, breakdown: Breakdown, score: str, quality: Quality, judge: _Judge) -> None:
         self._evidence, self._breakdown, self._score, self._quality = evidence, breakdown, score, quality
         self._judge = judge
         self._sketch = Sketch(evidence, breakdown, score=score, quality=quality)
@@ -157,14 +219,26 @@ class _Search:
             best = float(np.mean(evidence.reference == evidence.labels))
         self._best = best
         self.seen: dict[Choice, Rank] = {}
-        self._drawn: dict[Choice, tuple[Rank, Trial]] = {}
+        self._drawn: dict[Choice, Trial] = {}
+
+    def promise(self) -> Rank:
+        """The rank of the best choice that was looked at."""
+        return min(self.seen.values())
+
+    def look_around(self, largest: int, beam: int) -> None:
+        """Look at all choices of few candidates, and at what seems good of many."""
+        if len(self._all) <= EXACT:
+            self.look(choice for size in range(largest + 1) for choice in combinations(self._all, size))
+        else:
+            self.grow(largest, beam)
+            self.shrink(largest, beam)
 
     def look(self, choices: Iterable[Choice]) -> None:
         """Sketch these."""
         for kept in choices:
             if kept not in self.seen:
                 good, cost = self._sketch.draw(kept)
-                self.seen[kept] = (*_find_best(self._judge, self._best - good, cost)[1], len(kept))
+                self.seen[kept] = (*self._judge.find_best(self._best - good, cost)[1], len(kept))
 
     def grow(self, largest: int, beam: int) -> None:
         """From nothing, one exit more at a time."""
@@ -191,57 +265,70 @@ class _Search:
     def _order(self, kept: Choice) -> tuple[Rank, Choice]:
         return self.seen[kept], kept
 
-    def verify(self, largest: int) -> tuple[Trial, ...]:
-        """Draws the frontiers of those that look best, of none, each alone and all, and drops what is not needed."""
+    def verify(self, largest: int, noise: float) -> tuple[Trial, ...]:
+        """Draw the frontiers of those that look best, of none, each alone and all, and say what is to be kept first."""
         usual = [(), *((at,) for at in self._all), tuple(self._all)]
         for kept in [*sorted(self.seen, key=self._order)[:VERIFIED], *usual]:
             if len(kept) <= largest:
                 self._draw(kept)
-        best = self._leader()
-        while True:
-            for kept in _one_less(best):
-                self._draw(kept)
-            if (after := self._leader()) == best:
-                break
-            best = after
-        return tuple(trial for _, trial in sorted(self._drawn.values(), key=lambda one: (one[0], one[1].kept)))
+        return self._prune(noise)
 
-    def _leader(self) -> Choice:
-        return min(self._drawn, key=lambda kept: (self._drawn[kept][0], kept))
+    def _prune(self, noise: float) -> tuple[Trial, ...]:
+        """What was drawn, the best first but for the first: that is the best without the exits that are not needed."""
+        trial = min(self._drawn.values(), key=_order_of)
+        while found := self._without_one(trial, noise):
+            trial = found
+        others = [one for one in self._drawn.values() if one is not trial]
+        return (trial, *sorted(others, key=_order_of))
 
-    def _draw(self, kept: Choice) -> None:
-        """Judge a choice by its frontier."""
-        if kept in self._drawn:
+    def _without_one(self, trial: Trial, noise: float) -> Trial | None:
+        """The choice with one exit less that is worth most, if what it lacks may be chance."""
+        fewer = []
+        for kept in _one_less(trial.kept):
+            self._draw(kept, trial)
+            if self._drawn[kept].rank[0] <= trial.rank[0] and not self._is_worse(self._drawn[kept], trial, noise):
+                fewer.append(self._drawn[kept])
+        return min(fewer, key=_order_of, default=None)
+
+    def _is_worse(self, trial: Trial, other: Trial, noise: float) -> bool:
+        """Whether a choice costs (or loses) so much more than another that it is hardly by chance."""
+        more = self._each(trial) - self._each(other)
+        return bool(more.mean() > noise * more.std() / np.sqrt(len(more)) + 1e-12)
+
+    def _each(self, trial: Trial) -> NDArray[np.float64]:
+        """[S] what each sample costs there, as a share of the network alone; or 1 if its answer is lost."""
+        some = self._evidence.keep(trial.kept)
+        taken = exits_taken(some, trial.point.thresholds, self._score)
+        if self._judge.within == "loss":
+            return self._breakdown.costs(trial.kept).relative[taken]
+        good = qualities(some, self._quality)[taken, np.arange(len(taken))]
+        return np.where(good, 0.0, 1.0)
+
+    def _draw(self, kept: Choice, like: Trial | None = None) -> None:
+        """Judge a choice by its frontier, and by the thresholds of one that has an exit more.
+
+        A search may miss what those are worth: without them, an exit that nobody takes might stay.
+        """
+        if kept in self._drawn and like is None:
             return
-        some = self._evidence.keep(kept)
-        drawn = frontier(some, self._breakdown.costs(kept), score=self._score, quality=self._quality)
-        points = _points(drawn)
+        some, costs = self._evidence.keep(kept), self._breakdown.costs(kept)
+        points = [self._drawn[kept].point] if kept in self._drawn else self._points(some, costs)
+        if like is not None:
+            limits = dict(zip(like.kept, like.point.thresholds, strict=True))
+            points.append(operate(some, costs, [limits[at] for at in kept], self._score))
         loss = self._best - np.array([quality_of(point, self._quality) for point in points])
-        place, rank = _find_best(self._judge, loss, np.array([point.macs for point in points]))
-        trial = Trial(kept=kept, point=points[place], loss=float(loss[place]))
-        self._drawn[kept] = ((*rank, len(kept)), trial)
+        place, rank = self._judge.find_best(loss, np.array([point.macs for point in points]))
+        self._drawn[kept] = Trial(kept=kept, point=points[place], loss=float(loss[place]), rank=rank, score=self._score)
+
+    def _points(self, some: Evidence, costs: Costs) -> list[OperatingPoint]:
+        """Of the frontier, and the one where nobody leaves early."""
+        drawn = frontier(some, costs, score=self._score, quality=self._quality)
+        return [drawn.full, *drawn.points]
 
 
-def _points(drawn: Frontier) -> tuple[OperatingPoint, ...]:
-    """Its points, of which the one where nobody leaves early is always one."""
-    return (drawn.full, *drawn.points)
-
-
-def _judge_loss(allowed: float) -> Judge:
-    """First lose no more than allowed, then cost least."""
-    return lambda loss, cost: [np.maximum(loss - allowed - 1e-12, 0.0), cost, loss]
-
-
-def _judge_budget(limit: float) -> Judge:
-    """First cost no more than the limit, then lose least."""
-    return lambda loss, cost: [np.maximum(cost - limit * (1 + 1e-12), 0.0), loss, cost]
-
-
-def _find_best(judge: Judge, loss: NDArray[np.float64], cost: NDArray[np.float64]) -> tuple[int, Rank]:
-    """Position and rank of the best point."""
-    columns = judge(loss, cost)
-    place = int(np.lexsort(columns[::-1])[0])
-    return place, tuple(float(column[place]) for column in columns[:2])
+def _order_of(trial: Trial) -> tuple[Rank, int, Choice]:
+    """The best first, of equals the one with fewer exits."""
+    return trial.rank, len(trial.kept), trial.kept
 
 
 def _one_less(kept: Choice) -> list[Choice]:
@@ -252,7 +339,9 @@ def _sorted(*exits: int) -> Choice:
     return tuple(sorted(exits))
 
 
-def _check(count: int, breakdown: Breakdown, *, budget: float | None, most: int | None, beam: int) -> None:
+def _check(
+    count: int, breakdown: Breakdown, *, budget: float | None, most: int | None, beam: int, noise: float
+) -> None:
     if count != len(breakdown.heads):
         raise OptionError(
             f"evidence and breakdown must be of the same exits, but are of {count} and {len(breakdown.heads)}. "
@@ -260,5 +349,7 @@ def _check(count: int, breakdown: Breakdown, *, budget: float | None, most: int 
         )
     wrong = [f"{name}={value}" for name, value in (("most", most), ("beam", beam)) if value is not None and value < 1]
     wrong += [f"budget={budget}"] if budget is not None and not budget > 0 else []
+    if not noise >= 0:
+        raise OptionError(f"noise must be 0 or more standard errors, but is {noise}. Leave it out.")
     if wrong:
         raise OptionError(f"most, beam and budget must be positive, but {', '.join(wrong)}. Leave them out.")

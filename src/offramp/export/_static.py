@@ -48,23 +48,31 @@ def backbone(graph: Graph, exit: str | None = None) -> Graph:
 
 
 def head_alone(graph: Graph, exit: str) -> Graph:
-    """The head of an early exit by itself; its only input, `features`, is what it reads.
+    """What an early exit runs of its own, its head and if it has one its ensemble; scores left out.
+
+    Its inputs are what these read of others: `features`, then `features1` and so on, a mask or earlier heads' logits.
 
     Args:
         graph: An early-exit graph.
         exit: Name of one of its early exits.
 
     Raises:
-        GraphError: The graph has no such exit, or its head reads several tensors.
+        GraphError: The graph has no such exit.
     """
     _check_exit(graph, exit)
-    head = graph[exit]
-    if len(head.inputs) != 1:
-        raise GraphError(f"a head alone must read one tensor, but {exit!r} reads {len(head.inputs)}. Time it in place.")
-    read = head.inputs[0]
-    given = Node(name="features", kind="input", outputs=(graph[read.source].outputs[read.output],))
-    node = replace(head, inputs=(DataEdge(source="features"),))
-    return Graph(nodes=(given, node), answer=exit, bodies={exit: graph.bodies[exit]})
+    own = [node for node in graph.nodes if node.name == exit or _is_head_of(node, exit)]
+    names = {node.name for node in own}
+    edges = dict.fromkeys(edge for node in own for edge in node.inputs if edge.source not in names)
+    given = {edge: f"features{at or ''}" for at, edge in enumerate(edges)}
+    inputs = [
+        Node(name=name, kind="input", outputs=(graph[edge.source].outputs[edge.output],))
+        for edge, name in given.items()
+    ]
+    heads = [
+        replace(node, inputs=tuple(DataEdge(source=given[edge]) if edge in given else edge for edge in node.inputs))
+        for node in own
+    ]
+    return Graph(nodes=(*inputs, *heads), answer=exit, bodies={name: graph.bodies[name] for name in names})
 
 
 def nothing(graph: Graph) -> Graph:
@@ -85,6 +93,10 @@ class _FirstNumber(nn.Module):
 def _check_exit(graph: Graph, exit: str) -> None:
     if exit not in graph.exits:
         raise GraphError(f"the exit must be one of {', '.join(graph.exits)}, but is {exit!r}. Name one of them.")
+
+
+def _is_head_of(node: Node, exit: str) -> bool:
+    return node.role in ("head", "ensemble") and node.name.partition("/")[0] == exit.partition("/")[0]
 
 
 def _is_plain(node: Node) -> bool:

@@ -17,7 +17,8 @@ def charge_exits(graph: Graph, charge: Charge) -> Tensor:
     Args:
         graph: An early-exit graph.
         charge: "all" charges everything that ran: stages, all heads and gates on the way; the final exit then costs
-            more than 1. "own" charges of the heads only the one that answers, as the papers do.
+            more than 1. "own" charges of the heads only the one that answers, as the papers do, and in a cascade
+            those that it hears.
     """
     macs = count_macs(graph)
     costs = path_costs(graph, macs)

@@ -19,7 +19,7 @@ from ._fit_scores import fit_scores
 from ._frozen import Frozen, lay_out
 from ._heads import Heads
 from ._losses import exit_losses
-from ._schedule import learning_rate
+from ._schedule import rate_in_phases
 from ._settings import JointSettings
 from ._team import Team, run_in_team
 from ._training import Training
@@ -143,10 +143,8 @@ class _Lesson:
         )
 
     def rate(self, epoch: int, step: int, steps: int) -> float:
-        first = self._settings.backbone_epochs
-        alone = epoch < first
-        done, total = (epoch, first) if alone else (epoch - first, self._settings.epochs)
-        return learning_rate(done * steps + step, total * steps, self._settings.schedule)
+        phases = (self._settings.backbone_epochs, self._settings.epochs)
+        return rate_in_phases(epoch, step, steps=steps, phases=phases, schedule=self._settings.schedule)
 
 
 def _optimizer(learner: Whole, settings: JointSettings) -> torch.optim.Optimizer:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from offramp.errors import LearnError
 from offramp.graph import Graph
 from offramp.run import Samples
 
 from ._checkpoint import check_resume
-from ._fit_scores import fit_scores
-from ._frozen import Frozen
-from ._heads import Heads
+from ._frozen import Values
+from ._head_lesson import HeadLesson
 from ._losses import teaching_loss
-from ._mix import mix
-from ._schedule import learning_rate
 from ._settings import PostSettings
 from ._survivors import stay_on, weigh_survivors
 from ._training import Training
@@ -62,48 +58,21 @@ def post(
     """
     settings = settings or PostSettings()
     check_resume(checkpoint, resume)
-    heads, frozen = Heads(graph).train(), Frozen(graph, settings.precision)
-    lesson = _Lesson(heads, frozen, settings)
-    training = Training(graph, samples, settings, lesson=lesson, digest=frozen.digest())
+    lesson = HeadLesson(graph, settings, partial(_compare, settings), mixed=settings.mix)
+    training = Training(graph, samples, settings, lesson=lesson, digest=lesson.frozen.digest())
     training.run(checkpoint=checkpoint, resume=resume, progress=progress)
-    heads.eval()
-    scores = fit_scores(graph, heads, frozen=frozen, samples=samples, settings=settings)
-    return graph.with_bodies({**heads.bodies, **scores})
+    return lesson.finish(samples)
 
 
-class _Lesson:
-    """Heads, and ensembles of them, that learn the full network's answers."""
-
-    title = "heads"
-
-    def __init__(self, heads: Heads, frozen: Frozen, settings: PostSettings) -> None:
-        self.learner, self.device, self.epochs = heads, frozen.device, settings.epochs
-        self.optimizer = torch.optim.AdamW(heads.parameters(), weight_decay=settings.weight_decay)
-        for group in self.optimizer.param_groups:
-            group["peak"] = settings.learning_rate
-        self._heads, self._frozen, self._settings = heads, frozen, settings
-
-    def losses(self, batch: Mapping[str, Tensor], labels: Tensor | None, epoch: int) -> dict[str, Tensor]:
-        values = self._frozen(mix(batch, self._settings.mix))
-        teacher = values[self._frozen.teacher][0]
-        if not bool(teacher.isfinite().all()):
-            raise LearnError("the full network must answer with finite logits, but does not. Check the samples.")
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._settings.precision == "bfloat16"):
-            given = self._heads(values)
-        return self._compare({name: each[0] for name, each in given.items()}, teacher, epoch)
-
-    def _compare(self, given: Mapping[str, Tensor], teacher: Tensor, epoch: int) -> dict[str, Tensor]:
-        """The loss of each node; where samples count by how surely they come there, of those that do."""
-        settings, losses = self._settings, {}
-        amount = settings.survivors if epoch >= settings.epochs // 4 else 0.0
-        stays = torch.ones_like(teacher[:, 0])
-        for _, names in groupby(given, key=lambda name: name.partition("/")[0]):  # an exit: its head, its ensemble
-            share = weigh_survivors(stays, amount)
-            for name in names:
-                loss = teaching_loss(given[name], teacher, settings.targets, settings.temperature)
-                losses[name] = (share * loss).mean()
-            stays = stay_on(stays, given[name], teacher)
-        return losses
-
-    def rate(self, epoch: int, step: int, steps: int) -> float:
-        return learning_rate(epoch * steps + step, self.epochs * steps)
+def _compare(settings: PostSettings, given: Values, teacher: Tensor, epoch: int) -> dict[str, Tensor]:
+    """The loss of each node; where samples count by how surely they come there, of those that do."""
+    losses = {}
+    amount = settings.survivors if epoch >= settings.epochs // 4 else 0.0
+    stays = torch.ones_like(teacher[:, 0])
+    for _, names in groupby(given, key=lambda name: name.partition("/")[0]):  # an exit: its head, its ensemble
+        share = weigh_survivors(stays, amount)
+        for name in names:
+            logits = given[name][0]
+            losses[name] = (share * teaching_loss(logits, teacher, settings.targets, settings.temperature)).mean()
+        stays = stay_on(stays, logits, teacher)
+    return losses

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -16,10 +15,8 @@ from offramp.run import Samples
 from ._charge import charge_exits
 from ._checkpoint import check_resume
 from ._cumulative import Said, cumulative_losses
-from ._fit_scores import fit_scores
-from ._frozen import Frozen
-from ._heads import Heads
-from ._schedule import learning_rate
+from ._frozen import Values
+from ._head_lesson import HeadLesson
 from ._settings import CumulativeSettings
 from ._training import Training
 
@@ -64,13 +61,10 @@ def cumulative(
     settings = settings or CumulativeSettings()
     check_resume(checkpoint, resume)
     _check_confident(graph)
-    heads, frozen = Heads(graph).train(), Frozen(graph, settings.precision)
-    lesson = _Lesson(graph, heads, frozen, settings)
-    training = Training(graph, samples, settings, lesson=lesson, digest=frozen.digest())
+    lesson = HeadLesson(graph, settings, _Comparison(graph, settings), warm_epochs=settings.warm_epochs)
+    training = Training(graph, samples, settings, lesson=lesson, digest=lesson.frozen.digest())
     training.run(checkpoint=checkpoint, resume=resume, progress=progress)
-    heads.eval()
-    scores = fit_scores(graph, heads, frozen=frozen, samples=samples, settings=settings)
-    return graph.with_bodies({**heads.bodies, **scores})
+    return lesson.finish(samples)
 
 
 def _check_confident(graph: Graph) -> None:
@@ -79,37 +73,24 @@ def _check_confident(graph: Graph) -> None:
     if silent or not early:
         raise LearnError(
             f"exits must be heads that give a confidence, but {', '.join(silent) or 'there are no early exits'}"
-            f"{' give none' if silent else ''}. Attach them with head='conv2:confidence=1'."
+            f"{' give none' if silent else ''}. Attach them with head='conv2:confidence=1', without ensemble."
         )
 
 
-class _Lesson:
-    """Heads and confidences that learn the full network's answers at a price."""
+class _Comparison:
+    """Heads and confidences against the full network's answers, at a price."""
 
-    title = "heads"
+    def __init__(self, graph: Graph, settings: CumulativeSettings) -> None:
+        self._settings, self._exits = settings, graph.exits
+        self._costs = charge_exits(graph, settings.charge)
 
-    def __init__(self, graph: Graph, heads: Heads, frozen: Frozen, settings: CumulativeSettings) -> None:
-        self.learner, self.device = heads, frozen.device
-        self.epochs = settings.warm_epochs + settings.epochs
-        self.optimizer = torch.optim.AdamW(heads.parameters(), weight_decay=settings.weight_decay)
-        for group in self.optimizer.param_groups:
-            group["peak"] = settings.learning_rate
-        self._heads, self._frozen, self._settings, self._exits = heads, frozen, settings, graph.exits
-        self._costs = charge_exits(graph, settings.charge).to(self.device)
-
-    def losses(self, batch: Mapping[str, Tensor], labels: Tensor | None, epoch: int) -> dict[str, Tensor]:
-        values = self._frozen(batch)
-        teacher = values[self._frozen.teacher][0]
-        if not bool(teacher.isfinite().all()):
-            raise LearnError("the full network must answer with finite logits, but does not. Check the samples.")
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._settings.precision == "bfloat16"):
-            given = self._heads(values)
+    def __call__(self, given: Values, teacher: Tensor, epoch: int) -> dict[str, Tensor]:
         early = [given[name] for name in self._exits[:-1]]
         said = Said(
             log=torch.stack([*(logits.float() for logits, _ in early), teacher]).log_softmax(dim=-1),
             odds=torch.stack([odds.float() for _, odds in early]),
             targets=self._targets(teacher),
-            costs=self._costs,
+            costs=self._costs.to(teacher.device),
             price=self._settings.price,
         )
         warm = epoch < self._settings.warm_epochs
@@ -120,8 +101,3 @@ class _Lesson:
         if self._settings.targets == "soft":
             return teacher.softmax(dim=1)
         return one_hot(teacher.argmax(dim=1), teacher.shape[1]).to(teacher.dtype)
-
-    def rate(self, epoch: int, step: int, steps: int) -> float:
-        first = self._settings.warm_epochs
-        done, total = (epoch, first) if epoch < first else (epoch - first, self._settings.epochs)
-        return learning_rate(done * steps + step, total * steps)

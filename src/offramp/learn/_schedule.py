@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 Schedule = Literal["cosine", "step", "constant"]
@@ -29,6 +29,27 @@ def learning_rate(step: int, total: int, schedule: Schedule = "cosine") -> float
     if step < warm:
         return (step + 1) / warm
     return _SHAPES[schedule](step, warm, total)
+
+
+def rate_in_phases(epoch: int, step: int, *, steps: int, phases: Sequence[int], schedule: Schedule = "cosine") -> float:
+    """The same factor where the schedule begins anew for each phase of a training.
+
+    Args:
+        epoch: Counted from 0 over all phases.
+        step: Of this epoch.
+        steps: That an epoch has.
+        phases: Epochs of each phase; some may have none.
+        schedule: Of each phase.
+
+    Example:
+        >>> [round(rate_in_phases(epoch, 9, steps=10, phases=(2, 1)), 2) for epoch in (0, 1, 2)]
+        [0.62, 0.01, 0.03]
+    """
+    place = 0
+    while epoch >= phases[place]:
+        epoch -= phases[place]
+        place += 1
+    return learning_rate(epoch * steps + step, phases[place] * steps, schedule)
 
 
 def _cosine(step: int, warm: int, total: int) -> float:

@@ -191,7 +191,8 @@ class CumulativeSettings(TrainingSettings):
         price: Lambda, of one backbone's compute in nats of cross-entropy; 0 asks for agreement alone. Too high, and all
             samples leave at the first exit, whatever it knows.
         loss: "v2" sums over the exits, "v1" looks at the whole alone, "v3" weighs exits by their confidence, "v4"
-            teaches each exit which samples are its own, "v0" teaches no confidence: see `cumulative_losses`.
+            teaches each exit which samples are its own, "v0" teaches no confidence: see `cumulative_losses`. Those of
+            "v3" are shares: its authors stop above 1 / N with N exits, not above 0.5.
         warm_epochs: Passes with "v0" before `epochs`. With 0, as published, heads that know nothing yet can teach their
             confidences to stop nobody, and whom nobody asks learns nothing more.
         targets: "hard" is the class that the backbone answers, as published; "soft" its probabilities.

@@ -73,6 +73,8 @@ class Pooled(nn.Module):
         self.size = sizes[-1] if last else sizes[0]
         self.axes = {1: (), 2: (1,), 3: (1, 2) if last else (2, 3)}[len(sizes)]
 
-    def forward(self, features: Tensor) -> Tensor:
-        """The mean vector of each sample."""
+    def forward(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The mean vector of each sample; the mask [B, T] of tokens is 0 at padding."""
+        if mask is not None:
+            return mean_of_tokens(features, mask)
         return features.mean(dim=self.axes) if self.axes else features

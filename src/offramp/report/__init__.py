@@ -1,5 +1,6 @@
 """Numbers to pages: the table that every run prints, the report and the model card."""
 
+from ._drift import check_picture as check_picture
 from ._drift import draw_drift as draw_drift
 from ._drift import print_drift as print_drift
 from ._html import html as html

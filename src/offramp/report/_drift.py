@@ -76,8 +76,7 @@ def draw_drift(check: Check, path: str | Path) -> None:
         OutputError: The picture cannot be written.
     """
     path = Path(path)
-    if path.suffix not in PICTURES:
-        raise OptionError(f"a picture must end in {', '.join(PICTURES)}, but is {path.name}. Rename it.")
+    check_picture(path)
     with rc_context(STYLE):
         figure = Figure(figsize=(8.4, 3.4), layout="constrained")
         rates, loss = figure.subplots(1, 2, width_ratios=(2.4, 1))
@@ -89,6 +88,16 @@ def draw_drift(check: Check, path: str | Path) -> None:
             figure.savefig(path, dpi=130)
     except OSError as error:
         raise OutputError(f"{path} must be writable, but: {error.strerror}. Choose another file.") from error
+
+
+def check_picture(path: Path) -> None:
+    """Refuse a picture that could not be drawn, before there is anything to draw.
+
+    Raises:
+        OptionError: The ending is none of PICTURES.
+    """
+    if path.suffix not in PICTURES:
+        raise OptionError(f"a picture must end in {', '.join(PICTURES)}, but is {path.name}. Rename it.")
 
 
 def p_text(p: float) -> str:

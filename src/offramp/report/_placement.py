@@ -34,5 +34,6 @@ def _explain(placement: Mapping[str, Any]) -> str:  # Any: JSON
     return (
         f"All candidates were trained together, and {placement['tried']:,} choices among them compared on the tuning "
         f"samples {goal}. Shares are of the network alone, {how}; a sample pays each head and gate that it passes. "
+        "An exit that saves no more than chance explains is left out. "
         "Alone is what a sample is expected to cost if no other candidate stays."
     )

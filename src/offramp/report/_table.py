@@ -95,8 +95,8 @@ def describe_promise(result: Result) -> str:
 
 
 def thresholds(values: Sequence[float]) -> str:
-    """Thresholds side by side; of many, the first few."""
-    return " ".join(map(threshold, values[:MANY])) + (" ..." if len(values) > MANY else "")
+    """Thresholds side by side; of many, the first few; a dash if nobody can leave early."""
+    return (" ".join(map(threshold, values[:MANY])) + (" ..." if len(values) > MANY else "")) or "-"
 
 
 def shares(rates: Sequence[float]) -> str:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from offramp.nn.heads import Cascade
+from offramp.nn.heads import Cascade, ConfidentHead
 
 
 def made(*, learned: bool = True) -> Cascade:
@@ -62,3 +62,23 @@ def test_making_one_draws_nothing() -> None:
     Cascade(nn.Linear(8, 3), 3)
     assert torch.equal(torch.rand(1), expected)
     assert torch.equal(Cascade(head, 3).head.weight, head.weight)
+
+
+def test_a_heads_confidence_stays_its_own() -> None:
+    torch.manual_seed(0)
+    head = ConfidentHead(nn.Identity(), nn.Linear(8, 3))
+    cascade = Cascade(head, 3)
+    nn.init.normal_(cascade.weight)
+    alone, confidence = head(FEATURES)
+    logits, given = cascade(FEATURES, *SAID)
+    assert torch.equal(given, confidence)
+    assert not torch.allclose(logits, alone, atol=0.1)
+    torch.testing.assert_close(logits - alone, made_like(cascade)(FEATURES, *SAID) - made_like(cascade)(FEATURES))
+    assert all(torch.equal(*pair) for pair in zip(cascade(FEATURES), (alone, confidence), strict=True))
+
+
+def made_like(cascade: Cascade) -> Cascade:
+    """Another head with the same correction."""
+    other = made()
+    other.load_state_dict({**other.state_dict(), "weight": cascade.weight})
+    return other

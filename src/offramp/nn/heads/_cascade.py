@@ -12,10 +12,11 @@ class Cascade(nn.Module):
 
     The mean of their log-probabilities, layer-normalized, goes through one linear layer and is added. It does not
     matter how many they are or in which order they come, so exits may be dropped later; without any, the head answers
-    alone. The layer starts at zero, as the plain head, and nothing flows back into the earlier heads.
+    alone. The layer starts at zero, as the plain head, and nothing flows back into the earlier heads. A head that gives
+    its confidence too gives it as before: it learns beside the corrected logits, so it can tell their worth.
 
     Args:
-        head: Features -> logits.
+        head: Features -> logits, or logits and a confidence; see `ConfidentHead`.
         classes: Number of logits.
         reads: How many tensors the head takes: features, and for tokens their mask.
 
@@ -35,10 +36,15 @@ class Cascade(nn.Module):
         self.head, self._reads = head, reads
         self.weight = nn.Parameter(torch.zeros(classes, classes))  # nothing drawn: heads start as without a cascade
 
-    def forward(self, *given: Tensor) -> Tensor:
-        """Logits [B, K] from what the head takes and the logits [B, K] of each earlier head."""
-        logits: Tensor = self.head(*given[: self._reads])
-        earlier = given[self._reads :]
+    def forward(self, *given: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """What the head gives for what it takes, its logits corrected by the logits [B, K] of each earlier head."""
+        answer: Tensor | tuple[Tensor, Tensor] = self.head(*given[: self._reads])
+        if isinstance(answer, Tensor):
+            return self._correct(answer, given[self._reads :])
+        logits, confidence = answer
+        return self._correct(logits, given[self._reads :]), confidence
+
+    def _correct(self, logits: Tensor, earlier: tuple[Tensor, ...]) -> Tensor:
         if not earlier:
             return logits
         said = torch.stack([each.detach().float().log_softmax(dim=1) for each in earlier]).mean(dim=0)

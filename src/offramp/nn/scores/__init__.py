@@ -1,5 +1,6 @@
 """Scores: what a gate compares with its threshold (features and logits -> one number per sample)."""
 
+from ._build import MASKED_SCORES as MASKED_SCORES
 from ._build import SCORES as SCORES
 from ._build import build_score as build_score
 from ._calibrated import Calibrated as Calibrated

@@ -33,17 +33,21 @@ _BUILDERS: Mapping[str, Callable[[Sequence[int], int], nn.Module]] = {
     "class_mean": ClassMean,
     "openmax": lambda shape, classes: OpenMax(classes),
 }
+_AVERAGING: Mapping[str, Callable[..., nn.Module]] = {"confidence": Confidence, "class_mean": ClassMean}
 SCORES = tuple(_BUILDERS)
 """The names of all scores."""
+MASKED_SCORES = tuple(_AVERAGING)
+"""The names of those that average features, and so want to know which tokens are padded."""
 
 
-def build_score(name: str, shape: Sequence[int], classes: int) -> nn.Module:
+def build_score(name: str, shape: Sequence[int], classes: int, *, masked: bool = False) -> nn.Module:
     """The score of that name for features [B, *shape] and logits [B, classes].
 
     Args:
         name: One of `SCORES`.
         shape: Of one sample's features, without the batch axis.
         classes: Number of logits.
+        masked: Of tokens, and for one of `MASKED_SCORES`: the mask [B, T] comes behind all else that it reads.
 
     Raises:
         OptionError: No such score.
@@ -55,4 +59,7 @@ def build_score(name: str, shape: Sequence[int], classes: int) -> nn.Module:
     if name not in _BUILDERS:
         known = ", ".join(_BUILDERS)
         raise OptionError(f"a score must be one of {known}, but got {name!r}. {suggest(name, _BUILDERS)}")
+    if masked:
+        assert name in MASKED_SCORES, f"{name} does not look at tokens"
+        return _AVERAGING[name](shape, classes, masked=True)
     return _BUILDERS[name](shape, classes)

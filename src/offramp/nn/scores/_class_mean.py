@@ -26,6 +26,7 @@ class ClassMean(nn.Module):
     Args:
         shape: Of one sample's features.
         classes: Number of logits.
+        masked: Whether features are tokens [B, T, D] whose mask [B, T], 0 at padding, comes behind all else.
 
     Reference:
         Gormez, Dasari and Koyuncu, "E2CM: Early Exit via Class Means for Efficient Supervised and Unsupervised
@@ -41,26 +42,26 @@ class ClassMean(nn.Module):
 
     seen: Tensor
 
-    def __init__(self, shape: Sequence[int], classes: int) -> None:
+    def __init__(self, shape: Sequence[int], classes: int, *, masked: bool = False) -> None:
         super().__init__()
-        self.pooled = Pooled(shape)
+        self.pooled, self._masked = Pooled(shape), masked
         self.distances = Distances(classes, self.pooled.size)
         self.register_buffer("seen", torch.zeros(classes, dtype=torch.bool))
 
-    def forward(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
+    def forward(self, features: Tensor, logits: Tensor, *others: Tensor) -> Tensor:
         """Maximum of softmax(-distances) over the classes that have a mean, for each sample.
 
         Raises:
             LearnError: `fit` has not been called; not raised while tracing, where values are unknown.
         """
         check_fitted(self.name, lambda: self.distances.is_set)
-        near = torch.where(self.seen, -self.distances(self.collect(features, logits)), -torch.inf)
+        near = torch.where(self.seen, -self.distances(self.collect(features, logits, *others)), -torch.inf)
         score = near.softmax(dim=1).amax(dim=1)
         return torch.where(logits.isnan().any(dim=1), torch.full_like(score, torch.nan), score)
 
-    def collect(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
+    def collect(self, features: Tensor, logits: Tensor, *others: Tensor) -> Tensor:
         """The pooled features."""
-        pooled: Tensor = self.pooled(features).float()
+        pooled: Tensor = self.pooled(features, others[-1] if self._masked else None).float()
         return pooled
 
     @torch.no_grad()

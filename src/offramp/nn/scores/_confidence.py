@@ -28,6 +28,7 @@ class Confidence(nn.Module):
     Args:
         shape: Of one sample's features.
         classes: Number of logits.
+        masked: Whether features are tokens [B, T, D] whose mask [B, T], 0 at padding, comes behind all else.
 
     Reference:
         Demir and Akbas, "Early-exit Convolutional Neural Networks", arXiv 2409.05336, 2024, the confidence layer h.
@@ -42,24 +43,24 @@ class Confidence(nn.Module):
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, shape: Sequence[int], classes: int) -> None:
+    def __init__(self, shape: Sequence[int], classes: int, *, masked: bool = False) -> None:
         super().__init__()
-        self.pooled = Pooled(shape)
+        self.pooled, self._masked = Pooled(shape), masked
         self.classes = classes
         # NaN means "not fitted", and survives saving and loading. NaN never stops anybody.
         self.register_buffer("weight", torch.full((self.pooled.size + _SUMMARY,), torch.nan))
         self.register_buffer("bias", torch.full((), torch.nan))
 
-    def forward(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
+    def forward(self, features: Tensor, logits: Tensor, *others: Tensor) -> Tensor:
         """sigmoid(weight . columns + bias), for each sample.
 
         Raises:
             LearnError: `fit` has not been called; not raised while tracing, where values are unknown.
         """
         check_fitted(self.name, lambda: not bool(self.bias.isnan()))
-        return torch.sigmoid(self.collect(features, logits) @ self.weight + self.bias)
+        return torch.sigmoid(self.collect(features, logits, *others) @ self.weight + self.bias)
 
-    def collect(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
+    def collect(self, features: Tensor, logits: Tensor, *others: Tensor) -> Tensor:
         """The columns of the regression: pooled features, then four that describe the logits."""
         log = logits.float().log_softmax(dim=1)
         probability = log.exp()
@@ -67,7 +68,11 @@ class Confidence(nn.Module):
         entropy = -(probability * log).sum(dim=1)
         odds = top[:, 0].clamp(max=1 - 1e-6).logit()
         return torch.cat(
-            [self.pooled(features).float(), torch.stack([top[:, 0], top[:, 0] - top[:, 1], entropy, odds], 1)], 1
+            [
+                self.pooled(features, others[-1] if self._masked else None).float(),
+                torch.stack([top[:, 0], top[:, 0] - top[:, 1], entropy, odds], 1),
+            ],
+            1,
         )
 
     @torch.no_grad()

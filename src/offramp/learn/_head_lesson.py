@@ -1,0 +1,74 @@
+"""Heads that learn beside a frozen backbone, from its own answers; how they are judged is told from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from offramp.errors import LearnError
+from offramp.graph import Graph
+from offramp.run import Samples
+
+from ._fit_scores import fit_scores
+from ._frozen import Frozen, Values
+from ._heads import Heads
+from ._mix import mix
+from ._schedule import rate_in_phases
+from ._settings import TrainingSettings
+
+Compare = Callable[[Values, Tensor, int], dict[str, Tensor]]
+"""What each head gives by name, the teacher's logits [B, K] and the epoch -> a loss for each that learns."""
+
+
+class HeadLesson:
+    """Copies of a graph's heads that learn what the full network answers.
+
+    Args:
+        graph: With nodes of role "head"; it is not changed.
+        settings: How to learn.
+        compare: Losses of a batch.
+        warm_epochs: Passes before `settings.epochs`, with a schedule of their own.
+        mixed: Chance of a sample to be mixed with another one.
+
+    Attributes:
+        frozen: The backbone.
+
+    Raises:
+        LearnError: No head, or a backbone that depends on gates or heads.
+    """
+
+    title = "heads"
+
+    def __init__(
+        self, graph: Graph, settings: TrainingSettings, compare: Compare, *, warm_epochs: int = 0, mixed: float = 0.0
+    ) -> None:
+        self.learner, self.frozen = Heads(graph).train(), Frozen(graph, settings.precision)
+        self.device = self.frozen.device
+        self.epochs = warm_epochs + settings.epochs
+        self.optimizer = torch.optim.AdamW(self.learner.parameters(), weight_decay=settings.weight_decay)
+        for group in self.optimizer.param_groups:
+            group["peak"] = settings.learning_rate
+        self._graph, self._settings, self._compare = graph, settings, compare
+        self._phases, self._mixed = (warm_epochs, settings.epochs), mixed
+
+    def losses(self, batch: Mapping[str, Tensor], labels: Tensor | None, epoch: int) -> dict[str, Tensor]:
+        """The losses that `compare` gives."""
+        values = self.frozen(mix(batch, self._mixed))
+        teacher = values[self.frozen.teacher][0]
+        if not bool(teacher.isfinite().all()):
+            raise LearnError("the full network must answer with finite logits, but does not. Check the samples.")
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._settings.precision == "bfloat16"):
+            given = self.learner(values)
+        return self._compare(given, teacher, epoch)
+
+    def rate(self, epoch: int, step: int, steps: int) -> float:
+        """Half a cosine per phase."""
+        return rate_in_phases(epoch, step, steps=steps, phases=self._phases)
+
+    def finish(self, samples: Samples) -> Graph:
+        """The graph with the heads as they are now, and scores fitted to them."""
+        heads = self.learner.eval()
+        scores = fit_scores(self._graph, heads, frozen=self.frozen, samples=samples, settings=self._settings)
+        return self._graph.with_bodies({**heads.bodies, **scores})
