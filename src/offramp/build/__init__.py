@@ -8,6 +8,7 @@ from ._candidates import find_candidates as find_candidates
 from ._capture import Capture as Capture
 from ._capture import capture as capture
 from ._cuts import CutPoint as CutPoint
+from ._d2nn import d2nn as d2nn
 from ._eenets import dense_eenet as dense_eenet
 from ._eenets import res_eenet as res_eenet
 from ._eenets import vgg_eenet as vgg_eenet
@@ -19,6 +20,10 @@ from ._keep import keep_exits as keep_exits
 from ._load import LoadedModel as LoadedModel
 from ._load import load_model as load_model
 from ._normalize import Normalize as Normalize
+from ._structures import d2nn_cascade as d2nn_cascade
+from ._structures import d2nn_chain as d2nn_chain
+from ._structures import d2nn_hierarchy as d2nn_hierarchy
+from ._structures import d2nn_high_low as d2nn_high_low
 from ._zoo import GRAPHS as GRAPHS
 from ._zoo import ZOO as ZOO
 from ._zoo import ZooEntry as ZooEntry

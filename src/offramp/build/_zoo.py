@@ -16,6 +16,7 @@ from ._eenets import dense_eenet, res_eenet, vgg_eenet
 from ._lenet import lenet5
 from ._mlp import mlp
 from ._resnet import cifar_resnet
+from ._structures import d2nn_cascade, d2nn_chain, d2nn_hierarchy, d2nn_high_low
 from ._vgg import vgg19
 
 
@@ -71,4 +72,8 @@ GRAPHS: dict[str, Callable[..., Graph]] = {
     "res_eenet": res_eenet,
     "vgg_eenet": vgg_eenet,
     "dense_eenet": dense_eenet,
+    "d2nn_high_low": d2nn_high_low,
+    "d2nn_cascade": d2nn_cascade,
+    "d2nn_chain": d2nn_chain,
+    "d2nn_hierarchy": d2nn_hierarchy,
 }
