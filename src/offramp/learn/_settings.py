@@ -276,6 +276,19 @@ class QSettings(TrainingSettings):
     epsilon_last: float = 0.05
     decay: float = 0.75
 
+    def __post_init__(self) -> None:
+        """Refuse values outside their range; mini-bags and metrics with what helps."""
+        metric: Any = self.metric
+        if not callable(metric) and metric not in get_args(SetMetric):
+            known = ", ".join(get_args(SetMetric))
+            raise OptionError(f"metric must be {known} or a function, but is {metric!r}. Choose one of them.")
+        TrainingSettings.__post_init__(self)
+        if self.batch % self.bag:
+            raise OptionError(
+                f"a batch must hold whole mini-bags, but batch is {self.batch} and bag {self.bag}. "
+                "Make batch a multiple of bag."
+            )
+
     def epsilon(self, epoch: int) -> float:
         """Share of random edges in an epoch, warm ones counted first."""
         past = epoch - self.warm_epochs
@@ -285,11 +298,9 @@ class QSettings(TrainingSettings):
         return self.epsilon_first + way * (self.epsilon_last - self.epsilon_first)
 
     def _checks(self) -> dict[str, bool]:
-        metric: Any = self.metric
         return TrainingSettings._checks(self) | {
             "accuracy_weight": 0 <= self.accuracy_weight <= 1,
-            "bag": 1 <= self.bag <= self.batch and self.batch % self.bag == 0,
-            "metric": callable(metric) or metric in get_args(SetMetric),
+            "bag": self.bag >= 1,
             "positive": self.positive is None or self.positive >= 0,
             "judge": self.judge in get_args(Judge),
             "regular": self.regular in get_args(Regular),
