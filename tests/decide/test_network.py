@@ -49,9 +49,7 @@ def test_the_cheapest_network_that_keeps_the_promise_is_chosen(kind: Kind, loss:
 def test_the_promise_is_broken_as_rarely_as_promised() -> None:
     true = (0.004, 0.008, 0.011, 0.014, 0.02)  # the third breaks a promise of one percent
     tune = make(2000, losses=true)
-    places = [
-        decide.network(tune, make(1500, seed=seed, first=5000, losses=true)).place or 0 for seed in range(1, 201)
-    ]
+    places = [decide.network(tune, make(1500, seed=seed, first=5000, losses=true)).place or 0 for seed in range(1, 201)]
     broken = sum(true[place] > 0.01 for place in places)
     assert broken <= 20  # 5 % of 200, and three standard deviations
     assert max(places) > 0
@@ -62,7 +60,7 @@ def test_one_failure_ends_the_tests_also_before_a_network_that_would_pass() -> N
     made = decide.network(TUNE, bad, max_loss=0.05)
     assert made.place is None
     assert made.guarantee is not None
-    assert made.guarantee.refusal is Refusal.TOO_MANY_LOSSES
+    assert made.guarantee.refusal is Refusal.UNSAFE_NETWORK
 
 
 def test_too_few_samples_are_told_how_many_are_needed() -> None:

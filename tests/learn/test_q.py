@@ -47,19 +47,24 @@ def moved(before: Graph, after: Graph) -> set[str]:
 
 @pytest.mark.parametrize("lambda_", [0.9, 0.8])
 def test_a_cascade_beats_mixing_its_cheapest_and_its_dearest_way_at_random(lambda_: float) -> None:
-    wanted = learn.QSettings(accuracy_weight=lambda_, epochs=12, warm_epochs=6, batch=50)
+    wanted = learn.QSettings(accuracy_weight=lambda_, epochs=14, batch=50, learning_rate=1e-2)
     trained = learn.q(make_cascade(), TRAIN, wanted)
-    ways = [answer(trained, TEST, {"q0": edge, "q1": edge}) for edge in (0, 1)]
-    (low, cheap), (high, dear) = ways
+    (low, cheap), (high, dear) = (answer(trained, TEST, {"q0": edge, "q1": edge}) for edge in (0, 1))
     accuracy, cost = answer(trained, TEST)
     assert accuracy > low + (high - low) * (cost - cheap) / (dear - cheap) + 0.03
-    assert accuracy > high - 0.04
     assert cost < 0.6 * dear
+
+    def reward(right: float, macs: float) -> float:
+        return lambda_ * right + (1 - lambda_) * (1 - macs / dear)
+
+    assert reward(accuracy, cost) > max(reward(low, cheap), reward(high, dear)) + 0.01
 
 
 def test_the_lower_lambda_the_cheaper() -> None:
-    wanted = learn.QSettings(epochs=8, warm_epochs=4, batch=50)
-    costs = [answer(learn.q(make_high_low(), TRAIN, replace(wanted, accuracy_weight=one)), TEST)[1] for one in (1, 0.7, 0)]
+    wanted = learn.QSettings(epochs=5, warm_epochs=3, batch=50, learning_rate=1e-2)
+    costs = [
+        answer(learn.q(make_high_low(), TRAIN, replace(wanted, accuracy_weight=one)), TEST)[1] for one in (1, 0.7, 0)
+    ]
     assert costs == sorted(costs, reverse=True)
     assert costs[-1] == 1352  # with E alone everybody takes the low node
     assert costs[0] > 5000
@@ -118,7 +123,7 @@ def test_frozen_nodes_keep_their_statistics_too() -> None:
     partial(build.d2nn_high_low, (1, 28, 28), width=0.2),
     partial(build.d2nn_cascade, (1, 32, 32), width=0.5),
     partial(build.d2nn_chain, (1, 28, 28), classes=2, width=0.2),
-    partial(build.d2nn_hierarchy, (1, 32, 32), tree=[[[0], [1]]], first="conv 5x5 4 pad 2 | relu | pool 3/2", width=0.02),
+    partial(build.d2nn_hierarchy, (1, 32, 32), tree=[[[0], [1]]], first="conv 5x5 4 | pool 3", width=0.02),
 ])  # fmt: skip
 def test_the_published_structures_learn(make: Callable[[], Graph]) -> None:
     torch.manual_seed(0)

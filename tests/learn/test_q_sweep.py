@@ -35,7 +35,7 @@ def test_lambdas_come_from_the_highest_and_each_starts_from_the_one_before() -> 
 
 def test_cost_falls_along_the_sweep() -> None:
     train, test = make_digits(0, 1000), make_digits(1000)
-    wanted = learn.QSettings(epochs=5, warm_epochs=3, batch=50)
+    wanted = learn.QSettings(epochs=6, batch=50, learning_rate=1e-2)
     swept = list(learn.q_sweep(make_high_low(), train, wanted, accuracy_weights=(1.0, 0.75, 0.0)))
     costs = [answer(graph, test)[1] for _, graph in swept]
     assert (np.diff(costs) < 0).all()
@@ -45,8 +45,8 @@ def test_cost_falls_along_the_sweep() -> None:
 def test_a_killed_sweep_goes_on_where_it_was(tmp_path: Path, at: int) -> None:
     weights = (1.0, 0.5)  # 9 and 6 steps
     whole = list(learn.q_sweep(make_high_low(), SOME, SETTINGS, accuracy_weights=weights))
+    killed = KilledSamples(SOME, at=at)
     with pytest.raises(Killed):
-        killed = KilledSamples(SOME, at=at)
         list(learn.q_sweep(make_high_low(), killed, SETTINGS, accuracy_weights=weights, folder=tmp_path))
     again = list(learn.q_sweep(make_high_low(), SOME, SETTINGS, accuracy_weights=weights, folder=tmp_path))
     for (_, graph), (_, known) in zip(again, whole, strict=True):

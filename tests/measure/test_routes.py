@@ -44,6 +44,6 @@ def test_the_dearest_way_through_a_chain_of_exits_goes_on() -> None:
 @pytest.mark.parametrize("rows", [0, 3])
 def test_every_sample_has_its_own_cost(rows: int) -> None:
     graph = make_chain(1)
-    macs = {name: 10 for name in running_nodes(graph)}
+    macs = dict.fromkeys(running_nodes(graph), 10)
     route = np.array([[0], [1], [1]])[:rows]
     assert route_macs(graph, macs, route).tolist() == [40.0, 50.0, 50.0][:rows]

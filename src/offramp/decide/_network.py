@@ -82,7 +82,9 @@ def network(
     return NetworkDecision(place=order[last], order=order, guarantee=promise)
 
 
-def network_in_budget(tune: Sequence[RouteEvidence], relative_macs: float, *, kind: Kind = "agreement") -> NetworkDecision:
+def network_in_budget(
+    tune: Sequence[RouteEvidence], relative_macs: float, *, kind: Kind = "agreement"
+) -> NetworkDecision:
     """The best network that costs at most this share of the baseline, on the tuning samples; nothing is promised.
 
     Args:
@@ -138,6 +140,6 @@ def _check(*sets: Sequence[RouteEvidence]) -> None:
 def _refuse(promise: Guarantee, losses: NDArray[np.int8]) -> Guarantee:
     """The refused promise, with what would help."""
     needed, samples = needed_samples(promise.max_loss, promise.confidence), len(losses)
-    refusal = Refusal.TOO_FEW_SAMPLES if samples < needed else Refusal.TOO_MANY_LOSSES
+    refusal = Refusal.TOO_FEW_SAMPLES if samples < needed else Refusal.UNSAFE_NETWORK
     remedy = refusal.value.format(needed=needed, samples=samples, lost=int(losses.sum()), p=promise.p_value)
     return replace(promise, status="refused", refusal=refusal, remedy=remedy)

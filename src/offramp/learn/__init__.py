@@ -10,3 +10,4 @@ from ._settings import CumulativeSettings as CumulativeSettings
 from ._settings import JointSettings as JointSettings
 from ._settings import PostSettings as PostSettings
 from ._settings import QSettings as QSettings
+from ._teacher import full_answers as full_answers

@@ -14,18 +14,20 @@ from torch import Tensor
 
 from offramp.errors import DataError, LearnError
 from offramp.graph import Graph, Node
-from offramp.measure import dearest_edges, route_macs, running_nodes
+from offramp.measure import route_macs, running_nodes
 from offramp.measure.torch import count_macs
 from offramp.nn import Executor, Outcome
 from offramp.run import Samples
 
 from ._checkpoint import check_resume
 from ._digest import digest_weights
+from ._frozen import find_device
 from ._guarded import Guarded
 from ._q_losses import control_losses, regular_loss
 from ._reward import judge_bags
 from ._schedule import learning_rate
 from ._settings import QSettings
+from ._teacher import Teacher, passing_thresholds
 from ._training import Training
 from ._whole import check_learnable
 
@@ -41,12 +43,12 @@ def q(
 ) -> Graph:
     """The graph with control nodes that open the edge of the highest expected reward, and regular nodes to match.
 
-    Each sample, or each mini-bag of them, earns one reward r = lambda A + (1 - lambda) E for all control nodes. A says how
-    good the answers are. E = 1 - MACs of what ran / MACs of all nodes that can run, its mean over the bag; this and any
-    other straight line through the costs differ only in what lambda means. Samples really take their edges, at random
-    with a chance that falls from 1, so a step costs what the network costs; only nodes that ran learn from a sample.
-    Training starts from the weights that the graph has. On a CPU the result depends on graph, samples and settings
-    alone, however often the training was killed.
+    Each sample, or each mini-bag of them, earns one reward r = lambda A + (1 - lambda) E for all control nodes. A says
+    how good the answers are. E is 1 - MACs of what ran / MACs of all nodes that can run, its mean over the bag; it and
+    any other straight line through the costs differ only in what lambda means. Samples really take their edges, at
+    random with a chance that falls from 1, so a step costs what the network costs; only nodes that ran learn from a
+    sample. Training starts from the weights that the graph has. On a CPU the result depends on graph, samples and
+    settings alone, however often the training was killed.
 
     Threshold gates, if there are any beside control nodes that learn, let nobody stop meanwhile.
 
@@ -77,7 +79,7 @@ def q(
     training = Training(graph, samples, settings, lesson=lesson, digest=digest_weights(graph.bodies))
     training.run(checkpoint=checkpoint, resume=resume, progress=progress)
     lesson.learner.eval()
-    return graph.with_bodies({name: body.body for name, body in lesson.learner.bodies.items()})
+    return graph.with_bodies({name: body.body for name, body in lesson.learner.bodies.items()})  # type: ignore[misc]  # Guarded
 
 
 def find_learning(graph: Graph) -> tuple[Node, ...]:
@@ -88,8 +90,8 @@ def find_learning(graph: Graph) -> tuple[Node, ...]:
 def _check(graph: Graph, samples: Samples, settings: QSettings) -> None:
     if not find_learning(graph):
         raise LearnError(
-            f"Q-learning needs control nodes with bodies, but the graph has {len(graph.controls)} control nodes and none "
-            "of its own scores. Use build.d2nn, or choose thresholds with decide.thresholds."
+            f"Q-learning needs control nodes with bodies, but none of the graph's {len(graph.controls)} has one. "
+            "Use build.d2nn, or choose thresholds with decide.thresholds."
         )
     classes = graph[graph.answer].outputs[0].shape[0]
     if settings.judge == "labels" and samples.labels is None:
@@ -115,10 +117,10 @@ class _Lesson:
         self.learner = _copy(graph, settings)
         self.epochs = settings.warm_epochs + settings.epochs
         self.optimizer = _optimizer(self.learner, settings)
-        self.device = next(self.learner.parameters()).device
-        self._limits = torch.tensor([gate.gate.stop_none for gate in graph.gates if gate.gate], device=self.device)
+        self.device = find_device(graph.bodies.values())
+        self._limits = passing_thresholds(graph).to(self.device)
         self._all = sum(self._macs[name] for name in running_nodes(graph))
-        self._teacher = _Teacher(graph, self._macs, self._limits) if settings.judge == "teacher" else None
+        self._teacher = Teacher(graph) if settings.judge == "teacher" else None
 
     def losses(self, batch: Mapping[str, Tensor], labels: Tensor | None, epoch: int) -> dict[str, Tensor]:
         forced = self._explore(len(next(iter(batch.values()))), self._settings.epsilon(epoch))
@@ -170,22 +172,6 @@ class _Lesson:
         return weight * good + (1 - weight) * efficiency
 
 
-class _Teacher:
-    """The answers of a graph as it was, along the dearest way."""
-
-    def __init__(self, graph: Graph, macs: Mapping[str, int], limits: Tensor) -> None:
-        self._executor = Executor(graph.with_bodies(copy.deepcopy(dict(graph.bodies)))).eval()
-        self._edges, self._limits = dearest_edges(graph, macs), limits
-
-    @torch.no_grad()
-    def __call__(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """[B] int64."""
-        first = next(iter(batch.values()))
-        forced = {name: torch.full((len(first),), edge, device=first.device) for name, edge in self._edges.items()}
-        answers: Tensor = self._executor(batch, self._limits, forced=forced).logits.argmax(dim=1)
-        return answers
-
-
 def _copy(graph: Graph, settings: QSettings) -> Executor:
     """An executor of copies, in training mode where they learn."""
     copies = copy.deepcopy(dict(graph.bodies))  # at once: weights that two bodies share stay shared
@@ -204,7 +190,8 @@ def _copy(graph: Graph, settings: QSettings) -> Executor:
 def _optimizer(learner: Executor, settings: QSettings) -> torch.optim.Optimizer:
     """Control nodes at the whole rate, regular nodes at their own."""
     control = [weight for node in find_learning(learner.graph) for weight in learner.bodies[node.name].parameters()]
-    regular = [weight for weight in learner.parameters() if weight.requires_grad and not any(weight is c for c in control)]
+    known = set(control)
+    regular = [weight for weight in learner.parameters() if weight.requires_grad and weight not in known]
     groups = [
         {"params": control, "peak": settings.learning_rate},
         {"params": regular, "peak": settings.learning_rate * settings.regular_rate},

@@ -16,8 +16,8 @@ def control_losses(values: Tensor, ran: Tensor, reward: Tensor) -> Tensor:
     """[G] mean over the mini-bags of (r - Q(bag))^2, where Q(bag) is the mean of Q(s, a) over the bag's samples.
 
     A control node acts once per sample, so that nothing is bootstrapped: Q(s, a) learns the reward itself. The residual
-    is shared: it scales the gradient of every sample of the bag alike. For a sample on which a control node did not run,
-    what those that ran say of it stands in, without gradient: else the node would be paid for what others did.
+    is shared: it scales the gradient of every sample of the bag alike. For a sample on which a control node did not
+    run, what those that ran say of it stands in, without gradient: else the node would be paid for what others did.
 
     Args:
         values: [G, B] Q(s, a) of the edges that were opened; anything where a node did not run.
@@ -31,11 +31,13 @@ def control_losses(values: Tensor, ran: Tensor, reward: Tensor) -> Tensor:
 
     Reference:
         Liu and Deng, "Dynamic Deep Neural Networks", AAAI 2018, arXiv 1701.00299, on mini-bags: there Q(bag) is the
-        sum. The mean is that sum with all Q scaled by M, which no argmax sees, and rates need not follow the bag's size.
+        sum. The mean is that sum with all Q scaled by M: no argmax sees it, and rates need not follow the bag's size.
+        What stands in for nodes that did not run is ours.
     """
     count, bags = ran.sum(dim=0), len(reward)
     known = torch.where(ran, values, 0.0)
-    others = torch.where(count > 0, known.sum(dim=0) / count.clamp(min=1), reward.repeat_interleave(ran.shape[1] // bags))
+    nobody = reward.repeat_interleave(ran.shape[1] // bags)
+    others = torch.where(count > 0, known.sum(dim=0) / count.clamp(min=1), nobody)
     said = torch.where(ran, values, others.detach())
     residual = reward - said.view(len(values), bags, -1).mean(dim=2)
     acted = ran.view(len(values), bags, -1).any(dim=2)
