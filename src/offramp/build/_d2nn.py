@@ -80,7 +80,7 @@ def d2nn(
         Liu and Deng, "Dynamic Deep Neural Networks: Optimizing Accuracy-Efficiency Trade-offs by Selective Execution",
         AAAI 2018, section on the definition of a D2NN.
     """
-    inputs = read_example(example).rows(_ROWS)
+    inputs = _without_dots(read_example(example).rows(_ROWS))
     lines = _sort(parse_lines(table), inputs.names)
     own = dict(modules or {})
     if normalize is not None:
@@ -109,6 +109,11 @@ def _sort(lines: Sequence[Line], inputs: Sequence[str]) -> tuple[Line, ...]:
         waiting.remove(ready)
         done.append(ready)
     return tuple(done)
+
+
+def _without_dots(inputs: Inputs) -> Inputs:
+    """Dots mean something in names of weights."""
+    return replace(inputs, names=tuple(name.replace(".", "_") for name in inputs.names))
 
 
 def _normalized(lines: Sequence[Line], first: str) -> tuple[Line, ...]:
