@@ -121,6 +121,7 @@ def _recipe(graph: Graph) -> dict[str, Any]:  # Any: JSON
         "kept": list(build.exit_numbers(graph)),
         "heads": [dict(node.recipe or {}) for node in heads],
         "scores": [(node.recipe or {})["score"] for node in scores],
+        "controllers": [dict(node.recipe or {}) for node in graph.controls if node.role == "controller"],
         "cascade": any((node.recipe or {}).get("cascade", False) for node in heads),
         "ensemble": any(node.role == "ensemble" for node in graph.nodes),
     }
