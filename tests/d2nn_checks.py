@@ -12,7 +12,7 @@ from torch import nn
 
 from graphs import with_numpy_bodies
 from offramp.export import onnx as export_onnx
-from offramp.graph import Graph
+from offramp.graph import Graph, Node
 from offramp.run import Answer, run_reference
 from offramp.run import onnx as run_onnx
 from offramp.run import openvino as run_openvino
@@ -30,7 +30,7 @@ def make_lively(graph: Graph, shape: tuple[int, ...], *, seed: int = 0) -> Graph
     values = {graph.inputs[0].name: (torch.rand(64, *shape, generator=generator),)}
     with torch.no_grad():
         for node in graph.nodes:
-            given = [values[edge.source][edge.output] for edge in node.inputs]
+            given = _drop([values[edge.source][edge.output] for edge in node.inputs], node, generator)
             if node.kind == "control":
                 _spread(graph.bodies[node.name], given, generator)
             elif node.kind == "function":
@@ -41,15 +41,29 @@ def make_lively(graph: Graph, shape: tuple[int, ...], *, seed: int = 0) -> Graph
     return graph
 
 
+def _drop(given: list[torch.Tensor], node: Node, generator: torch.Generator) -> list[torch.Tensor]:
+    """Of what has a default, one for each sample: as if the others did not run."""
+    optional = [at for at, edge in enumerate(node.inputs) if edge.default is not None]
+    if optional:
+        kept = torch.randint(len(optional), (64,), generator=generator)
+        for rank, at in enumerate(optional):
+            row = (kept == rank).view(-1, *[1] * (given[at].dim() - 1))
+            given[at] = torch.where(row, given[at], torch.tensor(node.inputs[at].default))
+    return given
+
+
 def _spread(body: Any, given: list[torch.Tensor], generator: torch.Generator) -> None:
     """Center and scale the scores of the last layer over these samples."""
-    last = [layer for layer in body.modules() if isinstance(layer, nn.Linear)][-1]
+    *earlier, last = [layer for layer in body.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
+    for layer in earlier:
+        layer.bias.fill_(0.5)  # narrow layers easily say nothing at all
     last.weight.normal_(generator=generator)
     last.bias.zero_()
     scores = body(*given)
-    scale = 1 / (scores - scores.mean(dim=0)).std().clamp(min=1e-6)
-    last.weight.mul_(scale)
-    last.bias.sub_((body(*given)).mean(dim=0))
+    scale = (scores - scores.mean(dim=0)).std()
+    assert scale > 1e-6, "a controller that says the same to all"
+    last.weight.div_(scale)
+    last.bias.sub_(body(*given).mean(dim=0))
 
 
 def settle(graph: Graph, shape: tuple[int, ...], rows: int, *, seed: int) -> Inputs:
@@ -83,15 +97,15 @@ class Engines:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self.traces: export_onnx.Traces = {}
         with tempfile.TemporaryDirectory() as folder:
-            path = export_onnx.save(graph, Path(folder) / "model.onnx")
+            path = export_onnx.save(graph, Path(folder) / "model.onnx", traces=self.traces)
             self.runtimes: dict[str, Any] = {
                 "torch": run_torch.load(graph),
                 "onnx": run_onnx.load(path),
                 "onnx whole": run_onnx.load(path, staged=False),
                 "openvino": run_openvino.load(path),
             }
-            self.size = path.stat().st_size
 
 
 def check_engines(engines: Engines, inputs: Inputs) -> Answer:
