@@ -117,7 +117,7 @@ def _recipe(graph: Graph) -> dict[str, Any]:  # Any: JSON
     scores = [node for node in graph.nodes if node.role == "score" and node.name.startswith(f"{first}/")]
     return {
         "capture": {"eval_only": any(node.eval_only for node in stages)},
-        "cuts": list((stages[0].recipe or {})["cuts"]) if stages else [],
+        "cuts": list((stages[0].recipe or {}).get("cuts", [])) if stages else [],
         "kept": list(build.exit_numbers(graph)),
         "heads": [dict(node.recipe or {}) for node in heads],
         "scores": [(node.recipe or {})["score"] for node in scores],
