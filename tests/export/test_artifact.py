@@ -150,7 +150,7 @@ def test_a_cascade_comes_back_with_its_controllers(
     sees: str, kept: list[int], example: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
     loaded = build.load_model("zoo:lenet5")
-    controllers = ["pool", "layers:pool 2 | relu"]
+    controllers = ["layers:pool 2 | relu", "pool"]
     graph = build.cascade(
         loaded.module, loaded.example, placement=["relu1", "relu2"], head="pool", controller=controllers, sees=sees
     )
