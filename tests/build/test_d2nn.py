@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from torch import nn
@@ -10,6 +11,7 @@ from torch import nn
 from graphs import with_numpy_bodies
 from offramp.build import Normalize, d2nn
 from offramp.errors import GraphError, OfframpError, OptionError
+from offramp.export import onnx as export_onnx
 from offramp.graph import DataEdge, Graph, from_json, to_json
 from offramp.nn import Executor, Joined
 from offramp.run import run_reference
@@ -125,6 +127,17 @@ def test_a_select_may_stand_in_the_middle() -> None:
         np.testing.assert_allclose(executor({"x": torch.from_numpy(x)}).logits, expected.logits, atol=1e-6)
         values = executor.dense({"x": torch.from_numpy(x)})
     torch.testing.assert_close(values["c"], values["a"])
+
+
+def test_the_dense_file_runs_through_a_select_in_the_middle() -> None:
+    graph = d2nn("q: x -> a, b\na: x | fc 3\nb: x | fc 3\nc: b or a\nout: c | relu | fc 2", SHAPE)
+    model = export_onnx.to_model(graph, dense=True).SerializeToString()
+    x = np.random.default_rng(0).random((5, *SHAPE), dtype=np.float32)
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    (logits,) = session.run(["exit_logits"], {"x": x})
+    with torch.no_grad():
+        wanted = Executor(graph).dense({"x": torch.from_numpy(x)})["out"][0]
+    np.testing.assert_allclose(logits[:, 0], wanted, atol=1e-6)
 
 
 @pytest.mark.parametrize(
