@@ -9,7 +9,6 @@ import pytest
 from offramp.build._notation import Line, Read, parse_lines
 from offramp.errors import OptionError
 
-
 X = (Read(name="x"),)
 
 

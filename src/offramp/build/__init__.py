@@ -7,6 +7,7 @@ from ._candidates import Candidate as Candidate
 from ._candidates import find_candidates as find_candidates
 from ._capture import Capture as Capture
 from ._capture import capture as capture
+from ._cascade import cascade as cascade
 from ._cuts import CutPoint as CutPoint
 from ._d2nn import d2nn as d2nn
 from ._eenets import dense_eenet as dense_eenet
@@ -15,6 +16,7 @@ from ._eenets import vgg_eenet as vgg_eenet
 from ._exits import attach_exits as attach_exits
 from ._exits import choose_cuts as choose_cuts
 from ._gate_by import gate_by as gate_by
+from ._high_low import high_low as high_low
 from ._keep import exit_numbers as exit_numbers
 from ._keep import keep_exits as keep_exits
 from ._load import LoadedModel as LoadedModel

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -32,7 +33,7 @@ class _Result:
 
 def d2nn(
     table: str,
-    example: Example,
+    example: Example | Sequence[int],
     *,
     modules: Mapping[str, nn.Module] | None = None,
     normalize: Normalize | None = None,
@@ -57,7 +58,8 @@ def d2nn(
 
     Args:
         table: The lines.
-        example: A few samples, batch first: shapes are found by running everything on them.
+        example: A few samples, batch first: shapes are found by running everything on them. Numbers are the shape of
+            one sample.
         modules: By name of a node: its body, where there are no layers; it takes all that the node reads. It is copied.
         normalize: Becomes the graph's first node.
 
@@ -80,19 +82,21 @@ def d2nn(
         Liu and Deng, "Dynamic Deep Neural Networks: Optimizing Accuracy-Efficiency Trade-offs by Selective Execution",
         AAAI 2018, section on the definition of a D2NN.
     """
-    inputs = read_example(example).rows(_ROWS)
+    inputs = _read_inputs(example)
     lines = _sort(parse_lines(table), inputs.names)
     own = dict(modules or {})
     if normalize is not None:
         lines, own[_NORMALIZE] = _normalized(lines, inputs.names[0]), normalize
     _check(lines, inputs, own)
     answer = _find_answer(lines, inputs.names)
-    Graph(nodes=tuple(_nodes(lines, inputs.names, {})), answer=answer)  # all laws but those of shapes, before a run
+    Graph(
+        nodes=tuple(_nodes(lines, inputs.names, {}, own)), answer=answer
+    )  # all laws but those of shapes, before a run
     results = _run(lines, inputs, own)
     tensors = {name: _describe(value) for name, value in zip(inputs.names, inputs.tensors, strict=True)}
     tensors |= {name: _describe(result.value) for name, result in results.items()}
     return Graph(
-        nodes=tuple(_nodes(lines, inputs.names, tensors)),
+        nodes=tuple(_nodes(lines, inputs.names, tensors, own)),
         answer=answer,
         bodies={name: result.body for name, result in results.items() if result.body is not None},
     )
@@ -109,6 +113,14 @@ def _sort(lines: Sequence[Line], inputs: Sequence[str]) -> tuple[Line, ...]:
         waiting.remove(ready)
         done.append(ready)
     return tuple(done)
+
+
+def _read_inputs(example: Example | Sequence[int]) -> Inputs:
+    """The example's inputs; their names without dots, which mean something in names of weights."""
+    if isinstance(example, list | tuple) and example and all(isinstance(size, int) for size in example):
+        example = torch.zeros(1, *example)
+    inputs = read_example(example).rows(_ROWS)  # type: ignore[arg-type]  # it refuses what is no example
+    return replace(inputs, names=tuple(name.replace(".", "_") for name in inputs.names))
 
 
 def _normalized(lines: Sequence[Line], first: str) -> tuple[Line, ...]:
@@ -223,14 +235,16 @@ def _call(line: Line, body: nn.Module, given: Sequence[torch.Tensor]) -> torch.T
     return value
 
 
-def _nodes(lines: Sequence[Line], inputs: Sequence[str], tensors: Mapping[str, Tensor]) -> Iterator[Node]:
+def _nodes(
+    lines: Sequence[Line], inputs: Sequence[str], tensors: Mapping[str, Tensor], modules: Mapping[str, nn.Module]
+) -> Iterator[Node]:
     """All nodes; where nothing has run yet, all tensors look alike."""
     for name in inputs:
         yield Node(name=name, kind="input", outputs=(tensors.get(name, _UNKNOWN),))
     for line in lines:
         reads = tuple(DataEdge(source=read.name, default=read.fill) for read in line.reads)
         outputs = (tensors.get(line.name, _UNKNOWN),)
-        recipe = {"join": line.join, "layers": " | ".join(split_table(line.layers))}
+        recipe = _recipe(line, modules.get(line.name))
         if line.join == "first":
             yield Node(name=line.name, kind="select", inputs=reads, outputs=outputs)
         elif line.targets:
@@ -242,6 +256,14 @@ def _nodes(lines: Sequence[Line], inputs: Sequence[str], tensors: Mapping[str, T
         else:
             role = _NORMALIZE if line.name == _NORMALIZE else "regular"
             yield Node(name=line.name, kind="function", inputs=reads, outputs=outputs, role=role, recipe=recipe)
+
+
+def _recipe(line: Line, module: nn.Module | None) -> dict[str, Any]:  # Any: JSON
+    if line.name == _NORMALIZE and isinstance(module, Normalize):
+        return {"mean": module.mean.tolist(), "std": module.std.tolist()}
+    if module is not None:
+        return {"kind": "module", "options": {}}
+    return {"join": line.join, "layers": " | ".join(split_table(line.layers))}
 
 
 def _describe(value: torch.Tensor) -> Tensor:

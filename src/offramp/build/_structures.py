@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-import torch
-
 from offramp.errors import OptionError
 from offramp.graph import Graph
 from offramp.nn import split_table
@@ -229,7 +227,7 @@ def _build(table: str, shape: Shape, classes: int, width: float, normalize: Norm
         raise OptionError(f"classes must be at least 2 and width positive, but are {classes} and {width}.")
     wide = re.sub(r"(conv \d+x\d+ |fc )(\d+)", lambda found: f"{found[1]}{max(1, round(int(found[2]) * width))}", table)
     text = re.sub(r"fc K(\d*)", lambda found: f"fc {found[1] or classes}", wide)
-    return d2nn(text, torch.zeros(2, *shape), normalize=normalize)
+    return d2nn(text, shape, normalize=normalize)
 
 
 def _on_a_line(layers: str) -> str:

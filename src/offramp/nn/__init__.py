@@ -3,6 +3,7 @@
 from . import heads as heads
 from . import scores as scores
 from ._basic_block import BasicBlock as BasicBlock
+from ._controller import Controller as Controller
 from ._executor import Executor as Executor
 from ._executor import Outcome as Outcome
 from ._joined import Join as Join

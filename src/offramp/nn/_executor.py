@@ -103,12 +103,15 @@ class Executor(nn.Module):
         return self._outcome(frame)
 
     def dense(self, inputs: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, ...]]:
-        """The values of every function node for every row, all gates ignored; what a select gives is left out."""
+        """The values of every node for every row, all gates ignored: selects take what they prefer."""
         values: dict[str, tuple[Tensor, ...]] = {name: (tensor,) for name, tensor in inputs.items()}
         for node in self.graph.nodes:
             if node.kind == "function":
                 given = [values[edge.source][edge.output] for edge in node.inputs]
                 values[node.name] = _as_tuple(self.bodies[node.name](*given))
+            elif node.kind == "select":
+                first = node.inputs[0]
+                values[node.name] = (values[first.source][first.output],)
         return values
 
     def _run_block(self, block: Block, frame: _Frame, limits: Mapping[str, Tensor]) -> None:
