@@ -42,7 +42,7 @@ class Teacher:
 
 
 def full_answers(graph: Graph, samples: Samples, *, batch: int = 256) -> NDArray[np.int64]:
-    """[S] the classes that a conditional graph answers if every control node opens the edge with most compute behind it.
+    """[S] the classes that a graph answers if every control node opens the edge with the most compute behind it.
 
     What other answers of the graph, or of one trained from it, are compared with where there is no other full network.
 
