@@ -28,7 +28,8 @@ def test_mean_and_std_come_together_one_per_channel(name: str) -> None:
 def test_the_zoo_holds_what_the_documentation_names() -> None:
     ours = ["lenet5", "mlp", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110"]
     assert list(ZOO) == [*ours, "vgg19", "densenet121", "b_lenet", "b_alexnet", "b_resnet110"]
-    assert list(GRAPHS) == ["b_lenet", "b_alexnet", "b_resnet", "res_eenet", "vgg_eenet", "dense_eenet"]
+    exits = ["b_lenet", "b_alexnet", "b_resnet", "res_eenet", "vgg_eenet", "dense_eenet"]
+    assert list(GRAPHS) == [*exits, "d2nn", "d2nn_high_low", "d2nn_cascade", "d2nn_chain", "d2nn_hierarchy"]
 
 
 @pytest.mark.parametrize("name", [name for name in GRAPHS if name.startswith("b_")])  # the others: test_eenets.py

@@ -119,6 +119,9 @@ def test_changed_weights_are_noticed_by_the_stored_answer(folder: Path) -> None:
         ("b_alexnet", {"classes": 4, "positions": ["conv1", "conv3"], "depths": [1, 0], "scores": ["margin"]}),
         ("b_resnet", {"depth": 8}),
         ("res_eenet", {"depth": 8, "exits": 2, "placement": "linear", "head": "pool:confidence=1"}),
+        ("d2nn", {"table": "q: x | fc 2 -> a, dummy\na: x | fc 3\nout: a=0 | fc 3", "example": [1, 4, 4]}),
+        ("d2nn_chain", {"shape": [1, 16, 16], "classes": 3, "width": 0.5}),
+        ("d2nn_hierarchy", {"shape": [1, 9, 9], "tree": [[[0, 2]], [[1], [3]]], "width": 0.02, "fill": -9}),
     ],
 )
 @pytest.mark.parametrize("normalized", [False, True])
@@ -139,6 +142,36 @@ def test_a_published_network_comes_back_with_its_exits(
         wanted = Executor(graph).eval().dense(example)
         got = Executor(back).eval().dense(example)
     assert all(torch.equal(got[exit][0], wanted[exit][0]) for exit in graph.exits)
+
+
+@pytest.mark.parametrize("kept", [[], [1], [0, 1]])
+@pytest.mark.parametrize("sees", ["answer", "features"])
+def test_a_cascade_comes_back_with_its_controllers(
+    sees: str, kept: list[int], example: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    loaded = build.load_model("zoo:lenet5")
+    controllers = ["layers:pool 2 | relu", "pool"]
+    graph = build.cascade(
+        loaded.module, loaded.example, placement=["relu1", "relu2"], head="pool", controller=controllers, sees=sees
+    )
+    graph = build.keep_exits(graph, kept)
+    save_artifact(
+        graph, tmp_path, example=example, origin=Origin(reference="zoo:lenet5", arguments={}, shape=(1, 28, 28))
+    )
+    back = load_artifact(tmp_path)
+    assert to_json(back) == to_json(graph)
+    weights = [{f"{name}/{key}": value for name, body in one.bodies.items() for key, value in body.state_dict().items()}
+               for one in (graph, back)]  # fmt: skip
+    assert weights[0].keys() == weights[1].keys()
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_two_networks_that_were_given_as_objects_cannot_come_back(tmp_path: Path) -> None:
+    x = torch.rand(2, 4)
+    graph = build.high_low(torch.nn.Linear(4, 3), torch.nn.Linear(4, 3), x, controller="auto")
+    save_artifact(graph, tmp_path, example={"x": x}, origin=ORIGIN)
+    with pytest.raises(ExportError, match="without a reference"):
+        load_artifact(tmp_path)
 
 
 @pytest.mark.parametrize("kept", [[], [0], [1], [0, 2]])
@@ -170,5 +203,5 @@ def test_an_artifact_that_does_not_say_what_was_dropped_has_all_exits(graph: Gra
 
 def test_an_unknown_published_network_is_refused(folder: Path) -> None:
     change_config(folder, rebuild={"reference": "graph:b_vgg", "arguments": {}, "shape": [1, 28, 28]})
-    with pytest.raises(ExportError, match=r"b_lenet, .*dense_eenet, but the artifact is of 'b_vgg'"):
+    with pytest.raises(ExportError, match=r"b_lenet, .*d2nn_hierarchy, but the artifact is of 'b_vgg'"):
         load_artifact(folder)

@@ -76,3 +76,50 @@ def test_thresholds_of_the_wrong_length_are_refused() -> None:
 def test_dense_gives_every_node_for_every_row() -> None:
     values = Executor(make_chain(2)).dense({"x": torch.zeros(5, 3)})
     assert values["exit1/head"][0].shape == (5, 3)
+
+
+@settings(deadline=None, max_examples=100, phases=[Phase.generate])
+@given(graph=random_graphs(), seed=st.integers(0, 99), rows=st.sampled_from([1, 5]))
+def test_forced_edges_open_where_their_control_node_runs_and_nowhere_else(graph: Graph, seed: int, rows: int) -> None:
+    random = np.random.default_rng(seed)
+    x = torch.tensor(integers(seed, rows))
+    thresholds = torch.zeros(len(graph.gates))
+    forced = {node.name: torch.tensor(random.integers(-1, len(node.edges), rows)) for node in graph.controls}
+    try:
+        got = Executor(graph)({"x": x}, thresholds, forced=forced)
+        alone = [Executor(graph)({"x": x[[at]]}, thresholds, forced={n: f[[at]] for n, f in forced.items()})
+                 for at in range(rows)]  # fmt: skip
+    except GraphError:
+        return
+    for at, node in enumerate(graph.controls):
+        route, wished = got.route[:, at], forced[node.name]
+        obeyed = (route == wished) | (wished < 0) | (route == len(node.edges))
+        assert bool(obeyed.all())
+    assert torch.equal(got.route, torch.cat([one.route for one in alone]))
+    assert torch.equal(got.logits, torch.cat([one.logits for one in alone]))
+
+
+@settings(deadline=None, max_examples=60, phases=[Phase.generate])
+@given(graph=random_graphs(), seed=st.integers(0, 99))
+def test_the_edges_scores_explain_the_route_and_are_zero_where_nobody_ran(graph: Graph, seed: int) -> None:
+    try:
+        got = Executor(graph)({"x": torch.tensor(integers(seed, 6))}, torch.zeros(len(graph.gates)))
+    except GraphError:
+        return
+    learned = [node.name for node in graph.controls if node.gate is None]
+    assert sorted(got.values) == sorted(learned)
+    for at, node in enumerate(graph.controls):
+        if node.gate is None:
+            ran = got.route[:, at] < len(node.edges)
+            assert torch.equal(got.values[node.name].argmax(dim=1)[ran], got.route[ran, at])
+            assert not got.values[node.name][~ran].any()
+
+
+def test_gradients_reach_only_the_nodes_that_ran() -> None:
+    graph = make_chain(1)
+    executor = Executor(graph)
+    x = torch.tensor(integers(0, 6))
+    stopped = executor({"x": x}, torch.zeros(1), forced={"exit0/gate": torch.zeros(6, dtype=torch.long)})
+    stopped.logits.sum().backward()
+    ran = {name.split(".")[1] for name, weight in executor.named_parameters() if weight.grad is not None}
+    assert ran == {"stage0", "exit0/head"}

@@ -27,6 +27,8 @@ WORDS = [
         ("conv 3x3 8 stride 2", MAP, (8, 5, 5)),
         ("pool 2", (1, 17, 17), (1, 9, 9)),  # Chainer's cover_all
         ("pool 3/2", (1, 16, 16), (1, 8, 8)),
+        ("pool 3/2", (1, 2, 2), (1, 1, 1)),
+        ("pool 3/2 | pool 3/2", (1, 3, 1), (1, 1, 1)),  # a window is at most the whole map
         ("avgpool 6/1", (64, 8, 8), (64, 3, 3)),
         ("avgpool 1/2", (64, 15, 15), (64, 8, 8)),
         ("fc 84 | relu | bn | dropout 0.5", (720,), (84,)),
@@ -75,6 +77,7 @@ def test_fresh_batch_statistics_are_untouched() -> None:
         ("fc 5 | conv 3x3 4", r"'conv 3x3 4' cannot read features \(5,\)"),
         ("conv 15x15 4", "does not fit features"),
         ("block 2", "cannot drop channels"),
+        ("flatten | take 1, 2", "written like 'take 2 0 1'"),
     ],
 )
 def test_a_layer_that_is_written_wrong_is_refused(table: str, complaint: str) -> None:

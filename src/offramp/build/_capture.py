@@ -85,7 +85,7 @@ class Capture:
         return node
 
 
-def capture(model: nn.Module, example: Example) -> Capture:
+def capture(model: nn.Module, example: Example, *, whole: bool = False) -> Capture:
     """A copy of a classifier that can be cut; the model itself stays as it is.
 
     By symbolic tracing where that works: layers stay layers, and training mode means something. Else by
@@ -94,6 +94,7 @@ def capture(model: nn.Module, example: Example) -> Capture:
     Args:
         model: Answers with logits [B, K]: a tensor, the first of a tuple, or the entry or attribute `logits`.
         example: A tensor, a tuple of tensors, or a dictionary by argument name; batch first.
+        whole: True if it will not be cut, and needs no cut point.
 
     Raises:
         CaptureError: The model cannot be captured, or has no cut point; the message names the module.
@@ -120,14 +121,14 @@ def capture(model: nn.Module, example: Example) -> Capture:
         copied = None
         if best is None or len(found.cuts) > len(best.cuts):
             best = found
-        if best.cuts and not _hides_work(best):
+        if whole or (best.cuts and not _hides_work(best)):
             break
     if best is None:
         raise CaptureError(
             f"{type(model).__name__} cannot be captured: {'; '.join(failures)}. "
             "Move Python branches on tensor values out of that module's forward, or into a submodule of their own."
         )
-    if not best.cuts:
+    if not (best.cuts or whole):
         raise CaptureError(
             f"{type(model).__name__} has no cut point: nowhere do later layers need just a few batch-first tensors. "
             "Make it a chain of modules that pass such tensors on."

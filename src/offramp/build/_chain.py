@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
 from offramp.errors import OptionError
 from offramp.graph import Body, DataEdge, Graph, Node, Tensor
+from offramp.nn import Controller
 from offramp.nn.heads import Cascade, ConfidentHead, Ensemble, HeadRecipe, build_head
 from offramp.nn.scores import MASKED_SCORES, HeadConfidence, build_score, gate_of
 
 from ._normalize import Normalize
 
 Head = str | HeadRecipe | nn.Module
+Sees = Literal["features", "answer"]
 MASK = "attention_mask"  # what networks for texts call it: 1 at tokens, 0 at padding
 
 
@@ -54,6 +56,19 @@ class Sharing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A controller in the place of a threshold gate.
+
+    Attributes:
+        network: From what the exit reads to one learned value per edge: to answer here, and to go on.
+        sees: "features" alone; then the head runs only where it answers. Or also the head's "answer".
+    """
+
+    network: Head
+    sees: Sees
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Features:
     """What an exit reads.
 
@@ -81,7 +96,7 @@ class _Piece:
     body: Body | None = None
 
 
-def build_chain(
+def build_chain(  # noqa: PLR0913  # all of a chain
     inputs: Mapping[str, Tensor],
     stages: Sequence[Stage | None],
     heads: Sequence[Head],
@@ -89,6 +104,7 @@ def build_chain(
     scores: Sequence[str] = ("max_probability",),
     normalize: Normalize | None = None,
     sharing: Sharing = Sharing(),
+    choices: Sequence[Choice] = (),
 ) -> Graph:
     """The graph that runs one stage after the other and lets samples leave between them.
 
@@ -100,6 +116,7 @@ def build_chain(
         scores: Of every exit; the first one gates.
         normalize: Becomes the graph's first node.
         sharing: What exits take from the heads before them.
+        choices: One per head: exits have controllers then, and neither scores nor thresholds.
 
     Raises:
         OptionError: Scores that are missing or doubled, a head that does not fit, or a score of the head's confidence
@@ -110,7 +127,8 @@ def build_chain(
     last = stages[-1]
     assert last is not None
     assert len(stages) == len(heads) + 1
-    pieces = [*_inputs(inputs, normalize), *_links(inputs, stages, heads, scores, normalize, sharing)]
+    decisions: Sequence[Sequence[str] | Choice] = choices or [scores] * len(heads)
+    pieces = [*_inputs(inputs, normalize), *_links(inputs, stages, heads, decisions, normalize, sharing)]
     if heads:
         pieces.append(_Piece(node=_select(last.outputs[0], len(heads), sharing)))
     return Graph(
@@ -134,7 +152,7 @@ def _links(
     inputs: Mapping[str, Tensor],
     stages: Sequence[Stage | None],
     heads: Sequence[Head],
-    scores: Sequence[str],
+    decisions: Sequence[Sequence[str] | Choice],
     normalize: Normalize | None,
     sharing: Sharing,
 ) -> Iterator[_Piece]:
@@ -155,7 +173,12 @@ def _links(
         if at < len(heads):
             onward = f"exit{at + 1}/head" if stages[at + 1] is None else f"stage{at + 1}"
             features = _Features(edge=reads[0], tensor=carried[0], mask=_mask(inputs, carried[0]))
-            yield from _exit(at, features, last.outputs[0], heads[at], scores, onward, sharing)
+            answering = list(_answering(at, features, last.outputs[0], heads[at], sharing))
+            decision = decisions[at]
+            if isinstance(decision, Choice):
+                yield from _chosen(at, features, answering, decision, onward)
+            else:
+                yield from _gated(at, features, answering, decision, onward, sharing)
 
 
 def _mask(inputs: Mapping[str, Tensor], features: Tensor) -> DataEdge | None:
@@ -166,12 +189,36 @@ def _mask(inputs: Mapping[str, Tensor], features: Tensor) -> DataEdge | None:
     return DataEdge(source=MASK) if fits else None
 
 
-def _exit(  # noqa: PLR0913  # all of one exit
-    at: int, features: _Features, logits: Tensor, head: Head, scores: Sequence[str], onward: str, sharing: Sharing
+def _chosen(at: int, features: _Features, answering: Sequence[_Piece], choice: Choice, onward: str) -> Iterator[_Piece]:
+    """Head and controller, in the order in which they run; `onward` is the node that the others come to next."""
+    recipe, body = _head(choice.network, features.tensor, 2)
+    head = answering[-1].node
+    reads = _reads(features, choice.network)
+    stop, onto = head.name, [*reads]
+    if choice.sees == "answer":
+        yield from answering
+        body = Controller(body, head.outputs[0].shape[-1])
+        stop, onto = f"exit{at}/stop", [*reads, DataEdge(source=head.name)]
+    recipe = {**recipe, "sees": choice.sees}
+    node = Node(
+        name=f"exit{at}/gate", kind="control", inputs=tuple(onto), edges=(stop, onward), role="controller",
+        recipe=recipe,
+    )  # fmt: skip
+    yield _Piece(node=node, body=body)
+    yield from [_Piece(node=Node(name=stop, kind="dummy"))] if choice.sees == "answer" else answering
+
+
+def _gated(  # all of one exit
+    at: int,
+    features: _Features,
+    answering: Sequence[_Piece],
+    scores: Sequence[str],
+    onward: str,
+    sharing: Sharing,
 ) -> Iterator[_Piece]:
     """Head, scores, gate, and the place where samples stop; `onward` is the node that the others come to next."""
-    answering, *others = _answering(at, features, logits, head, sharing)
-    yield from (answering, *others)
+    yield from answering
+    logits = answering[0].node.outputs[0]
     answers = tuple(DataEdge(source=sharing.answering(i)) for i in (at, *range(at)))
     numbers = features.is_numbers
     read, shape = (answers[0], logits.shape) if numbers else (features.edge, features.tensor.shape)
@@ -179,7 +226,7 @@ def _exit(  # noqa: PLR0913  # all of one exit
     bodies = [build_score(name, shape, logits.shape[-1], masked=bool(masks[name])) for name in scores]
     for which, (name, score) in enumerate(zip(scores, bodies, strict=True)):
         title = f"exit{at}/score" if which == 0 else f"exit{at}/score/{name}"
-        first = _confidence_of(answering.node) if isinstance(score, HeadConfidence) else read
+        first = _confidence_of(answering[0].node) if isinstance(score, HeadConfidence) else read
         reads = (first, *answers, *masks[name])
         node = _function(title, reads, (Tensor(shape=()),), "score", {"score": name})
         yield _Piece(node=node, body=score)
@@ -198,8 +245,7 @@ def _answering(at: int, features: _Features, logits: Tensor, head: Head, sharing
     classes = logits.shape[-1]
     recipe, body = _head(head, features.tensor, classes)
     confidence = (Tensor(shape=()),) if isinstance(body, ConfidentHead) else ()
-    alone = features.mask is None or isinstance(head, nn.Module)  # a module of the user's takes features alone
-    reads = [features.edge] if alone or features.mask is None else [features.edge, features.mask]
+    reads = _reads(features, head)
     own, *earlier = (DataEdge(source=f"exit{i}/head") for i in (at, *range(at)))
     if sharing.cascade and at:
         recipe, body = {**recipe, "cascade": True}, Cascade(body, classes, reads=len(reads))
@@ -209,6 +255,12 @@ def _answering(at: int, features: _Features, logits: Tensor, head: Head, sharing
     if sharing.ensemble and at:
         node = _function(sharing.answering(at), (own, *earlier), (Tensor(shape=logits.shape),), "ensemble", {})
         yield _Piece(node=node, body=Ensemble(at + 1, classes))
+
+
+def _reads(features: _Features, head: Head) -> list[DataEdge]:
+    """What a head takes; a module of the user's takes features alone."""
+    alone = features.mask is None or isinstance(head, nn.Module)
+    return [features.edge] if alone or features.mask is None else [features.edge, features.mask]
 
 
 def _head(head: Head, features: Tensor, classes: int) -> tuple[dict[str, Any], nn.Module]:

@@ -64,7 +64,7 @@ def attach_exits(  # noqa: PLR0913  # the one call that users write: each argume
     captured = capture(model, example)
     cuts = choose_cuts(captured, placement, exits=exits, repeat=not isinstance(head, Head))
     heads = [
-        _with_vocabulary(each, cut, captured) for each, cut in zip(spread_heads(head, len(cuts)), cuts, strict=True)
+        with_vocabulary(each, cut, captured) for each, cut in zip(spread_heads(head, len(cuts)), cuts, strict=True)
     ]
     return build_chain(
         captured.inputs,
@@ -91,7 +91,7 @@ def spread_heads(head: Head | Sequence[Head], exits: int) -> list[Head]:
     return heads
 
 
-def _with_vocabulary(head: Head, cut: CutPoint, captured: Capture) -> Head:
+def with_vocabulary(head: Head, cut: CutPoint, captured: Capture) -> Head:
     """The head; one that reads token numbers is told how many there are, unless its recipe says so."""
     if isinstance(head, nn.Module) or "int" not in cut.carried[0].dtype:
         return head

@@ -11,11 +11,13 @@ from torch import nn
 from offramp.graph import Graph
 
 from ._branchynet import alexnet_trunk, b_alexnet, b_lenet, b_resnet, lenet_trunk, resnet_trunk
+from ._d2nn import d2nn
 from ._densenet import densenet121
 from ._eenets import dense_eenet, res_eenet, vgg_eenet
 from ._lenet import lenet5
 from ._mlp import mlp
 from ._resnet import cifar_resnet
+from ._structures import d2nn_cascade, d2nn_chain, d2nn_hierarchy, d2nn_high_low
 from ._vgg import vgg19
 
 
@@ -63,7 +65,8 @@ ZOO: dict[str, ZooEntry] = {
     "b_resnet110": ZooEntry(build=resnet_trunk, shape=(3, 32, 32)),
 }
 
-# By name: the builder of a graph; all arguments are optional and JSON-able, but for `trunk` and `normalize`.
+# By name: the builder of a graph; all arguments are optional, but for those of `d2nn`, and all JSON-able, but for
+# `trunk`, `modules` and `normalize`.
 GRAPHS: dict[str, Callable[..., Graph]] = {
     "b_lenet": b_lenet,
     "b_alexnet": b_alexnet,
@@ -71,4 +74,9 @@ GRAPHS: dict[str, Callable[..., Graph]] = {
     "res_eenet": res_eenet,
     "vgg_eenet": vgg_eenet,
     "dense_eenet": dense_eenet,
+    "d2nn": d2nn,
+    "d2nn_high_low": d2nn_high_low,
+    "d2nn_cascade": d2nn_cascade,
+    "d2nn_chain": d2nn_chain,
+    "d2nn_hierarchy": d2nn_hierarchy,
 }

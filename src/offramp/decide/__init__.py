@@ -16,6 +16,9 @@ from ._loss import certifiable_loss as certifiable_loss
 from ._loss import find_losses as find_losses
 from ._loss import needed_samples as needed_samples
 from ._loss import p_value as p_value
+from ._network import NetworkDecision as NetworkDecision
+from ._network import network as network
+from ._network import network_in_budget as network_in_budget
 from ._placement import Placement as Placement
 from ._placement import Trial as Trial
 from ._placement import placement as placement

@@ -26,6 +26,10 @@ class Refusal(Enum):
         "the safest point lost {lost} of {samples} answers, with p-value {p:.2g}: give more calibration samples, "
         "accept a larger loss, or train the exits longer"
     )
+    UNSAFE_NETWORK = (
+        "the safest network lost {lost} of {samples} answers, with p-value {p:.2g}: give more calibration samples, "
+        "accept a larger loss, or train one with a larger lambda"
+    )
     ALREADY_LOST = (
         "with nobody leaving early {lost} of {samples} answers are lost already: choose a higher precision, "
         "or accept a larger loss"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,18 @@ from offramp.errors import EvidenceError, OptionError
 from offramp.measure import Evidence, exits_taken
 
 Kind = Literal["agreement", "harm", "net"]
+
+
+class Known(Protocol):
+    """What is known of samples, whatever answered them."""
+
+    @property
+    def reference(self) -> NDArray[np.int64]:
+        """[S] the answers of the original network."""
+
+    @property
+    def labels(self) -> NDArray[np.int64] | None:
+        """[S] the true classes, or None."""
 
 
 def find_losses(evidence: Evidence, thresholds: Sequence[float], score: str, kind: Kind) -> NDArray[np.int8]:
@@ -33,15 +45,25 @@ def find_losses(evidence: Evidence, thresholds: Sequence[float], score: str, kin
         OptionError: There is no such kind.
         EvidenceError: The kind needs labels and there are none.
     """
+    taken = exits_taken(evidence, thresholds, score)
+    return compare_answers(evidence.predictions[np.arange(len(evidence)), taken], evidence, kind)
+
+
+def compare_answers(answers: NDArray[np.int64], known: Known, kind: Kind) -> NDArray[np.int8]:
+    """[S] the loss of each answer; the rest as for `find_losses`.
+
+    Args:
+        answers: [S] classes.
+        known: Evidence about the same samples.
+        kind: What counts as a loss.
+    """
     if kind not in ("agreement", "harm", "net"):
         raise OptionError(f"kind must be agreement, harm or net, but is {kind!r}. Choose one of them.")
-    taken = exits_taken(evidence, thresholds, score)
-    answers = evidence.predictions[np.arange(len(evidence)), taken]
     if kind == "agreement":
-        return np.asarray(answers != evidence.reference, np.int8)
-    if evidence.labels is None:
+        return np.asarray(answers != known.reference, np.int8)
+    if known.labels is None:
         raise EvidenceError(f"{kind} must be judged with labels, but the evidence has none. Promise agreement instead.")
-    right, before = answers == evidence.labels, evidence.reference == evidence.labels
+    right, before = answers == known.labels, known.reference == known.labels
     if kind == "harm":
         return np.asarray(before & ~right, np.int8)
     return np.asarray(before, np.int8) - np.asarray(right, np.int8)

@@ -7,3 +7,4 @@ from ._static import backbone as backbone
 from ._static import head_alone as head_alone
 from ._static import nothing as nothing
 from ._static import static_path as static_path
+from ._static_route import static_route as static_route

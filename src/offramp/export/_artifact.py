@@ -117,10 +117,11 @@ def _recipe(graph: Graph) -> dict[str, Any]:  # Any: JSON
     scores = [node for node in graph.nodes if node.role == "score" and node.name.startswith(f"{first}/")]
     return {
         "capture": {"eval_only": any(node.eval_only for node in stages)},
-        "cuts": list((stages[0].recipe or {})["cuts"]) if stages else [],
+        "cuts": list((stages[0].recipe or {}).get("cuts", [])) if stages else [],
         "kept": list(build.exit_numbers(graph)),
         "heads": [dict(node.recipe or {}) for node in heads],
         "scores": [(node.recipe or {})["score"] for node in scores],
+        "controllers": [dict(node.recipe or {}) for node in graph.controls if node.role == "controller"],
         "cascade": any((node.recipe or {}).get("cascade", False) for node in heads),
         "ensemble": any(node.role == "ensemble" for node in graph.nodes),
     }
@@ -131,8 +132,8 @@ def _rebuild(origin: Origin) -> dict[str, Any]:  # Any: JSON
 
 
 def _is_opaque(graph: Graph) -> bool:
-    """True if a head was given as a module: no recipe says how to make it again."""
-    return any(node.role == "head" and (node.recipe or {}).get("kind") == "module" for node in graph.nodes)
+    """True if a body was given as a module: no recipe says how to make it again."""
+    return any((node.recipe or {}).get("kind") == "module" for node in graph.nodes)
 
 
 def _replay(config: Mapping[str, Any]) -> Graph:  # Any: JSON
@@ -156,19 +157,36 @@ def _attach(config: Mapping[str, Any]) -> Graph:  # Any: JSON
     if kind == "graph":
         return _published(name)(**rebuild["arguments"], normalize=normalize)
     shape = tuple(rebuild["shape"])
-    known = {at: HeadRecipe.from_json(recipe) for at, recipe in zip(_kept(config), config["heads"], strict=False)}
     loaded = build.load_model(rebuild["reference"], shape=shape, arguments=rebuild["arguments"])
+    placement, heads = config["cuts"] or "linear", _networks(config, "heads")
+    if config.get("controllers"):
+        return build.cascade(
+            loaded.module,
+            loaded.example,
+            exits=0,
+            placement=placement,
+            head=heads,
+            controller=_networks(config, "controllers"),
+            sees=config["controllers"][0]["sees"],
+            normalize=normalize,
+        )
     return build.attach_exits(
         loaded.module,
         loaded.example,
         exits=0,
-        placement=config["cuts"] or "linear",
-        head=[known.get(at, HeadRecipe()) for at in range(len(config["cuts"]))],  # of the dropped, any will do
+        placement=placement,
+        head=heads,
         scores=config["scores"] or ("max_probability",),
         normalize=normalize,
         cascade=config.get("cascade", False),  # older files say nothing of these two
         ensemble=config.get("ensemble", False),
     )
+
+
+def _networks(config: Mapping[str, Any], kind: str) -> list[HeadRecipe]:  # Any: JSON
+    """Heads or controllers of all exits; of the dropped, any will do."""
+    known = {at: HeadRecipe.from_json(recipe) for at, recipe in zip(_kept(config), config[kind], strict=False)}
+    return [known.get(at, HeadRecipe()) for at in range(len(config["cuts"]))]
 
 
 def _published(name: str) -> Callable[..., Graph]:

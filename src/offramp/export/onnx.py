@@ -227,8 +227,12 @@ def _emit_score(graph: Graph, frame: Frame, rows: str) -> None:
 def _dense(graph: Graph, frame: Frame, traces: Traces) -> list[onnx.ValueInfoProto]:
     functions = [node for node in graph.nodes if node.kind == "function"]
     emitter = Emitter(graph, _trace(graph, functions, traces))
-    for node in functions:
-        emitter.call(node, [frame.values[Value(node=edge.source, output=edge.output)] for edge in node.inputs], frame)
+    for node in graph.nodes:
+        given = [frame.values[Value(node=edge.source, output=edge.output)] for edge in node.inputs]
+        if node.kind == "function":
+            emitter.call(node, given, frame)
+        elif node.kind == "select":  # everything ran: it takes what it prefers
+            frame.values[Value(node=node.name)] = given[0]
     scope, classes = frame.scope, graph[graph.answer].outputs[0].shape[0]
     lifted = [scope.add("Unsqueeze", [frame.values[Value(node=name)], scope.shape(1)]) for name in graph.exits]
     scope.add("Concat", lifted, axis=1, output="exit_logits")

@@ -23,3 +23,4 @@ from ._regions import Run as Run
 from ._regions import Value as Value
 from ._regions import Write as Write
 from ._regions import plan as plan
+from ._routes import find_routes as find_routes

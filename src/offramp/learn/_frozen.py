@@ -39,7 +39,7 @@ class Frozen:
     def __init__(self, graph: Graph, precision: Precision) -> None:
         self.teacher = graph.exits[-1]
         self.nodes = find_backbone(graph, self.teacher)
-        self.device = _device(graph.bodies.values())
+        self.device = find_device(graph.bodies.values())
         self._inputs = tuple(node.name for node in graph.inputs)
         self._precision = precision
         self._bodies = {node.name: _freeze(graph.bodies[node.name]) for node in self.nodes}
@@ -139,6 +139,7 @@ def _single(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
-def _device(bodies: Iterable[Body]) -> torch.device:
+def find_device(bodies: Iterable[Body]) -> torch.device:
+    """Where the weights of some bodies are; the CPU if they have none."""
     modules = (body for body in bodies if isinstance(body, nn.Module))
     return next((parameter.device for module in modules for parameter in module.parameters()), torch.device("cpu"))

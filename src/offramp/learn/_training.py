@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from rich.console import Console
@@ -179,7 +179,12 @@ def _fingerprint(graph: Graph, samples: Samples, settings: TrainingSettings, dig
     structure = hashlib.sha256(json.dumps(to_json(graph), sort_keys=True).encode()).hexdigest()
     deciding = {name: value for name, value in asdict(settings).items() if name != "checkpoint_interval_s"}
     known = {**deciding, "samples": len(samples), "graph": structure, "backbone": digest}
-    return dict(json.loads(json.dumps(known)))  # as the file gives it back: tuples become lists
+    return dict(json.loads(json.dumps(known, default=_name)))  # as the file gives it back: tuples become lists
+
+
+def _name(function: Any) -> str:  # Any: a setting that is no JSON
+    """A function of the user's, by its name."""
+    return f"{function.__module__}.{function.__qualname__}"
 
 
 def _isolate(device: torch.device) -> AbstractContextManager[None]:

@@ -43,7 +43,7 @@ class Whole(nn.Module):
             for node in graph.nodes
             if node.name in backbone or node.name in graph.exits or node.role == "head"  # read by an ensemble
         ]
-        _check(graph, [node for node in nodes if node.name in backbone] if not frozen else [], nodes)
+        check_learnable(graph, [node for node in nodes if node.name in backbone] if not frozen else [], nodes)
         # copied at once: weights that two stages share stay shared
         self.bodies = nn.ModuleDict(copy.deepcopy({node.name: graph.bodies[node.name] for node in nodes}))  # type: ignore[arg-type]  # checked above
         self._nodes, self._backbone, self._inputs = nodes, backbone, tuple(node.name for node in graph.inputs)
@@ -98,7 +98,17 @@ class Whole(nn.Module):
                     yield name, parameter
 
 
-def _check(graph: Graph, learning: list[Node], nodes: list[Node]) -> None:
+def check_learnable(graph: Graph, learning: list[Node], nodes: list[Node]) -> None:
+    """Refuse bodies that cannot learn.
+
+    Args:
+        graph: With the bodies.
+        learning: Nodes whose weights are to move.
+        nodes: All that run.
+
+    Raises:
+        LearnError: A body is no module, or one of those that learn is fixed in eval mode although it would differ.
+    """
     opaque = [node.name for node in nodes if not isinstance(graph.bodies[node.name], nn.Module)]
     if opaque:
         raise LearnError(f"what learns must be torch modules, but {', '.join(opaque)} are not. Give modules as bodies.")

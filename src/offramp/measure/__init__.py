@@ -25,5 +25,10 @@ from ._operating import exits_taken as exits_taken
 from ._operating import operate as operate
 from ._operating import qualities as qualities
 from ._passes import evidence_by_passes as evidence_by_passes
+from ._routed import RouteEvidence as RouteEvidence
+from ._routed import route_evidence as route_evidence
+from ._routes import dearest_edges as dearest_edges
+from ._routes import route_macs as route_macs
+from ._routes import running_nodes as running_nodes
 from ._screening import screening as screening
 from ._sketch import Sketch as Sketch

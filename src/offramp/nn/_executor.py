@@ -21,23 +21,33 @@ class Outcome:
         exit: [B] int64: which exit answered, counted in graph order.
         score: [B] float32: of the gate that stopped the sample; 1 if none did.
         route: [B, G] int64: the edge that each control node opened; its number of edges if it did not run.
+        values: By control node without a gate, [B, edges]: the score of each edge; 0 where it did not run.
     """
 
     logits: Tensor
     exit: Tensor
     score: Tensor
     route: Tensor
+    values: Mapping[str, Tensor]
 
 
 @dataclass(slots=True)
 class _Frame:
-    """The rows of one block: its values, the edges opened so far, and the scores of its threshold gates."""
+    """The rows of one block: its values, the edges opened so far, and what control nodes compared.
+
+    Attributes:
+        forced: By control node, [rows] the edge that it must open; -1 lets it choose.
+        scores: By threshold gate, [rows].
+        edges: By control node without a gate, [rows, edges] their scores.
+    """
 
     rows: int
     device: torch.device
     values: dict[Value, Tensor]
     routes: dict[str, Tensor] = field(default_factory=dict)
     scores: dict[str, Tensor] = field(default_factory=dict)
+    edges: dict[str, Tensor] = field(default_factory=dict)
+    forced: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Executor(nn.Module):
@@ -66,12 +76,20 @@ class Executor(nn.Module):
         self.plan = plan(graph)
         self.bodies = nn.ModuleDict({node.name: _module(graph, node) for node in graph.nodes if _has_body(node)})
 
-    def forward(self, inputs: Mapping[str, Tensor], thresholds: Tensor | None = None) -> Outcome:
+    def forward(
+        self,
+        inputs: Mapping[str, Tensor],
+        thresholds: Tensor | None = None,
+        *,
+        forced: Mapping[str, Tensor] | None = None,
+    ) -> Outcome:
         """Answer a batch.
 
         Args:
             inputs: By name of the input node, batch first.
             thresholds: [T], one per threshold gate in graph order.
+            forced: By control node, [B] int64 the edge that it opens where it runs, whatever it compares; -1 lets it
+                choose. Names that are left out choose for themselves.
 
         Raises:
             ThresholdError: Not as many thresholds as gates, or one is NaN.
@@ -80,17 +98,20 @@ class Executor(nn.Module):
         limits = _limits(thresholds, self.graph)
         first = next(iter(inputs.values()))
         values = {Value(node=name): tensor for name, tensor in inputs.items()}
-        frame = _Frame(rows=len(first), device=first.device, values=values)
+        frame = _Frame(rows=len(first), device=first.device, values=values, forced=forced or {})
         self._run_block(self.plan.root, frame, limits)
         return self._outcome(frame)
 
     def dense(self, inputs: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, ...]]:
-        """The values of every function node for every row, all gates ignored; what a select gives is left out."""
+        """The values of every node for every row, all gates ignored: selects take what they prefer."""
         values: dict[str, tuple[Tensor, ...]] = {name: (tensor,) for name, tensor in inputs.items()}
         for node in self.graph.nodes:
             if node.kind == "function":
                 given = [values[edge.source][edge.output] for edge in node.inputs]
                 values[node.name] = _as_tuple(self.bodies[node.name](*given))
+            elif node.kind == "select":
+                first = node.inputs[0]
+                values[node.name] = (values[first.source][first.output],)
         return values
 
     def _run_block(self, block: Block, frame: _Frame, limits: Mapping[str, Tensor]) -> None:
@@ -112,6 +133,7 @@ class Executor(nn.Module):
         if len(index):
             inner.values |= {value: frame.values[value].index_select(0, index) for value in block.reads}
             inner.routes |= {name: frame.routes[name].index_select(0, index) for name in block.routes}
+            inner.forced = {name: edges.index_select(0, index) for name, edges in frame.forced.items()}
             self._run_block(block, inner, limits)
         for name in block.controls:
             self._bring_back(name, inner, frame, index)
@@ -133,10 +155,13 @@ class Executor(nn.Module):
         frame.routes[name] = torch.full((frame.rows,), len(node.edges), device=frame.device)
         if node.gate is not None:
             frame.scores[name] = torch.ones(frame.rows, device=frame.device)
+        else:
+            frame.edges[name] = torch.zeros(frame.rows, len(node.edges), device=frame.device)
         if len(index):
             frame.routes[name] = frame.routes[name].index_copy(0, index, inner.routes[name])
-            if node.gate is not None:
-                frame.scores[name] = frame.scores[name].index_copy(0, index, inner.scores[name])
+            for mine, given in ((frame.scores, inner.scores), (frame.edges, inner.edges)):
+                if name in mine:
+                    mine[name] = mine[name].index_copy(0, index, given[name])
 
     def _filled(self, value: Value, frame: _Frame) -> Tensor:
         """Rows of nothing but a value's fill."""
@@ -156,12 +181,15 @@ class Executor(nn.Module):
         node, given = step.node, [frame.values[value] for value in step.inputs]
         if node.gate is None:
             scores = self.bodies[node.name](*given)
-            frame.routes[node.name] = torch.where(scores.isnan(), -torch.inf, scores).argmax(dim=1)
-            return
-        score = given[0].float()
-        stops = score >= limits[node.name] if node.gate.direction == "higher" else score < limits[node.name]
-        frame.routes[node.name] = (~stops).long()
-        frame.scores[node.name] = score
+            frame.edges[node.name] = scores.float()
+            chosen = torch.where(scores.isnan(), -torch.inf, scores).argmax(dim=1)
+        else:
+            score = given[0].float()
+            stops = score >= limits[node.name] if node.gate.direction == "higher" else score < limits[node.name]
+            frame.scores[node.name] = score
+            chosen = (~stops).long()
+        forced = frame.forced.get(node.name)
+        frame.routes[node.name] = chosen if forced is None else torch.where(forced < 0, chosen, forced)
 
     def _outcome(self, frame: _Frame) -> Outcome:
         score = torch.ones(frame.rows, device=frame.device)
@@ -176,7 +204,8 @@ class Executor(nn.Module):
             )
         routes = [frame.routes[node.name] for node in self.graph.controls]
         route = torch.stack(routes, dim=1) if routes else taken.new_empty((frame.rows, 0))
-        return Outcome(logits=frame.values[self.plan.answer], exit=taken, score=score, route=route)
+        logits = frame.values[self.plan.answer]
+        return Outcome(logits=logits, exit=taken, score=score, route=route, values=frame.edges)
 
 
 def _mask(edges: Iterable[tuple[str, int]], frame: _Frame) -> Tensor:

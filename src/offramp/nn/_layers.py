@@ -17,6 +17,7 @@ from offramp.errors import OptionError, suggest
 
 from ._basic_block import BasicBlock
 from ._lrn import ResponseNorm
+from ._take import Take
 
 Shape = tuple[int, ...]
 Build = Callable[[Shape, Mapping[str, str | None]], nn.Module]
@@ -30,13 +31,14 @@ def build_layers(table: str, shape: Sequence[int]) -> tuple[nn.Sequential, Shape
     | written | meaning |
     |---|---|
     | `conv 5x5 10 stride 2 pad 3` | convolution to 10 channels with biases; stride 1 and padding 0 unless given |
-    | `pool 3/2` | max pooling of 3x3 with stride 2; `pool 2` has stride 2. Sizes are rounded up, as Chainer does |
+    | `pool 3/2` | max pooling of 3x3 (at most the whole map) with stride 2; `pool 2` has stride 2. Sizes rounded up |
     | `avgpool 6/1` | mean pooling, sizes rounded down |
     | `relu`, `bn` | ReLU, batch normalization |
     | `lrn` | local response normalization over 3 channels with alpha 5e-5 per channel, beta 0.75 and k 2 |
     | `block 32 stride 2` | residual block of two 3x3 convolutions, see `BasicBlock`; biases, new channels in front |
     | `flatten`, `fc 84` | linear layer to 84 features; a map is flattened before it |
     | `dropout 0.5` | share of the features that training drops |
+    | `take 2 0 1` | the features of these numbers, in this order |
 
     The n-th convolution is called `conv1`, `conv2`, ..., and the others likewise. Weights come from PyTorch's global
     generator.
@@ -114,7 +116,8 @@ def _conv(shape: Shape, given: Mapping[str, str | None]) -> nn.Module:
 
 def _pool(shape: Shape, given: Mapping[str, str | None]) -> nn.Module:
     size = _number(given["size"], 1)
-    return nn.MaxPool2d(size, _number(given["stride"], size), ceil_mode=True)
+    window = (min(size, shape[1]), min(size, shape[2]))  # what sticks out of the map holds nothing
+    return nn.MaxPool2d(window, _number(given["stride"], size), ceil_mode=True)
 
 
 def _avgpool(shape: Shape, given: Mapping[str, str | None]) -> nn.Module:
@@ -127,6 +130,13 @@ def _block(shape: Shape, given: Mapping[str, str | None]) -> nn.Module:
     if width < shape[0]:
         raise OptionError(f"a block cannot drop channels, but block {width} reads {shape[0]}. Write block {shape[0]}.")
     return BasicBlock(shape[0], width, stride, bias=True, zeros="front")
+
+
+def _take(shape: Shape, given: Mapping[str, str | None]) -> nn.Module:
+    numbers = [int(number) for number in (given["numbers"] or "").split()]
+    if max(numbers) >= shape[0]:
+        raise OptionError(f"take reads {shape[0]} features, numbered from 0, but names number {max(numbers)}.")
+    return Take(numbers)
 
 
 def _norm(shape: Shape, given: Mapping[str, str | None]) -> nn.Module:
@@ -148,6 +158,7 @@ _LAYERS: Mapping[str, tuple[str, tuple[int, ...], Build]] = {
     "block": (rf"(?P<width>{_N}){_STRIDE}", _MAP, _block),
     "flatten": ("", _ANY, lambda shape, given: nn.Flatten()),
     "fc": (rf"(?P<width>{_N})", _VECTOR, lambda shape, given: nn.Linear(shape[0], _number(given["width"], 1))),
+    "take": (r"(?P<numbers>\d{1,5}(?: \d{1,5})*)", _VECTOR, _take),
     "dropout": (r"(?P<share>0?\.\d+)", _ANY, lambda shape, given: nn.Dropout(float(given["share"] or 0))),
 }
 _EXAMPLES: Mapping[str, str] = {
@@ -157,5 +168,6 @@ _EXAMPLES: Mapping[str, str] = {
     "block": "block 32 stride 2",
     "fc": "fc 84",
     "dropout": "dropout 0.5",
+    "take": "take 2 0 1",
     **{word: word for word in ("relu", "bn", "lrn", "flatten")},
 }
