@@ -250,7 +250,7 @@ class QSettings(TrainingSettings):
         regular_weight: Of that loss beside the control nodes' losses.
         regular_rate: The regular nodes' learning rate as a factor of the control nodes'.
         apart: True keeps the control nodes' losses from changing the regular nodes that they read. On a cascade for
-            digits that made two of five trainings end with everybody at the cheapest exit, False none.
+            digits that made one of five trainings end close to the cheapest path, False none.
         warm_epochs: Passes with random edges before `epochs`, so that every way is trained before one is preferred.
         epsilon_first: Share of random edges in the first of `epochs`.
         epsilon_last: Share of random edges at the end.
