@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pteenet
 import torch
 from matplotlib.figure import Figure
 
@@ -36,7 +37,6 @@ from offramp.export import onnx
 from offramp.graph import Graph
 from offramp.measure import Evidence, OperatingPoint
 from offramp.measure import torch as measure_torch
-from offramp.nn.heads import HeadRecipe, build_head
 from offramp.run import Samples
 
 HERE = Path(__file__).parent
@@ -430,16 +430,18 @@ RESNET = learn.JointSettings(
     regime="mixed", epochs=7, optimizer="sgd", learning_rate=0.05, backbone_rate=0.3, weight_decay=5e-4,
     weights=(1.0,) * 7, distill=0.5, temperature=2.0, precision="bfloat16",
 )  # fmt: skip
-# the student needs more epochs than a trained backbone, and nothing of it: it learns on its own, meanwhile
-STUDENT = learn.JointSettings(
-    regime="joint", epochs=30, optimizer="sgd", learning_rate=0.1, weight_decay=5e-4, precision="bfloat16"
-)
 # the early exits have what they need; the final one comes back to where it was
 REFINED = replace(RESNET, epochs=3, learning_rate=0.02, backbone_rate=0.5, weights=(0.3, 0.3, 0.3, 0.3, 0.3, 1.0))
-BUDGETS = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7, 0.8)  # relative MACs, borders charged
-TIMED = (0.45, 0.55)
+# what the table chooses among; students need more epochs than a trained backbone, and nothing of it: they learn alone
+RESNET_STUDENTS = pteenet.PLANS["resnet56"].students
+RESNET_LATE = ("layer2.4", "layer2.8", "layer3.3")
+RESNET_CANDIDATES = (*RESNET_STUDENTS, *RESNET_LATE)
+BUDGETS = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6)  # relative MACs, borders charged
+TIMED = (0.35, 0.4, 0.45)
 BORDER = 0.02  # what an exit costs on the clock besides its MACs, as a share of the network: gather, scatter, condition
-SUBSETS = [[at for at in range(len(RESNET_EXITS)) if code >> at & 1] for code in range(1, 1 << len(RESNET_EXITS))]
+SUBSETS = [
+    [at for at in range(len(RESNET_CANDIDATES)) if code >> at & 1] for code in range(1, 1 << len(RESNET_CANDIDATES))
+]
 
 
 def resnet(reference: str, weights: Path, work: Path, seed: int) -> list[dict[str, Any]]:  # Any: JSON
@@ -451,13 +453,16 @@ def resnet(reference: str, weights: Path, work: Path, seed: int) -> list[dict[st
     graph = train_resnet(loaded, data.load(f"{reference}@train"), work, seed)
     evidence = observe(graph, test, work / "resnet56.dense.onnx", original)
     assert evidence.labels is not None, "CIFAR-10 has labels"
-    exits = [float(np.mean(evidence.predictions[:, at] == evidence.labels)) for at in range(len(RESNET_EXITS) + 1)]
+    exits = [float(np.mean(evidence.predictions[:, at] == evidence.labels)) for at in range(len(RESNET_CANDIDATES) + 1)]
     full = float(np.mean(original == evidence.labels))
     macs = measure_torch.path_costs(alone).baseline_macs
     first = {"network": "ResNet-56 / CIFAR-10", "accuracy": full, "relative_macs": 1.0, "macs": macs}
     rows: list[dict[str, Any]] = [first | {"exits_alone": exits}]
     print(json.dumps(rows[0]), flush=True)
-    note = f"mixed from the public weights, {RESNET.epochs} + {REFINED.epochs} epochs; student {STUDENT.epochs} epochs"
+    note = (
+        f"mixed from the public weights, {RESNET.epochs} + {REFINED.epochs} epochs; students "
+        f"{pteenet.STUDENTS.epochs} + {pteenet.MIXED.epochs} epochs, from the original network's answers"
+    )
     priced = Priced(graph)
     rounds = [Round(priced, *parts) for parts in thirds(evidence, seed)]
     for budget in BUDGETS:
@@ -472,22 +477,8 @@ def _normalize(loaded: build.LoadedModel) -> build.Normalize:
     return build.Normalize(loaded.mean, loaded.std or ())
 
 
-def train_student(loaded: build.LoadedModel, samples: Samples, work: Path, seed: int) -> Any:  # Any: a module
-    """The network of the exit at the input, from labels."""
-
-    def alone() -> Graph:
-        module = build_head(HeadRecipe("student"), (3, 32, 32), 10)
-        return build.attach_exits(module, loaded.example, exits=0, normalize=_normalize(loaded))
-
-    graph = train(fresh(alone, seed), samples, replace(STUDENT, seed=seed), work, "resnet56-student")
-    module = build_head(HeadRecipe("student"), (3, 32, 32), 10)
-    body: Any = graph.bodies["stage0"]  # Any: a module
-    module.load_state_dict(body.state_dict())
-    return module.eval()
-
-
 def train_resnet(loaded: build.LoadedModel, samples: Samples, work: Path, seed: int) -> Graph:
-    """All exits and the backbone together, then those behind the input once more, then the student in its place."""
+    """All exits and the backbone together, then those behind the input once more; students in front of three."""
 
     def attach() -> Graph:
         heads = ["student" if name == "input" else "light" for name in RESNET_EXITS]
@@ -497,10 +488,25 @@ def train_resnet(loaded: build.LoadedModel, samples: Samples, work: Path, seed: 
         )  # fmt: skip
 
     graph = train(fresh(attach, seed), samples, replace(RESNET, seed=seed), work, "resnet56")
-    later = build.keep_exits(graph, range(1, len(RESNET_EXITS)))
-    later = train(later, samples, replace(REFINED, seed=seed), work, "resnet56-refined")
-    graph = graph.with_bodies({name: later.bodies[name] for name in later.bodies})
-    return graph.with_bodies({"exit0/head": train_student(loaded, samples, work, seed)})
+    late = build.keep_exits(graph, range(1, len(RESNET_EXITS)))
+    late = train(late, samples, replace(REFINED, seed=seed), work, "resnet56-refined")
+    late = build.keep_exits(late, [RESNET_EXITS.index(name) - 1 for name in RESNET_LATE])
+    students = pteenet.train_students("resnet56", loaded, samples, work, seed)
+    return put_in_front(students, late, loaded)
+
+
+def put_in_front(students: Graph, late: Graph, loaded: build.LoadedModel) -> Graph:
+    """One network with the students at the input and the other exits behind."""
+    places = [*["input"] * len(RESNET_STUDENTS), *RESNET_LATE]
+    heads = [*RESNET_STUDENTS, *["light"] * len(RESNET_LATE)]
+    whole = build.attach_exits(
+        loaded.module, loaded.example, placement=places, head=heads, scores=RESNET_SCORES[:1],
+        normalize=_normalize(loaded),
+    )  # fmt: skip
+    answers = [(students, name) for name in students.exits[:-1]] + [(late, name) for name in late.exits[:-1]]
+    bodies = {name: graph.bodies[old] for name, (graph, old) in zip(whole.exits[:-1], answers, strict=True)}
+    stages = [[node.name for node in graph.nodes if node.role == "stage"] for graph in (whole, late)]
+    return whole.with_bodies(bodies | {new: late.bodies[old] for new, old in zip(*stages, strict=True)})
 
 
 class Priced:
@@ -564,7 +570,7 @@ def rotate(priced: Priced, rounds: Sequence[Round], budget: float) -> dict[str, 
         difference.append(right[-1] - (seen.reference == seen.labels))
         agree.append(answers == seen.reference)
         macs.append(priced.plain.costs(kept).relative[taken])
-        chosen.append([RESNET_EXITS[at] for at in kept])
+        chosen.append([RESNET_CANDIDATES[at] for at in kept])
     return {
         "network": f"B-ResNet-56, ours, budget {budget:g}", "accuracy": float(np.concatenate(right).mean()),
         "agreement": float(np.concatenate(agree).mean()), "relative_macs": float(np.concatenate(macs).mean()),
@@ -584,7 +590,7 @@ def time_resnet(
     trained = Trained(name=name, graph=fewer, score=RESNET_SCORES[0], note="")
     part = samples.subset(one.places)
     times = clock(fewer, trained.score, seen, part, chosen.thresholds, work, f"resnet56-{budget:g}", seed)
-    return row(trained, point, times, score=trained.score, exits=[RESNET_EXITS[at] for at in kept])
+    return row(trained, point, times, score=trained.score, exits=[RESNET_CANDIDATES[at] for at in kept])
 
 
 # ---- pictures and the page ----

@@ -131,23 +131,25 @@ def attach(loaded: LoadedModel, places: Sequence[str], heads: Sequence[str], see
     return fresh(make, seed)
 
 
+def train_students(name: str, loaded: LoadedModel, samples: Samples, work: Path, seed: int) -> Graph:
+    """The network with the students of the plan at its input."""
+    plan = PLANS[name]
+    graph = attach(loaded, ["input"] * len(plan.students), plan.students, seed, scores=SCORES[:1])
+    for which, settings in (("students", STUDENTS), ("students-mixed", MIXED)):
+        graph = learn.post(graph, samples, settings, checkpoint=work / f"{name}-{which}.ckpt", resume=True)
+    return graph
+
+
 def train_ours(name: str, loaded: LoadedModel, samples: Samples, work: Path, seed: int) -> Graph:
     """All candidates: the students for many epochs, the heads behind the backbone's stages for few."""
     plan = PLANS[name]
-    students = attach(loaded, ["input"] * len(plan.students), plan.students, seed, scores=SCORES[:1])
+    students = train_students(name, loaded, samples, work, seed)
     late = attach(loaded, plan.late, ["light"] * len(plan.late), seed, scores=SCORES[:1])
-    bodies = {}
-    first = 0
-    for which, trained, lessons in (("students", students, (STUDENTS, MIXED)), ("late", late, (LATE,))):
-        for settings in lessons:
-            file = work / f"{name}-{which}{'-mixed' if settings.mix else ''}.ckpt"
-            trained = learn.post(trained, samples, settings, checkpoint=file, resume=True)
-        heads = trained.exits[:-1]
-        bodies |= {f"exit{first + at}/head": trained.bodies[head] for at, head in enumerate(heads)}
-        first += len(heads)
+    late = learn.post(late, samples, LATE, checkpoint=work / f"{name}-late-mixed.ckpt", resume=True)
+    trained = [graph.bodies[head] for graph in (students, late) for head in graph.exits[:-1]]
     places = [*["input"] * len(plan.students), *plan.late]
     whole = attach(loaded, places, [*plan.students, *["light"] * len(plan.late)], seed)
-    return whole.with_bodies(bodies)
+    return whole.with_bodies({f"exit{at}/head": body for at, body in enumerate(trained)})
 
 
 def train_published(
