@@ -56,7 +56,8 @@ def _spread(body: Any, given: list[torch.Tensor], generator: torch.Generator) ->
     """Center and scale the scores of the last layer over these samples."""
     *earlier, last = [layer for layer in body.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
     for layer in earlier:
-        layer.bias.fill_(0.5)  # narrow layers easily say nothing at all
+        if layer.bias is not None:
+            layer.bias.fill_(0.5)  # narrow layers easily say nothing at all
     last.weight.normal_(generator=generator)
     last.bias.zero_()
     scores = body(*given)

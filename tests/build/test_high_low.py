@@ -48,7 +48,7 @@ def test_every_engine_answers_like_the_reference(sees: str, rows: int) -> None:
 
 @pytest.mark.parametrize("sees", SEES)
 def test_each_sample_gets_the_answer_of_the_network_that_was_chosen(sees: str) -> None:
-    x = torch.randn(32, *SHAPE)
+    x = torch.rand(32, *SHAPE, generator=torch.Generator().manual_seed(0))  # as the controllers know them
     with torch.no_grad():
         answer = Executor(make(sees))({"x": x})
         wanted = torch.stack([network(x.clone()) for network in make_networks()])
