@@ -64,9 +64,10 @@ def find_candidates(
         OptionError: No such rule or head.
 
     Example:
-        >>> net = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 3))
+        >>> layers = [nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU()]
+        >>> net = nn.Sequential(*layers, nn.Linear(64, 3))
         >>> [(found.cut, found.head, found.head_macs) for found in find_candidates(net, torch.zeros(2, 8))]
-        [('1', 'auto', 192)]
+        [('3', 'auto', 192)]
     """
     if placement not in RULES:
         raise OptionError(f"a placement of candidates must be {', '.join(RULES)}, but is {placement!r}. Choose one.")

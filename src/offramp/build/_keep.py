@@ -56,7 +56,7 @@ def exit_numbers(graph: Graph) -> tuple[int, ...]:
         >>> from torch import nn
         >>> from offramp.build import attach_exits
         >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3))
-        >>> exit_numbers(keep_exits(attach_exits(net, torch.zeros(2, 8), exits=2), [1]))
+        >>> exit_numbers(keep_exits(attach_exits(net, torch.zeros(2, 8), placement=["1", "3"]), [1]))
         (1,)
     """
     named = (re.fullmatch(r"exit(\d+)/(?:head|ensemble)", name) for name in graph.exits[:-1])
