@@ -46,7 +46,7 @@ from offramp.run import Samples
 HERE = Path(__file__).parent
 ENGINE = Engine(name="openvino", threads=1)
 SCORES = ("max_probability", "entropy", "margin")
-BORDER = 0.02  # what an exit costs on the clock besides its MACs, as a share of the network
+BORDER = 0.03  # what an exit costs on the clock besides its MACs, as a share of the network: batch 1 0.045, 64 0.01
 GOALS = {
     "99 % promised at 95 %": Promise(max_loss=0.01, confidence=0.95, kind="agreement"),
     "99 % to expect": Promise(max_loss=0.01, confidence=0.5, kind="agreement"),
