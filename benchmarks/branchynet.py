@@ -161,7 +161,7 @@ def lenet(parts: Parts, work: Path, seed: int) -> Iterator[Trained]:
     )
     taught = replace(LENET_EXITS, seed=seed, distill=0.5, weights=(1.0,) * (len(LENET_FLAT) + 1))
     several = train(several, parts.train, taught, work, "lenet-flat")
-    kept = choose_exits(several, base, parts.tune, work)
+    kept = choose_exits(several, base, parts.tune, work, most=1)
     which = ", ".join(LENET_FLAT[at].removeprefix("layers:") for at in kept)
     yield Trained(
         name="B-LeNet, our exit at the input, for the clock",
@@ -218,7 +218,7 @@ def alexnet(parts: Parts, work: Path, seed: int, augment: str) -> Iterator[Train
     yield Trained(name=f"B-AlexNet, our exits{suffix}", graph=ours, score="", note=f"{both}, distilled; {which}")
 
 
-def choose_exits(graph: Graph, base: Graph, samples: Samples, work: Path) -> tuple[int, ...]:
+def choose_exits(graph: Graph, base: Graph, samples: Samples, work: Path, most: int | None = None) -> tuple[int, ...]:
     """The exits with which batches of 64 take least time at the baseline's accuracy, on held-out images.
 
     Exits that learn together make the final one better; what it is better by may be lost again, or 0.2 points.
@@ -228,7 +228,7 @@ def choose_exits(graph: Graph, base: Graph, samples: Samples, work: Path) -> tup
     before = right_alone(Trained(name="", graph=base, score="", note=""), samples, work).mean()
     better = float(np.mean(seen.predictions[:, -1] == seen.labels) - before)
     promise = decide.Promise(max_loss=max(0.002, better), confidence=0.5, kind="net")
-    return decide.placement(seen, parts, score="max_probability", promise=promise).kept
+    return decide.placement(seen, parts, score="max_probability", promise=promise, most=most).kept
 
 
 # ---- what a trained network is worth ----
@@ -490,23 +490,22 @@ def train_resnet(loaded: build.LoadedModel, samples: Samples, work: Path, seed: 
     graph = train(fresh(attach, seed), samples, replace(RESNET, seed=seed), work, "resnet56")
     late = build.keep_exits(graph, range(1, len(RESNET_EXITS)))
     late = train(late, samples, replace(REFINED, seed=seed), work, "resnet56-refined")
-    late = build.keep_exits(late, [RESNET_EXITS.index(name) - 1 for name in RESNET_LATE])
     students = pteenet.train_students("resnet56", loaded, samples, work, seed)
     return put_in_front(students, late, loaded)
 
 
 def put_in_front(students: Graph, late: Graph, loaded: build.LoadedModel) -> Graph:
-    """One network with the students at the input and the other exits behind."""
-    places = [*["input"] * len(RESNET_STUDENTS), *RESNET_LATE]
-    heads = [*RESNET_STUDENTS, *["light"] * len(RESNET_LATE)]
+    """One network with the students at the input, and those of the exits behind that the table chooses among."""
+    count, behind = len(RESNET_STUDENTS), RESNET_EXITS[1:]
     whole = build.attach_exits(
-        loaded.module, loaded.example, placement=places, head=heads, scores=RESNET_SCORES[:1],
-        normalize=_normalize(loaded),
+        loaded.module, loaded.example, placement=[*["input"] * count, *behind],
+        head=[*RESNET_STUDENTS, *["light"] * len(behind)], scores=RESNET_SCORES[:1], normalize=_normalize(loaded),
     )  # fmt: skip
     answers = [(students, name) for name in students.exits[:-1]] + [(late, name) for name in late.exits[:-1]]
     bodies = {name: graph.bodies[old] for name, (graph, old) in zip(whole.exits[:-1], answers, strict=True)}
     stages = [[node.name for node in graph.nodes if node.role == "stage"] for graph in (whole, late)]
-    return whole.with_bodies(bodies | {new: late.bodies[old] for new, old in zip(*stages, strict=True)})
+    whole = whole.with_bodies(bodies | {new: late.bodies[old] for new, old in zip(*stages, strict=True)})
+    return build.keep_exits(whole, [*range(count), *(count + behind.index(name) for name in RESNET_LATE)])
 
 
 class Priced:
