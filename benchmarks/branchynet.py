@@ -25,11 +25,10 @@ import numpy as np
 import pteenet
 import torch
 from matplotlib.figure import Figure
+from pteenet import ENGINE, fresh, normalize, observe
 
 from offramp import build, data, decide, learn, measure
-from offramp.cli._chain import gates_by_score
 from offramp.cli._clock import time_network
-from offramp.cli._engine import Engine
 from offramp.cli._exports import Exports
 from offramp.cli._machine import describe_machine, describe_versions
 from offramp.cli._price import price
@@ -98,15 +97,6 @@ class Parts:
 def train(graph: Graph, samples: Samples, settings: learn.JointSettings, work: Path, name: str) -> Graph:
     """The trained graph; a finished training leaves a checkpoint that is at its end."""
     return learn.joint(graph, samples, settings, checkpoint=work / f"{name}.ckpt", resume=True)
-
-
-def fresh(make: Any, seed: int) -> Graph:  # Any: a function without arguments
-    """A graph whose random weights depend on the seed alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        made = make()
-        assert isinstance(made, Graph)
-        return made
 
 
 def trunk_of(graph: Graph, reference: str) -> torch.nn.Module:
@@ -233,19 +223,12 @@ def choose_exits(graph: Graph, base: Graph, samples: Samples, work: Path, most: 
 
 # ---- what a trained network is worth ----
 
-ENGINE = Engine(name="openvino", threads=1)
 PUBLISHED = {  # table I of the paper: accuracy %, CPU time in ms and gain, thresholds, exit rates %
     "LeNet / MNIST": (99.20, 3.37, 1.0, "-", "-"),
     "B-LeNet, published branch": (99.25, 0.62, 5.4, "0.025", "94.3 5.63"),
     "AlexNet / CIFAR-10": (78.38, 9.56, 1.0, "-", "-"),
     "B-AlexNet, published branches": (79.19, 6.32, 1.5, "0.0001 0.05", "65.6 25.2 9.2"),
 }
-
-
-def observe(graph: Graph, samples: Samples, file: Path, reference: Any = None) -> Evidence:  # Any: answers or None
-    """Evidence from the engine that ships."""
-    dense = ENGINE.load_dense(onnx.save(graph, file, dense=True))
-    return measure.evidence(dense, samples, gates=gates_by_score(graph), reference=reference)
 
 
 def draw(one: Trained, tune: Evidence) -> list[tuple[str, Graph, list[OperatingPoint]]]:
@@ -447,7 +430,7 @@ SUBSETS = [
 def resnet(reference: str, weights: Path, work: Path, seed: int) -> list[dict[str, Any]]:  # Any: JSON
     """ResNet-56 from its public weights, all exits and the backbone trained together."""
     loaded = build.load_model("zoo:resnet56", weights=weights / WEIGHTS)
-    alone = build.attach_exits(loaded.module, loaded.example, exits=0, normalize=_normalize(loaded))
+    alone = build.attach_exits(loaded.module, loaded.example, exits=0, normalize=normalize(loaded))
     test = data.load(f"{reference}@test")
     original = observe(alone, test, work / "original.onnx").predictions[:, -1]
     graph = train_resnet(loaded, data.load(f"{reference}@train"), work, seed)
@@ -472,11 +455,6 @@ def resnet(reference: str, weights: Path, work: Path, seed: int) -> list[dict[st
     return rows
 
 
-def _normalize(loaded: build.LoadedModel) -> build.Normalize:
-    assert loaded.mean is not None, "the zoo knows it"
-    return build.Normalize(loaded.mean, loaded.std or ())
-
-
 def train_resnet(loaded: build.LoadedModel, samples: Samples, work: Path, seed: int) -> Graph:
     """All exits and the backbone together, then those behind the input once more; students in front of three."""
 
@@ -484,7 +462,7 @@ def train_resnet(loaded: build.LoadedModel, samples: Samples, work: Path, seed: 
         heads = ["student" if name == "input" else "light" for name in RESNET_EXITS]
         return build.attach_exits(
             loaded.module, loaded.example, placement=list(RESNET_EXITS), head=heads, scores=RESNET_SCORES,
-            normalize=_normalize(loaded),
+            normalize=normalize(loaded),
         )  # fmt: skip
 
     graph = train(fresh(attach, seed), samples, replace(RESNET, seed=seed), work, "resnet56")
@@ -499,7 +477,7 @@ def put_in_front(students: Graph, late: Graph, loaded: build.LoadedModel) -> Gra
     count, behind = len(RESNET_STUDENTS), RESNET_EXITS[1:]
     whole = build.attach_exits(
         loaded.module, loaded.example, placement=[*["input"] * count, *behind],
-        head=[*RESNET_STUDENTS, *["light"] * len(behind)], scores=RESNET_SCORES[:1], normalize=_normalize(loaded),
+        head=[*RESNET_STUDENTS, *["light"] * len(behind)], scores=RESNET_SCORES[:1], normalize=normalize(loaded),
     )  # fmt: skip
     answers = [(students, name) for name in students.exits[:-1]] + [(late, name) for name in late.exits[:-1]]
     bodies = {name: graph.bodies[old] for name, (graph, old) in zip(whole.exits[:-1], answers, strict=True)}

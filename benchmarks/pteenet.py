@@ -172,10 +172,10 @@ def train_published(
 # ---- what they are worth ----
 
 
-def observe(graph: Graph, samples: Samples, file: Path) -> Evidence:
+def observe(graph: Graph, samples: Samples, file: Path, reference: Any = None) -> Evidence:  # Any: answers or None
     """Evidence from the engine that ships."""
     dense = ENGINE.load_dense(onnx.save(graph, file, dense=True))
-    return measure.evidence(dense, samples, gates=gates_by_score(graph))
+    return measure.evidence(dense, samples, gates=gates_by_score(graph), reference=reference)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

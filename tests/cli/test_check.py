@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from commands import call
+from folders import contents
 from offramp import data
 from offramp.cli import _check
 from offramp.cli._check import Question
@@ -45,10 +46,6 @@ def clean(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("clean") / "clean.npz"
     np.savez(path, x=chosen.take(slice(None))["x"], y=chosen.labels)
     return f"npz:{path}"
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_samples_of_the_same_kind_raise_no_alarm(folder: Path, clean: str) -> None:

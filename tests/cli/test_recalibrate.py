@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -9,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 
 from commands import call
+from folders import card_of, contents, read
 from offramp import data
 from offramp.cli._recalibrate import Renewal, recalibrate
 from offramp.cli._screen import Screen
@@ -38,21 +37,6 @@ def grey(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.savez(folder / "few.npz", x=pictures[:40])
     np.savez(folder / "hardly.npz", x=pictures[:14])
     return folder
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def read(folder: Path, name: str = "result.json") -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / name).read_text())
-    return found
-
-
-def card_of(folder: Path) -> dict[str, Any]:
-    (entry,) = [one for one in onnx.load(folder / "model.onnx").metadata_props if one.key == "offramp"]
-    found: dict[str, Any] = json.loads(entry.value)
-    return found
 
 
 def test_the_same_choice_is_written_everywhere(folder: Path, grey: Path) -> None:

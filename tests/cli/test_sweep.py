@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 
 from commands import call
+from folders import card_of, contents, read
 from offramp.cli._request import Goal, Search
 from offramp.cli._screen import Screen
 from offramp.cli._sweep import LOSSES, open_run, sweep
@@ -26,21 +26,6 @@ from offramp.run import openvino as engine
 def folder(finished: Any, tmp_path: Path) -> Path:
     """A copy of the finished run that a test may change."""
     return Path(shutil.copytree(finished.folder, tmp_path / "out"))
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def read(folder: Path, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / name).read_text())
-    return found
-
-
-def card_of(folder: Path) -> dict[str, Any]:
-    (entry,) = [one for one in onnx.load(folder / "model.onnx").metadata_props if one.key == "offramp"]
-    found: dict[str, Any] = json.loads(entry.value)
-    return found
 
 
 def test_a_sweep_as_the_run_was_asked_chooses_what_the_run_chose(folder: Path, finished: Any) -> None:

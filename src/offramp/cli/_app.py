@@ -46,6 +46,11 @@ Grid = Annotated[
         "the surest that leave at each exit, such as 80%,90%."
     ),
 ]
+MaxLoss = Annotated[float | None, typer.Option(help="As for optimize; what is not said is as in the run.")]
+Confidence = Annotated[float | None, typer.Option(help="Of the promise.")]
+Kind = Annotated[str | None, typer.Option(help="Of the loss: agreement, harm or net.")]
+Budget = Annotated[float | None, typer.Option(help="Instead of --max-loss: share of the MACs to spend.")]
+Knee = Annotated[bool, typer.Option("--knee", help="Instead of --max-loss: the knee of the frontier.")]
 Folder = Annotated[Path, typer.Argument(help="What `offramp optimize` wrote.")]
 
 
@@ -113,8 +118,8 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     confidence: Annotated[float | None, typer.Option(help="Of the promise; 0.95.")] = None,
     kind: Annotated[str | None, typer.Option(help="What a loss is: agreement (the answer changes), harm (it turns "
                                              "wrong; default with labels) or net (lost accuracy).")] = None,
-    budget: Annotated[float | None, typer.Option(help="Instead of --max-loss: share of the MACs to spend.")] = None,
-    knee: Annotated[bool, typer.Option("--knee", help="Instead of --max-loss: the knee of the frontier.")] = False,
+    budget: Budget = None,
+    knee: Knee = False,
     search: SearchName = "frontier",
     grid: Grid = None,
     exits: Annotated[str, typer.Option(help="auto: train more exits than needed and keep those with which a sample is "
@@ -230,12 +235,11 @@ def predict(  # noqa: PLR0913  (options of the command line)
 @app.command()
 def sweep(  # noqa: PLR0913  (options of the command line)
     folder: Folder,
-    max_loss: Annotated[float | None, typer.Option(help="As for optimize; what is not said is as in the "
-                                                        "run.")] = None,
-    confidence: Annotated[float | None, typer.Option(help="Of the promise.")] = None,
-    kind: Annotated[str | None, typer.Option(help="Of the loss: agreement, harm or net.")] = None,
-    budget: Annotated[float | None, typer.Option(help="Instead of --max-loss: share of the MACs to spend.")] = None,
-    knee: Annotated[bool, typer.Option("--knee", help="Instead of --max-loss: the knee of the frontier.")] = False,
+    max_loss: MaxLoss = None,
+    confidence: Confidence = None,
+    kind: Kind = None,
+    budget: Budget = None,
+    knee: Knee = False,
     score: Annotated[str | None, typer.Option(help="One of those in the evidence; that of the file by "
                                               "default.")] = None,
     search: Annotated[str | None, typer.Option(help="frontier or screening; as in the run by default.")] = None,
@@ -308,12 +312,11 @@ def recalibrate(  # noqa: PLR0913  (options of the command line)
     folder: Folder,
     data: Annotated[str, typer.Option(help="New samples: a data reference, as for optimize; labels are not needed.")],
     out: Annotated[Path | None, typer.Option(help="Folder to write; that of the run by default.")] = None,
-    max_loss: Annotated[float | None, typer.Option(help="As for optimize; what is not said is as in the "
-                                                        "run.")] = None,
-    confidence: Annotated[float | None, typer.Option(help="Of the promise.")] = None,
-    kind: Annotated[str | None, typer.Option(help="Of the loss: agreement, harm or net.")] = None,
-    budget: Annotated[float | None, typer.Option(help="Instead of --max-loss: share of the MACs to spend.")] = None,
-    knee: Annotated[bool, typer.Option("--knee", help="Instead of --max-loss: the knee of the frontier.")] = False,
+    max_loss: MaxLoss = None,
+    confidence: Confidence = None,
+    kind: Kind = None,
+    budget: Budget = None,
+    knee: Knee = False,
     search: Annotated[str | None, typer.Option(help="frontier or screening; as in the run by default.")] = None,
     grid: Grid = None,
     threads: Threads = 1,

@@ -1,12 +1,17 @@
-"""Decisions: the operating point for an accepted loss, for a budget, or at the knee."""
+"""Decisions: the operating point for an accepted loss, for a budget, or at the knee.
+
+Shape letters: S samples.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from offramp.errors import CurveError, OptionError
 from offramp.measure import Evidence, Frontier, OperatingPoint, check_disjoint, operate
@@ -114,15 +119,7 @@ def thresholds(
     calibrate = calibrate.subset(np.random.default_rng(0).permutation(len(calibrate)))  # bets need a random order
     points = order_points(frontier, max_loss)
     losses = (find_losses(calibrate, point.thresholds, frontier.score, kind) for point in points)
-    place, p = last_certified(losses, kind, max_loss=max_loss, confidence=confidence)
-    promise = Guarantee(
-        kind=kind,
-        max_loss=max_loss,
-        confidence=confidence,
-        status="certified",
-        p_value=p,
-        calibration_samples=len(calibrate),
-    )
+    place, promise = prove(losses, len(calibrate), kind, max_loss=max_loss, confidence=confidence)
     if place < 0:
         promise = _refuse(promise, points[0], frontier, calibrate)
     chosen = points[place] if place >= 0 else frontier.full
@@ -130,21 +127,48 @@ def thresholds(
     return Decision(point=chosen, evaluated=evaluated, guarantee=promise)
 
 
+def prove(
+    losses: Iterable[NDArray[np.int8]], samples: int, kind: Kind, *, max_loss: float, confidence: float
+) -> tuple[int, Guarantee]:
+    """Position of the last choice that passed, and what may be promised of it; -1 if none did: then see `refuse`.
+
+    Args:
+        losses: [S] of each choice in the order of testing, on the calibration samples.
+        samples: How many those are.
+        kind: What the losses are.
+        max_loss: Accepted mean loss.
+        confidence: Of the promise.
+    """
+    place, p = last_certified(losses, kind, max_loss=max_loss, confidence=confidence)
+    promise = Guarantee(
+        kind=kind, max_loss=max_loss, confidence=confidence, status="certified", p_value=p, calibration_samples=samples
+    )
+    return place, promise
+
+
+def refuse(promise: Guarantee, refusal: Refusal, lost: int) -> Guarantee:
+    """The refused promise, with what would help; too few samples come before any other reason.
+
+    Args:
+        promise: By `prove`, which certified nothing.
+        refusal: Why, if there were samples enough.
+        lost: Answers that the reason speaks of.
+    """
+    needed, samples = needed_samples(promise.max_loss, promise.confidence), promise.calibration_samples
+    refusal = Refusal.TOO_FEW_SAMPLES if samples < needed else refusal
+    remedy = refusal.value.format(needed=needed, samples=samples, lost=lost, p=promise.p_value)
+    return replace(promise, status="refused", refusal=refusal, remedy=remedy)
+
+
 def _refuse(promise: Guarantee, safest: OperatingPoint, frontier: Frontier, calibrate: Evidence) -> Guarantee:
-    """The refused promise, with what would help."""
+    """The refused promise: the safest point loses too much, or nobody leaving does."""
     lost, lost_by_all = (
         int(find_losses(calibrate, point.thresholds, frontier.score, promise.kind).sum())
         for point in (safest, frontier.full)
     )
-    needed = needed_samples(promise.max_loss, promise.confidence)
-    if len(calibrate) < needed:
-        refusal = Refusal.TOO_FEW_SAMPLES
-    elif lost_by_all > promise.max_loss * len(calibrate):
-        refusal, lost = Refusal.ALREADY_LOST, lost_by_all
-    else:
-        refusal = Refusal.TOO_MANY_LOSSES
-    remedy = refusal.value.format(needed=needed, samples=len(calibrate), lost=lost, p=promise.p_value)
-    return replace(promise, status="refused", refusal=refusal, remedy=remedy)
+    if lost_by_all > promise.max_loss * len(calibrate):
+        return refuse(promise, Refusal.ALREADY_LOST, lost_by_all)
+    return refuse(promise, Refusal.TOO_MANY_LOSSES, lost)
 
 
 def budget(frontier: Frontier, relative_macs: float) -> Decision:

@@ -6,7 +6,7 @@ Shape letters: P networks, S samples.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from offramp.errors import CurveError, EvidenceError, OptionError
 from offramp.measure import RouteEvidence, check_disjoint
 
-from ._decision import Guarantee, Refusal
-from ._loss import Kind, check_promise, compare_answers, needed_samples
-from ._sequence import last_certified
+from ._decision import Guarantee, Refusal, prove, refuse
+from ._loss import Kind, check_promise, compare_answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,20 +64,13 @@ def network(
     """
     check_promise(max_loss, confidence)
     _check(tune, calibrate)
-    order = _order([float(_losses(one, kind).mean()) for one in tune], [float(one.macs.mean()) for one in tune])
+    order = _order(tune, kind)
     shuffled = np.random.default_rng(0).permutation(len(calibrate[0]))  # bets need a random order
     losses = [_losses(calibrate[place], kind)[shuffled] for place in order]
-    last, p = last_certified(losses, kind, max_loss=max_loss, confidence=confidence)
-    promise = Guarantee(
-        kind=kind,
-        max_loss=max_loss,
-        confidence=confidence,
-        status="certified",
-        p_value=p,
-        calibration_samples=len(shuffled),
-    )
+    last, promise = prove(losses, len(shuffled), kind, max_loss=max_loss, confidence=confidence)
     if last < 0:
-        return NetworkDecision(place=None, order=order, guarantee=_refuse(promise, losses[0]))
+        refused = refuse(promise, Refusal.UNSAFE_NETWORK, int(losses[0].sum()))
+        return NetworkDecision(place=None, order=order, guarantee=refused)
     return NetworkDecision(place=order[last], order=order, guarantee=promise)
 
 
@@ -100,7 +92,7 @@ def network_in_budget(
     if not relative_macs > 0:
         raise OptionError(f"relative_macs must be positive, but is {relative_macs}. For half the work give 0.5.")
     _check(tune)
-    order = _order([float(_losses(one, kind).mean()) for one in tune], [float(one.macs.mean()) for one in tune])
+    order = _order(tune, kind)
     for place in order:
         if tune[place].relative_macs <= relative_macs:
             return NetworkDecision(place=place, order=order)
@@ -115,10 +107,11 @@ def _losses(evidence: RouteEvidence, kind: Kind) -> NDArray[np.int8]:
     return compare_answers(evidence.predictions, evidence, kind)
 
 
-def _order(losses: Sequence[float], costs: Sequence[float]) -> tuple[int, ...]:
+def _order(tune: Sequence[RouteEvidence], kind: Kind) -> tuple[int, ...]:
     """Positions of those that none beats: each next one loses more and costs less."""
+    losses, costs = [float(_losses(one, kind).mean()) for one in tune], [float(one.macs.mean()) for one in tune]
     front: list[int] = []
-    for place in sorted(range(len(losses)), key=lambda at: (losses[at], costs[at])):
+    for place in sorted(range(len(tune)), key=lambda at: (losses[at], costs[at])):
         if not front or costs[place] < costs[front[-1]]:
             front.append(place)
     return tuple(front)
@@ -135,11 +128,3 @@ def _check(*sets: Sequence[RouteEvidence]) -> None:
         if any(not np.array_equal(one.ids, evidence[0].ids) for one in evidence):
             raise EvidenceError("networks must be compared on the same samples, but their ids differ. Measure again.")
     check_disjoint(*(evidence[0] for evidence in sets))
-
-
-def _refuse(promise: Guarantee, losses: NDArray[np.int8]) -> Guarantee:
-    """The refused promise, with what would help."""
-    needed, samples = needed_samples(promise.max_loss, promise.confidence), len(losses)
-    refusal = Refusal.TOO_FEW_SAMPLES if samples < needed else Refusal.UNSAFE_NETWORK
-    remedy = refusal.value.format(needed=needed, samples=samples, lost=int(losses.sum()), p=promise.p_value)
-    return replace(promise, status="refused", refusal=refusal, remedy=remedy)

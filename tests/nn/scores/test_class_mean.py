@@ -62,16 +62,3 @@ def test_fitting_to_nothing_or_to_infinities_is_refused(rows: torch.Tensor) -> N
     nobody = torch.zeros(len(rows), dtype=torch.long)
     with pytest.raises(LearnError, match="finite rows"):
         ClassMean((4,), 3).fit(rows, Targets(classes=nobody, answers=nobody))
-
-
-def test_padded_tokens_do_not_count_where_the_mask_is_given_behind_all_else() -> None:
-    random = torch.Generator().manual_seed(0)
-    tokens, logits = torch.randn(20, 4, 6, generator=random), torch.randn(20, 3, generator=random)
-    mask = (torch.arange(4) <= torch.arange(20)[:, None] % 4).long()
-    other = torch.where(mask[:, :, None] == 1, tokens, 9.0)
-    score = ClassMean((4, 6), 3, masked=True)
-    collected = score.collect(tokens, logits, mask)
-    score.fit(collected, Targets(classes=torch.arange(20) % 3, answers=logits.argmax(1)))
-    torch.testing.assert_close(score.collect(other, logits, logits, mask), collected)
-    torch.testing.assert_close(score(other, logits, logits, mask), score(tokens, logits, mask))
-    assert not torch.allclose(score(other, logits, torch.ones(20, 4)), score(other, logits, mask))
