@@ -168,7 +168,9 @@ ALEXNET_BASE = {  # by augmentation; without any, the weights must be held small
     "crop_flip": recipe(epochs=16, learning_rate=1e-3),
 }
 ALEXNET_EXITS = recipe(epochs=10, learning_rate=1e-3)
-ALEXNET_PLACES = {"input": ("student:width=16", "student:width=24"), "conv3": ("light:width=48,blocks=2",)}
+ALEXNET_STUDENTS = ("student:width=8", "student:width=16")
+ALEXNET_LATE = "light:width=48,blocks=2"  # at conv3
+ALEXNET_TAUGHT = learn.PostSettings(epochs=40, learning_rate=5e-3, mix=0.75, precision="bfloat16")
 CIFAR = build.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))  # mean and spread of its training images
 
 
@@ -192,20 +194,36 @@ def alexnet(parts: Parts, work: Path, seed: int, augment: str) -> Iterator[Train
     published = fresh(lambda: build.b_alexnet(trunk=trunk, scores=SCORES, normalize=CIFAR), seed)
     published = train(published, parts.train, later, work, f"{name}-published")
     yield Trained(name=f"B-AlexNet, published branches{suffix}", graph=published, score="entropy", note=both)
-    places = [place for place, heads in ALEXNET_PLACES.items() for _ in heads]
-    heads = [head for heads in ALEXNET_PLACES.values() for head in heads]
-    ours = fresh(
-        lambda: build.attach_exits(
-            trunk, example, placement=places, head=heads, scores=SCORES, normalize=CIFAR,
-        ),
-        seed,
-    )  # fmt: skip
-    taught = replace(later, distill=0.3, weights=(1.0,) * (len(places) + 1))
-    ours = train(ours, parts.train, taught, work, f"{name}-ours")
+    ours = train_alexnet(trunk, parts.train, replace(later, distill=0.3, weights=(1.0, 1.0)), work, name, seed)
     kept = choose_exits(ours, longer, parts.tune, work)
-    ours = build.keep_exits(ours, kept)
-    which = ", ".join(f"{heads[at]} at {places[at]}" for at in kept)
-    yield Trained(name=f"B-AlexNet, our exits{suffix}", graph=ours, score="", note=f"{both}, distilled; {which}")
+    exits = [f"{head} at the input" for head in ALEXNET_STUDENTS] + [f"{ALEXNET_LATE} at conv3"]
+    note = f"{both}, distilled; students {ALEXNET_TAUGHT.epochs} epochs on mixtures, from this network's answers; kept "
+    note += ", ".join(exits[at] for at in kept)
+    yield Trained(name=f"B-AlexNet, our exits{suffix}", graph=build.keep_exits(ours, kept), score="", note=note)
+
+
+def train_alexnet(
+    trunk: torch.nn.Module, samples: Samples, settings: learn.JointSettings, work: Path, name: str, seed: int
+) -> Graph:
+    """An exit behind conv3 and the backbone together, then students at the input from the answers of both."""
+    example = build.load_model("zoo:b_alexnet").example
+
+    def attach(trunk: torch.nn.Module, places: Sequence[str], heads: Sequence[str]) -> Graph:
+        return fresh(
+            lambda: build.attach_exits(
+                trunk, example, placement=list(places), head=list(heads), scores=pteenet.SCORES, normalize=CIFAR
+            ),
+            seed,
+        )
+
+    late = train(attach(trunk, ["conv3"], [ALEXNET_LATE]), samples, settings, work, f"{name}-late")
+    trunk = trunk_of(late, "zoo:b_alexnet")
+    inputs = ["input"] * len(ALEXNET_STUDENTS)
+    students = learn.post(
+        attach(trunk, inputs, ALEXNET_STUDENTS), samples, replace(ALEXNET_TAUGHT, seed=seed),
+        checkpoint=work / f"{name}-students.ckpt", resume=True,
+    )  # fmt: skip
+    return put_in_front(students, late, attach(trunk, [*inputs, "conv3"], [*ALEXNET_STUDENTS, ALEXNET_LATE]))
 
 
 def choose_exits(graph: Graph, base: Graph, samples: Samples, work: Path, most: int | None = None) -> tuple[int, ...]:
@@ -469,21 +487,21 @@ def train_resnet(loaded: build.LoadedModel, samples: Samples, work: Path, seed: 
     late = build.keep_exits(graph, range(1, len(RESNET_EXITS)))
     late = train(late, samples, replace(REFINED, seed=seed), work, "resnet56-refined")
     students = pteenet.train_students("resnet56", loaded, samples, work, seed)
-    return put_in_front(students, late, loaded)
-
-
-def put_in_front(students: Graph, late: Graph, loaded: build.LoadedModel) -> Graph:
-    """One network with the students at the input, and those of the exits behind that the table chooses among."""
-    count, behind = len(RESNET_STUDENTS), RESNET_EXITS[1:]
+    behind = RESNET_EXITS[1:]
     whole = build.attach_exits(
-        loaded.module, loaded.example, placement=[*["input"] * count, *behind],
+        loaded.module, loaded.example, placement=[*["input"] * len(RESNET_STUDENTS), *behind],
         head=[*RESNET_STUDENTS, *["light"] * len(behind)], scores=RESNET_SCORES[:1], normalize=normalize(loaded),
     )  # fmt: skip
+    places = [*range(len(RESNET_STUDENTS)), *(len(RESNET_STUDENTS) + behind.index(name) for name in RESNET_LATE)]
+    return build.keep_exits(put_in_front(students, late, whole), places)
+
+
+def put_in_front(students: Graph, late: Graph, whole: Graph) -> Graph:
+    """The untrained `whole`, whose exits are the students and those of `late`, with their weights and late's stages."""
     answers = [(students, name) for name in students.exits[:-1]] + [(late, name) for name in late.exits[:-1]]
     bodies = {name: graph.bodies[old] for name, (graph, old) in zip(whole.exits[:-1], answers, strict=True)}
     stages = [[node.name for node in graph.nodes if node.role == "stage"] for graph in (whole, late)]
-    whole = whole.with_bodies(bodies | {new: late.bodies[old] for new, old in zip(*stages, strict=True)})
-    return build.keep_exits(whole, [*range(count), *(count + behind.index(name) for name in RESNET_LATE)])
+    return whole.with_bodies(bodies | {new: late.bodies[old] for new, old in zip(*stages, strict=True)})
 
 
 class Priced:
