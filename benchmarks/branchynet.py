@@ -460,9 +460,10 @@ def resnet(reference: str, weights: Path, work: Path, seed: int) -> list[dict[st
     first = {"network": "ResNet-56 / CIFAR-10", "accuracy": full, "relative_macs": 1.0, "macs": macs}
     rows: list[dict[str, Any]] = [first | {"exits_alone": exits}]
     print(json.dumps(rows[0]), flush=True)
+    passes = pteenet.PLANS["resnet56"].epochs
     note = (
-        f"mixed from the public weights, {RESNET.epochs} + {REFINED.epochs} epochs; students "
-        f"{pteenet.STUDENTS.epochs} + {pteenet.MIXED.epochs} epochs, from the original network's answers"
+        f"mixed from the public weights, {RESNET.epochs} + {REFINED.epochs} epochs; students {passes} + {passes} epochs, "
+        "from the original network's answers"
     )
     priced = Priced(graph)
     rounds = [Round(priced, *parts) for parts in thirds(evidence, seed)]

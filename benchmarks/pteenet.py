@@ -64,24 +64,26 @@ class Plan:
         students: Heads at the input.
         late: Cut points of the light heads.
         published: Exits of PTEEnet, by the rule "fine".
+        epochs: Of the students, and as many on mixtures.
     """
 
     weights: str
     students: tuple[str, ...]
     late: tuple[str, ...]
     published: int
+    epochs: int = 30
 
 
 PLANS = {
     "resnet20": Plan(
         weights="resnet20-12fca82f.th",
-        students=("student:width=8", "student:width=16", "student:width=24"),
+        students=("student:width=8", "student:width=16"),
         late=("layer2.1", "layer3.0", "layer3.1"),
         published=3,
     ),
     "resnet32": Plan(
         weights="resnet32-d509ac18.th",
-        students=("student:width=8", "student:width=16", "student:width=24"),
+        students=("student:width=16", "student:width=24"),
         late=("layer2.3", "layer3.1", "layer3.3"),
         published=5,
     ),
@@ -90,11 +92,12 @@ PLANS = {
         students=("student:width=16", "student:width=32", "student:width=32,blocks=2"),
         late=("layer3.0", "layer3.2", "layer3.4"),
         published=5,
+        epochs=40,
     ),
 }
-STUDENTS = learn.PostSettings(epochs=40, precision="bfloat16")
+STUDENTS = learn.PostSettings(precision="bfloat16")
 # and then on mixtures of the pictures: the network knows the pictures themselves by heart
-MIXED = learn.PostSettings(epochs=40, learning_rate=5e-3, mix=0.75, precision="bfloat16")
+MIXED = learn.PostSettings(learning_rate=5e-3, mix=0.75, precision="bfloat16")
 LATE = learn.PostSettings(epochs=10, mix=0.75, precision="bfloat16")
 PRICES = (0.3, 0.7, 0.9, 1.3)  # lambda; the first is trained longer, the others from the one before
 FIRST = learn.CumulativeSettings(
@@ -136,6 +139,7 @@ def train_students(name: str, loaded: LoadedModel, samples: Samples, work: Path,
     plan = PLANS[name]
     graph = attach(loaded, ["input"] * len(plan.students), plan.students, seed, scores=SCORES[:1])
     for which, settings in (("students", STUDENTS), ("students-mixed", MIXED)):
+        settings = replace(settings, epochs=plan.epochs, seed=seed)
         graph = learn.post(graph, samples, settings, checkpoint=work / f"{name}-{which}.ckpt", resume=True)
     return graph
 
