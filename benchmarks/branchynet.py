@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,13 +22,13 @@ from typing import Any
 import numpy as np
 import pteenet
 import torch
+from _stamp import stamp
 from matplotlib.figure import Figure
 from pteenet import ENGINE, fresh, normalize, observe
 
 from offramp import build, data, decide, learn, measure
 from offramp.cli._clock import time_network
 from offramp.cli._exports import Exports
-from offramp.cli._machine import describe_machine, describe_versions
 from offramp.cli._price import price
 from offramp.export import onnx
 from offramp.graph import Graph
@@ -462,8 +460,8 @@ def resnet(reference: str, weights: Path, work: Path, seed: int) -> list[dict[st
     print(json.dumps(rows[0]), flush=True)
     passes = pteenet.PLANS["resnet56"].epochs
     note = (
-        f"mixed from the public weights, {RESNET.epochs} + {REFINED.epochs} epochs; students {passes} + {passes} epochs, "
-        "from the original network's answers"
+        f"mixed from the public weights, {RESNET.epochs} + {REFINED.epochs} epochs; students {passes} + {passes} "
+        "epochs, from the original network's answers"
     )
     priced = Priced(graph)
     rounds = [Round(priced, *parts) for parts in thirds(evidence, seed)]
@@ -683,13 +681,11 @@ def main() -> None:
     work.mkdir(parents=True, exist_ok=True)
     out = Path(options.out)
     known = json.loads(out.read_text())["rows"] if out.exists() else {}
-    asked = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(asked, capture_output=True, text=True, cwd=HERE, check=True).stdout.strip()
     for name in options.networks:
         found = TABLES[name](options, work)
-        stamp = {"command": " ".join(["python", *sys.argv]), "commit": commit, "seed": options.seed}
-        known[name] = [one | stamp for one in found]
-        page = {"machine": describe_machine(), "versions": describe_versions(), "rows": known}
+        where = stamp(options.seed)
+        page = {"machine": where.pop("machine"), "versions": where.pop("versions"), "rows": known}
+        known[name] = [one | where for one in found]
         out.write_text(json.dumps(page, indent=1) + "\n")
     if curves := {name: known[name] for name in CURVES if len(known.get(name, [])) > 1}:
         draw_curves(curves, out.with_suffix(".png"))

@@ -17,13 +17,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _stamp import stamp
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
@@ -31,7 +30,6 @@ from scipy.stats import binom
 
 from offramp import decide
 from offramp.cli._check import Question, watch_for
-from offramp.cli._machine import describe_machine, describe_versions
 from offramp.cli._predict import open_runtime, open_samples
 from offramp.cli._sweep import Run, open_run
 from offramp.decide import Verdict, Watch
@@ -208,11 +206,8 @@ def main() -> None:
     parser.add_argument("--out", default=str(HERE / "results" / "drift.json"))
     options = parser.parse_args()
     rows, watch = _rows(options)
-    asked = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(asked, capture_output=True, text=True, cwd=HERE, check=True).stdout.strip()
     page = {
-        "command": " ".join(["python", *sys.argv]), "commit": commit, "machine": describe_machine(),
-        "versions": describe_versions(), "seed": options.seed, "alpha": options.alpha, "rows": rows,
+        **stamp(options.seed), "alpha": options.alpha, "rows": rows,
     }  # fmt: skip
     out = Path(options.out)
     out.write_text(json.dumps(page, indent=1) + "\n")

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _stamp import stamp
 from matplotlib.figure import Figure
 
 from offramp import build, data, decide, learn, measure
@@ -26,7 +25,6 @@ from offramp.cli._chain import gates_by_score
 from offramp.cli._clock import time_network
 from offramp.cli._engine import Engine
 from offramp.cli._exports import Exports
-from offramp.cli._machine import describe_machine, describe_versions
 from offramp.export import onnx
 from offramp.graph import Graph
 from offramp.measure import Costs, Evidence
@@ -183,11 +181,8 @@ def main() -> None:
         work = Path(options.work or scratch)
         work.mkdir(parents=True, exist_ok=True)
         rows = [row for name in options.networks for row in _rows(name, options, work, drawn)]
-    asked = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(asked, capture_output=True, text=True, cwd=HERE, check=True).stdout.strip()
     page = {
-        "command": " ".join(["python", *sys.argv]), "commit": commit, "machine": describe_machine(),
-        "versions": describe_versions(), "seed": options.seed, "rows": rows,
+        **stamp(options.seed), "rows": rows,
     }  # fmt: skip
     out = Path(options.out)
     out.write_text(json.dumps(page, indent=1) + "\n")

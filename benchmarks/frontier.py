@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _stamp import stamp
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from evidences import make_costs, make_evidence  # the synthetic evidence of the tests
@@ -92,14 +90,7 @@ def main() -> None:
     rows.append(_distance(20))
     for row in rows:
         print(f"{row['data']:34}{row['method']:28}{row['note']}")
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    result = {
-        "command": " ".join(["python", *sys.argv]),
-        "commit": commit,
-        "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, {platform.platform()}, numpy {np.__version__}",
-        "seed": options.seed,
-        "rows": rows,
-    }
+    result = {**stamp(options.seed), "rows": rows}
     path = Path(__file__).parent / "results" / "frontier.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=1) + "\n")

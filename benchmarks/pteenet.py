@@ -16,16 +16,16 @@ choices it had no part. Everything that ran is charged.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from _stamp import stamp
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -35,7 +35,6 @@ from offramp.cli._chain import gates_by_score
 from offramp.cli._clock import time_network
 from offramp.cli._engine import Engine
 from offramp.cli._exports import Exports
-from offramp.cli._machine import describe_machine, describe_versions
 from offramp.decide import Decision, Promise
 from offramp.export import onnx
 from offramp.graph import Graph
@@ -341,11 +340,24 @@ def rows_ours(
          "macs": parts.baseline}
     ]  # fmt: skip
     variants = [Variant(label=score, evidence=evidence, parts=parts, score=score, place=True) for score in SCORES]
+    rows[0]["audits"] = audits(variants[0])
     for goal, promise in GOALS.items():
         rounds = play(variants, promise, seed)
         times = clock(graph, rounds[0], test, work, f"{name}-ours", seed)
         rows.append(row(name, "ours", goal, rounds, exits_alone=alone, curve=curve(variants[:1]), **times))
     return rows
+
+
+def audits(one: Variant) -> list[dict[str, Any]]:  # Any: JSON
+    """Do promises hold, with all exits kept? Calibration sets drawn 200 times."""
+    costs = replace(one.parts, borders=np.zeros(one.evidence.exits - 1)).costs(range(one.evidence.exits - 1))
+    found = []
+    for kind, max_loss in itertools.product(("agreement", "harm"), (0.01, 0.02, 0.03)):
+        promise = Promise(max_loss=max_loss, confidence=0.95, kind=kind)
+        seen = decide.audit(one.evidence, costs, score=one.score, promise=promise)
+        found.append({"kind": kind, "max_loss": max_loss, "holds": seen.holds, **asdict(seen)})
+        print(json.dumps(found[-1]), flush=True)
+    return found
 
 
 def rows_published(
@@ -458,16 +470,11 @@ def main() -> None:
     work.mkdir(parents=True, exist_ok=True)
     known: dict[str, Any] = json.loads(out.read_text())["parts"] if out.exists() else {}
     train, test = data.load(f"{options.data}@train"), data.load(f"{options.data}@test")
-    asked = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(asked, capture_output=True, text=True, cwd=HERE, check=True).stdout.strip()
     for name in options.networks:
         loaded = build.load_model(f"zoo:{name}", weights=Path(options.weights) / PLANS[name].weights)
         for part in options.parts:
             rows = PARTS[part](name, loaded, train, test, work, options.seed)
-            known[f"{name} {part}"] = {
-                "command": " ".join(["python", *sys.argv]), "commit": commit, "machine": describe_machine(),
-                "versions": describe_versions(), "seed": options.seed, "rows": rows,
-            }  # fmt: skip
+            known[f"{name} {part}"] = {**stamp(options.seed), "rows": rows}
             out.write_text(json.dumps({"parts": known}, indent=1) + "\n")
     draw([one for part in known.values() for one in part["rows"]], out.with_suffix(".png"))
 

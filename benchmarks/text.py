@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _stamp import stamp
 from matplotlib.figure import Figure
 
 from offramp import build, data, decide, learn, measure
@@ -27,7 +26,6 @@ from offramp.cli._chain import costs_by_score, gates_by_score
 from offramp.cli._clock import time_network
 from offramp.cli._engine import Engine
 from offramp.cli._exports import Exports
-from offramp.cli._machine import describe_machine, describe_versions
 from offramp.export import onnx
 from offramp.graph import Graph
 from offramp.measure import Costs, Evidence
@@ -209,12 +207,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "results" / "text.json")
     options = parser.parse_args()
     rows = _rows(options)
-    asked = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(asked, capture_output=True, text=True, cwd=HERE, check=True).stdout.strip()
     page = {
-        "command": " ".join(["python", *sys.argv]), "commit": commit, "machine": describe_machine(),
-        "versions": describe_versions(), "seed": options.seed,
-        "training": json.loads((options.folder / "history.json").read_text()), "rows": rows,
+        **stamp(options.seed), "training": json.loads((options.folder / "history.json").read_text()), "rows": rows,
     }  # fmt: skip
     options.out.write_text(json.dumps(page, indent=1) + "\n")
 

@@ -1,0 +1,20 @@
+"""Where a result comes from."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from offramp.cli._machine import describe_machine, describe_versions
+
+
+def stamp(seed: int) -> dict[str, Any]:  # Any: JSON
+    """Command, commit of the code that ran, machine, versions and seed."""
+    asked = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(asked, capture_output=True, text=True, cwd=Path(__file__).parent, check=True).stdout.strip()
+    return {
+        "command": " ".join(["python", *sys.argv]), "commit": commit, "machine": describe_machine(),
+        "versions": describe_versions(), "seed": seed,
+    }  # fmt: skip
