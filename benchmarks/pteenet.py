@@ -452,6 +452,24 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     figure.savefig(path, dpi=130)
 
 
+def write_table(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """A line per network, method and goal: the least cost at each accepted loss, and what was lost on images unseen."""
+    titles = ("network", "method", "goal", "agreement %", "accuracy %", "points to full [95 %]", "relative MACs",
+              "as published", "gain b1", "gain b64")  # fmt: skip
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    for one in rows:
+        low, high = one.get("interval", (0.0, 0.0))
+        lost = f"{100 * one['difference']:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]" if "difference" in one else "-"
+        cells = [
+            one["network"], one["method"], one.get("goal", "-"), f"{100 * one['agreement']:.2f}",
+            f"{100 * one['accuracy']:.2f}", lost, f"{one['relative_macs']:.3f}",
+            *(f"{one[name]:.{digits}f}" if name in one else "-"
+              for name, digits in (("macs_as_published", 3), ("gain_b1", 2), ("gain_b64", 2))),
+        ]  # fmt: skip
+        lines.append(f"| {' | '.join(cells)} |")
+    path.write_text("\n".join(lines) + "\n")
+
+
 PARTS = {"ours": rows_ours, "published": rows_published, "earlyon": rows_earlyon}
 
 
@@ -476,7 +494,9 @@ def main() -> None:
             rows = PARTS[part](name, loaded, train, test, work, options.seed)
             known[f"{name} {part}"] = {**stamp(options.seed), "rows": rows}
             out.write_text(json.dumps({"parts": known}, indent=1) + "\n")
-    draw([one for part in known.values() for one in part["rows"]], out.with_suffix(".png"))
+    rows = [one for name in PLANS for part in PARTS for one in known.get(f"{name} {part}", {"rows": []})["rows"]]
+    draw(rows, out.with_suffix(".png"))
+    write_table(rows, out.with_suffix(".md"))
 
 
 if __name__ == "__main__":
