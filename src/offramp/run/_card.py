@@ -93,7 +93,7 @@ def check_exits(taken: NDArray[np.int64]) -> None:
     Raises:
         EngineError: Some exit is -1.
     """
-    if taken.size and taken.min() < 0:
+    if (taken.item() if taken.size == 1 else taken.min(initial=0)) < 0:
         row = int((taken < 0).argmax())
         raise EngineError(
             f"expected an exit for every sample, but row {row} reached none: add an exit that always runs."

@@ -50,10 +50,11 @@ def check_inputs(ports: Sequence[Port], inputs: Mapping[str, Array] | Array) -> 
         >>> rows
         2
     """
-    if isinstance(inputs, Mapping) and len(inputs) == len(ports) and all(port.name in inputs for port in ports):
-        arrays = [np.asarray(inputs[port.name]) for port in ports]
-    else:
-        arrays = [np.asarray(array) for array in bind(inputs, [port.name for port in ports]).values()]
+    if len(ports) == 1 and isinstance(inputs, dict) and len(inputs) == 1:  # every call passes here: no detours
+        (array,) = inputs.values()
+        if type(array) is np.ndarray and _fits(ports[0], array):
+            return len(array), [array]
+    arrays = [np.asarray(array) for array in bind(inputs, [port.name for port in ports]).values()]
     for port, array in zip(ports, arrays, strict=True):
         if not _fits(port, array):
             wanted = ["B", *("?" if size is None else size for size in port.shape)]
@@ -69,7 +70,7 @@ def check_inputs(ports: Sequence[Port], inputs: Mapping[str, Array] | Array) -> 
 
 
 def _fits(port: Port, array: Array) -> bool:
-    if array.dtype.name != port.dtype or array.ndim != len(port.shape) + 1:
+    if array.dtype != port.dtype or array.ndim != len(port.shape) + 1:
         return False
     return array.shape[1:] == port.shape or all(
         size in (None, found) for size, found in zip(port.shape, array.shape[1:], strict=True)

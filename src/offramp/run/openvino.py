@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ class OpenvinoRuntime:
         self.card: Card = parse_card(file.card, file.path, dense=False)
         self._ports = ports_of(self.card["inputs"])
         self._limits = Limits(self.card)
-        self._order = [file.outputs.index(name) for name in OUTPUTS]
+        self._ordered = itemgetter(*(file.outputs.index(name) for name in OUTPUTS))
 
     def __call__(self, inputs: Mapping[str, Array], thresholds: NDArray[np.float32] | None = None) -> Answer:
         """Answer a batch; without `thresholds` those that the file has chosen apply.
@@ -69,8 +69,8 @@ class OpenvinoRuntime:
         """
         rows, arrays = check_inputs(self._ports, inputs)
         limits = self._limits(thresholds)
-        results: list[Any] = self._file(rows, [*arrays, limits] if len(limits) else arrays)
-        logits, taken, score, route = (results[at] for at in self._order)
+        results = self._file(rows, [*arrays, limits] if len(limits) else arrays)
+        logits, taken, score, route = self._ordered(results)
         check_exits(taken)
         return Answer(logits=logits, exit=taken, score=score, route=route)
 
