@@ -70,7 +70,7 @@ class Plan:
     students: tuple[str, ...]
     late: tuple[str, ...]
     published: int
-    epochs: int = 30
+    epochs: int = 15
 
 
 PLANS = {
