@@ -175,7 +175,8 @@ def color_axes(axes: Axes) -> None:
 
 def add_legend(axes: Axes, **where: Any) -> None:  # Any: matplotlib's own
     """A legend without frame, in the color of the page's text."""
-    for text in axes.legend(frameon=False, **where).get_texts():
+    legend = axes.legend(frameon=False, **where)
+    for text in (legend.get_title(), *legend.get_texts()):
         text.set_color(INK)
 
 

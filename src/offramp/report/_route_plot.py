@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -24,7 +25,7 @@ from ._route_name import name_route
 SHOWN = 8  # routes with a color of their own
 OTHERS = "#9aa5b5"
 NEAR = 0.09  # of the plot's width or height: networks so near share their words
-BESIDE = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "handlelength": 1.6}
+BESIDE: Any = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "handlelength": 1.6, "alignment": "left"}
 
 
 def draw_routes(sweep: RouteSweep, path: str | Path, *, chosen: int | None = None) -> None:
@@ -84,7 +85,7 @@ def _draw_tradeoff(axes: Axes, sweep: RouteSweep, chosen: int | None) -> None:
     x = np.array([sweep.relative_macs(sweep.evidence[at]) for at in order])
     y = np.array([100 * sweep.quality(sweep.evidence[at]) for at in order])
     _draw_fixed(axes, sweep)
-    axes.plot(x, y, "o-", color=LINE, linewidth=1.6, markersize=6, label="networks, by λ")
+    axes.plot(x, y, "o-", color=LINE, linewidth=1.4, markersize=6, label="networks, by λ")
     if chosen is not None:
         one = sweep.evidence[chosen]
         place = [sweep.relative_macs(one)], [100 * sweep.quality(one)]
@@ -101,9 +102,7 @@ def _draw_fixed(axes: Axes, sweep: RouteSweep) -> None:
     """Fixed routes, the cheapest and the dearest by name, the line between them, and random edges."""
     if not sweep.fixed:
         return
-    places = {
-        route: (sweep.relative_macs(one), 100 * sweep.quality(one)) for route, one in sweep.fixed.items()
-    }  # fmt: skip
+    places = {route: (sweep.relative_macs(one), 100 * sweep.quality(one)) for route, one in sweep.fixed.items()}
     axes.plot(*zip(*places.values(), strict=True), "s", color=INK, markersize=5, label="one route for all")
     if len(sweep.fixed) > 1:
         steps = [_mix_ends(sweep, share) for share in np.linspace(0, 1, 2 if sweep.metric is None else 21)]
@@ -130,15 +129,23 @@ def _write_lambdas(axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], n
     width, height = np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim())
     groups: list[list[int]] = []
     for at in range(len(x)):
-        first = groups[-1][0] if groups else at
-        if groups and np.hypot((x[at] - x[first]) / width, (y[at] - y[first]) / height) < NEAR:
-            groups[-1].append(at)
-        else:
+        near = (one for one in groups if np.hypot((x[at] - x[one[0]]) / width, (y[at] - y[one[0]]) / height) < NEAR)
+        group = next(near, None)
+        if group is None:
             groups.append([at])
+        else:
+            group.append(at)
     for group in groups:
-        ends = dict.fromkeys((names[group[0]], names[group[-1]]))
-        axes.annotate((" to " if len(group) > 2 else ", ").join(ends), (float(x[group].mean()), float(y[group].max())),
-                      xytext=(0, 9), textcoords="offset points", ha="center", fontsize=8.5, color=LINE)  # fmt: skip
+        place = float(x[group].mean()), float(y[group].max())
+        axes.annotate(_list(group, names), place, xytext=(0, 9), textcoords="offset points", ha="center", fontsize=8.5,
+                      color=LINE)  # fmt: skip
+
+
+def _list(group: Sequence[int], names: Sequence[str]) -> str:
+    """Names of a group: the first and last of neighbors, else all."""
+    if len(group) > 2 and group[-1] - group[0] == len(group) - 1:
+        return f"{names[group[0]]} to {names[group[-1]]}"
+    return ", ".join(names[at] for at in group)
 
 
 def _draw_routes(axes: Axes, sweep: RouteSweep, chosen: int | None) -> None:

@@ -53,9 +53,7 @@ def routes(
     write_page(Path(path), render_routes(sweep, samples=samples, decision=decision))
 
 
-def render_routes(
-    sweep: RouteSweep, *, samples: Samples | None = None, decision: NetworkDecision | None = None
-) -> str:  # fmt: skip
+def render_routes(sweep: RouteSweep, *, samples: Samples | None = None, decision: NetworkDecision | None = None) -> str:
     """The page as text; arguments as for `routes`."""
     chosen = None if decision is None else decision.place
     shown = _most_routes(sweep) if chosen is None else chosen
