@@ -105,9 +105,9 @@ class RouteSweep:
             return None
         cheap, dear = self.ends
         low, high = (self.relative_macs(self.fixed[route]) for route in (cheap, dear))
-        if relative_macs < low or low == high:
+        if relative_macs < low * (1 - 1e-9) or low == high:
             return None
-        share = min(1.0, (relative_macs - low) / (high - low))
+        share = min(1.0, max(0.0, (relative_macs - low) / (high - low)))
         return self.mixture({cheap: 1 - share, dear: share})[1]
 
     @property

@@ -17,6 +17,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 INK = "#123456"  # stands for the page's text color, see `to_svg`
+PAPER = "#fefefe"  # stands for what is behind the plot
 LINE, CHOSEN, KNEE = "#2f7ed8", "#e0701a", "#2a9d6f"
 STYLE: Any = {"font.family": "sans-serif", "font.size": 10, "svg.fonttype": "none", "svg.hashsalt": "offramp"}
 ROOM = 0.08  # relative MACs that the words below a point take
@@ -194,6 +195,7 @@ def to_svg(figure: Figure, title: str) -> str:
         )
     text = target.getvalue().decode()
     text = text[text.index("<svg") :].replace(INK, "currentColor")
+    text = text.replace(PAPER, f"var(--card, {PAPER})")
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)

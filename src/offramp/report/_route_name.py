@@ -12,7 +12,7 @@ LONGEST = 34  # characters
 def name_route(graph: Graph, route: Sequence[int]) -> str:
     """The nodes that a route opens, in graph order; dummies are left out, and the middle of many.
 
-    Where it opens dummies only, it is called after the node that answers.
+    Where it opens dummies only, it is called after the node whose answer is selected.
 
     Args:
         graph: Through which it goes.
@@ -39,7 +39,8 @@ def name_route(graph: Graph, route: Sequence[int]) -> str:
 
 
 def _find_answer(graph: Graph, opened: set[tuple[str, int]]) -> str:
-    """The node that answers if these edges are open."""
+    """The node whose answer is selected if these edges are open."""
+    if graph[graph.answer].kind != "select":
+        return "nothing opened"
     regions = find_regions(graph.nodes)
-    ran = (edge.source for edge in graph[graph.answer].inputs if regions[edge.source] <= opened)
-    return next(ran) if graph[graph.answer].kind == "select" else graph.answer
+    return next(edge.source for edge in graph[graph.answer].inputs if regions[edge.source] <= opened)

@@ -19,10 +19,10 @@ from offramp.errors import OutputError
 from offramp.measure import Route, RouteSweep, node_shares, route_chance, route_shares
 
 from ._drift import check_picture
-from ._plot import CHOSEN, INK, LINE, SCORES, STYLE, add_legend, color_axes, make_figure, shade, to_svg
+from ._plot import CHOSEN, INK, LINE, PAPER, SCORES, SHADES, STYLE, add_legend, color_axes, make_figure, shade, to_svg
 from ._route_name import name_route
 
-SHOWN = 8  # routes with a color of their own
+SHOWN = len(SHADES)  # routes with a color of their own
 OTHERS = "#9aa5b5"
 NEAR = 0.09  # of the plot's width or height: networks so near share their words
 BESIDE: Any = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "handlelength": 1.6, "alignment": "left"}
@@ -99,18 +99,15 @@ def _draw_tradeoff(axes: Axes, sweep: RouteSweep, chosen: int | None) -> None:
 
 
 def _draw_fixed(axes: Axes, sweep: RouteSweep) -> None:
-    """Fixed routes, the cheapest and the dearest by name, the line between them, and random edges."""
+    """Fixed routes, the line between the cheapest and the dearest, and random edges."""
     if not sweep.fixed:
         return
-    places = {route: (sweep.relative_macs(one), 100 * sweep.quality(one)) for route, one in sweep.fixed.items()}
-    axes.plot(*zip(*places.values(), strict=True), "s", color=INK, markersize=5, label="one route for all")
+    places = [(sweep.relative_macs(one), 100 * sweep.quality(one)) for one in sweep.fixed.values()]
+    axes.plot(*zip(*places, strict=True), "s", color=INK, markersize=4.5, alpha=0.7, label="one route for all")
     if len(sweep.fixed) > 1:
         steps = [_mix_ends(sweep, share) for share in np.linspace(0, 1, 2 if sweep.metric is None else 21)]
-        axes.plot(*zip(*steps, strict=True), linestyle=(0, (4, 2)), color=INK, linewidth=1.2,
-                  label="cheapest and dearest\nroute mixed at random")  # fmt: skip
-    for route in dict.fromkeys(sweep.ends):
-        axes.annotate(name_route(sweep.graph, route), places[route], xytext=(0, -7), textcoords="offset points",
-                      ha="center", va="top", fontsize=8, color=INK)  # fmt: skip
+        label = "mixed at random:\n" + "\nor ".join(name_route(sweep.graph, end) for end in sweep.ends)
+        axes.plot(*zip(*steps, strict=True), linestyle=(0, (4, 2)), color=INK, linewidth=1.2, label=label)
     chances = {route: route_chance(sweep.graph, route) for route in sweep.fixed}
     if len(chances) > 2 and abs(sum(chances.values()) - 1) < 1e-6:  # of two it lies on the line
         cost, quality = sweep.mixture(chances)
@@ -126,19 +123,25 @@ def _mix_ends(sweep: RouteSweep, share: float) -> tuple[float, float]:
 
 def _write_lambdas(axes: Axes, x: NDArray[np.float64], y: NDArray[np.float64], names: Sequence[str]) -> None:
     """The lambda above each network; neighbors share their words."""
-    width, height = np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim())
+    places = np.column_stack([x / np.ptp(axes.get_xlim()), y / np.ptp(axes.get_ylim())])
     groups: list[list[int]] = []
     for at in range(len(x)):
-        near = (one for one in groups if np.hypot((x[at] - x[one[0]]) / width, (y[at] - y[one[0]]) / height) < NEAR)
-        group = next(near, None)
+        group = next((one for one in groups if _is_near(places[at], places[one])), None)
         if group is None:
             groups.append([at])
         else:
             group.append(at)
+    behind = {"facecolor": PAPER, "linewidth": 0, "alpha": 0.6, "pad": 1}
     for group in groups:
         place = float(x[group].mean()), float(y[group].max())
-        axes.annotate(_list(group, names), place, xytext=(0, 9), textcoords="offset points", ha="center", fontsize=8.5,
-                      color=LINE)  # fmt: skip
+        axes.annotate(_list(group, names), place, xytext=(-6, 7), textcoords="offset points", ha="right", fontsize=8.5,
+                      color=LINE, zorder=5, bbox=behind)  # fmt: skip
+
+
+def _is_near(place: NDArray[np.float64], group: NDArray[np.float64]) -> bool:
+    """Whether the words of a place would lie on those of a group, or on a point of it right above."""
+    away = np.abs(group - place)
+    return bool(np.hypot(*away[0]) < NEAR or ((away[:, 0] < NEAR / 3) & (away[:, 1] < NEAR)).any())
 
 
 def _list(group: Sequence[int], names: Sequence[str]) -> str:
@@ -180,7 +183,9 @@ def _stack(
     bottom = np.zeros(len(order))
     for at, (name, color) in enumerate(zip(names, colors, strict=True)):
         heights = 100 * shares[order, at]
-        axes.bar(range(len(order)), heights, 0.8, bottom=bottom, color=color, label=name)
+        axes.bar(
+            range(len(order)), heights, 0.8, bottom=bottom, color=color, label=name, edgecolor=PAPER, linewidth=0.6
+        )
         bottom += heights
     axes.set_ylim(0, 100)
     axes.set_xlabel("λ, share of accuracy in the reward")

@@ -19,6 +19,8 @@ from ._route_plot import plot_nodes, plot_routes, plot_tradeoff
 from ._route_samples import find_route_rows
 from ._table import describe_guarantee, percent
 
+NOTHING = 1e-9  # of rounding errors
+
 
 def routes(
     sweep: RouteSweep, path: str | Path, *, samples: Samples | None = None, decision: NetworkDecision | None = None
@@ -99,7 +101,7 @@ def _conclude(sweep: RouteSweep, decision: NetworkDecision | None) -> list[str]:
     gains = [gain for one in range(len(sweep.evidence)) if (gain := _gain(sweep, one)) is not None]
     if gains:
         lines.append(
-            f"{sum(gain > 0 for gain in gains)} of {len(gains)} networks are better than the cheapest and the dearest "
+            f"{sum(gain > NOTHING for gain in gains)} of {len(gains)} networks are better than the cheapest and the dearest "
             "route mixed at random for the same work"
         )
     return lines
