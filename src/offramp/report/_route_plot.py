@@ -24,6 +24,7 @@ from ._route_name import name_route
 
 SHOWN = len(SHADES)  # routes with a color of their own
 OTHERS = "#9aa5b5"
+ROOM = 24  # characters of two routes in a line of the legend
 NEAR = 0.09  # of the plot's width or height: networks so near share their words
 BESIDE: Any = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "handlelength": 1.6, "alignment": "left"}
 
@@ -106,7 +107,8 @@ def _draw_fixed(axes: Axes, sweep: RouteSweep) -> None:
     axes.plot(*zip(*places, strict=True), "s", color=INK, markersize=4.5, alpha=0.7, label="one route for all")
     if len(sweep.fixed) > 1:
         steps = [_mix_ends(sweep, share) for share in np.linspace(0, 1, 2 if sweep.metric is None else 21)]
-        label = "mixed at random:\n" + "\nor ".join(name_route(sweep.graph, end) for end in sweep.ends)
+        cheap, dear = (name_route(sweep.graph, end) for end in sweep.ends)
+        label = f"mixed at random:\n{cheap}{' ' if len(cheap + dear) < ROOM else chr(10)}or {dear}"
         axes.plot(*zip(*steps, strict=True), linestyle=(0, (4, 2)), color=INK, linewidth=1.2, label=label)
     chances = {route: route_chance(sweep.graph, route) for route in sweep.fixed}
     if len(chances) > 2 and abs(sum(chances.values()) - 1) < 1e-6:  # of two it lies on the line

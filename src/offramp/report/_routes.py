@@ -100,9 +100,10 @@ def _conclude(sweep: RouteSweep, decision: NetworkDecision | None) -> list[str]:
     lines = [first, *([] if promise is None else [f"Promise: {describe_guarantee(promise)}"])]
     gains = [gain for one in range(len(sweep.evidence)) if (gain := _gain(sweep, one)) is not None]
     if gains:
+        better = sum(gain > NOTHING for gain in gains)
         lines.append(
-            f"{sum(gain > NOTHING for gain in gains)} of {len(gains)} networks are better than the cheapest and the dearest "
-            "route mixed at random for the same work"
+            f"{better} of {len(gains)} networks are better than the cheapest and the dearest route mixed at random for "
+            "the same work"
         )
     return lines
 
