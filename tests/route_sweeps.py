@@ -11,6 +11,7 @@ from offramp.graph import Graph, find_routes
 from offramp.measure import Route, RouteEvidence, RouteSweep, route_macs
 
 SAMPLES = 60
+IDS = np.array([f"s{at}" for at in range(SAMPLES)])
 LABELS = np.arange(SAMPLES) % 10
 MACS = {"n0": 10, "a0": 1, "q0": 1, "n1": 30, "a1": 2, "q1": 1, "n2": 100, "a2": 5}
 FULL = 148.0  # the dearest way without control nodes
@@ -22,7 +23,7 @@ def make_evidence(route: Any, right: float, graph: Graph | None = None, **change
     rows = np.broadcast_to(np.asarray(route, np.int64), (SAMPLES, np.shape(route)[-1])).copy()
     predictions = np.where(np.arange(SAMPLES) < right * SAMPLES, LABELS, (LABELS + 1) % 10)
     fields = {
-        "ids": np.array([f"s{at}" for at in range(SAMPLES)]), "predictions": predictions, "route": rows,
+        "ids": IDS, "predictions": predictions, "route": rows,
         "macs": route_macs(graph or make_cascade(), MACS, rows), "baseline_macs": FULL, "reference": LABELS,
         "labels": LABELS,
     }  # fmt: skip

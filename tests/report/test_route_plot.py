@@ -29,9 +29,12 @@ def test_without_fixed_routes_there_are_the_networks_alone() -> None:
     assert not any(text in svg for text in ("one route for all", "mixed", "random edges", "chosen"))
 
 
-def test_some_of_the_routes_say_nothing_about_random_edges() -> None:
-    fixed = {route: make_evidence(route, 0.5) for route in ROUTES[:2]}
-    assert "random edges" not in plot_tradeoff(make_sweep(fixed=fixed))
+@pytest.mark.parametrize("count", [1, 2])
+def test_some_of_the_routes_say_nothing_about_random_edges(count: int) -> None:
+    fixed = {route: make_evidence(route, 0.5) for route in ROUTES[:count]}
+    svg = plot_tradeoff(make_sweep(fixed=fixed))
+    assert "random edges" not in svg
+    assert ("mixed at random" in svg) == (count > 1)
 
 
 def test_unlabelled_samples_are_judged_by_agreement() -> None:

@@ -8,12 +8,12 @@ import numpy as np
 from offramp.report._route_samples import find_route_rows
 from offramp.report._samples import SHOWN
 from offramp.run import ArraySamples
-from route_sweeps import LABELS, SAMPLES, make_sweep
+from route_sweeps import IDS, LABELS, SAMPLES, make_sweep
 
 SWEEP = make_sweep()
 SOME = ArraySamples(
     inputs={"x": np.random.default_rng(0).integers(0, 256, (SAMPLES, 8, 8, 1)).astype(np.uint8)},
-    ids=SWEEP.evidence[0].ids, labels=LABELS,
+    ids=IDS, labels=LABELS,
 )  # fmt: skip
 
 

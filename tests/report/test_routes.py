@@ -16,16 +16,14 @@ from offramp.graph import find_routes
 from offramp.measure import RouteSweep, route_macs
 from offramp.report._routes import render_routes
 from offramp.run import ArraySamples
-from route_sweeps import LABELS, SAMPLES, make_sweep
+from route_sweeps import IDS, LABELS, SAMPLES, make_sweep
 
 VOID = {"meta", "link", "img", "br"}
 PROMISE = Guarantee(
     kind="net", max_loss=0.05, confidence=0.95, status="certified", p_value=0.01, calibration_samples=1400
 )
 CHOSEN = NetworkDecision(place=1, order=(0, 1), guarantee=PROMISE)
-SOME = ArraySamples(
-    inputs={"x": np.zeros((SAMPLES, 8, 8, 1), np.uint8)}, ids=make_sweep().evidence[0].ids, labels=LABELS
-)
+SOME = ArraySamples(inputs={"x": np.zeros((SAMPLES, 8, 8, 1), np.uint8)}, ids=IDS, labels=LABELS)
 
 
 class Balance(HTMLParser):
