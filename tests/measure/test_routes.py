@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from graphs import make_chain, random_graphs
 from offramp.errors import GraphError
-from offramp.graph import Graph
-from offramp.measure._routes import dearest_edges, route_macs, running_nodes
+from offramp.graph import Graph, find_routes
+from offramp.measure._routes import active_nodes, dearest_edges, route_chance, route_macs, running_nodes
 from offramp.nn import Executor
 
 
@@ -39,6 +39,21 @@ def test_the_dearest_way_through_a_chain_of_exits_goes_on() -> None:
     graph = make_chain(2)
     edges = dearest_edges(graph, dict.fromkeys(running_nodes(graph), 1))
     assert edges == {"exit0/gate": 1, "exit1/gate": 1}
+
+
+@settings(deadline=None, max_examples=100, phases=[Phase.generate])
+@given(graph=random_graphs())
+def test_the_chances_of_all_routes_sum_to_one(graph: Graph) -> None:
+    routes = list(find_routes(graph))
+    assert sum(route_chance(graph, route) for route in routes) == pytest.approx(1)
+    counts = active_nodes(graph, np.array(routes, np.int64).reshape(len(routes), len(graph.controls)))
+    functions = sum(graph[name].kind == "function" for name in running_nodes(graph))
+    assert ((counts >= 0) & (counts <= functions)).all()
+
+
+def test_nodes_count_where_they_ran_and_control_nodes_never() -> None:
+    graph = make_chain(1)
+    assert active_nodes(graph, np.array([[0], [1]])).tolist() == [3, 4]
 
 
 @pytest.mark.parametrize("rows", [0, 3])

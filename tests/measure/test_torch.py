@@ -94,3 +94,10 @@ def test_a_graph_without_bodies_cannot_be_counted() -> None:
     graph = attach_exits(CifarResNet(1), PICTURE, exits=0)
     with pytest.raises(GraphError, match="'stage0' has None"):
         count_macs(type(graph)(nodes=graph.nodes, answer=graph.answer))
+
+
+def test_exits_that_are_alternatives_have_no_path_costs() -> None:
+    from d2nns import make_high_low
+
+    with pytest.raises(GraphError, match=r"measure\.route_macs"):
+        path_costs(make_high_low())

@@ -25,9 +25,16 @@ from ._operating import exits_taken as exits_taken
 from ._operating import operate as operate
 from ._operating import qualities as qualities
 from ._passes import evidence_by_passes as evidence_by_passes
+from ._route_sweep import Route as Route
+from ._route_sweep import RouteShares as RouteShares
+from ._route_sweep import RouteSweep as RouteSweep
+from ._route_sweep import node_shares as node_shares
+from ._route_sweep import route_shares as route_shares
 from ._routed import RouteEvidence as RouteEvidence
 from ._routed import route_evidence as route_evidence
+from ._routes import active_nodes as active_nodes
 from ._routes import dearest_edges as dearest_edges
+from ._routes import route_chance as route_chance
 from ._routes import route_macs as route_macs
 from ._routes import running_nodes as running_nodes
 from ._screening import screening as screening

@@ -89,12 +89,20 @@ def path_costs(graph: Graph, macs: Mapping[str, int] | None = None) -> Costs:
     Scores that no gate reads are left out: they exist for the evidence, the exported file does not run them.
 
     Args:
-        graph: One whose every control node has a way to each later exit.
+        graph: One whose every control node has a way to each later exit; of others, `measure.route_macs` tells.
         macs: As `count_macs` gives them, if they are at hand.
+
+    Raises:
+        GraphError: The exits do not lie one behind the other, or there are no stages.
     """
     macs = count_macs(graph) if macs is None else macs
     costs = [sum(macs[name] for name in _run_for(graph, exit)) for exit in graph.exits]
     baseline = sum(macs[node.name] for node in graph.nodes if node.role in ("stage", "normalize"))
+    if costs != sorted(costs) or not baseline:
+        raise GraphError(
+            f"exits must lie one behind the other in the stages of a network, but cost {costs} with stages of "
+            f"{baseline} MACs. Use measure.route_macs."
+        )
     return Costs(macs=np.asarray(costs, np.float64), baseline_macs=float(baseline))
 
 

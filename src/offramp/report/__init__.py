@@ -5,6 +5,8 @@ from ._drift import draw_drift as draw_drift
 from ._drift import print_drift as print_drift
 from ._html import html as html
 from ._model_card import model_card as model_card
+from ._route_plot import draw_routes as draw_routes
+from ._routes import routes as routes
 from ._sweep import print_sweep as print_sweep
 from ._table import LOSSES as LOSSES
 from ._table import describe_promise as describe_promise

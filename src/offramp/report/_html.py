@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from offramp.errors import OutputError
@@ -46,13 +46,7 @@ def html(
     Raises:
         OutputError: The page cannot be written.
     """
-    path = Path(path)
-    try:
-        path.write_text(
-            render(result, drawing=drawing, evidence=evidence, samples=samples, sweep=sweep), encoding="utf-8"
-        )
-    except OSError as error:
-        raise OutputError(f"{path} must be writable, but: {error.strerror}. Choose another folder.") from error
+    write_page(Path(path), render(result, drawing=drawing, evidence=evidence, samples=samples, sweep=sweep))
 
 
 def render(
@@ -64,25 +58,42 @@ def render(
     sweep: Sweep | None = None,
 ) -> str:
     """The page as text; arguments as for `html`."""
-    environment = Environment(
-        loader=PackageLoader("offramp.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    environment.filters |= {"percent": percent, "ms": milliseconds, "threshold": threshold, "macs": millions}
-    return environment.get_template("page.html.j2").render(
+    return load_template("page.html.j2").render(
         result=result,
         columns=COLUMNS,
         rows=rows(result),
         promise=describe_promise(result),
         text=draw_table(result),
-        frontier=Markup(_own_names(plot_frontier(result, sweep), "frontier")),  # made by us
-        scores=Markup(_own_names(plot_scores(result), "scores")),  # made by us
+        frontier=Markup(own_names(plot_frontier(result, sweep), "frontier")),  # made by us
+        scores=Markup(own_names(plot_scores(result), "scores")),  # made by us
         sweep=None if sweep is None else _swept(sweep),
         placement=None if result.get("placement") is None else describe_placement(result["placement"]),
         by_class=_by_class(result, evidence),
         exits=[] if evidence is None or samples is None or not _gated(result) else _rows(result, evidence, samples),
         drawing=None if drawing is None else Markup(drawing),  # made by graph.draw_svg
     )
+
+
+def load_template(name: str) -> Template:
+    """A template of this folder, with the filters of all pages."""
+    environment = Environment(
+        loader=PackageLoader("offramp.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"percent": percent, "ms": milliseconds, "threshold": threshold, "macs": millions}
+    return environment.get_template(name)
+
+
+def write_page(path: Path, text: str) -> None:
+    """Write a page.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path} must be writable, but: {error.strerror}. Choose another folder.") from error
 
 
 def millions(macs: float) -> str:
@@ -124,7 +135,7 @@ def _by_class(result: Result, evidence: Evidence | None) -> dict[str, Any] | Non
         return None
     shares, names = shares_by_class(evidence, result["chosen"]["thresholds"], result["score"])
     return {
-        "plot": Markup(_own_names(plot_exits(shares, names), "classes")),  # made by us
+        "plot": Markup(own_names(plot_exits(shares, names), "classes")),  # made by us
         "names": names,
         "shares": np.round(100 * shares, 1).tolist(),
         "labelled": evidence.labels is not None,
@@ -132,7 +143,7 @@ def _by_class(result: Result, evidence: Evidence | None) -> dict[str, Any] | Non
     }
 
 
-def _own_names(svg: str, prefix: str) -> str:
+def own_names(svg: str, prefix: str) -> str:
     """The SVG with ids of its own, because several share a page."""
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
     return re.sub(r'(url\(#|href="#)', rf"\1{prefix}-", svg)

@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-INK = "#123456"  # stands for the page's text color, see `_to_svg`
+INK = "#123456"  # stands for the page's text color, see `to_svg`
+PAPER = "#fefefe"  # stands for what is behind the plot
 LINE, CHOSEN, KNEE = "#2f7ed8", "#e0701a", "#2a9d6f"
 STYLE: Any = {"font.family": "sans-serif", "font.size": 10, "svg.fonttype": "none", "svg.hashsalt": "offramp"}
 ROOM = 0.08  # relative MACs that the words below a point take
@@ -37,7 +38,7 @@ def plot_frontier(result: Mapping[str, Any], sweep: Mapping[str, Any] | None = N
     drawn = result if sweep is None else {**sweep, "frontier": sweep["points"], "frontier_quality": sweep["quality"]}
     quality = drawn["frontier_quality"]
     points, chosen = drawn["frontier"], result["chosen"]
-    figure, axes = _figure(7.2, 3.6)
+    figure, axes = make_figure(7.2, 3.6)
     x, y = [point["relative_macs"] for point in points], [_percent(point, quality) for point in points]
     axes.plot(
         x, y, color=LINE, linewidth=1.8, marker="o" if len(points) <= 60 else "", markersize=3, label="frontier (tune)"
@@ -59,16 +60,14 @@ def plot_frontier(result: Mapping[str, Any], sweep: Mapping[str, Any] | None = N
         axes.plot(x, y, "o", color=CHOSEN, label="asked for (test)", **open_circle)
     _name_axes(axes, quality)
     axes.set_xlim(left=0)
-    legend = axes.legend(loc="lower right", frameon=False)
-    for text in legend.get_texts():
-        text.set_color(INK)
-    return _to_svg(figure, "Frontier: quality against relative MACs")
+    add_legend(axes, loc="lower right")
+    return to_svg(figure, "Frontier: quality against relative MACs")
 
 
 def plot_scores(result: Mapping[str, Any]) -> str:  # Any: JSON
     """The frontiers of all scores on the tuning samples, around the accepted loss; the one that gates is bold."""
     scores = result["scores"]
-    figure, axes = _figure(7.2, 4.2)
+    figure, axes = make_figure(7.2, 4.2)
     styles = zip(itertools.cycle(SCORES), itertools.cycle(DASHES))
     for one in scores["ranked"]:
         x, y = _steps(one["frontier"])
@@ -81,10 +80,8 @@ def plot_scores(result: Mapping[str, Any]) -> str:  # Any: JSON
     axes.axhline(accepted, color=INK, linewidth=0.8, linestyle=(0, (2, 3)), label="accepted loss")
     axes.set_ylim(*_around_accepted(scores))
     _name_axes(axes, result["frontier_quality"])
-    legend = axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, handlelength=2.6)
-    for text in legend.get_texts():
-        text.set_color(INK)
-    return _to_svg(figure, "Frontiers of all scores")
+    add_legend(axes, loc="center left", bbox_to_anchor=(1, 0.5), handlelength=2.6)
+    return to_svg(figure, "Frontiers of all scores")
 
 
 def _around_accepted(scores: Mapping[str, Any]) -> tuple[float, float]:  # Any: JSON
@@ -112,12 +109,11 @@ def plot_exits(shares: NDArray[np.float64], names: Sequence[str]) -> str:
         names: Of the classes.
     """
     shown = min(len(names), MOST)
-    figure, axes = _figure(7.2, 0.9 + 0.24 * shown)
+    figure, axes = make_figure(7.2, 0.9 + 0.24 * shown)
     left = np.zeros(shown)
     exits = shares.shape[1]
     for at in range(exits):
-        color = SHADES[round(at * (len(SHADES) - 1) / max(1, exits - 1))]
-        axes.barh(range(shown), 100 * shares[:shown, at], left=left, height=0.76, color=color,
+        axes.barh(range(shown), 100 * shares[:shown, at], left=left, height=0.76, color=shade(at, exits),
                   label="final" if at == exits - 1 else f"exit {at}")  # fmt: skip
         left += 100 * shares[:shown, at]
     axes.set_yticks(range(shown), names[:shown])
@@ -125,10 +121,8 @@ def plot_exits(shares: NDArray[np.float64], names: Sequence[str]) -> str:
     axes.set_xlim(0, 100)
     axes.set_xlabel("samples of the class, %")
     axes.grid(visible=False)
-    legend = axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=min(exits, 8), frameon=False, borderaxespad=0.2)
-    for text in legend.get_texts():
-        text.set_color(INK)
-    return _to_svg(figure, "Where the samples of each class leave")
+    add_legend(axes, loc="lower left", bbox_to_anchor=(0, 1), ncols=min(exits, 8), borderaxespad=0.2)
+    return to_svg(figure, "Where the samples of each class leave")
 
 
 def _plot_promises(axes: Axes, sweep: Mapping[str, Any], quality: str) -> None:  # Any: JSON
@@ -154,11 +148,18 @@ def _name_axes(axes: Axes, quality: str) -> None:
     axes.set_ylabel("answers without harm, %" if quality == "harm" else f"{quality}, %")
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+def make_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure of so many inches with one plot in the colors of the page."""
     with rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.add_subplot()
     figure.patch.set_alpha(0)
+    color_axes(axes)
+    return figure, axes
+
+
+def color_axes(axes: Axes) -> None:
+    """Grid, ticks and labels of a plot in the colors of the page."""
     axes.patch.set_alpha(0)
     axes.grid(visible=True, color=INK, alpha=0.15, linewidth=0.6)
     axes.set_axisbelow(True)
@@ -171,10 +172,21 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
         spine.set_alpha(0.4)
     axes.yaxis.set_major_locator(MaxNLocator(6))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    return figure, axes
 
 
-def _to_svg(figure: Figure, title: str) -> str:
+def add_legend(axes: Axes, **where: Any) -> None:  # Any: matplotlib's own
+    """A legend without frame, in the color of the page's text."""
+    legend = axes.legend(frameon=False, **where)
+    for text in (legend.get_title(), *legend.get_texts()):
+        text.set_color(INK)
+
+
+def shade(at: int, count: int) -> str:
+    """The color of one of so many ordered things."""
+    return SHADES[round(at * (len(SHADES) - 1) / max(1, count - 1))]
+
+
+def to_svg(figure: Figure, title: str) -> str:
     """An SVG that scales with the page and takes over its text color."""
     target = io.BytesIO()
     with rc_context(STYLE):
@@ -183,6 +195,7 @@ def _to_svg(figure: Figure, title: str) -> str:
         )
     text = target.getvalue().decode()
     text = text[text.index("<svg") :].replace(INK, "currentColor")
+    text = text.replace(PAPER, f"var(--card, {PAPER})")
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)

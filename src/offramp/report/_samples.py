@@ -96,13 +96,26 @@ def find_rows(evidence: Evidence, samples: Samples, thresholds: Sequence[float],
 
 def _show(evidence: Evidence, samples: Samples, position: int, exit: int) -> Shown:
     answer, reference = int(evidence.predictions[position, exit]), int(evidence.reference[position])
-    truth = "" if evidence.labels is None else f", is {int(evidence.labels[position])}"
+    truth = None if evidence.labels is None else int(evidence.labels[position])
+    return show(samples, position, answer=answer, truth=truth, wrong=answer != reference)
+
+
+def show(samples: Samples, position: int, *, answer: int, truth: int | None, wrong: bool) -> Shown:
+    """One sample as it stands on the page.
+
+    Args:
+        samples: Among which it is.
+        position: Of it.
+        answer: The class that was answered.
+        truth: The true one, or None.
+        wrong: Whether it is marked.
+    """
     array = next(iter(samples.take([position]).values()))[0]
     return Shown(
         picture=as_picture(array),
-        caption=f"says {answer}{truth}",
-        text=_as_text(array, str(evidence.ids[position])),
-        wrong=answer != reference,
+        caption=f"says {answer}" + ("" if truth is None else f", is {truth}"),
+        text=_as_text(array, str(samples.ids[position])),
+        wrong=wrong,
     )
 
 

@@ -87,11 +87,21 @@ def describe_promise(result: Result) -> str:
             f"promise: none was asked; the point is {where} {'of ' if goal['name'] == 'knee' else ''}the tuning samples"
         )
     engine = f"{ENGINES.get(result['engine'], result['engine'])} {result['precision']}"
+    return f"promise: {describe_guarantee(guarantee, engine)}"
+
+
+def describe_guarantee(guarantee: Mapping[str, Any], engine: str | None = None) -> str:  # Any: JSON
+    """What is promised and on how many samples it was proven, or what would help.
+
+    Args:
+        guarantee: The fields of a `decide.Guarantee`.
+        engine: Engine and precision that it was proven with, if known.
+    """
     bound = f"at most {100 * guarantee['max_loss']:.1f} % {LOSSES[guarantee['kind']]}"
     what = f"{bound}, {100 * guarantee['confidence']:g} % confidence"
     if guarantee["status"] == "refused":
-        return f"promise: refused ({what}); {guarantee['remedy']}"
-    return f"promise: {what} ({guarantee['calibration_samples']:,} calibration samples, {engine})"
+        return f"refused ({what}); {guarantee['remedy']}"
+    return f"{what} ({guarantee['calibration_samples']:,} calibration samples{'' if engine is None else f', {engine}'})"
 
 
 def thresholds(values: Sequence[float]) -> str:
