@@ -39,6 +39,21 @@ def test_systems_are_interleaved() -> None:
     assert all(set(calls[at : at + 2]) == {"a", "b"} for at in range(0, 14, 2))
 
 
+@pytest.mark.parametrize(("seconds", "turn"), [(0.0, 1), (1e9, 7)])
+def test_systems_take_turns_as_long_as_they_are_quick(
+    seconds: float, turn: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offramp.measure._latency.TURN_S", seconds)
+    calls: list[tuple[str, float]] = []
+    systems = {name: lambda batch, name=name: calls.append((name, float(batch["x"][0, 0]))) for name in ("a", "b")}
+    latency(systems, BATCHES, warmup=1)
+    turns = [calls[2:][at : at + turn] for at in range(0, 14, turn)]
+    assert all(len({name for name, _ in one}) == 1 for one in turns)
+    for first, second in zip(turns[::2], turns[1::2], strict=True):
+        assert first[0][0] != second[0][0]
+        assert [batch for _, batch in first] == [batch for _, batch in second]
+
+
 def test_warm_up_calls_are_not_counted() -> None:
     calls: list[int] = []
     assert latency({"a": lambda _: calls.append(1)}, BATCHES, warmup=20)["a"].calls == 7

@@ -1,7 +1,6 @@
 """A plan as ONNX: every region is one `If(any row)` that gathers what it reads and scatters what leaves it.
 
-The trace is a matrix [rows, G + T] float32 that goes through all blocks: the edge that each control node opened, then
-the score that each threshold gate compared. It begins as "did not run" and 1; a control node writes its columns.
+Beside the values a trace goes through all blocks, from which the outputs `exit`, `score` and `route` follow.
 
 What leaves an `If` has one row per sample of the batch, however few rows went in, and no size within a block depends on
 a number that was computed. With a fixed batch OpenVINO 2026.4 then knows how large everything can get and plans its
@@ -25,6 +24,7 @@ from offramp.graph import Block, Graph, Merge, Node, Run, Tensor, Value, Write
 
 from ._body import inline_body
 from ._scope import Scope
+from ._trace import Trace
 
 ELEMENT = {
     "float32": TensorProto.FLOAT,
@@ -43,7 +43,7 @@ class Frame:
     Attributes:
         scope: Where nodes are added.
         values: Name of every value.
-        trace: [rows, G + T] float32, or empty if the graph has no control nodes.
+        trace: Tensors [rows, ...] of the trace; empty while, or where, no control node ran.
         routes: [rows] float32: the edge that a control node of this very block opened.
         masks: [rows] bool: where a control edge of a threshold gate of this very block is open.
         index: [rows] int64: which sample of the batch each row is; not used in the frame of all samples.
@@ -53,7 +53,7 @@ class Frame:
 
     scope: Scope
     values: dict[Value, str]
-    trace: str = ""
+    trace: tuple[str, ...] = ()
     routes: dict[str, str] = field(default_factory=dict)
     masks: dict[tuple[str, int], str] = field(default_factory=dict)
     index: str = ""
@@ -66,22 +66,27 @@ class Emitter:
 
     def __init__(
         self, graph: Graph, bodies: Mapping[str, onnx.ModelProto], *,
-        thresholds: str = "", samples: str = "", zeros: str = "",
+        trace: Trace | None = None, thresholds: str = "", samples: str = "", zeros: str = "",
     ) -> None:  # fmt: skip
         self._graph = graph
+        self._trace = trace  # None: no block runs
         self._samples = samples  # [1] their number
         self._zeros = zeros  # [samples] int64 zeros, in the main graph
         self._bodies = bodies
         self._thresholds = thresholds
         self._gate_index = {gate.name: at for at, gate in enumerate(graph.gates)}
-        self._control_index = {control.name: at for at, control in enumerate(graph.controls)}
-        self._columns = len(graph.controls) + len(graph.gates)
 
-    def start_trace(self, frame: Frame) -> None:
-        """Give the frame of all rows a trace in which nothing has run."""
-        fills = [float(len(control.edges)) for control in self._graph.controls] + [1.0] * len(self._graph.gates)
-        if fills:
-            frame.trace = self._fill(np.array([fills], np.float32), frame.scope)
+    @property
+    def trace(self) -> Trace:
+        """What blocks tell of their rows."""
+        assert self._trace is not None, "only a network that runs everything for everybody has none"
+        return self._trace
+
+    def run(self, root: Block, frame: Frame, rows: str) -> None:
+        """Add all steps, and the outputs that follow from the trace."""
+        self.trace.start(frame, lambda row, frame: self._fill(row, frame.scope))
+        self.run_block(root, frame)
+        self.trace.finish(frame, rows, lambda edges: self.mask(edges, frame))
 
     def run_block(self, block: Block, frame: Frame) -> None:
         """Add the steps of a block to its frame's scope."""
@@ -110,16 +115,16 @@ class Emitter:
         count = scope.add("ReduceSum", [scope.add("Cast", [mask], to=TensorProto.INT32)], keepdims=0)
         condition = scope.add("Greater", [count, scope.constant(np.array(0, np.int32))])
         targets = [frame.scope.fresh(write.target.node) for write in block.writes]
-        trace = scope.fresh("trace") if block.controls else ""
+        trace = tuple(scope.fresh("trace") for _ in self.trace.blank) if block.controls else ()
         scope.nodes.append(
             helper.make_node(
-                "If", [condition], [*targets, *([trace] if trace else [])], name=name,
+                "If", [condition], [*targets, *trace], name=name,
                 then_branch=self._then(block, frame, mask, name), else_branch=self._else(block, frame, name),
             )
         )  # fmt: skip
         for write, target in zip(block.writes, targets, strict=True):
             frame.values[write.target] = self._own(target, frame)
-        frame.trace = self._own(trace, frame) if trace else frame.trace
+        frame.trace = tuple(self._own(one, frame) for one in trace) or frame.trace
 
     def _own(self, value: str, frame: Frame) -> str:
         """The frame's rows of what an `If` gave: a copy, because OpenVINO lets others write into the `If`'s memory."""
@@ -158,12 +163,8 @@ class Emitter:
         scope, (control, index) = frame.scope, edge
         route = frame.routes.get(control)
         if route is None:
-            column = scope.constant(np.array(self._control_index[control], np.int64))
-            route = scope.add("Gather", [frame.trace, column], axis=1)
+            route = self.trace.route(control, frame)
         return scope.add("Equal", [route, scope.constant(np.array(index, np.float32))])
-
-    def _column(self, at: int, scope: Scope) -> str:
-        return scope.constant(np.arange(self._columns)[None] == at)
 
     def _then(self, block: Block, frame: Frame, mask: str, name: str) -> onnx.GraphProto:
         scope = frame.scope.inner(f"{name}/then")
@@ -171,9 +172,11 @@ class Emitter:
         index = scope.add("Gather", [frame.index, row], axis=0) if not frame.root else row
         inner = Frame(scope=scope, index=index, values=self._shared(frame))
         inner.values |= {value: scope.add("Gather", [frame.values[value], row], axis=0) for value in block.reads}
-        inner.trace = scope.add("Gather", [frame.trace, row], axis=0) if block.controls or block.routes else ""
+        if self.trace.gathered and (block.controls or block.routes):
+            inner.trace = tuple(scope.add("Gather", [one, row], axis=0) for one in frame.trace)
         self.run_block(block, inner)
-        leaving = [inner.values[write.source] for write in block.writes] + ([inner.trace] if block.controls else [])
+        leaving = [inner.values[write.source] for write in block.writes]
+        leaving += inner.trace if block.controls else ()
         places = scope.add("Unsqueeze", [index, scope.shape(1)])
         results = [
             scope.add("ScatterND", [base, places, value])
@@ -195,7 +198,8 @@ class Emitter:
         """What the rows of a block are scattered over: the earlier answer or trace, or nothing but fills."""
         bases = [self._base(write, frame, scope) for write in block.writes]
         if block.controls:
-            bases.append(self._spread(frame.trace, np.zeros((1, self._columns), np.float32), frame, scope))
+            known = zip(frame.trace, self.trace.blank, strict=True)
+            bases += [self._spread(one, blank, frame, scope) for one, blank in known]
         return bases
 
     def _base(self, write: Write, frame: Frame, scope: Scope) -> str:
@@ -219,9 +223,11 @@ class Emitter:
             helper.make_tensor_value_info(name, ELEMENT[tensor.dtype], [None, *tensor.shape])
             for name, tensor in zip(names, tensors, strict=False)
         ]
-        if block.controls:
-            declared.append(helper.make_tensor_value_info(names[-1], TensorProto.FLOAT, [None, self._columns]))
-        return declared
+        blanks = self.trace.blank if block.controls else ()
+        return declared + [
+            helper.make_tensor_value_info(name, ELEMENT[blank.dtype.name], [None, *blank.shape[1:]])
+            for name, blank in zip(names[len(tensors) :], blanks, strict=True)
+        ]
 
     # Steps -----------------------------------------------------------------------------------------------------------
 
@@ -237,15 +243,7 @@ class Emitter:
         stops = scope.add("LessOrEqual", [limit, score]) if higher else scope.add("Less", [score, limit])
         goes = scope.add("Not", [stops])
         frame.masks |= {(node.name, 0): stops, (node.name, 1): goes}
-        route = scope.add("Cast", [goes], to=TensorProto.FLOAT)
-        self._note(self._control_index[node.name], route, frame)
-        self._note(len(self._graph.controls) + self._gate_index[node.name], score, frame)
-
-    def _note(self, column: int, value: str, frame: Frame) -> None:
-        """Write one number per row into a column of the trace."""
-        scope = frame.scope
-        lifted = scope.add("Unsqueeze", [value, scope.shape(1)])
-        frame.trace = scope.add("Where", [self._column(column, scope), lifted, frame.trace])
+        self.trace.compare(node, stops, goes, score, frame)
 
     def _choose(self, step: Run, frame: Frame) -> None:
         """A controller: the edge of the highest score, ties to the lower index, NaN below everything."""
@@ -259,7 +257,7 @@ class Emitter:
         beyond = scope.constant(np.array(len(node.edges), np.float32))
         tied = scope.add("Where", [scope.add("GreaterOrEqual", [known, best]), numbers, beyond])
         frame.routes[node.name] = scope.add("ReduceMin", [tied, scope.shape(1)], keepdims=0)
-        self._note(self._control_index[node.name], frame.routes[node.name], frame)
+        self.trace.choose(node, frame.routes[node.name], frame)
 
     def _merge(self, step: Merge, frame: Frame) -> str:
         scope = frame.scope

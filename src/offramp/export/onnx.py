@@ -19,6 +19,7 @@ from offramp.graph import Graph, Node, Plan, Tensor, Value, plan
 from ._blocks import ELEMENT, Emitter, Frame
 from ._body import OPSET, trace_body
 from ._scope import Scope
+from ._trace import trace_of
 
 IR_VERSION = 10
 Card = Mapping[str, Any]  # Any: JSON
@@ -151,14 +152,13 @@ def _conditional(graph: Graph, frame: Frame, traces: Traces) -> list[onnx.ValueI
     route = plan(graph)
     used = [node for node in graph.nodes if node.name in _bodies_of(route)]
     rows, zeros = _count_samples(graph, frame.scope)
-    emitter = Emitter(graph, _trace(graph, used, traces), thresholds="thresholds", samples=rows, zeros=zeros)
-    emitter.start_trace(frame)
-    emitter.run_block(route.root, frame)
+    emitter = Emitter(
+        graph, _trace(graph, used, traces),
+        trace=trace_of(graph, route), thresholds="thresholds", samples=rows, zeros=zeros,
+    )  # fmt: skip
+    emitter.run(route.root, frame, rows)
     scope, classes = frame.scope, graph[graph.answer].outputs[0].shape[0]
     scope.add("Identity", [frame.values[route.answer]], output="logits")
-    _emit_route(graph, frame, rows)
-    _emit_exit(route, frame, emitter, rows)
-    _emit_score(graph, frame, rows)
     return [
         helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", classes]),
         helper.make_tensor_value_info("exit", TensorProto.INT64, ["batch"]),
@@ -178,50 +178,6 @@ def _bodies_of(route: Plan) -> set[str]:
         elif hasattr(step, "node") and step.node.gate is None:
             names.add(step.node.name)
     return names
-
-
-def _emit_route(graph: Graph, frame: Frame, rows: str) -> None:
-    scope = frame.scope
-    if not graph.controls:
-        shape = scope.add("Concat", [rows, scope.shape(0)], axis=0)
-        scope.add("Expand", [scope.constant(np.zeros((1, 0), np.int64)), shape], output="route")
-        return
-    routes = scope.add("Gather", [frame.trace, scope.shape(*range(len(graph.controls)))], axis=1)
-    scope.add("Cast", [routes], to=TensorProto.INT64, output="route")
-
-
-def _emit_exit(route: Plan, frame: Frame, emitter: Emitter, rows: str) -> None:
-    """`exit`: the rank of the first input of select whose control edges are open; -1 if there is none."""
-    scope = frame.scope
-    taken = scope.add("Expand", [scope.constant(np.array([-1], np.int64)), rows])
-    for edges, rank in list(zip(route.exits, route.ranks, strict=True))[::-1]:
-        number = scope.constant(np.array([rank], np.int64))
-        if edges:
-            taken = scope.add("Where", [emitter.mask(edges, frame), number, taken])
-        else:
-            taken = scope.add("Expand", [number, rows])
-    scope.add("Identity", [taken], output="exit")
-
-
-def _emit_score(graph: Graph, frame: Frame, rows: str) -> None:
-    """`score`: of the last gate in graph order that stopped a row, else 1."""
-    scope, count = frame.scope, len(graph.gates)
-    one = scope.constant(np.array([1], np.float32))
-    if not count:
-        scope.add("Expand", [one, rows], output="score")
-        return
-    names = [control.name for control in graph.controls]
-    routes = scope.add("Gather", [frame.trace, scope.shape(*(names.index(gate.name) for gate in graph.gates))], axis=1)
-    scores = scope.add("Gather", [frame.trace, scope.shape(*range(len(names), len(names) + count))], axis=1)
-    stopped = scope.add("Equal", [routes, scope.constant(np.array(0, np.float32))])
-    order = scope.constant(np.arange(1, count + 1, dtype=np.float32)[None])
-    ranked = scope.add("Where", [stopped, order, scope.constant(np.array(-1, np.float32))])
-    last = scope.add("ReduceMax", [ranked, scope.shape(1)], keepdims=1)
-    zero = scope.constant(np.array(0, np.float32))
-    chosen = scope.add("Where", [scope.add("Equal", [order, last]), scores, zero])
-    total = scope.add("ReduceSum", [chosen, scope.shape(1)], keepdims=0)
-    found = scope.add("Greater", [scope.add("Squeeze", [last, scope.shape(1)]), zero])
-    scope.add("Where", [found, total, one], output="score")
 
 
 def _dense(graph: Graph, frame: Frame, traces: Traces) -> list[onnx.ValueInfoProto]:

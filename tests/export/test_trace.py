@@ -1,0 +1,65 @@
+"""Which graphs have the lighter trace; what their files answer is compared with the reference in test_onnx."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+
+from graphs import make_chain, random_graphs, with_numpy_bodies
+from offramp import build
+from offramp.errors import GraphError
+from offramp.export._trace import MatrixTrace, PassedTrace, trace_of
+from offramp.graph import Graph, plan
+from offramp.run import run_reference
+
+NETWORK = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 8), torch.nn.Linear(8, 3))
+EXAMPLE = torch.zeros(2, 4)
+
+
+def trace(graph: Graph) -> type:
+    return type(trace_of(graph, plan(graph)))
+
+
+@pytest.mark.parametrize("exits", [1, 2, 5])
+def test_gates_one_behind_the_other_have_the_lighter_one(exits: int) -> None:
+    assert trace(make_chain(exits)) is PassedTrace
+
+
+@pytest.mark.parametrize(
+    "options", [{"placement": [0, 1], "head": ["pool"] * 2}, {"placement": ["input", "input"], "head": ["pool"] * 2}]
+)
+def test_so_have_exits_attached_to_a_network(options: dict) -> None:
+    assert trace(build.attach_exits(NETWORK, EXAMPLE, **options)) is PassedTrace
+
+
+def test_no_gates_no_lighter_one() -> None:
+    assert trace(build.attach_exits(NETWORK, EXAMPLE, exits=0)) is MatrixTrace
+
+
+def test_controllers_have_the_matrix() -> None:
+    assert trace(build.cascade(NETWORK, EXAMPLE, placement=["0"], head="pool")) is MatrixTrace
+
+
+def test_a_select_that_prefers_early_exits_has_the_matrix() -> None:
+    chain = make_chain(2)
+    answer = replace(chain[chain.answer], inputs=chain[chain.answer].inputs[::-1])
+    other = Graph(nodes=(*chain.nodes[:-1], answer), answer=chain.answer, bodies=chain.bodies)
+    assert trace(other) is MatrixTrace
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@given(graph=random_graphs())
+def test_where_it_is_lighter_the_exit_is_the_number_of_gates_passed(graph: Graph) -> None:
+    if trace(graph) is MatrixTrace:
+        return
+    random = np.random.default_rng(0)
+    x = random.integers(-8, 9, (16, 3)).astype(np.float32)
+    try:
+        answer = run_reference(with_numpy_bodies(graph), {"x": x}, random.normal(size=len(graph.gates)))
+    except GraphError:
+        return
+    assert (answer.exit == (answer.route == 1).sum(axis=1)).all()
