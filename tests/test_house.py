@@ -35,6 +35,7 @@ UNMIRRORED = {
     "build/_trace.py": "a step of the capture: tests/build/test_capture.py, on every kind of network",
     "build/_values.py": "a step of the capture: tests/build/test_capture.py, on every kind of network",
     "export/_blocks.py": "compared with the reference, graph by graph, in tests/export/test_onnx.py",
+    "export/_frame.py": "the rows of a block while it is written: see export/_blocks.py",
 }
 # A test file without a module of that name, and why.
 UNMIRRORING = {

@@ -12,7 +12,6 @@ free batch chains are right, but 1 of 200 graphs with alternatives was not on it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from onnx import TensorProto, helper
 from offramp.graph import Block, Graph, Merge, Node, Run, Tensor, Value, Write
 
 from ._body import inline_body
+from ._frame import Frame
 from ._scope import Scope
 from ._trace import Trace
 
@@ -34,31 +34,6 @@ ELEMENT = {
     "int32": TensorProto.INT32,
     "bool": TensorProto.BOOL,
 }
-
-
-@dataclass(slots=True)
-class Frame:
-    """The rows of one block in ONNX names.
-
-    Attributes:
-        scope: Where nodes are added.
-        values: Name of every value.
-        trace: Tensors [rows, ...] of the trace; empty while, or where, no control node ran.
-        routes: [rows] float32: the edge that a control node of this very block opened.
-        masks: [rows] bool: where a control edge of a threshold gate of this very block is open.
-        index: [rows] int64: which sample of the batch each row is; not used in the frame of all samples.
-        order: The same, for what comes out of blocks, once there is one.
-        root: Whether this is the frame of all samples.
-    """
-
-    scope: Scope
-    values: dict[Value, str]
-    trace: tuple[str, ...] = ()
-    routes: dict[str, str] = field(default_factory=dict)
-    masks: dict[tuple[str, int], str] = field(default_factory=dict)
-    index: str = ""
-    order: str = ""
-    root: bool = False
 
 
 class Emitter:

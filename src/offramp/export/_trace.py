@@ -11,18 +11,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from onnx import TensorProto
 
 from offramp.graph import Block, Graph, Node, Plan, Run
 
-if TYPE_CHECKING:
-    from ._blocks import Frame
+from ._frame import Frame
 
 Row = np.ndarray[Any, np.dtype[Any]]  # [1, ...] of any type
-Fill = Callable[[Row, "Frame"], str]  # as many of it as samples
+Fill = Callable[[Row, Frame], str]  # as many of it as samples
 Mask = Callable[[Sequence[tuple[str, int]]], str]
 
 

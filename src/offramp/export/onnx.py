@@ -16,8 +16,9 @@ from torch import nn
 from offramp.errors import ExportError, GraphError, OutputError
 from offramp.graph import Graph, Node, Plan, Tensor, Value, plan
 
-from ._blocks import ELEMENT, Emitter, Frame
+from ._blocks import ELEMENT, Emitter
 from ._body import OPSET, trace_body
+from ._frame import Frame
 from ._scope import Scope
 from ._trace import trace_of
 
