@@ -6,6 +6,7 @@ Shape letters: S samples, G control nodes, K classes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from _d2nn_ways import name_shares, parse_way, plain_macs, show
 from numpy.typing import NDArray
 from pteenet import ENGINE
 
-from offramp.cli._batches import draw_batches, warm
+from offramp.cli._batches import Batches, affordable, draw_positions, warm
 from offramp.cli._exports import Exports
 from offramp.export import nothing, static_route
 from offramp.graph import Graph
@@ -29,7 +30,23 @@ SIZES = (1, 64)
 CHECKED = 256  # samples that go through the reference interpreter
 UNDECIDED = 1e-3  # best scores of a control node that lie closer may change places from engine to engine
 CLOSE = 1e-3  # between logits, relative to the largest
+SECONDS, QUICK = 100.0, 1.0  # on the clock per batch size
 PATHS = 8  # ways on the clock: those that most samples take
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """How times are taken.
+
+    Attributes:
+        work: Folder for files.
+        seed: Of the order of samples.
+        quick: Only to see that it runs.
+    """
+
+    work: Path
+    seed: int
+    quick: bool = False
 
 
 def with_numpy_bodies(graph: Graph) -> Graph:
@@ -94,13 +111,13 @@ def count_undecided(graph: Graph, inputs: Mapping[str, NDArray[Any]]) -> NDArray
 
 
 def time_paths(
-    graph: Graph, model: Path, samples: Samples, seen: RouteEvidence, work: Path, seed: int
+    graph: Graph, model: Path, samples: Samples, seen: RouteEvidence, clock: Clock
 ) -> dict[str, Any]:  # Any: JSON
     """Time of the ways as plain networks, of one that does nothing, and of the whole network on its natural mix."""
     shares = name_shares(graph, seen.route)
     dear = name_shares(graph, seen.route[[int(seen.macs.argmax())]])
     names = list(dict.fromkeys([*list(shares)[:PATHS], *dear]))
-    exports = Exports(work)
+    exports = Exports(clock.work)
     systems: dict[str, Callable[[Any], Any]] = {}  # Any: as measure.latency calls it
     for name in names:
         systems[name] = ENGINE.load_static(
@@ -110,9 +127,11 @@ def time_paths(
     systems["whole"] = ENGINE.load(model)
     times = {}
     for size in SIZES:
-        batches, repeats = draw_batches(systems, samples, size, seed=seed)
+        positions = draw_positions(len(samples), size, clock.seed)
+        calls = affordable(systems, samples.take(positions[0]), size, seconds=QUICK if clock.quick else SECONDS)
+        batches = Batches(samples, positions[:calls])
         warm(systems["whole"], batches)
-        times[size] = latency(systems, batches, repeats=repeats, seed=seed)
+        times[size] = latency(systems, batches, repeats=-(-calls // len(batches)), seed=clock.seed)
     rows = [
         {"way": name, "share": shares.get(name, 0.0),
          "macs": float(plain_macs(graph, np.array([parse_way(graph, name)]))[0]), **_milliseconds(times, name)}

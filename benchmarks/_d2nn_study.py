@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from _d2nn_engines import check_engines, time_paths
+from _d2nn_engines import Clock, check_engines, time_paths
 from _d2nn_ways import (
     Aim,
     Mixture,
@@ -77,6 +77,7 @@ class Study:
         turns: Ways that thresholds try one after the other; none if no way ends with a confidence.
         positive: The class whose F1 counts; None if accuracy does.
         goals: Networks to choose.
+        quick: Only to see that it runs.
         named_ways: Whether all fixed ways get rows; else the cheapest and the dearest alone.
     """
 
@@ -91,6 +92,7 @@ class Study:
     turns: tuple[tuple[int, ...], ...] = ()
     positive: int | None = None
     named_ways: bool = True
+    quick: bool = False
 
     def shrunk(self) -> Study:
         """The same with one epoch of each training: to see that it runs."""
@@ -99,7 +101,7 @@ class Study:
             for name in ("ways", "whole", "alone", "sweep")
             if (value := getattr(self, name)) is not None
         }
-        return replace(self, **short, lambdas=self.lambdas[:2])
+        return replace(self, **short, lambdas=self.lambdas[:2], quick=True)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -154,7 +156,7 @@ def run_study(study: Study, parts: Parts, work: Path, seed: int) -> dict[str, An
     return {
         "study": study.name, "full_macs": full, "rows": found.rows,
         "engines": check_engines(chosen, model, parts.test, seed),
-        "times": time_paths(chosen, model, parts.test, seen[place][1], work, seed),
+        "times": time_paths(chosen, model, parts.test, seen[place][1], Clock(work=work, seed=seed, quick=study.quick)),
     }  # fmt: skip
 
 
@@ -261,7 +263,8 @@ def add_goals(
         place, kept = choose(goal, [one for one, _ in seen], tune_aim, full)
         test = seen[place][1]
         found.add(
-            "chosen", test.predictions, test.macs, goal=goal.name, accuracy_weight=networks[place][0], kept_on_tune=kept,
+            "chosen", test.predictions, test.macs, goal=goal.name, kept_on_tune=kept,
+            accuracy_weight=networks[place][0],
             **found.test.difference(test.predictions, test.reference),
         )  # fmt: skip
         places.append(place)

@@ -39,7 +39,7 @@ from offramp.graph import Graph
 
 HERE = Path(__file__).parent
 Studies = list[dict[str, Any]]  # Any: JSON
-SHORT = 300  # samples of each part of a quick run
+SHORT = 150  # samples of each part of a quick run
 BUDGET = 2.66e7  # multiplications of the published chain on cluttered MNIST
 
 
@@ -132,8 +132,8 @@ def mnist(options: argparse.Namespace, work: Path) -> Iterator[dict[str, Any]]:
     fewer = Parts(train=parts.train.subset(slice(0, options.clutter // 2)), tune=parts.tune, test=parts.test)
     for width in (1, WIDEST):
         study = replace(
-            CLUTTER, name=f"cluttered MNIST, published chain, width {width:g}", make=partial(build.d2nn_chain, width=width),
-            lambdas=CLUTTER.lambdas[::2],
+            CLUTTER, name=f"cluttered MNIST, published chain, width {width:g}",
+            make=partial(build.d2nn_chain, width=width), lambdas=CLUTTER.lambdas[::2],
         )  # fmt: skip
         yield measure_study(study, fewer, options, work) | {"published": PUBLISHED_CLUTTER}
 
