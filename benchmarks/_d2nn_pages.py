@@ -61,7 +61,7 @@ def _draw_curve(axes: Any, study: Study) -> None:  # Any: matplotlib has no type
     name = "F1 of faces, %" if "f1" in rows[0] else "accuracy, %"
     low, high = _limits([worth(row) for row in rows if row["method"] != "random edges"])
     axes.set(title=study["study"], xlabel="multiply-accumulates, millions", ylabel=name, ylim=(low, high))
-    axes.legend(loc="lower right", fontsize=7)
+    axes.legend(fontsize=7)
 
 
 def _limits(values: Sequence[float]) -> tuple[float, float]:
@@ -86,7 +86,7 @@ def draw_times(studies: Sequence[Study], path: Path) -> None:
                        label=f"all ways in one file, batch {size}")  # fmt: skip
             panel.axhline(times["empty"][key] / size, color=color, linewidth=0.7, linestyle=":")
         panel.set(title=study["study"], xlabel="multiply-accumulates, millions", ylabel="ms per sample")
-        panel.set_xlim(left=0)
+        panel.set_xlim(0, 1.08 * max(one["macs"] for one in (*times["paths"], times["whole"])) / 1e6)
         panel.set_ylim(bottom=0)
         panel.legend(loc="upper left", fontsize=7)
     figure.savefig(path, dpi=130)

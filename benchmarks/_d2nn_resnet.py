@@ -177,7 +177,7 @@ def make_sources(
     count = min(LEARNED_FROM, len(train))
     some = train.subset(np.random.default_rng(seed).permutation(len(train))[:count])
     settings = replace(SETTINGS, seed=seed, **({"epochs": 1, "warm_epochs": 0, "batch": 50} if quick else {}))
-    more = settings if quick else replace(settings, epochs=3 * settings.epochs, warm_epochs=3 * settings.warm_epochs)
+    more = settings if quick else replace(settings, epochs=2 * settings.epochs, warm_epochs=2 * settings.warm_epochs)
     return [
         Source(name="training images", samples=[some], settings=settings),
         Source(name="mixtures", samples=[mix(some, seed)], settings=replace(settings, judge="teacher")),

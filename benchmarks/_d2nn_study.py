@@ -70,7 +70,8 @@ class Study:
         name: Of the structure on its task.
         make: Fresh weights.
         ways: Training of all ways, before any is preferred; its edges are random.
-        whole: If given, training of the dearest way as a plain network, in the place of `ways`.
+        plain: If given, training of the dearest way as a plain network, in the place of `ways`.
+        each_way: Then of each way, one after the other: where they share nothing.
         sweep: Training of the control nodes, and of regular nodes that go on learning.
         lambdas: Of the sweep.
         alone: Training of the cheapest and of the dearest way as plain networks of their own, to compare with.
@@ -87,7 +88,8 @@ class Study:
     lambdas: tuple[float, ...]
     goals: tuple[Goal, ...]
     ways: learn.QSettings | None = None
-    whole: learn.JointSettings | None = None
+    plain: learn.JointSettings | None = None
+    each_way: bool = False
     alone: learn.JointSettings | None = None
     turns: tuple[tuple[int, ...], ...] = ()
     positive: int | None = None
@@ -98,7 +100,7 @@ class Study:
         """The same with one epoch of each training: to see that it runs."""
         short = {
             name: replace(value, epochs=1, batch=50, **({"warm_epochs": 0} if name in ("ways", "sweep") else {}))
-            for name in ("ways", "whole", "alone", "sweep")
+            for name in ("ways", "plain", "alone", "sweep")
             if (value := getattr(self, name)) is not None
         }
         return replace(self, **short, lambdas=self.lambdas[:2], quick=True)
@@ -178,13 +180,16 @@ def in_channels_last(graph: Graph) -> Graph:
 
 
 def train_start(study: Study, samples: Samples, work: Path, seed: int) -> Graph:
-    """Regular nodes that can answer, before control nodes learn to choose: all ways at random, or the dearest alone."""
+    """Regular nodes that can answer, before control nodes choose: all ways at random, or as plain networks."""
     graph = in_channels_last(fresh(study.make, seed))
-    if study.whole is not None:
-        whole = train_alone(graph, extremes(graph)[1], samples, replace(study.whole, seed=seed), work / "whole.ckpt")
-        return in_channels_last(
-            graph.with_bodies({name: body for name, body in whole.bodies.items() if name in graph.bodies})
-        )
+    if study.plain is not None:
+        routes = find_routes(graph) if study.each_way else [extremes(graph)[1]]
+        for at, route in enumerate(routes):
+            trained = train_alone(
+                graph, route, samples, replace(study.plain, seed=seed), work / f"way-{at}.ckpt"
+            ).bodies
+            graph = graph.with_bodies({name: body for name, body in trained.items() if name in graph.bodies})
+        return in_channels_last(graph)
     assert study.ways is not None, "either of them"
     settings = replace(study.ways, seed=seed, epsilon_first=1.0, epsilon_last=1.0)
     return learn.q(graph, samples, settings, checkpoint=work / "ways.ckpt", resume=True)

@@ -56,13 +56,14 @@ def alone(**known: Any) -> learn.JointSettings:  # Any: of JointSettings
 # ---- faces ----
 
 GREY_FACE = (1, 48, 48)
-FACE: dict[str, Any] = {"bag": 25, "metric": "f1", "positive": 1}
+GREY = build.Normalize([0.5], [0.25])
+FACE: dict[str, Any] = {"bag": 25, "metric": "f1", "positive": 1, "batch": 50, "augment": "none"}
 FACES = Study(
     name="faces, high-low",
-    make=lambda: build.d2nn_high_low(GREY_FACE),
-    ways=learning(epochs=10, warm_epochs=0, **FACE),
-    sweep=learning(epochs=4, warm_epochs=0, epsilon_first=0.5, regular_rate=0.1, **FACE),
-    alone=alone(epochs=10, learning_rate=3e-3),
+    make=lambda: build.d2nn_high_low(GREY_FACE, normalize=GREY),
+    ways=learning(epochs=16, warm_epochs=0, **FACE),
+    sweep=learning(epochs=5, warm_epochs=0, regular_rate=0.1, **FACE),
+    alone=alone(epochs=12, learning_rate=3e-3, batch=50, augment="none"),
     lambdas=(0.98, 0.95, 0.9, 0.8, 0.65, 0.5),
     turns=((1,), (0,)),
     positive=1,
@@ -75,12 +76,15 @@ def faces(options: argparse.Namespace, work: Path) -> Iterator[dict[str, Any]]:
     parts = load_faces(options.faces, options.cifar, options.seed)
     yield measure_study(FACES, parts, options, work)
     cascade = replace(
-        FACES, name="faces, cascade", make=lambda: build.d2nn_cascade(GREY_FACE),
-        turns=((0, 2, 2), (1, 0, 2), (1, 1, 0), (1, 1, 1)),
+        FACES, name="faces, cascade", make=lambda: build.d2nn_cascade(GREY_FACE, normalize=GREY),
+        turns=((0, 2, 2), (1, 0, 2), (1, 1, 0), (1, 1, 1)), ways=None, plain=FACES.alone, each_way=True,
     )  # fmt: skip
     yield measure_study(cascade, parts, options, work)
     chain = replace(
-        FACES, name="faces, chain", make=lambda: build.d2nn_chain(GREY_FACE, classes=2), turns=((0, 0, 0), (1, 1, 1))
+        FACES,
+        name="faces, chain",
+        make=lambda: build.d2nn_chain(GREY_FACE, classes=2, normalize=GREY),
+        turns=((0, 0, 0), (1, 1, 1)),
     )
     yield measure_study(chain, parts, options, work)
 
@@ -109,7 +113,7 @@ CLUTTER = Study(
     name="cluttered MNIST, our chain",
     make=lambda: build.d2nn(CHAIN, CLUTTERED),
     ways=learning(epochs=8, warm_epochs=0),
-    sweep=learning(epochs=2, warm_epochs=0, epsilon_first=0.5, regular_rate=0.1),
+    sweep=learning(epochs=2, warm_epochs=0, regular_rate=0.1),
     lambdas=(0.995, 0.98, 0.95, 0.9, 0.7),
     turns=((0, 0, 0), (1, 1, 1)),
     goals=(
@@ -166,8 +170,8 @@ def make_hierarchy() -> Graph:
 HIERARCHY = Study(
     name="CIFAR-10, hierarchy",
     make=make_hierarchy,
-    whole=alone(epochs=8, learning_rate=3e-3),
-    sweep=learning(epochs=2, warm_epochs=1, epsilon_first=0.5, regular_rate=0.1),
+    plain=alone(epochs=8, learning_rate=3e-3),
+    sweep=learning(epochs=2, warm_epochs=0, regular_rate=0.1),
     lambdas=(0.98, 0.95, 0.9, 0.85, 0.8, 0.7),
     goals=(Goal(name="nothing lost", max_loss=0.0), Goal(name="at most half a point lost", max_loss=0.005)),
     named_ways=False,
