@@ -112,7 +112,7 @@ WIDEST = 2.7  # of the published chain: all that it can run costs 2.6e7
 CLUTTER = Study(
     name="cluttered MNIST, our chain",
     make=lambda: build.d2nn(CHAIN, CLUTTERED),
-    ways=learning(epochs=8, warm_epochs=0),
+    ways=learning(epochs=12, warm_epochs=0),
     sweep=learning(epochs=2, warm_epochs=0, regular_rate=0.1),
     lambdas=(0.995, 0.98, 0.95, 0.9, 0.7),
     turns=((0, 0, 0), (1, 1, 1)),
@@ -131,13 +131,14 @@ def mnist(options: argparse.Namespace, work: Path) -> Iterator[dict[str, Any]]:
     """Our chain, and the published one at the width of the slides and at the widest that fits the budget."""
     count = SHORT if options.quick else options.clutter
     parts = load_clutter(options.mnist, work, options.seed, train=count)
-    ours = replace(CLUTTER, alone=alone(epochs=8, learning_rate=3e-3))
+    ours = replace(CLUTTER, alone=alone(epochs=6, learning_rate=3e-3))
     yield measure_study(ours, parts, options, work) | {"published": PUBLISHED_CLUTTER}
     fewer = Parts(train=parts.train.subset(slice(0, options.clutter // 2)), tune=parts.tune, test=parts.test)
     for width in (1, WIDEST):
         study = replace(
             CLUTTER, name=f"cluttered MNIST, published chain, width {width:g}",
             make=partial(build.d2nn_chain, width=width), lambdas=CLUTTER.lambdas[::2],
+            ways=learning(epochs=8, warm_epochs=0),
         )  # fmt: skip
         yield measure_study(study, fewer, options, work) | {"published": PUBLISHED_CLUTTER}
 
@@ -226,7 +227,7 @@ def parse_options() -> argparse.Namespace:
         "--heads", help="--work of a run of pteenet.py, whose heads resnet56 takes; else they are trained"
     )
     parser.add_argument("--work", required=True, help="folder for checkpoints and files")
-    parser.add_argument("--clutter", type=int, default=24_000, help="training samples of cluttered MNIST")
+    parser.add_argument("--clutter", type=int, default=32_000, help="training samples of cluttered MNIST")
     parser.add_argument("--quick", action="store_true", help="few samples and epochs: does it run?")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", help="default: benchmarks/results/d2nn.json; with --quick d2nn.json in --work")
