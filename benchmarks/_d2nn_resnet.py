@@ -1,0 +1,331 @@
+"""A cascade on the public ResNet-56: control nodes that learn when two trained heads may answer.
+
+The backbone and the heads stay as they are. The heads know the training images better than new ones, so control nodes
+that learn there may trust them too much; they learn in three ways: on the training images, on mixtures of them (the
+network's own answers are right), and on a third of the images that nobody has seen, which then tests nothing.
+
+Shape letters: S samples, E exits, K classes.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _d2nn_engines import Clock, check_engines, time_paths
+from _d2nn_study import Row, in_channels_last
+from _d2nn_ways import (
+    SCORE,
+    answer_along,
+    costs_in_turn,
+    make_evidence,
+    name_shares,
+    plain_macs,
+    route_at_random,
+    show,
+)
+from numpy.typing import NDArray
+from pteenet import PLANS, fresh, normalize, train_ours
+
+from offramp import build, data, decide, learn, measure
+from offramp.errors import CurveError
+from offramp.export import onnx
+from offramp.graph import Graph, find_routes
+from offramp.measure import RouteEvidence
+from offramp.measure.torch import count_macs
+from offramp.run import ArraySamples, Samples
+from offramp.run import torch as run_torch
+
+NETWORK = "resnet56"
+KEPT = (1, 5)  # of the six heads of the benchmark pteenet: nearly all its rounds keep them; one per place
+LAMBDAS = (0.99, 0.97, 0.95, 0.9, 0.8, 0.6)
+BUDGETS = (0.7, 0.5, 0.38, 0.3)
+PUBLISHED = {0.7: -0.02, 0.38: -0.07}  # Liu and Deng, on ResNet-110: accuracy at this cost
+LEARNED_FROM = 10_000  # training images
+SETTINGS = learn.QSettings(
+    epochs=4, warm_epochs=1, batch=128, learning_rate=3e-3, regular="frozen", judge="labels", precision="bfloat16"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What control nodes learn from.
+
+    Attributes:
+        name: In the table.
+        samples: By round, or the same for all.
+        settings: Of the sweep.
+        rotated: Whether each round has control nodes of its own.
+    """
+
+    name: str
+    samples: Sequence[Samples]
+    settings: learn.QSettings
+
+    @property
+    def rotated(self) -> bool:
+        return len(self.samples) > 1
+
+
+def run_resnet(
+    reference: str, weights: Path, work: Path, heads: Path, seed: int, quick: bool
+) -> dict[str, Any]:  # Any: JSON
+    """Rows of all sources, of thresholds and of chance; checks and times of the first source's network."""
+    work.mkdir(parents=True, exist_ok=True)
+    train, test = data.load(f"{reference}@train"), data.load(f"{reference}@test")
+    loaded = build.load_model(f"zoo:{NETWORK}", weights=weights / PLANS[NETWORK].weights)
+    graph = make_cascade(
+        loaded, untrained_heads(loaded, seed) if quick else train_ours(NETWORK, loaded, train, heads, seed), seed
+    )
+    if quick:
+        train, test = train.subset(slice(0, 150)), test.subset(slice(0, 150))
+    thirds = np.array_split(np.random.default_rng(seed).permutation(len(test)), 3)
+    logits = np.stack([answer_along(graph, test, route)[0] for route in find_routes(graph)], axis=1)
+    cascade = Cascade(graph=graph, test=test, thirds=thirds, reference=logits[:, -1].argmax(axis=1))
+    rows = [*rows_fixed(cascade, logits), *rows_random(cascade, seed), *rows_thresholds(cascade, logits)]
+    found: dict[str, Any] = {"study": NETWORK, "full_macs": cascade.full_macs, "rows": rows}
+    for source in make_sources(train, test, thirds, seed, quick):
+        networks = train_source(cascade, source, work, seed)
+        rows += rows_of(cascade, source, networks)
+        if "engines" not in found:
+            found |= inspect(cascade, networks, work, seed, quick)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cascade:
+    """What all rows share.
+
+    Attributes:
+        graph: Untrained control nodes, all else trained.
+        test: The images that nobody has seen.
+        thirds: Their positions, in three parts.
+        reference: [S] the backbone's answers.
+    """
+
+    graph: Graph
+    test: Samples
+    thirds: Sequence[NDArray[np.int64]]
+    reference: NDArray[np.int64]
+
+    @property
+    def full_macs(self) -> float:
+        """Of the backbone alone, no head."""
+        macs = count_macs(self.graph)
+        return float(sum(macs[node.name] for node in self.graph.nodes if node.role == "stage"))
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        assert self.test.labels is not None, "CIFAR-10 has labels"
+        return self.test.labels
+
+    def row(self, method: str, answers: NDArray[np.int64], macs: NDArray[np.float64], **more: Any) -> Row:
+        """Accuracy, and how far it is from the backbone's, sample by sample."""
+        right = (answers == self.labels).astype(float)
+        paired = right - (self.reference == self.labels)
+        half = 1.96 * paired.std(ddof=1) / len(paired) ** 0.5
+        found = {
+            "study": NETWORK, "method": method, "accuracy": float(right.mean()), "macs": float(macs.mean()),
+            "relative_macs": float(macs.mean()) / self.full_macs,
+            "agreement": float((answers == self.reference).mean()),
+            "difference": float(paired.mean()), "interval": [float(paired.mean() - half), float(paired.mean() + half)],
+            **more,
+        }  # fmt: skip
+        show(found)
+        return found
+
+
+# ---- the network ----
+
+
+def untrained_heads(loaded: build.LoadedModel, seed: int) -> Graph:
+    """The same exits with fresh heads, to see that all runs."""
+    plan = PLANS[NETWORK]
+    places, heads = [*["input"] * 3, *plan.late], [*plan.students, *["light"] * 3]
+    return fresh(
+        lambda: build.attach_exits(
+            loaded.module, loaded.example, placement=places, head=heads, normalize=normalize(loaded)
+        ),
+        seed,
+    )
+
+
+def make_cascade(loaded: build.LoadedModel, trained: Graph, seed: int) -> Graph:
+    """The exits that are kept, with control nodes in the place of gates."""
+    plan = PLANS[NETWORK]
+    places, heads = [*["input"] * 3, *plan.late], [*plan.students, *["light"] * 3]
+    controllers = ["light:width=16,blocks=1" if places[at] == "input" else "pool" for at in KEPT]
+
+    def make() -> Graph:
+        return build.cascade(
+            loaded.module, loaded.example, placement=[places[at] for at in KEPT], head=[heads[at] for at in KEPT],
+            controller=controllers, sees="answer", normalize=normalize(loaded),
+        )  # fmt: skip
+
+    known = {f"exit{at}/head": trained.bodies[f"exit{kept}/head"] for at, kept in enumerate(KEPT)}
+    return in_channels_last(fresh(make, seed).with_bodies(copy.deepcopy(known)))
+
+
+def make_sources(
+    train: Samples, test: Samples, thirds: Sequence[NDArray[np.int64]], seed: int, quick: bool
+) -> list[Source]:
+    """The three ways to learn."""
+    count = min(LEARNED_FROM, len(train))
+    some = train.subset(np.random.default_rng(seed).permutation(len(train))[:count])
+    settings = replace(SETTINGS, seed=seed, **({"epochs": 1, "warm_epochs": 0, "batch": 50} if quick else {}))
+    more = settings if quick else replace(settings, epochs=2 * settings.epochs, warm_epochs=2 * settings.warm_epochs)
+    return [
+        Source(name="training images", samples=[some], settings=settings),
+        Source(name="mixtures", samples=[mix(some, seed)], settings=replace(settings, judge="teacher")),
+        # round r is tested on third r, learns on the next and chooses on the one behind it
+        Source(name="held-out images", samples=[test.subset(thirds[(at + 1) % 3]) for at in range(3)], settings=more),
+    ]  # fmt: skip
+
+
+def mix(samples: Samples, seed: int) -> ArraySamples:
+    """Each image blended with another one, of which it keeps the larger part; labels mean nothing here."""
+    assert isinstance(samples, ArraySamples), "pictures lie in memory"
+    x = next(iter(samples.inputs.values()))
+    random = np.random.default_rng(seed)
+    weight = random.uniform(0.5, 1, (len(x), 1, 1, 1)).astype(np.float32)
+    blended = weight * x + (1 - weight) * x[random.permutation(len(x))]
+    return replace(samples, inputs={"x": blended.round().astype(np.uint8)}, labels=None)
+
+
+def train_source(cascade: Cascade, source: Source, work: Path, seed: int) -> list[list[tuple[float, Graph]]]:
+    """By round (one if all rounds share it), pairs of lambda and network."""
+    rounds = []
+    for at, samples in enumerate(source.samples):
+        folder = work / f"{source.name.replace(' ', '-')}-{at}"
+        folder.mkdir(parents=True, exist_ok=True)
+        swept = learn.q_sweep(cascade.graph, samples, source.settings, accuracy_weights=LAMBDAS, folder=folder)
+        rounds.append(list(swept))
+    return rounds
+
+
+# ---- rows ----
+
+
+def rows_fixed(cascade: Cascade, logits: NDArray[np.float32]) -> list[Row]:
+    """Everybody at the same exit, all heads before it charged."""
+    routes = np.array(list(find_routes(cascade.graph)))
+    macs = plain_macs(cascade.graph, routes)
+    everybody = np.ones(len(logits))
+    rows = [cascade.row("full network", cascade.reference, cascade.full_macs * everybody)]
+    ways = [next(iter(name_shares(cascade.graph, route[None]))) for route in routes]
+    return rows + [
+        cascade.row("fixed way", logits[:, at].argmax(axis=1), macs[at] * everybody, way=way)
+        for at, way in enumerate(ways)
+    ]
+
+
+def rows_random(cascade: Cascade, seed: int) -> list[Row]:
+    """Chance decides who goes on."""
+    return [
+        cascade.row("random edges", *route_at_random(cascade.graph, cascade.test, share, seed), dear_share=share)
+        for share in (0.25, 0.5, 0.7, 0.8, 0.9)
+    ]
+
+
+def rows_thresholds(cascade: Cascade, logits: NDArray[np.float32]) -> list[Row]:
+    """Thresholds on the very same heads, chosen on two thirds, judged on the other."""
+    routes = list(find_routes(cascade.graph))
+    costs = replace(costs_in_turn(cascade.graph, routes), baseline_macs=cascade.full_macs)
+    evidence = make_evidence(cascade.test, logits, cascade.reference)
+
+    def pick(budget: float, others: NDArray[np.int64], third: NDArray[np.int64]) -> Picked:
+        drawn = measure.frontier(evidence.subset(others), costs, score=SCORE, quality="accuracy")
+        thresholds = decide.budget(drawn, budget).thresholds
+        taken = measure.exits_taken(evidence.subset(third), thresholds, SCORE)
+        return evidence.predictions[third, taken], costs.macs[taken], [float(value) for value in thresholds]
+
+    return rotate(cascade, "thresholds", pick)
+
+
+Picked = tuple[NDArray[np.int64], NDArray[np.float64], Any]  # answers, MACs, what was chosen
+
+
+def rotate(
+    cascade: Cascade, method: str, pick: Callable[[float, NDArray[np.int64], NDArray[np.int64]], Picked]
+) -> list[Row]:
+    """A row per budget: each image is judged in the round in whose choice it had no part."""
+    rows = []
+    for budget in BUDGETS:
+        answers, macs = np.empty(len(cascade.reference), np.int64), np.empty(len(cascade.reference))
+        chosen = []
+        try:
+            for at, third in enumerate(cascade.thirds):
+                others = np.concatenate([part for other, part in enumerate(cascade.thirds) if other != at])
+                answers[third], macs[third], what = pick(budget, others, third)
+                chosen.append(what)
+        except CurveError as error:
+            print(f"{method}, budget {budget}: {error}", flush=True)
+            continue
+        published = {"published_difference": PUBLISHED[budget]} if budget in PUBLISHED else {}
+        rows.append(cascade.row(method, answers, macs, budget=budget, chosen=chosen, **published))
+    return rows
+
+
+def rows_of(cascade: Cascade, source: Source, rounds: Sequence[Sequence[tuple[float, Graph]]]) -> list[Row]:
+    """Each lambda on all images, and what budgets choose."""
+    seen = [[look(cascade, graph) for _, graph in networks] for networks in rounds]
+    method = f"D2NN, {source.name}"
+    if source.rotated:  # each third by the network that did not learn from it
+        whole = [_joined(cascade, [seen[at][place] for at in range(3)]) for place in range(len(LAMBDAS))]
+    else:
+        whole = seen[0]
+    rows = [
+        cascade.row(
+            method, one.predictions, one.macs, accuracy_weight=lambda_, shares=name_shares(cascade.graph, one.route)
+        )
+        for (lambda_, _), one in zip(rounds[0], whole, strict=True)
+    ]
+
+    def pick(budget: float, others: NDArray[np.int64], third: NDArray[np.int64]) -> Picked:
+        at = next(at for at, part in enumerate(cascade.thirds) if part is third)
+        tune = cascade.thirds[(at + 2) % 3] if source.rotated else others
+        known = seen[at] if source.rotated else seen[0]
+        place = decide.network_in_budget([one.subset(tune) for one in known], budget, kind="net").place
+        assert place is not None, "a budget chooses or refuses"
+        return known[place].predictions[third], known[place].macs[third], rounds[0][place][0]
+
+    return rows + rotate(cascade, f"{method}, chosen", pick)
+
+
+def _joined(cascade: Cascade, rounds: Sequence[RouteEvidence]) -> RouteEvidence:
+    """Evidence in which each third comes from its own round."""
+    joined = replace(
+        rounds[0], predictions=rounds[0].predictions.copy(), route=rounds[0].route.copy(), macs=rounds[0].macs.copy()
+    )
+    for third, one in zip(cascade.thirds, rounds, strict=True):
+        joined.predictions[third], joined.route[third], joined.macs[third] = (
+            one.predictions[third], one.route[third], one.macs[third]
+        )  # fmt: skip
+    return joined
+
+
+def look(cascade: Cascade, graph: Graph) -> RouteEvidence:
+    """Evidence of all unseen images; costs are compared with the backbone's."""
+    seen = measure.route_evidence(
+        run_torch.load(graph), cascade.test, graph=graph, macs=count_macs(graph), reference=cascade.reference, batch=256
+    )
+    return replace(seen, baseline_macs=cascade.full_macs)
+
+
+def inspect(
+    cascade: Cascade, rounds: Sequence[Sequence[tuple[float, Graph]]], work: Path, seed: int, quick: bool
+) -> dict[str, Any]:  # Any: JSON
+    """The network of the lower published budget in the engines and on the clock."""
+    seen = [look(cascade, graph) for _, graph in rounds[0]]
+    fitting = [at for at, one in enumerate(seen) if one.relative_macs <= min(PUBLISHED)]
+    place = fitting[0] if fitting else int(np.argmin([one.relative_macs for one in seen]))
+    lambda_, graph = rounds[0][place]
+    model = onnx.save(graph, work / f"{lambda_:g}.onnx")
+    return {
+        "engines": check_engines(graph, model, cascade.test, seed), "timed_accuracy_weight": lambda_,
+        "times": time_paths(graph, model, cascade.test, seen[place], Clock(work=work, seed=seed, quick=quick)),
+    }  # fmt: skip

@@ -1,0 +1,123 @@
+"""Pictures for D2NNs: faces among scenes, digits in clutter, and a part of CIFAR-10 held out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from _d2nn_study import Parts
+from numpy.typing import NDArray
+from PIL import Image
+
+from offramp import data
+from offramp.run import ArraySamples, Samples
+
+SCENES_PER_FACE = 4
+SIDE = 48  # of a face
+CANVAS, DIGIT, PIECE, PIECES = 100, 28, 8, 8  # of cluttered MNIST
+
+
+def pictures(reference: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Pixels [S, H, W, C] and labels of a data reference."""
+    samples = data.load(reference)
+    assert isinstance(samples, ArraySamples), "pictures lie in memory"
+    assert samples.labels is not None, "and have labels"
+    return next(iter(samples.inputs.values())), samples.labels
+
+
+def as_samples(x: NDArray[np.uint8], y: NDArray[np.int64], name: str) -> ArraySamples:
+    """Pictures [S, H, W, C] with labels, under a name."""
+    return ArraySamples(inputs={"x": x}, ids=np.array([f"{name}/{at}" for at in range(len(x))]), labels=y)
+
+
+def shorten(parts: Parts, count: int) -> Parts:
+    """The first few samples of each part; they come in random order."""
+    return Parts(**{name: getattr(parts, name).subset(slice(0, count)) for name in ("train", "tune", "test")})
+
+
+# ---- faces ----
+
+
+def load_faces(faces: str, scenes: str, seed: int, *, train: int = 3_000, tune: int = 1_500) -> Parts:
+    """48x48 grey faces (class 1) among four times as many grey CIFAR-10 pictures scaled to their size (class 0).
+
+    Faces that train, tune and test come from the parts of FER-2013; scenes that train and tune from the training part
+    of CIFAR-10, those that test from its test part.
+    """
+    random = np.random.default_rng(seed)
+    scene_train, scene_test = (pictures(f"{scenes}@{part}")[0] for part in ("train", "test"))
+    order = random.permutation(len(scene_train))
+    tests = len(scene_test) // SCENES_PER_FACE
+    middle = SCENES_PER_FACE * train
+    split = {"train": (train, scene_train[order[:middle]]),
+             "val": (tune, scene_train[order[middle : middle + SCENES_PER_FACE * tune]]),
+             "test": (tests, scene_test)}  # fmt: skip
+    found = []
+    for part, (count, others) in split.items():
+        known = pictures(f"{faces}@{part}")[0]
+        x = np.concatenate([known[random.permutation(len(known))[:count]], np.stack([enlarge(one) for one in others])])
+        y = np.arange(len(x)) < count
+        mixed = random.permutation(len(x))
+        found.append(as_samples(x[mixed], y[mixed].astype(np.int64), f"faces/{part}"))
+    return Parts(train=found[0], tune=found[1], test=found[2])
+
+
+def enlarge(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A color picture in grey at the size of the faces [48, 48, 1]."""
+    grey = Image.fromarray(picture).convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    return np.asarray(grey)[..., None]
+
+
+# ---- cluttered MNIST ----
+
+
+def load_clutter(mnist: str, work: Path, seed: int, *, train: int, tune: int = 5_000) -> Parts:
+    """Cluttered MNIST, 100x100, made once and kept in the folder."""
+    path = work / f"cluttered-{train}-{tune}-{seed}.npz"
+    if not path.exists():
+        x, y = pictures(f"{mnist}@train")
+        order = np.random.default_rng(seed).permutation(len(x))[: train + tune]
+        x_test, y_test = pictures(f"{mnist}@test")
+        made = {"train": (x[order[:train]], y[order[:train]]), "val": (x[order[train:]], y[order[train:]]),
+                "test": (x_test, y_test)}  # fmt: skip
+        arrays = {}
+        for at, (part, (digits, labels)) in enumerate(made.items()):
+            arrays[f"x_{part}"] = clutter(digits[..., 0], np.random.default_rng([seed, at]))
+            arrays[f"y_{part}"] = labels
+        scratch = path.with_suffix(".part.npz")
+        np.savez_compressed(scratch, **arrays)
+        scratch.replace(path)
+    train_, tune_, test = (data.load(f"npz:{path}@{part}") for part in ("train", "val", "test"))
+    return Parts(train=train_, tune=tune_, test=test)
+
+
+def clutter(digits: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    """[S, 100, 100] each digit at a random place, under 8 random 8x8 cuts of other digits; the brightest pixel wins."""
+    count = len(digits)
+    canvas = np.zeros((count, CANVAS, CANVAS), np.uint8)
+    place = random.integers(0, CANVAS - DIGIT + 1, (count, 2))
+    others = random.integers(1, count, (count, PIECES))  # so far behind: never the digit itself
+    cut = random.integers(0, DIGIT - PIECE + 1, (count, PIECES, 2))
+    where = random.integers(0, CANVAS - PIECE + 1, (count, PIECES, 2))
+    for at in range(count):
+        row, column = place[at]
+        canvas[at, row : row + DIGIT, column : column + DIGIT] = digits[at]
+        for piece in range(PIECES):
+            (top, left), (row, column) = cut[at, piece], where[at, piece]
+            bit = digits[(at + others[at, piece]) % count, top : top + PIECE, left : left + PIECE]
+            target = canvas[at, row : row + PIECE, column : column + PIECE]
+            np.maximum(target, bit, out=target)
+    return canvas
+
+
+# ---- CIFAR-10 ----
+
+
+def load_cifar(reference: str, seed: int, *, tune: int = 5_000, train: int | None = None) -> Parts:
+    """Some training images held out to choose on."""
+    whole: Samples = data.load(f"{reference}@train")
+    order = np.random.default_rng(seed).permutation(len(whole))
+    stop = None if train is None else tune + train
+    return Parts(
+        train=whole.subset(order[tune:stop]), tune=whole.subset(order[:tune]), test=data.load(f"{reference}@test")
+    )

@@ -1,0 +1,267 @@
+"""D2NN: control nodes that choose what runs, on four tasks, against what the same nodes can do without them.
+
+Run: python benchmarks/d2nn.py --parts faces --faces npz:fer2013.npz --cifar npz:cifar10.npz --work FOLDER
+(parts: faces mnist hierarchy resnet56; see --help for the data that each needs. Writes benchmarks/results/d2nn.json, a
+table and pictures beside it; --work keeps checkpoints, and what is there is not trained again. --quick sees in a few
+minutes that all runs; its numbers mean nothing and lie in --work.)
+
+Published: Liu and Deng, "Dynamic Deep Neural Networks: Optimizing Accuracy-Efficiency Trade-offs by Selective
+Execution", AAAI 2018. Its tasks are made anew: faces of FER-2013 among four times as many CIFAR-10 scenes in the place
+of LFW-B, cluttered MNIST with our seed, CIFAR-10 in a tree of 2 - 5 - 10 classes in the place of ILSVRC-10, and the
+public ResNet-56 in the place of ResNet-110.
+
+Lambdas and thresholds are chosen on tuning samples; all rows are of test samples. Networks are charged with their
+control nodes; fixed ways, random edges and thresholds are not, because they need none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from _d2nn_pages import draw_curves, draw_times, write_table
+from _d2nn_resnet import run_resnet
+from _d2nn_study import Goal, Parts, Study, run_study
+from _d2nn_tasks import load_cifar, load_clutter, load_faces, shorten
+
+from offramp import build, learn
+from offramp.cli._machine import describe_machine, describe_versions
+from offramp.graph import Graph
+
+HERE = Path(__file__).parent
+Studies = list[dict[str, Any]]  # Any: JSON
+SHORT = 150  # samples of each part of a quick run
+BUDGET = 2.66e7  # multiplications of the published chain on cluttered MNIST
+
+
+def learning(**known: Any) -> learn.QSettings:  # Any: of QSettings
+    """Settings that all Q-learning here shares, and some of one."""
+    return learn.QSettings(**{"batch": 100, "precision": "bfloat16", "regular": "cross_entropy", **known})
+
+
+def alone(**known: Any) -> learn.JointSettings:  # Any: of JointSettings
+    """Settings of plain networks."""
+    return learn.JointSettings(**{"regime": "joint", "batch": 100, "precision": "bfloat16", **known})
+
+
+# ---- faces ----
+
+GREY_FACE = (1, 48, 48)
+GREY = build.Normalize([0.5], [0.25])
+FACE: dict[str, Any] = {"bag": 5, "metric": "f1", "positive": 1, "batch": 50, "augment": "none"}
+FACES = Study(
+    name="faces, high-low",
+    make=lambda: build.d2nn_high_low(GREY_FACE, normalize=GREY),
+    ways=learning(epochs=16, warm_epochs=0, **FACE),
+    sweep=learning(epochs=8, warm_epochs=0, regular_rate=0.1, **FACE),
+    alone=alone(epochs=12, learning_rate=3e-3, batch=50, augment="none"),
+    lambdas=(0.98, 0.9, 0.8, 0.65, 0.5),
+    turns=((1,), (0,)),
+    positive=1,
+    goals=(Goal(name="at most 1 point of F1 lost", max_loss=0.01), Goal(name="no F1 lost", max_loss=0.0)),
+)
+
+
+def faces(options: argparse.Namespace, work: Path) -> Iterator[dict[str, Any]]:
+    """The three structures that the paper tries on faces."""
+    parts = load_faces(options.faces, options.cifar, options.seed)
+    yield measure_study(FACES, parts, options, work)
+    cascade = replace(
+        FACES, name="faces, cascade", make=lambda: build.d2nn_cascade(GREY_FACE, normalize=GREY),
+        turns=((0, 2, 2), (1, 0, 2), (1, 1, 0), (1, 1, 1)), ways=None, plain=FACES.alone, each_way=True,
+    )  # fmt: skip
+    yield measure_study(cascade, parts, options, work)
+    chain = replace(
+        FACES,
+        name="faces, chain",
+        make=lambda: build.d2nn_chain(GREY_FACE, classes=2, normalize=GREY),
+        turns=((0, 0, 0), (1, 1, 1)),
+    )
+    yield measure_study(chain, parts, options, work)
+
+
+# ---- cluttered MNIST ----
+
+# The paper's form and budget, other layers: few features at full size, strides early, batch normalization.
+CHAIN = """
+    n1: x             | conv 7x7 24 stride 3 pad 3 | bn | relu | conv 3x3 40 stride 2 pad 1 | bn | relu
+    q1: n1            | pool 4 | conv 3x3 8 pad 1 | relu | fc 32 | relu    -> n2, n3
+    n2: n1            | conv 1x1 40 | bn | relu
+    n3: n1            | conv 3x3 40 pad 1 | bn | relu
+    n4: n2=0 + n3=0   | conv 3x3 80 stride 2 pad 1 | bn | relu
+    q2: n4            | pool 3 | conv 3x3 8 pad 1 | relu | fc 32 | relu    -> n5, n6
+    n5: n4            | conv 1x1 80 | bn | relu
+    n6: n4            | conv 3x3 80 pad 1 | bn | relu
+    n7: n5=0 + n6=0   | conv 3x3 128 stride 2 pad 1 | bn | relu
+    q3: n7            | conv 1x1 8 | relu | fc 32 | relu                   -> n8, n9
+    n8: n7            | conv 1x1 128 | bn | relu
+    n9: n7            | conv 3x3 128 pad 1 | bn | relu
+    n10: n8=0 + n9=0  | pool 5 | fc 10
+"""
+CLUTTERED = (1, 100, 100)
+WIDEST = 2.7  # of the published chain: all that it can run costs 2.6e7
+CLUTTER = Study(
+    name="cluttered MNIST, our chain",
+    make=lambda: build.d2nn(CHAIN, CLUTTERED),
+    ways=learning(epochs=12, warm_epochs=0),
+    sweep=learning(epochs=2, warm_epochs=0, regular_rate=0.1),
+    lambdas=(0.995, 0.98, 0.95, 0.9, 0.7),
+    turns=((0, 0, 0), (1, 1, 1)),
+    goals=(
+        Goal(name="best below 2.66e7", budget=BUDGET),
+        Goal(name="at most 0.2 points lost", max_loss=0.002),
+    ),
+)
+PUBLISHED_CLUTTER = [
+    {"method": "published: D2NN", "accuracy": 0.9698, "macs": 2.66e7},
+    {"method": "published: DCN", "accuracy": 0.9861, "macs": 2.77e7},
+]
+
+
+def mnist(options: argparse.Namespace, work: Path) -> Iterator[dict[str, Any]]:
+    """Our chain, and the published one at the width of the slides and at the widest that fits the budget."""
+    count = SHORT if options.quick else options.clutter
+    parts = load_clutter(options.mnist, work, options.seed, train=count)
+    ours = replace(CLUTTER, alone=alone(epochs=6, learning_rate=3e-3))
+    yield measure_study(ours, parts, options, work) | {"published": PUBLISHED_CLUTTER}
+    fewer = Parts(train=parts.train.subset(slice(0, options.clutter // 2)), tune=parts.tune, test=parts.test)
+    for width in (1, WIDEST):
+        study = replace(
+            CLUTTER, name=f"cluttered MNIST, published chain, width {width:g}",
+            make=partial(build.d2nn_chain, width=width), lambdas=CLUTTER.lambdas[::2],
+            ways=learning(epochs=8, warm_epochs=0),
+        )  # fmt: skip
+        yield measure_study(study, fewer, options, work) | {"published": PUBLISHED_CLUTTER}
+
+
+# ---- hierarchy ----
+
+# Airplane and ship, automobile and truck; bird and frog, cat and dog, deer and horse.
+LEAVES = (((0, 8), (1, 9)), ((2, 6), (3, 5), (4, 7)))
+ABOVE = "conv 3x3 8 stride 2 pad 1 | relu | pool 3/2 | fc 32 | relu"
+COARSE = "conv 3x3 48 pad 1 | bn | relu"
+LEAF = "pool 3/2 | conv 3x3 64 pad 1 | bn | relu | conv 3x3 64 pad 1 | bn | relu | pool 3/2 | fc 128 | relu | fc 2"
+
+
+def make_hierarchy() -> Graph:
+    """As `build.d2nn_hierarchy`, with layers for 32x32 pictures and small control nodes."""
+    lines = ["n1: x | conv 5x5 32 stride 2 pad 2 | bn | relu"]
+    above = []
+    for at, coarse in enumerate(LEAVES):
+        lines += [f"q{at + 1}: n1 | {ABOVE} -> n{at + 2}, dummy", f"n{at + 2}: n1 | {COARSE}"]
+        above += [at + 2] * len(coarse)
+    first = len(LEAVES) + 1
+    for at, parent in enumerate(above, start=first):
+        lines += [f"q{at}: n{parent} | {ABOVE} -> n{at + 1}, dummy", f"n{at + 1}: n{parent} | {LEAF}"]
+    classes = [number for coarse in LEAVES for leaf in coarse for number in leaf]
+    order = " ".join(str(classes.index(number)) for number in range(len(classes)))
+    read = ", ".join(f"n{first + 1 + at}=-20" for at in range(len(above)))
+    return build.d2nn("\n".join([*lines, f"answer: {read} | take {order}"]), (3, 32, 32))
+
+
+HIERARCHY = Study(
+    name="CIFAR-10, hierarchy",
+    make=make_hierarchy,
+    plain=alone(epochs=8, learning_rate=3e-3),
+    sweep=learning(epochs=2, warm_epochs=0, regular_rate=0.1),
+    lambdas=(0.98, 0.95, 0.9, 0.85, 0.8, 0.7),
+    goals=(Goal(name="nothing lost", max_loss=0.0), Goal(name="at most half a point lost", max_loss=0.005)),
+    named_ways=False,
+)
+
+
+def hierarchy(options: argparse.Namespace, work: Path) -> Iterator[dict[str, Any]]:
+    """The full graph is trained first; control nodes then learn which branches it can do without."""
+    yield measure_study(HIERARCHY, load_cifar(options.cifar, options.seed), options, work)
+
+
+# ---- all ----
+
+
+def resnet56(options: argparse.Namespace, work: Path) -> Iterator[dict[str, Any]]:
+    """See _d2nn_resnet.py."""
+    heads = Path(options.heads or work / "heads")
+    folder = work / ("quick" if options.quick else "full") / "resnet56"
+    yield run_resnet(options.cifar, Path(options.weights), folder, heads, options.seed, options.quick)
+
+
+def measure_study(study: Study, parts: Parts, options: argparse.Namespace, work: Path) -> dict[str, Any]:  # Any: JSON
+    """A study in a folder of its own."""
+    started = time.monotonic()
+    if options.quick:
+        study, parts = study.shrunk(), shorten(parts, SHORT)
+    folder = work / ("quick" if options.quick else "full") / study.name.replace(", ", "-").replace(" ", "-")
+    found = run_study(study, parts, folder, options.seed)
+    return found | {
+        "samples": {name: len(getattr(parts, name)) for name in ("train", "tune", "test")},
+        "seconds": round(time.monotonic() - started),
+    }
+
+
+PARTS: dict[str, Callable[[argparse.Namespace, Path], Iterator[dict[str, Any]]]] = {
+    "faces": faces,
+    "mnist": mnist,
+    "hierarchy": hierarchy,
+    "resnet56": resnet56,
+}
+NEEDS = {"faces": ("faces", "cifar"), "mnist": ("mnist",), "hierarchy": ("cifar",), "resnet56": ("cifar", "weights")}
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=list(PARTS))
+    parser.add_argument("--faces", help="npz:fer2013.npz; for faces")
+    parser.add_argument("--cifar", help="npz:cifar10.npz; for faces, hierarchy and resnet56")
+    parser.add_argument("--mnist", help="mnist:FOLDER; for mnist")
+    parser.add_argument("--weights", help="folder of the public weights; for resnet56")
+    parser.add_argument(
+        "--heads", help="--work of a run of pteenet.py, whose heads resnet56 takes; else they are trained"
+    )
+    parser.add_argument("--work", required=True, help="folder for checkpoints and files")
+    parser.add_argument("--clutter", type=int, default=32_000, help="training samples of cluttered MNIST")
+    parser.add_argument("--quick", action="store_true", help="few samples and epochs: does it run?")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", help="default: benchmarks/results/d2nn.json; with --quick d2nn.json in --work")
+    options = parser.parse_args()
+    missing = {f"--{name}" for part in options.parts for name in NEEDS[part] if getattr(options, name) is None}
+    if missing:
+        parser.error(f"{', '.join(options.parts)} need {', '.join(sorted(missing))}")
+    return options
+
+
+def main() -> None:
+    """Parse options, run, write after each study."""
+    options = parse_options()
+    torch.set_num_threads(1)
+    work = Path(options.work)
+    work.mkdir(parents=True, exist_ok=True)
+    out = Path(options.out or (work if options.quick else HERE / "results") / "d2nn.json")
+    known: dict[str, Any] = json.loads(out.read_text())["parts"] if out.exists() else {}
+    asked = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(asked, capture_output=True, text=True, cwd=HERE, check=True).stdout.strip()
+    for name in options.parts:
+        studies: Studies = []
+        for study in PARTS[name](options, work):
+            studies.append(study)
+            known[name] = {
+                "command": " ".join(["python", *sys.argv]), "commit": commit, "machine": describe_machine(),
+                "versions": describe_versions(), "seed": options.seed, "quick": options.quick, "studies": studies,
+            }  # fmt: skip
+            out.write_text(json.dumps({"parts": known}, indent=1) + "\n")
+    found = [study for name in PARTS for study in known.get(name, {}).get("studies", [])]
+    draw_curves(found, out.with_suffix(".png"))
+    draw_times(found, out.with_name(f"{out.stem}-times.png"))
+    write_table(found, out.with_suffix(".md"))
+
+
+if __name__ == "__main__":
+    main()
