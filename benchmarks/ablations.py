@@ -32,7 +32,7 @@ NAME = "resnet20"
 PLACES = ("input", "layer2.1", "layer3.0", "layer3.1")
 HEADS = ("student:width=8", "light", "light", "light")
 SCORES = ("max_probability", "entropy", "margin", "energy", "calibrated", "confidence", "class_mean")
-USUAL = learn.PostSettings(epochs=8, precision="bfloat16")
+USUAL = learn.PostSettings(epochs=6, precision="bfloat16")
 GOALS = {goal: promise for goal, promise in pteenet.GOALS.items() if promise.confidence == 0.5}
 
 

@@ -85,6 +85,7 @@ PLANS = {
         students=("student:width=16", "student:width=24"),
         late=("layer2.3", "layer3.1", "layer3.3"),
         published=5,
+        epochs=8,
     ),
     "resnet56": Plan(
         weights="resnet56-4bfd9763.th",
