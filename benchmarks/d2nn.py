@@ -18,8 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -32,9 +30,9 @@ from _d2nn_pages import draw_curves, draw_times, write_table
 from _d2nn_resnet import run_resnet
 from _d2nn_study import Goal, Parts, Study, run_study
 from _d2nn_tasks import load_cifar, load_clutter, load_faces, shorten
+from _stamp import stamp
 
 from offramp import build, learn
-from offramp.cli._machine import describe_machine, describe_versions
 from offramp.graph import Graph
 
 HERE = Path(__file__).parent
@@ -246,15 +244,12 @@ def main() -> None:
     work.mkdir(parents=True, exist_ok=True)
     out = Path(options.out or (work if options.quick else HERE / "results") / "d2nn.json")
     known: dict[str, Any] = json.loads(out.read_text())["parts"] if out.exists() else {}
-    asked = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(asked, capture_output=True, text=True, cwd=HERE, check=True).stdout.strip()
     for name in options.parts:
         studies: Studies = []
         for study in PARTS[name](options, work):
             studies.append(study)
             known[name] = {
-                "command": " ".join(["python", *sys.argv]), "commit": commit, "machine": describe_machine(),
-                "versions": describe_versions(), "seed": options.seed, "quick": options.quick, "studies": studies,
+                **stamp(options.seed), "quick": options.quick, "studies": studies,
             }  # fmt: skip
             out.write_text(json.dumps({"parts": known}, indent=1) + "\n")
     found = [study for name in PARTS for study in known.get(name, {}).get("studies", [])]
