@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _tables import write_markdown
 from matplotlib.figure import Figure
 
 Study = Mapping[str, Any]  # Any: JSON
@@ -94,21 +95,19 @@ def draw_times(studies: Sequence[Study], path: Path) -> None:
 
 def write_table(studies: Sequence[Study], path: Path) -> None:
     """All rows as Markdown."""
-    lines = [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
-    lines += [_line(study["study"], row) for study in studies for row in (*study["rows"], *study.get("published", []))]
-    path.write_text("\n".join(lines) + "\n")
+    rows = [(study["study"], row) for study in studies for row in (*study["rows"], *study.get("published", []))]
+    write_markdown(COLUMNS, [_cells(name, row) for name, row in rows], path)
 
 
-def _line(study: str, row: Row) -> str:
+def _cells(study: str, row: Row) -> Sequence[str]:
     def say(name: str, form: str, factor: float = 1.0) -> str:
         return format(factor * row[name], form) if name in row else ""
 
     interval = "" if "interval" not in row else " [{:+.2f}, {:+.2f}]".format(*(100 * each for each in row["interval"]))
-    cells = (
+    return (
         study, row["method"], _setting(row), say("f1", ".4f"), say("accuracy", ".2f", 100), say("macs", ".3f", 1e-6),
         say("relative_macs", ".3f"), say("above_mixing", "+.2f", 100), say("difference", "+.2f", 100) + interval,
     )  # fmt: skip
-    return f"| {' | '.join(cells)} |"
 
 
 def _setting(row: Row) -> str:

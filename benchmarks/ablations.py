@@ -19,6 +19,7 @@ from typing import Any
 
 import pteenet
 from _stamp import stamp
+from _tables import write_markdown
 from matplotlib.figure import Figure
 
 from offramp import build, data, learn, measure
@@ -106,12 +107,12 @@ def judge(
 def write_table(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """One line per row: relative MACs at each goal with the agreement that was reached."""
     titles = ["changed", *GOALS, "saved, mean to 3 %", "heads alone agree, %"]
-    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    lines = []
     for one in rows:
         cells = [f"{found['relative_macs']:.3f} ({100 * found['agreement']:.2f} %)" for found in one["goals"].values()]
         alone = " ".join(f"{100 * share:.1f}" for share in one["exits_alone"])
-        lines.append(f"| {one['says']} | {' | '.join(cells)} | {one['saved_to_3_percent']:.3f} | {alone} |")
-    path.write_text("\n".join(lines) + "\n")
+        lines.append((one["says"], *cells, f"{one['saved_to_3_percent']:.3f}", alone))
+    write_markdown(titles, lines, path)
 
 
 def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:

@@ -23,6 +23,7 @@ import numpy as np
 import pteenet
 import torch
 from _stamp import stamp
+from _tables import write_markdown
 from matplotlib.figure import Figure
 from pteenet import ENGINE, fresh, normalize, observe
 
@@ -621,9 +622,7 @@ COLUMNS = ("network", "goal", "Acc. %", "to the baseline", "MACs gain", "Time ms
 
 def write_table(known: dict[str, list[dict[str, Any]]], path: Path) -> None:
     """The paper's columns, time per batch of 1 and of 64, as Markdown."""
-    lines = [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
-    lines += [_line(one) for name in CURVES for one in known.get(name, [])]
-    path.write_text("\n".join(lines) + "\n")
+    write_markdown(COLUMNS, [_cells(one) for name in CURVES for one in known.get(name, [])], path)
 
 
 def _difference(one: dict[str, Any]) -> str:
@@ -633,19 +632,18 @@ def _difference(one: dict[str, Any]) -> str:
     return f"{100 * one['difference']:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]"
 
 
-def _line(one: dict[str, Any]) -> str:
+def _cells(one: dict[str, Any]) -> Sequence[str]:
     def show(name: str, form: str, factor: float = 1.0) -> str:
         return format(factor * one[name], form) if name in one else ""
 
     published = "" if not one.get("published") else ", ".join(str(value) for value in one["published"])
-    cells = (
+    return (
         one["network"], one.get("goal", ""), show("accuracy", ".2f", 100), _difference(one),
         f"{1 / one['relative_macs']:.2f}x", show("time_ms_b1", ".3f"), show("gain_b1", ".2f"),
         show("time_ms_b64", ".2f"), show("gain_b64", ".2f"),
         " ".join(f"{value:.3g}" for value in one.get("thresholds", [])),
         " ".join(f"{100 * rate:.1f}" for rate in one.get("exit_rates", [])), published,
     )  # fmt: skip
-    return f"| {' | '.join(cells)} |"
 
 
 def draw_study(found: list[dict[str, Any]], by: str, path: Path) -> None:

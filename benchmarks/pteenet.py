@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 import torch
 from _stamp import stamp
+from _tables import write_markdown
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -286,7 +287,7 @@ def judge(rounds: Sequence[Round]) -> dict[str, Any]:  # Any: JSON
 def row(network: str, method: str, goal: str, rounds: Sequence[Round], **more: Any) -> dict[str, Any]:  # Any: JSON
     """A row of the table."""
     found = {"network": network, "method": method, "goal": goal, **judge(rounds), **more}
-    print(json.dumps({name: value for name, value in found.items() if name != "curve"}), flush=True)
+    print(json.dumps(found), flush=True)
     return found
 
 
@@ -346,7 +347,8 @@ def rows_ours(
     for goal, promise in GOALS.items():
         rounds = play(variants, promise, seed)
         times = clock(graph, rounds[0], test, work, f"{name}-ours", seed)
-        rows.append(row(name, "ours", goal, rounds, exits_alone=alone, curve=curve(variants[:1]), **times))
+        rows.append(row(name, "ours", goal, rounds, exits_alone=alone, **times))
+    rows[1]["curve"] = curve(variants[:1])
     return rows
 
 
@@ -374,11 +376,12 @@ def rows_published(
             shared=True,
         )  # fmt: skip
         variants.append(variant)
-        rows.append(at_half(name, variant, price) | {"curve": curve([variant])})
+        rows.append(at_half(name, variant, price))
     for goal, promise in GOALS.items():
         rounds = play(variants, promise, seed)
         times = clock(graph, rounds[0], test, work, f"{name}-published", seed) if promise.confidence > 0.5 else {}
-        rows.append(row(name, "PTEEnet, both knobs", goal, rounds, curve=curve(variants), **times))
+        rows.append(row(name, "PTEEnet, both knobs", goal, rounds, **times))
+    rows[len(variants)]["curve"] = curve(variants)
     return rows
 
 
@@ -405,7 +408,8 @@ def rows_earlyon(
             if promise.confidence > 0.5:
                 graph = _earlyon.as_graph(loaded, picked, rounds[0].variant.score)
                 times = clock(graph, rounds[0], test, work, f"{name}-earlyon", seed)
-            rows.append(row(name, f"earlyon, {title}", goal, rounds, curve=curve(variants), **times))
+            rows.append(row(name, f"earlyon, {title}", goal, rounds, **times))
+        rows[-len(GOALS)]["curve"] = curve(variants)
     return rows
 
 
@@ -464,29 +468,20 @@ def write_table(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """A line per network, method and goal: the least cost at each accepted loss, and what was lost on images unseen."""
     titles = ("network", "method", "goal", "agreement %", "accuracy %", "points to full [95 %]", "relative MACs",
               "as published", "gain b1", "gain b64")  # fmt: skip
-    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    lines = []
     for one in rows:
         low, high = one.get("interval", (0.0, 0.0))
         lost = f"{100 * one['difference']:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]" if "difference" in one else "-"
-        cells = [
+        lines.append([
             one["network"], one["method"], one.get("goal", "-"), f"{100 * one['agreement']:.2f}",
             f"{100 * one['accuracy']:.2f}", lost, f"{one['relative_macs']:.3f}",
             *(f"{one[name]:.{digits}f}" if name in one else "-"
               for name, digits in (("macs_as_published", 3), ("gain_b1", 2), ("gain_b64", 2))),
-        ]  # fmt: skip
-        lines.append(f"| {' | '.join(cells)} |")
+        ])  # fmt: skip
     for cost, agreement in PUBLISHED:
-        cells = [
-            "resnet110",
-            "PTEEnet, from its paper",
-            "as published",
-            f"{agreement:.2f}",
-            *"---",
-            f"{cost:.3f}",
-            *"--",
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    path.write_text("\n".join(lines) + "\n")
+        known = ["resnet110", "PTEEnet, from its paper", "as published", f"{agreement:.2f}"]
+        lines.append([*known, *"---", f"{cost:.3f}", *"--"])
+    write_markdown(titles, lines, path)
 
 
 PARTS = {"ours": rows_ours, "published": rows_published, "earlyon": rows_earlyon}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from offramp.errors import OptionError
 
-TURN_S = 0.1
+TURN_S = 0.1  # short beside what disturbs a machine, long beside what fills its caches
 Batch = Mapping[str, NDArray[Any]]  # Any: pixels are float32, tokens int64
 System = Callable[[Any], Any]  # Any: a runtime takes more than a batch, and what it answers does not matter
 
