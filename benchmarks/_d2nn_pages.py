@@ -114,6 +114,7 @@ def _setting(row: Row) -> str:
     """What distinguishes a row from the others of its method."""
     forms = {
         "goal": "{}", "budget": "budget {:g}", "accuracy_weight": "λ {:g}", "dear_share": "dear edge {:g}", "way": "{}",
+        "bag": "bags of {}",
     }  # fmt: skip
     said = [form.format(row[name]) for name, form in forms.items() if name in row]
     if "thresholds" in row:

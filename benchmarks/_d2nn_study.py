@@ -78,6 +78,7 @@ class Study:
         turns: Ways that thresholds try one after the other; none if no way ends with a confidence.
         positive: The class whose F1 counts; None if accuracy does.
         goals: Networks to choose.
+        bags: Sizes of mini-bags to choose from, at the second highest lambda; none takes what the sweep says.
         quick: Only to see that it runs.
         named_ways: Whether all fixed ways get rows; else the cheapest and the dearest alone.
     """
@@ -92,6 +93,7 @@ class Study:
     each_way: bool = False
     alone: learn.JointSettings | None = None
     turns: tuple[tuple[int, ...], ...] = ()
+    bags: tuple[int, ...] = ()
     positive: int | None = None
     named_ways: bool = True
     quick: bool = False
@@ -145,9 +147,8 @@ def run_study(study: Study, parts: Parts, work: Path, seed: int) -> dict[str, An
     add_ways(found, start, parts, seed)
     add_thresholds(found, start, parts)
     add_alone(found, parts, work, seed)
-    networks = list(
-        learn.q_sweep(start, parts.train, replace(study.sweep, seed=seed), accuracy_weights=study.lambdas, folder=work)
-    )
+    sweep = replace(choose_bag(found, start, parts, work, seed), seed=seed)
+    networks = list(learn.q_sweep(start, parts.train, sweep, accuracy_weights=study.lambdas, folder=work))
     seen = [look(graph, start, parts, work / f"{lambda_:g}.onnx") for lambda_, graph in networks]
     for (lambda_, graph), (_, test_seen) in zip(networks, seen, strict=True):
         shares = name_shares(graph, test_seen.route)
@@ -200,6 +201,24 @@ def train_alone(
 ) -> Graph:
     """One way as a plain network, trained with labels."""
     return learn.joint(static_route(graph, route), samples, settings, checkpoint=checkpoint, resume=True)
+
+
+def choose_bag(found: Findings, start: Graph, parts: Parts, work: Path, seed: int) -> learn.QSettings:
+    """The sweep with the size of mini-bags that is worth most on the tuning samples: lambda A + (1 - lambda) E.
+
+    A is of all of them together, however small the bags were that taught.
+    """
+    study, lambda_ = found.study, sorted(found.study.lambdas)[-2]
+    best, most = study.sweep, -1.0
+    for bag in study.bags:
+        settings = replace(study.sweep, bag=bag, seed=seed, accuracy_weight=lambda_)
+        graph = learn.q(start, parts.train, settings, checkpoint=work / f"bag-{bag}.ckpt", resume=True)
+        tune, test = look(graph, start, parts, work / f"bag-{bag}.onnx")
+        value = lambda_ * aim(parts.tune, study).value(tune.predictions) + (1 - lambda_) * (1 - tune.relative_macs)
+        found.add("D2NN, mini-bags", test.predictions, test.macs, bag=bag, accuracy_weight=lambda_, tune_reward=value)
+        if value > most:
+            best, most = replace(study.sweep, bag=bag), value
+    return best
 
 
 # ---- rows ----

@@ -13,7 +13,7 @@ from offramp import data
 from offramp.run import ArraySamples, Samples
 
 SCENES_PER_FACE = 4
-SIDE = 48  # of a face
+SIDE = 48  # of a picture with or without a face
 CANVAS, DIGIT, PIECE, PIECES = 100, 28, 8, 8  # of cluttered MNIST
 
 
@@ -38,34 +38,54 @@ def shorten(parts: Parts, count: int) -> Parts:
 # ---- faces ----
 
 
-def load_faces(faces: str, scenes: str, seed: int, *, train: int = 3_000, tune: int = 1_500) -> Parts:
-    """48x48 grey faces (class 1) among four times as many grey CIFAR-10 pictures scaled to their size (class 0).
+def load_faces(
+    faces: str, scenes: str, seed: int, *, sides: tuple[int, int], train: int = 5_000, tune: int = 1_500
+) -> Parts:
+    """Grey 48x48 scenes with a patch at a random place: a face (class 1), or four times as often another scene (0).
 
-    Faces that train, tune and test come from the parts of FER-2013; scenes that train and tune from the training part
-    of CIFAR-10, those that test from its test part.
+    All scenes are CIFAR-10 pictures. Faces that train, tune and test come from the parts of FER-2013; scenes that train
+    and tune from two halves of the training part of CIFAR-10, those that test from its test part.
+
+    Args:
+        faces: Data reference without a part.
+        scenes: Likewise.
+        seed: Of everything that is drawn.
+        sides: The smallest and the largest side of a patch in pixels; 48 fills the picture.
+        train: Faces to learn from.
+        tune: Faces to choose on.
     """
     random = np.random.default_rng(seed)
-    scene_train, scene_test = (pictures(f"{scenes}@{part}")[0] for part in ("train", "test"))
-    order = random.permutation(len(scene_train))
-    tests = len(scene_test) // SCENES_PER_FACE
-    middle = SCENES_PER_FACE * train
-    split = {"train": (train, scene_train[order[:middle]]),
-             "val": (tune, scene_train[order[middle : middle + SCENES_PER_FACE * tune]]),
-             "test": (tests, scene_test)}  # fmt: skip
+    first, last = (_greys(pictures(f"{scenes}@{part}")[0]) for part in ("train", "test"))
+    first = [first[at] for at in random.permutation(len(first))]
+    middle = len(first) // 2
+    split = {"train": (train, first[:middle]), "val": (tune, first[middle:]),
+             "test": (len(last) // SCENES_PER_FACE, last)}  # fmt: skip
     found = []
     for part, (count, others) in split.items():
-        known = pictures(f"{faces}@{part}")[0]
-        x = np.concatenate([known[random.permutation(len(known))[:count]], np.stack([enlarge(one) for one in others])])
-        y = np.arange(len(x)) < count
+        known = pictures(f"{faces}@{part}")[0][..., 0]
+        patches = [Image.fromarray(known[at]) for at in random.permutation(len(known))[:count]]
+        patches += others[: SCENES_PER_FACE * count]
+        behind = random.integers(len(others), size=len(patches))
+        x = np.stack([_paste(others[at], patch, sides, random) for at, patch in zip(behind, patches, strict=True)])
+        y = (np.arange(len(x)) < count).astype(np.int64)
         mixed = random.permutation(len(x))
-        found.append(as_samples(x[mixed], y[mixed].astype(np.int64), f"faces/{part}"))
+        found.append(as_samples(x[mixed], y[mixed], f"faces/{part}"))
     return Parts(train=found[0], tune=found[1], test=found[2])
 
 
-def enlarge(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A color picture in grey at the size of the faces [48, 48, 1]."""
-    grey = Image.fromarray(picture).convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-    return np.asarray(grey)[..., None]
+def _greys(colored: NDArray[np.uint8]) -> list[Image.Image]:
+    return [Image.fromarray(one).convert("L") for one in colored]
+
+
+def _paste(
+    scene: Image.Image, patch: Image.Image, sides: tuple[int, int], random: np.random.Generator
+) -> NDArray[np.uint8]:
+    """[48, 48, 1] the patch in the scene."""
+    side = int(random.integers(sides[0], sides[1] + 1))
+    left, top = (int(at) for at in random.integers(0, SIDE - side + 1, 2))
+    picture = scene.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    picture.paste(patch.resize((side, side), Image.Resampling.BILINEAR), (left, top))
+    return np.asarray(picture)[..., None]
 
 
 # ---- cluttered MNIST ----
