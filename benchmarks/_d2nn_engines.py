@@ -30,7 +30,7 @@ SIZES = (1, 64)
 CHECKED = 256  # samples that go through the reference interpreter
 UNDECIDED = 1e-3  # best scores of a control node that lie closer may change places from engine to engine
 CLOSE = 1e-3  # between logits, relative to the largest
-SECONDS, QUICK = 100.0, 1.0  # on the clock per batch size
+SECONDS, QUICK = 30.0, 1.0  # on the clock per batch size
 PATHS = 8  # ways on the clock: those that most samples take
 
 
