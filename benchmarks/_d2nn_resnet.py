@@ -17,9 +17,11 @@ from typing import Any
 
 import numpy as np
 from _d2nn_engines import Clock, check_engines, time_paths
+from _d2nn_routes import draw_sweep
 from _d2nn_study import Row, in_channels_last
 from _d2nn_ways import (
     SCORE,
+    Aim,
     answer_along,
     costs_in_turn,
     make_evidence,
@@ -323,6 +325,7 @@ def inspect(
     seen = [look(cascade, graph) for _, graph in rounds[0]]
     fitting = [at for at, one in enumerate(seen) if one.relative_macs <= min(PUBLISHED)]
     place = fitting[0] if fitting else int(np.argmin([one.relative_macs for one in seen]))
+    draw_sweep(cascade.graph, LAMBDAS, seen, cascade.test, Aim(labels=cascade.labels), work)
     lambda_, graph = rounds[0][place]
     model = onnx.save(graph, work / f"{lambda_:g}.onnx")
     return {

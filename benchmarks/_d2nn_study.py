@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from _d2nn_engines import Clock, check_engines, time_paths
+from _d2nn_routes import draw_sweep
 from _d2nn_ways import (
     Aim,
     Mixture,
@@ -153,6 +154,7 @@ def run_study(study: Study, parts: Parts, work: Path, seed: int) -> dict[str, An
     for (lambda_, graph), (_, test_seen) in zip(networks, seen, strict=True):
         shares = name_shares(graph, test_seen.route)
         found.add("D2NN", test_seen.predictions, test_seen.macs, accuracy_weight=lambda_, shares=shares)
+    draw_sweep(start, [one for one, _ in networks], [one for _, one in seen], parts.test, test, work)
     place = add_goals(found, networks, seen, start, parts)
     chosen = networks[place][1]
     model = work / f"{networks[place][0]:g}.onnx"

@@ -24,11 +24,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import torch
 from _d2nn_pages import draw_curves, draw_times, write_table
+from _d2nn_resnet import NETWORK as RESNET
 from _d2nn_resnet import run_resnet
+from _d2nn_routes import PICTURE
 from _d2nn_study import Goal, Parts, Study, run_study
 from _d2nn_tasks import load_cifar, load_clutter, load_faces, shorten
 from _stamp import stamp
@@ -194,7 +197,7 @@ def hierarchy(options: argparse.Namespace, work: Path) -> Iterator[dict[str, Any
 def resnet56(options: argparse.Namespace, work: Path) -> Iterator[dict[str, Any]]:
     """See _d2nn_resnet.py."""
     heads = Path(options.heads or work / "heads")
-    folder = work / ("quick" if options.quick else "full") / "resnet56"
+    folder = folder_of(RESNET, options, work)
     yield run_resnet(options.cifar, Path(options.weights), folder, heads, options.seed, options.quick)
 
 
@@ -203,12 +206,22 @@ def measure_study(study: Study, parts: Parts, options: argparse.Namespace, work:
     started = time.monotonic()
     if options.quick:
         study, parts = study.shrunk(), shorten(parts, SHORT)
-    folder = work / ("quick" if options.quick else "full") / study.name.replace(", ", "-").replace(" ", "-")
+    folder = folder_of(study.name, options, work)
     found = run_study(study, parts, folder, options.seed)
     return found | {
         "samples": {name: len(getattr(parts, name)) for name in ("train", "tune", "test")},
         "seconds": round(time.monotonic() - started),
     }
+
+
+def folder_of(study: str, options: argparse.Namespace, work: Path) -> Path:
+    """Where the checkpoints and files of a study lie."""
+    return work / ("quick" if options.quick else "full") / slug(study)
+
+
+def slug(study: str) -> str:
+    """The name of a study in the name of a file."""
+    return study.replace(", ", "-").replace(" ", "-")
 
 
 PARTS: dict[str, Callable[[argparse.Namespace, Path], Iterator[dict[str, Any]]]] = {
@@ -258,6 +271,10 @@ def main() -> None:
                 **stamp(options.seed), "quick": options.quick, "studies": studies,
             }  # fmt: skip
             out.write_text(json.dumps({"parts": known}, indent=1) + "\n")
+            copyfile(
+                folder_of(study["study"], options, work) / PICTURE,
+                out.with_name(f"{out.stem}-{slug(study['study'])}.png"),
+            )
     found = [study for name in PARTS for study in known.get(name, {}).get("studies", [])]
     draw_curves(found, out.with_suffix(".png"))
     draw_times(found, out.with_name(f"{out.stem}-times.png"))
