@@ -206,20 +206,21 @@ def train_alone(
 
 
 def choose_bag(found: Findings, start: Graph, parts: Parts, work: Path, seed: int) -> learn.QSettings:
-    """The sweep with the size of mini-bags that is worth most on the tuning samples: lambda A + (1 - lambda) E.
-
-    A is of all of them together, however small the bags were that taught.
-    """
+    """The sweep with the size of mini-bags that comes out farthest above mixing on the tuning samples."""
     study, lambda_ = found.study, sorted(found.study.lambdas)[-2]
+    judge = aim(parts.tune, study)
+    mixture = mix_extremes(start, parts.tune, judge)
     best, most = study.sweep, -1.0
     for bag in study.bags:
         settings = replace(study.sweep, bag=bag, seed=seed, accuracy_weight=lambda_)
         graph = learn.q(start, parts.train, settings, checkpoint=work / f"bag-{bag}.ckpt", resume=True)
         tune, test = look(graph, start, parts, work / f"bag-{bag}.onnx")
-        value = lambda_ * aim(parts.tune, study).value(tune.predictions) + (1 - lambda_) * (1 - tune.relative_macs)
-        found.add("D2NN, mini-bags", test.predictions, test.macs, bag=bag, accuracy_weight=lambda_, tune_reward=value)
-        if value > most:
-            best, most = replace(study.sweep, bag=bag), value
+        above = judge.value(tune.predictions) - mixture.at(float(tune.macs.mean()))
+        found.add(
+            "D2NN, mini-bags", test.predictions, test.macs, bag=bag, accuracy_weight=lambda_, tune_above_mixing=above
+        )
+        if above > most:
+            best, most = replace(study.sweep, bag=bag), above
     return best
 
 

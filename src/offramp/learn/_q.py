@@ -23,6 +23,7 @@ from ._checkpoint import check_resume
 from ._digest import digest_weights
 from ._frozen import find_device
 from ._guarded import Guarded
+from ._q_acts import Acts, swap, swap_rows
 from ._q_losses import control_losses, regular_loss
 from ._reward import judge_bags
 from ._schedule import learning_rate
@@ -50,6 +51,10 @@ def q(
     sample. Training starts from the weights that the graph has. On a CPU the result depends on graph, samples and
     settings alone, however often the training was killed.
 
+    A reward tells what an edge was worth together with all else that was done, on a sample that may be easy or hard.
+    With `counterfactual` each step runs its samples twice; the second time one control node of each sample opens
+    another edge, and everything else stays: the node sees two rewards of one sample that differ by its doing alone.
+
     Threshold gates, if there are any beside control nodes that learn, let nobody stop meanwhile.
 
     Args:
@@ -70,7 +75,7 @@ def q(
     Reference:
         Liu and Deng, "Dynamic Deep Neural Networks: Optimizing Accuracy-Efficiency Trade-offs by Selective Execution",
         AAAI 2018, arXiv 1701.00299, on learning: reward, epsilon-greedy, mini-bags, losses. E is only said to fall with
-        the number of multiplications; the formula is ours.
+        the number of multiplications; the formula is ours, and so are counterfactual runs.
     """
     settings = settings or QSettings()
     check_resume(checkpoint, resume)
@@ -119,21 +124,36 @@ class _Lesson:
         self.optimizer = _optimizer(self.learner, settings)
         self.device = find_device(graph.bodies.values())
         self._limits = passing_thresholds(graph).to(self.device)
+        self._classes = graph[graph.answer].outputs[0].shape[0]
         self._all = sum(self._macs[name] for name in running_nodes(graph))
         self._teacher = Teacher(graph) if settings.judge == "teacher" else None
 
     def losses(self, batch: Mapping[str, Tensor], labels: Tensor | None, epoch: int) -> dict[str, Tensor]:
         forced = self._explore(len(next(iter(batch.values()))), self._settings.epsilon(epoch))
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._settings.precision == "bfloat16"):
-            outcome = self.learner(batch, self._limits, forced=forced)
+        runs = [self._run(batch, forced)]
+        if self._settings.counterfactual:
+            runs.append(self._run(batch, self._turn_one(runs[0])))
         right = labels if self._teacher is None else self._teacher(batch)
         assert right is not None, "checked at the start"
-        told = control_losses(*self._opened(outcome), self._reward(outcome, right))
-        losses = {node.name: told[at] for at, node in enumerate(self._learning)}
+        done = self._act(runs[0])
+        told = [control_losses(done.values, done.ran, self._reward(done, right))]
+        for run in runs[1:]:
+            bag = self._settings.bag
+            swapped = swap(done, self._act(run), bag)
+            told.append(
+                control_losses(swapped.values, swapped.ran, self._reward(swapped, swap_rows(right, right, bag)))
+            )
+        mean = torch.stack(told).mean(dim=0)
+        losses = {node.name: mean[at] for at, node in enumerate(self._learning)}
         if self._settings.regular == "frozen":
             return losses
-        loss = self._settings.regular_weight * regular_loss(outcome.logits, right, self._settings.regular)
-        return {**losses, self._graph.answer: loss}
+        regular = torch.stack([regular_loss(run.logits, right, self._settings.regular) for run in runs]).mean()
+        return {**losses, self._graph.answer: self._settings.regular_weight * regular}
+
+    def _run(self, batch: Mapping[str, Tensor], forced: dict[str, Tensor]) -> Outcome:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._settings.precision == "bfloat16"):
+            outcome: Outcome = self.learner(batch, self._limits, forced=forced)
+        return outcome
 
     def rate(self, epoch: int, step: int, steps: int) -> float:
         return learning_rate(epoch * steps + step, self.epochs * steps)
@@ -146,30 +166,47 @@ class _Lesson:
             forced[node.name] = torch.where(torch.rand(rows) < epsilon, edges, -1).to(self.device)
         return forced
 
-    def _opened(self, outcome: Outcome) -> tuple[Tensor, Tensor]:
-        """[G, B] scores of the edges that were opened, and whether any was."""
+    def _turn_one(self, outcome: Outcome) -> dict[str, Tensor]:
+        """By control node, [B] the edge that was opened, but for one control node of each sample another.
+
+        Nodes that did not run choose for themselves if they do now.
+        """
+        routes = {node.name: outcome.route[:, self._graph.controls.index(node)].cpu() for node in self._learning}
+        ran = torch.stack([routes[node.name] < len(node.edges) for node in self._learning])
+        turned = torch.where(ran, torch.rand(ran.shape), -1.0).argmax(dim=0)
+        forced = {}
+        for at, node in enumerate(self._learning):
+            other = (routes[node.name] + torch.randint(1, max(2, len(node.edges)), (ran.shape[1],))) % len(node.edges)
+            edge = torch.where(turned == at, other, routes[node.name])
+            forced[node.name] = torch.where(ran[at], edge, -1).to(self.device)
+        return forced
+
+    def _act(self, outcome: Outcome) -> Acts:
+        """What each sample did, and what it led to."""
         values, ran = [], []
         for node in self._learning:
             route = outcome.route[:, self._graph.controls.index(node)]
             ran.append(route < len(node.edges))
             values.append(outcome.values[node.name].gather(1, route.clamp(max=len(node.edges) - 1)[:, None])[:, 0])
-        return torch.stack(values), torch.stack(ran)
+        macs = torch.from_numpy(route_macs(self._graph, self._macs, outcome.route.cpu().numpy())).to(self.device)
+        return Acts(
+            values=torch.stack(values),
+            ran=torch.stack(ran),
+            answers=outcome.logits.detach().argmax(dim=1),
+            efficiency=(1 - macs / max(1, self._all)).float(),
+        )
 
-    def _reward(self, outcome: Outcome, right: Tensor) -> Tensor:
+    def _reward(self, acts: Acts, right: Tensor) -> Tensor:
         """One per mini-bag."""
         weight, bag = self._settings.accuracy_weight, self._settings.bag
-        spent = torch.from_numpy(route_macs(self._graph, self._macs, outcome.route.cpu().numpy())).to(self.device)
-        efficiency = (1 - spent / max(1, self._all)).float().view(-1, bag).mean(dim=1)
-        answers = outcome.logits.detach().argmax(dim=1)
-        metric = self._settings.metric if bag > 1 else "accuracy"
         good = judge_bags(
-            answers.view(-1, bag),
+            acts.answers.view(-1, bag),
             right.view(-1, bag),
-            metric,
-            classes=outcome.logits.shape[1],
+            self._settings.metric if bag > 1 else "accuracy",
+            classes=self._classes,
             positive=self._settings.positive,
         )
-        return weight * good + (1 - weight) * efficiency
+        return weight * good + (1 - weight) * acts.efficiency.view(-1, bag).mean(dim=1)
 
 
 def _copy(graph: Graph, settings: QSettings) -> Executor:

@@ -251,6 +251,9 @@ class QSettings(TrainingSettings):
         regular_rate: The regular nodes' learning rate as a factor of the control nodes'.
         apart: True keeps the control nodes' losses from changing the regular nodes that they read. On a cascade for
             digits that made one of five trainings end close to the cheapest path, False none.
+        counterfactual: True runs each step's samples a second time, with another edge at one control node of each
+            sample: twice the work per step for rewards that differ by one decision. In a mini-bag one sample at a time
+            is exchanged. On faces, one epoch so was worth more than three without.
         warm_epochs: Passes with random edges before `epochs`, so that every way is trained before one is preferred.
         epsilon_first: Share of random edges in the first of `epochs`.
         epsilon_last: Share of random edges at the end.
@@ -279,6 +282,7 @@ class QSettings(TrainingSettings):
     regular_weight: float = 1.0
     regular_rate: float = 1.0
     apart: bool = False
+    counterfactual: bool = False
     warm_epochs: int = 2
     epsilon_first: float = 1.0
     epsilon_last: float = 0.1
