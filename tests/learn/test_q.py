@@ -79,6 +79,8 @@ def make_binary() -> ArraySamples:
     {}, {"regular": "q"}, {"regular": "frozen"}, {"apart": False}, {"precision": "bfloat16"}, {"judge": "teacher"},
     {"bag": 4, "metric": "f1"}, {"bag": 8, "metric": "recall", "positive": 1}, {"bag": 16, "metric": "precision"},
     {"bag": 2, "metric": lambda answers, right: float((answers == right).mean())}, {"regular_rate": 0.1},
+    {"counterfactual": True},
+    {"counterfactual": True, "bag": 4, "metric": "f1"},
 ])  # fmt: skip
 def test_whatever_is_asked_the_right_nodes_learn(options: dict[str, Any]) -> None:
     graph = make_cascade()
@@ -136,9 +138,11 @@ def test_the_published_structures_learn(make: Callable[[], Graph]) -> None:
 
 
 @settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(step=st.integers(0, STEPS - 1), bag=st.sampled_from([1, 4]), norm=st.booleans())
-def test_killed_at_any_step_and_resumed_the_weights_are_equal(tmp_path: Path, step: int, bag: int, norm: bool) -> None:
-    chosen = replace(QUICK, bag=bag, metric="f1")
+@given(step=st.integers(0, STEPS - 1), bag=st.sampled_from([1, 4]), norm=st.booleans(), twice=st.booleans())
+def test_killed_at_any_step_and_resumed_the_weights_are_equal(
+    tmp_path: Path, step: int, bag: int, norm: bool, twice: bool
+) -> None:
+    chosen = replace(QUICK, bag=bag, metric="f1", counterfactual=twice)
     whole = learn.q(make_high_low(norm=norm), SOME, chosen)
     file = tmp_path / "q.ckpt"
     file.unlink(missing_ok=True)

@@ -23,7 +23,7 @@ from ._checkpoint import check_resume
 from ._digest import digest_weights
 from ._frozen import find_device
 from ._guarded import Guarded
-from ._q_acts import Acts, swap, swap_rows
+from ._q_acts import Acts, swap, swap_rows, turn_one
 from ._q_losses import control_losses, regular_loss
 from ._reward import judge_bags
 from ._schedule import learning_rate
@@ -167,19 +167,10 @@ class _Lesson:
         return forced
 
     def _turn_one(self, outcome: Outcome) -> dict[str, Tensor]:
-        """By control node, [B] the edge that was opened, but for one control node of each sample another.
-
-        Nodes that did not run choose for themselves if they do now.
-        """
-        routes = {node.name: outcome.route[:, self._graph.controls.index(node)].cpu() for node in self._learning}
-        ran = torch.stack([routes[node.name] < len(node.edges) for node in self._learning])
-        turned = torch.where(ran, torch.rand(ran.shape), -1.0).argmax(dim=0)
-        forced = {}
-        for at, node in enumerate(self._learning):
-            other = (routes[node.name] + torch.randint(1, max(2, len(node.edges)), (ran.shape[1],))) % len(node.edges)
-            edge = torch.where(turned == at, other, routes[node.name])
-            forced[node.name] = torch.where(ran[at], edge, -1).to(self.device)
-        return forced
+        """By control node, [B] the edge that was opened, but for one control node of each sample another."""
+        routes = [outcome.route[:, self._graph.controls.index(node)] for node in self._learning]
+        turned = turn_one(torch.stack(routes).cpu(), [len(node.edges) for node in self._learning])
+        return {node.name: turned[at].to(self.device) for at, node in enumerate(self._learning)}
 
     def _act(self, outcome: Outcome) -> Acts:
         """What each sample did, and what it led to."""

@@ -5,6 +5,7 @@ Shape letters: G control nodes, B batch, N mini-bags of M = B / N samples.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,6 +27,23 @@ class Acts:
     ran: Tensor
     answers: Tensor
     efficiency: Tensor
+
+
+def turn_one(route: Tensor, edges: Sequence[int]) -> Tensor:
+    """[G, B] the edges of a way on which one control node of each sample, drawn among those that ran, opens another.
+
+    Args:
+        route: [G, B] int64 the edges that were opened; the number of edges where a control node did not run. It gets
+            -1: should it run now, it chooses for itself.
+        edges: [G] how many each control node has.
+    """
+    counts = torch.tensor(edges)[:, None]
+    ran = route < counts
+    drawn = torch.where(ran, torch.rand(route.shape), -1.0).argmax(dim=0)
+    steps = (1 + torch.rand(route.shape) * (counts - 1)).long()  # to another edge, each alike
+    other = (route + steps) % counts
+    chosen = torch.where(torch.arange(len(edges))[:, None] == drawn, other, route)
+    return torch.where(ran, chosen, -1)
 
 
 def swap(first: Acts, second: Acts, bag: int) -> Acts:

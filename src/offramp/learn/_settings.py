@@ -253,7 +253,8 @@ class QSettings(TrainingSettings):
             digits that made one of five trainings end close to the cheapest path, False none.
         counterfactual: True runs each step's samples a second time, with another edge at one control node of each
             sample: twice the work per step for rewards that differ by one decision. In a mini-bag one sample at a time
-            is exchanged. On faces, one epoch so was worth more than three without.
+            is exchanged. On faces in scenes F1 was 91.0 % instead of 89.8 after as many epochs, a fifth of the samples
+            on the dear way; on handwritten digits as many epochs more did as well.
         warm_epochs: Passes with random edges before `epochs`, so that every way is trained before one is preferred.
         epsilon_first: Share of random edges in the first of `epochs`.
         epsilon_last: Share of random edges at the end.
