@@ -1,8 +1,8 @@
 """A cascade on the public ResNet-56: control nodes that learn when two trained heads may answer.
 
 The backbone and the heads stay as they are. The heads know the training images better than new ones, so control nodes
-that learn there may trust them too much; they learn in three ways: on the training images, on mixtures of them (the
-network's own answers are right), and on a third of the images that nobody has seen, which then tests nothing.
+that learn there may trust them too much; they learn in two ways: on the training images, and on a third of the images
+that nobody has seen, which then tests nothing.
 
 Shape letters: S samples, E exits, K classes.
 """
@@ -39,7 +39,7 @@ from offramp.export import onnx
 from offramp.graph import Graph, find_routes
 from offramp.measure import RouteEvidence
 from offramp.measure.torch import count_macs
-from offramp.run import ArraySamples, Samples
+from offramp.run import Samples
 from offramp.run import torch as run_torch
 
 NETWORK = "resnet56"
@@ -47,7 +47,7 @@ KEPT = (1, 5)  # of the six heads of the benchmark pteenet: nearly all its round
 LAMBDAS = (0.97, 0.95, 0.9, 0.8, 0.6)
 BUDGETS = (0.7, 0.5, 0.38, 0.3)
 PUBLISHED = {0.7: -0.02, 0.38: -0.07}  # Liu and Deng, on ResNet-110: accuracy at this cost
-LEARNED_FROM = 10_000  # training images
+LEARNED_FROM = 5_000  # training images
 SETTINGS = learn.QSettings(
     epochs=2,
     warm_epochs=1,
@@ -182,27 +182,17 @@ def make_cascade(loaded: build.LoadedModel, trained: Graph, seed: int) -> Graph:
 def make_sources(
     train: Samples, test: Samples, thirds: Sequence[NDArray[np.int64]], seed: int, quick: bool
 ) -> list[Source]:
-    """The three ways to learn."""
+    """Both ways to learn."""
     count = min(LEARNED_FROM, len(train))
     some = train.subset(np.random.default_rng(seed).permutation(len(train))[:count])
     settings = replace(SETTINGS, seed=seed, **({"epochs": 1, "warm_epochs": 0, "batch": 50} if quick else {}))
-    more = settings if quick else replace(settings, epochs=2 * settings.epochs, warm_epochs=2 * settings.warm_epochs)
     return [
         Source(name="training images", samples=[some], settings=settings),
-        Source(name="mixtures", samples=[mix(some, seed)], settings=replace(settings, judge="teacher")),
         # round r is tested on third r, learns on the next and chooses on the one behind it
-        Source(name="held-out images", samples=[test.subset(thirds[(at + 1) % 3]) for at in range(3)], settings=more),
-    ]  # fmt: skip
-
-
-def mix(samples: Samples, seed: int) -> ArraySamples:
-    """Each image blended with another one, of which it keeps the larger part; labels mean nothing here."""
-    assert isinstance(samples, ArraySamples), "pictures lie in memory"
-    x = next(iter(samples.inputs.values()))
-    random = np.random.default_rng(seed)
-    weight = random.uniform(0.5, 1, (len(x), 1, 1, 1)).astype(np.float32)
-    blended = weight * x + (1 - weight) * x[random.permutation(len(x))]
-    return replace(samples, inputs={"x": blended.round().astype(np.uint8)}, labels=None)
+        Source(
+            name="held-out images", samples=[test.subset(thirds[(at + 1) % 3]) for at in range(3)], settings=settings
+        ),
+    ]
 
 
 def train_source(cascade: Cascade, source: Source, work: Path, seed: int) -> list[list[tuple[float, Graph]]]:
