@@ -252,7 +252,7 @@ class _Rows:
     @classmethod
     def of(cls, mask: Tensor, rows: int, room: Room | None) -> _Rows:
         """Rows on which a mask is true, of a parent with so many rows; here the host waits."""
-        index = mask.nonzero(as_tuple=True)[0]
+        index = mask.nonzero().squeeze(1)
         count = len(index)
         size = room(count) if room and count else count
         if count == len(mask) and size == rows:

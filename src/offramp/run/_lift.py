@@ -6,9 +6,8 @@ Every stage reads what it captures from outside and gives what later stages or t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
@@ -36,54 +35,23 @@ class Branch:
 
 
 Steps = tuple[Stage | Branch, ...]
-Held = TypeVar("Held")
 
 
-def lift(model: ModelProto, *, kind: Callable[[NodeProto], object] = lambda node: None) -> Steps:
-    """The steps of a file: stages without `If`, and branches between them, in order.
-
-    Args:
-        model: A conditional network.
-        kind: Nodes of different kinds get stages of their own.
-    """
+def lift(model: ModelProto) -> Steps:
+    """The steps of a file: stages without `If`, and branches between them, in order."""
     inferred = onnx.shape_inference.infer_shapes(model)
-    return _Lifter(inferred, kind).steps(inferred.graph, [value.name for value in inferred.graph.output], {})
-
-
-def stages(steps: Steps) -> Iterator[Stage]:
-    """All stages, those inside branches too."""
-    for step in steps:
-        if isinstance(step, Branch):
-            yield from stages(step.then)
-            yield from stages(step.otherwise)
-        else:
-            yield step
-
-
-def follow(
-    steps: Steps, values: MutableMapping[str, Held], run: Callable[[Stage, MutableMapping[str, Held]], None]
-) -> None:
-    """Run the stages whose conditions hold; `values` gets what they and the branches give."""
-    for step in steps:
-        if isinstance(step, Stage):
-            run(step, values)
-            continue
-        open_ = bool(values[step.condition])
-        follow(step.then if open_ else step.otherwise, values, run)
-        results = step.then_results if open_ else step.otherwise_results
-        values.update({name: values[result] for name, result in zip(step.gives, results, strict=True)})
+    return _Lifter(inferred).steps(inferred.graph, [value.name for value in inferred.graph.output], {})
 
 
 class _Lifter:
-    def __init__(self, model: ModelProto, kind: Callable[[NodeProto], object]) -> None:
+    def __init__(self, model: ModelProto) -> None:
         self._model = model
-        self._kind = kind
 
     def steps(self, graph: GraphProto, wanted: Sequence[str], outer: dict[str, ValueInfoProto | TensorProto]) -> Steps:
         """The steps of one graph; `outer` are the values and constants that it may capture, by name."""
         known = {**outer, **{value.name: value for value in (*graph.input, *graph.value_info, *graph.output)}}
         known |= {constant.name: constant for constant in graph.initializer}
-        groups = _split(graph.node, self._kind)
+        groups = _split(graph.node)
         steps: list[Stage | Branch] = []
         for at, group in enumerate(groups):
             if isinstance(group, NodeProto):
@@ -130,15 +98,14 @@ class _Lifter:
         return Stage(model, tuple(reads), tuple(given))
 
 
-def _split(nodes: Iterable[NodeProto], kind: Callable[[NodeProto], object]) -> list[NodeProto | list[NodeProto]]:
-    """Runs of plain nodes of one kind, and the `If`s between them."""
+def _split(nodes: Iterable[NodeProto]) -> list[NodeProto | list[NodeProto]]:
+    """Runs of plain nodes, and the `If`s between them."""
     groups: list[NodeProto | list[NodeProto]] = []
     for node in nodes:
-        last = groups[-1] if groups else None
         if node.op_type == "If":
             groups.append(node)
-        elif isinstance(last, list) and kind(last[0]) == kind(node):
-            last.append(node)
+        elif groups and isinstance(groups[-1], list):
+            groups[-1].append(node)
         else:
             groups.append([node])
     return groups

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from openvino import PartialShape, Type, opset13
+from openvino import Type, opset13
 
 Model = Any  # openvino.Model; OpenVINO has no types that mypy can read
 _SLOW_CHANNELS = range(16, 65)  # where the plugin takes its loop
@@ -95,7 +95,7 @@ def _fold_maps(branch: Any, then: Model) -> None:
     for description in branch.get_input_descriptions(0):
         parameter = then.get_parameters()[description.body_parameter_index]
         source = branch.input_value(description.input_index)
-        block = block_of(source.get_partial_shape())
+        block = _block(source.get_partial_shape())
         gathers = [port.get_node() for port in parameter.output(0).get_target_inputs() if port.get_index() == 0]
         only_gathered = len(gathers) == len(parameter.output(0).get_target_inputs())
         if description.input_index in shared or block == 1 or not only_gathered or not all(map(_takes_rows, gathers)):
@@ -112,24 +112,6 @@ def _fold_maps(branch: Any, then: Model) -> None:
                 reader.replace_source_output(unfolded)
 
 
-def fold_input(parameter: Any, block: int) -> None:
-    """Let a map enter a model with its pixels folded into channels."""
-    batch, channels, height, width = list(parameter.get_partial_shape())
-    readers = parameter.output(0).get_target_inputs()
-    folded = [batch, channels.get_length() * block**2, height.get_length() // block, width.get_length() // block]
-    parameter.set_partial_shape(PartialShape(folded))
-    parameter.validate_and_infer_types()
-    unfolded = opset13.depth_to_space(parameter, "blocks_first", block).output(0)
-    for reader in readers:
-        reader.replace_source_output(unfolded)
-
-
-def fold_output(result: Any, block: int) -> None:
-    """Let a map leave a model with its pixels folded into channels."""
-    folded = opset13.space_to_depth(result.input_value(0), "blocks_first", block)
-    result.input(0).replace_source_output(folded.output(0))
-
-
 def _takes_rows(node: Any) -> bool:
     """True for a Gather of rows."""
     if node.get_type_name() != "Gather":
@@ -138,7 +120,7 @@ def _takes_rows(node: Any) -> bool:
     return axis.get_type_name() == "Constant" and int(np.asarray(axis.get_data()).reshape(())) == 0
 
 
-def block_of(shape: Any) -> int:
+def _block(shape: Any) -> int:
     """Side of the squares of pixels to fold; 1 to leave a map as it is."""
     if shape.rank.is_dynamic or len(shape) != 4 or any(size.is_dynamic for size in list(shape)[1:]):
         return 1

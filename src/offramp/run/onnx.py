@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from offramp.errors import EngineError, OptionError
 
 from ._card import CARD_KEY, OUTPUTS, Card, Limits, check_exits, check_file, parse_card
-from ._lift import Stage, Steps, follow, lift, stages
+from ._lift import Branch, Stage, Steps, lift
 from ._ports import Array, check_inputs, ports_of
 from ._runtime import Answer, DenseAnswer
 
@@ -117,16 +117,32 @@ class _Staged:
 
     def __init__(self, steps: Steps, threads: int) -> None:
         self._steps = steps
-        self._sessions = {id(stage): _session(stage.model.SerializeToString(), threads) for stage in stages(steps)}
+        self._sessions = {id(stage): _session(stage.model.SerializeToString(), threads) for stage in _stages(steps)}
 
     def __call__(self, feed: Mapping[str, Array]) -> list[Array]:
         values = dict(feed)
-        follow(self._steps, values, self._run)
+        self._run(self._steps, values)
         return [values[name] for name in OUTPUTS]
 
-    def _run(self, stage: Stage, values: MutableMapping[str, Array]) -> None:
-        feed = {name: values[name] for name in stage.reads}
-        values.update(zip(stage.gives, self._sessions[id(stage)].run(stage.gives, feed), strict=True))
+    def _run(self, steps: Steps, values: dict[str, Array]) -> None:
+        for step in steps:
+            if isinstance(step, Stage):
+                feed = {name: values[name] for name in step.reads}
+                values.update(zip(step.gives, self._sessions[id(step)].run(step.gives, feed), strict=True))
+                continue
+            open_ = bool(values[step.condition])
+            self._run(step.then if open_ else step.otherwise, values)
+            results = step.then_results if open_ else step.otherwise_results
+            values.update({name: values[result] for name, result in zip(step.gives, results, strict=True)})
+
+
+def _stages(steps: Steps) -> Iterator[Stage]:
+    for step in steps:
+        if isinstance(step, Branch):
+            yield from _stages(step.then)
+            yield from _stages(step.otherwise)
+        else:
+            yield step
 
 
 def _session(model: Path | bytes, threads: int) -> Any:  # Any: ONNX Runtime has no types
