@@ -34,10 +34,11 @@ def predict(
         raise OptionError(f"--batch must be 1 or more, but is {batch}. Choose 64 if in doubt.")
     runtime = open_runtime(folder, engine=engine, threads=threads)
     samples = open_samples(reference, runtime, tokenizer=tokenizer or known_tokenizer(folder))
-    return len(samples), map(_rows, stream(runtime, samples, batch=batch))
+    return len(samples), map(to_rows, stream(runtime, samples, batch=batch))
 
 
-def _rows(answered: AnsweredBatch) -> Rows:
+def to_rows(answered: AnsweredBatch) -> Rows:
+    """Class, exit and score of each sample of a batch."""
     answer = answered.answer
     columns = (answered.ids, np.argmax(answer.logits, axis=1), answer.exit, answer.score)
     names = ("id", "answer", "exit", "score")
