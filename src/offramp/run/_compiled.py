@@ -47,7 +47,7 @@ class CompiledFile:
     `If` must grow while that of another still waits to be read: 1 of 1,200 random graphs, on a first call.
 
     Threads that share each kernel wait for each other after each: two made ResNet-56 with exits 1.0 to 1.3 times as
-    quick at batch 64. So larger batches are cut into one share per thread: 1.7 to 1.8 times.
+    quick at batch 64. So larger batches are cut into one share per thread: 1.8 times (note 0006).
 
     Args:
         path: An ONNX file.
