@@ -35,6 +35,23 @@ def test_a_file_is_written_whole(finished: Any, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["answers.json"]
 
 
+def test_the_batch_size_changes_no_answer(finished: Any, tmp_path: Path) -> None:
+    for batch in (1, 500):
+        done = call("predict", finished.folder, "--data", "digits@test", "--out", tmp_path / f"{batch}.jsonl",
+                    "--batch", batch)  # fmt: skip
+        assert done.code == 0, done.err
+    one, many = ([json.loads(line) for line in (tmp_path / f"{b}.jsonl").read_text().splitlines()] for b in (1, 500))
+    assert [row["id"] for row in one] == [row["id"] for row in many]
+    assert np.mean([row["answer"] == other["answer"] for row, other in zip(one, many, strict=True)]) > 0.99  # as below
+
+
+def test_samples_in_a_file_of_their_own_are_answered_row_by_row(finished: Any, tmp_path: Path) -> None:
+    shape = next(iter(finished.result["model"]["inputs"].values()))
+    np.save(tmp_path / "new.npy", np.full((70, *shape), 0.5, np.float32))
+    rows = call("predict", finished.folder, "--data", f"npy:{tmp_path / 'new.npy'}", "--json").json
+    assert [row["id"].rsplit("/", 1)[1] for row in rows] == [str(at) for at in range(70)]
+
+
 def test_another_engine_gives_the_same_answers(finished: Any) -> None:
     ours = call("predict", finished.folder, "--data", "digits@test", "--json").json
     other = call("predict", finished.folder, "--data", "digits@test", "--json", "--engine", "onnxruntime").json
@@ -48,6 +65,7 @@ def test_another_engine_gives_the_same_answers(finished: Any) -> None:
         (["--data", "npz:missing.npz"], "missing.npz"),
         (["--data", "digits", "--engine", "abacus"], "abacus"),
         (["--data", "digits", "--threads", "0"], "threads"),
+        (["--data", "digits", "--batch", "0"], "--batch"),
         (["--data", "digits", "--out", "/dev/null/answers.csv"], "answers.csv"),
     ],
 )

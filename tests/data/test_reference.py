@@ -34,6 +34,7 @@ def test_a_reference_is_kind_place_and_part(text: str, kind: str, place: str, pa
         ("digits@tst", "Did you mean 'test'"),
         ("npz", "npz:FILE"),
         ("npz:", "npz:FILE"),
+        ("npy", "npy:FILE"),
         ("digits:here", "digits"),
     ],
 )

@@ -55,11 +55,11 @@ class TestOpenvino(RuntimeContract):
 
 
 @settings(deadline=None, max_examples=3, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
-@given(graph=random_graphs(), seed=st.integers(0, 99))
+@given(graph=random_graphs(), seed=st.integers(0, 99), threads=st.sampled_from([1, 2]))
 def test_any_graph_answers_like_the_reference(
-    graph: Graph, seed: int, tmp_path_factory: pytest.TempPathFactory
+    graph: Graph, seed: int, threads: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    runtime = run_openvino.load(export_onnx.save(graph, tmp_path_factory.mktemp("any") / "model.onnx"))
+    runtime = run_openvino.load(export_onnx.save(graph, tmp_path_factory.mktemp("any") / "model.onnx"), threads=threads)
     generator = np.random.default_rng(seed)
     for rows in (5, 5, 64, 3):  # memory that was enough for one call is not for the next
         inputs = {"x": generator.integers(-8, 9, (rows, 3)).astype(np.float32)}

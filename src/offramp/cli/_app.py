@@ -63,7 +63,9 @@ def main() -> None:
         print(f"error: {' '.join(str(error).split())}", *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
-        print("interrupted: repeat `offramp optimize` with --resume to go on.", file=sys.stderr)
+        print(
+            "interrupted: repeat the command; `offramp optimize` goes on where it was with --resume.", file=sys.stderr
+        )
         sys.exit(INTERRUPTED)
 
 
@@ -107,8 +109,9 @@ def inspect(model: ModelReference, weights: Weights = None, shape: Shape = None,
 @app.command()
 def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     model: ModelReference,
-    data: Annotated[str, typer.Option(help="digits, mnist:DIR, npz:FILE, imagefolder:DIR, torchvision:NAME:DIR or "
-                                      "tsv:FILE, each with @train or @test; labels are not needed.")],
+    data: Annotated[str, typer.Option(help="digits, mnist:DIR, npz:FILE, npy:FILE, imagefolder:DIR, "
+                                      "torchvision:NAME:DIR or tsv:FILE, each with @train or @test; labels are "
+                                      "not needed.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     weights: Weights = None,
     held_out: Annotated[str | None, typer.Option(help="Samples to choose, prove and test on; the network must not "
@@ -217,7 +220,10 @@ def bench(
 def predict(  # noqa: PLR0913  (options of the command line)
     folder: Folder,
     data: Annotated[str, typer.Option(help="A data reference, as for optimize.")],
-    out: Annotated[Path | None, typer.Option(help="File to write: .csv or .json; standard output without it.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write: .csv, .json or .jsonl; standard output without it.")
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Samples per call of the network.")] = 64,
     engine: Annotated[str | None, typer.Option(help="openvino or onnxruntime; that of the run by default.")] = None,
     threads: Threads = 1,
     tokenizer: Annotated[
@@ -225,11 +231,14 @@ def predict(  # noqa: PLR0913  (options of the command line)
     ] = None,
     json: Json = False,
 ) -> None:
-    """Answer samples: class, exit and score of each. Needs no PyTorch."""
+    """Answer samples: class, exit and score of each, written as they come. Needs no PyTorch."""
+    from ._answers import write_answers
     from ._predict import predict as run
-    from ._predict import write_answers
+    from ._screen import Screen
 
-    write_answers(run(folder, data, engine=engine, threads=threads, tokenizer=tokenizer), out, as_json=json)
+    count, rows = run(folder, data, engine=engine, threads=threads, tokenizer=tokenizer, batch=batch)
+    screen = Screen(quiet=out is None and sys.stdout.isatty())  # a bar would stand between the rows
+    write_answers(screen.progress(rows, count, "answering"), out, as_json=json)
 
 
 @app.command()

@@ -1,46 +1,48 @@
-"""`offramp predict`: answers of the file; never loads PyTorch."""
+"""`offramp predict`: answers of the file, as they come; never loads PyTorch."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from offramp.errors import DataError, OutputError
-from offramp.run import Runtime, Samples
+from offramp.errors import DataError, OptionError
+from offramp.run import AnsweredBatch, Runtime, Samples, stream
 
+from ._answers import Rows
 from ._card import read_card
 from ._engine import Engine
 from ._samples import load_samples
 
 BATCH = 64
-Answers = list[dict[str, Any]]  # Any: JSON
 
 
 def predict(
-    folder: Path, reference: str, *, engine: str | None = None, threads: int = 1, tokenizer: str | None = None
-) -> Answers:
-    """Class, exit and score of each sample that a reference names.
+    folder: Path, reference: str, *, engine: str | None = None, threads: int = 1, tokenizer: str | None = None,
+    batch: int = BATCH,
+) -> tuple[int, Iterator[Rows]]:  # fmt: skip
+    """How many samples a reference names, and class, exit and score of each, a batch at a time.
 
     Raises:
         DataError: The folder holds no result, or the samples do not fit.
-        EngineError: The engine fails.
+        OptionError: `batch` is not positive.
+        EngineError: The engine fails; also while the answers are read.
     """
+    if batch < 1:
+        raise OptionError(f"--batch must be 1 or more, but is {batch}. Choose 64 if in doubt.")
     runtime = open_runtime(folder, engine=engine, threads=threads)
     samples = open_samples(reference, runtime, tokenizer=tokenizer or known_tokenizer(folder))
-    rows: Answers = []
-    for start in range(0, len(samples), BATCH):
-        positions = range(start, min(start + BATCH, len(samples)))
-        answer = runtime(samples.take(slice(start, positions.stop)))
-        for at, position in enumerate(positions):
-            row = {"id": str(samples.ids[position]), "answer": int(np.argmax(answer.logits[at]))}
-            rows.append({**row, "exit": int(answer.exit[at]), "score": float(answer.score[at])})
-    return rows
+    return len(samples), map(to_rows, stream(runtime, samples, batch=batch))
+
+
+def to_rows(answered: AnsweredBatch) -> Rows:
+    """Class, exit and score of each sample of a batch."""
+    answer = answered.answer
+    columns = (answered.ids, np.argmax(answer.logits, axis=1), answer.exit, answer.score)
+    names = ("id", "answer", "exit", "score")
+    return [dict(zip(names, row, strict=True)) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
 def open_runtime(folder: Path, *, engine: str | None, threads: int) -> Runtime:
@@ -68,29 +70,3 @@ def known_tokenizer(folder: Path) -> str | None:
     except (OSError, ValueError, KeyError):
         return None
     return None if found is None else str(found)
-
-
-def write_answers(rows: Answers, out: Path | None, *, as_json: bool = False) -> None:
-    """Write the answers as CSV, or as JSON if asked or if the file is named so.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
-    text = json.dumps(rows, indent=1) + "\n" if as_json or (out and out.suffix == ".json") else _as_csv(rows)
-    if out is None:
-        sys.stdout.write(text)
-        return
-    scratch = out.with_name(f".{out.name}.partial")
-    try:
-        scratch.write_text(text)
-        scratch.replace(out)
-    except OSError as error:
-        raise OutputError(f"{out} must be writable, but: {error.strerror}. Choose another file.") from error
-
-
-def _as_csv(rows: Answers) -> str:
-    target = io.StringIO()
-    writer = csv.DictWriter(target, ["id", "answer", "exit", "score"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return target.getvalue()

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
+from typing import TypeVar
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+Part = TypeVar("Part", bound=Sized)
 
 
 class Screen:
@@ -30,6 +34,15 @@ class Screen:
         yield
         if self.lively and (taken := time.monotonic() - start) >= 1:
             self._console.print(f"[dim]  {taken:.0f} s[/]")
+
+    def progress(self, parts: Iterable[Part], total: int, text: str) -> Iterator[Part]:
+        """Give the parts as they come, and show how much of the total their lengths have made."""
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=self._console, transient=True, disable=not self.lively) as bar:
+            task = bar.add_task(text, total=total)
+            for part in parts:
+                yield part
+                bar.advance(task, len(part))
 
     def warn(self, text: str) -> None:
         """Say on standard error what the user should know, and remember it for the result."""

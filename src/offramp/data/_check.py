@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,18 +51,19 @@ def _check_shapes(samples: Samples, shapes: Mapping[str, tuple[int, ...]]) -> No
 
 def _check_pixels(samples: Samples) -> None:
     if not isinstance(samples, ArraySamples):
-        return  # lazily decoded picture files: 8 bits each, so neither NaN nor outside the range
+        return  # what is read lazily: picture files have 8 bits, and arrays are checked as they are taken
     for name, array in samples.inputs.items():
         if np.issubdtype(array.dtype, np.floating):
             for start in range(0, len(array), CHUNK):
-                _check_floats(array[start : start + CHUNK], name, start)
+                check_floats(array[start : start + CHUNK], name, range(start, start + CHUNK))
 
 
-def _check_floats(array: NDArray[Any], name: str, start: int) -> None:  # Any: a float of any width
+def check_floats(array: NDArray[Any], name: str, positions: Sequence[int]) -> None:  # Any: a float of any width
+    """Refuse NaN, infinite values and pixels outside [0, 1]; `positions` are those of the rows in their collection."""
     rows = array.reshape(len(array), -1)
     finite = np.isfinite(rows).all(axis=1)
     if not finite.all():
-        at = start + int(np.argmin(finite))
+        at = positions[int(np.argmin(finite))]
         raise DataError(f"{name} must be finite, but sample {at} has NaN or infinite values. Remove or repair it.")
     if array.ndim == 4 and (rows.min() < 0 or rows.max() > 1):  # [n, D] are features and may take any value
         raise DataError(

@@ -10,6 +10,7 @@ from offramp.run import Samples
 from ._digits import load_digits
 from ._imagefolder import load_imagefolder
 from ._mnist import load_mnist
+from ._npy import load_npy
 from ._npz import load_npz
 from ._reference import PARTS, parse
 from ._request import Request
@@ -20,6 +21,7 @@ LOADERS: dict[str, Callable[[Request], Samples]] = {
     "digits": load_digits,
     "mnist": load_mnist,
     "npz": load_npz,
+    "npy": load_npy,
     "imagefolder": load_imagefolder,
     "torchvision": load_torchvision,
     "tsv": load_tsv,
@@ -37,8 +39,8 @@ def load(
 ) -> Samples:
     """Load the samples that a reference names.
 
-    Kinds: `digits`, `mnist:DIR`, `npz:FILE`, `imagefolder:DIR`, `torchvision:NAME:DIR`, `tsv:FILE`, each with
-    `@train`, `@val` or `@test` where it has such parts. Nothing is downloaded.
+    Kinds: `digits`, `mnist:DIR`, `npz:FILE`, `npy:FILE`, `imagefolder:DIR`, `torchvision:NAME:DIR`, `tsv:FILE`, each
+    with `@train`, `@val` or `@test` where it has such parts. Nothing is downloaded.
 
     Args:
         reference: Which samples.
@@ -49,7 +51,7 @@ def load(
         max_length: Tokens per text; longer ones are cut, shorter ones padded.
 
     Returns:
-        The samples; picture files are decoded when they are taken, all others lie in memory.
+        The samples; picture files and the rows of `npy:FILE` are read when they are taken, all others lie in memory.
 
     Raises:
         UnknownReference: The reference has no such kind, part or name.

@@ -14,7 +14,7 @@ from offramp.run import ArraySamples
 
 from ._request import Request
 
-Array = NDArray[Any]  # Any: whatever the file holds; `_as_inputs` narrows it
+Array = NDArray[Any]  # Any: whatever the file holds; `as_inputs` narrows it
 
 
 def load_npz(request: Request) -> ArraySamples:
@@ -25,7 +25,7 @@ def load_npz(request: Request) -> ArraySamples:
     path = Path(request.place)
     with _open(path) as archive:
         x_key, y_key, part = _keys(archive.files, request, path)
-        x = _as_inputs(_array(archive, x_key, path), f"{x_key} in {path}")
+        x = as_inputs(_array(archive, x_key, path), f"{x_key} in {path}")
         y = _as_labels(_array(archive, y_key, path), f"{y_key} in {path}") if y_key in archive.files else None
     stem = f"{path.resolve().parent.name}/{path.stem}/{part}"
     ids = np.array([f"{stem}/{at}" for at in range(len(x))], dtype=np.str_)
@@ -63,7 +63,8 @@ def _array(archive: np.lib.npyio.NpzFile, key: str, path: Path) -> Array:
         ) from error
 
 
-def _as_inputs(x: Array, name: str) -> Array:
+def as_inputs(x: Array, name: str) -> Array:
+    """Pictures or features in one of the forms that networks read; DataError if they have another."""
     if x.dtype == np.uint8 and x.ndim in (3, 4):
         return x[..., None] if x.ndim == 3 else x
     if not np.issubdtype(x.dtype, np.floating) or x.ndim < 2:

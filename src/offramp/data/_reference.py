@@ -11,6 +11,7 @@ FORMS = {
     "digits": "digits",
     "mnist": "mnist:DIR",
     "npz": "npz:FILE",
+    "npy": "npy:FILE",
     "imagefolder": "imagefolder:DIR",
     "torchvision": "torchvision:NAME:DIR",
     "tsv": "tsv:FILE",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -31,17 +32,23 @@ class Outcome:
     values: Mapping[str, Tensor]
 
 
+Room = Callable[[int], int]  # from a number of rows to the number, as large or larger, that bodies get
+
+
 @dataclass(slots=True)
 class _Frame:
     """The rows of one block: its values, the edges opened so far, and what control nodes compared.
 
     Attributes:
+        rows: How many all tensors have.
+        real: How many of them, from the first, are samples; what follows fills the room up and is dropped.
         forced: By control node, [rows] the edge that it must open; -1 lets it choose.
         scores: By threshold gate, [rows].
         edges: By control node without a gate, [rows, edges] their scores.
     """
 
     rows: int
+    real: int
     device: torch.device
     values: dict[Value, Tensor]
     routes: dict[str, Tensor] = field(default_factory=dict)
@@ -95,11 +102,36 @@ class Executor(nn.Module):
             ThresholdError: Not as many thresholds as gates, or one is NaN.
             GraphError: All inputs of a select are null for some sample.
         """
+        outcome = self.route(inputs, thresholds, forced=forced)
+        if (outcome.exit < 0).any():
+            raise GraphError(
+                f"all inputs of {self.graph.answer!r} are null for a sample: add an input that always runs."
+            )
+        return outcome
+
+    def route(
+        self,
+        inputs: Mapping[str, Tensor],
+        thresholds: Tensor | None = None,
+        *,
+        forced: Mapping[str, Tensor] | None = None,
+        room: Room | None = None,
+    ) -> Outcome:
+        """Answer a batch; the host waits for the device once per block of the plan and nowhere else.
+
+        Arguments and errors as for a call, but a sample for which all inputs of a select are null has exit -1.
+
+        Args:
+            inputs: As for a call.
+            thresholds: As for a call; on the CPU, whatever the device of the inputs, else the host waits for them.
+            forced: As for a call.
+            room: How many rows bodies get where so many go on: copies of the last one fill up. None: as many as go on.
+        """
         limits = _limits(thresholds, self.graph)
         first = next(iter(inputs.values()))
         values = {Value(node=name): tensor for name, tensor in inputs.items()}
-        frame = _Frame(rows=len(first), device=first.device, values=values, forced=forced or {})
-        self._run_block(self.plan.root, frame, limits)
+        frame = _Frame(rows=len(first), real=len(first), device=first.device, values=values, forced=forced or {})
+        self._run_block(self.plan.root, frame, limits, room)
         return self._outcome(frame)
 
     def dense(self, inputs: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, ...]]:
@@ -114,10 +146,10 @@ class Executor(nn.Module):
                 values[node.name] = (values[first.source][first.output],)
         return values
 
-    def _run_block(self, block: Block, frame: _Frame, limits: Mapping[str, Tensor]) -> None:
+    def _run_block(self, block: Block, frame: _Frame, limits: Mapping[str, Tensor], room: Room | None) -> None:
         for step in block.steps:
             if isinstance(step, Block):
-                self._enter(step, frame, limits)
+                self._enter(step, frame, limits, room)
             elif isinstance(step, Merge):
                 frame.values[step.target] = self._merge(step, frame)
             elif step.node.kind == "control":
@@ -126,21 +158,20 @@ class Executor(nn.Module):
                 results = _as_tuple(self.bodies[step.node.name](*(frame.values[value] for value in step.inputs)))
                 frame.values |= {Value(node=step.node.name, output=at): result for at, result in enumerate(results)}
 
-    def _enter(self, block: Block, frame: _Frame, limits: Mapping[str, Tensor]) -> None:
+    def _enter(self, block: Block, frame: _Frame, limits: Mapping[str, Tensor], room: Room | None) -> None:
         """Run a block on the rows that its guard lets in, and bring back what leaves it."""
-        index = _mask(block.guard, frame).nonzero(as_tuple=True)[0]
-        inner = _Frame(rows=len(index), device=frame.device, values=self._shared(frame))
-        if len(index):
-            inner.values |= {value: frame.values[value].index_select(0, index) for value in block.reads}
-            inner.routes |= {name: frame.routes[name].index_select(0, index) for name in block.routes}
-            inner.forced = {name: edges.index_select(0, index) for name, edges in frame.forced.items()}
-            self._run_block(block, inner, limits)
+        rows = _Rows.of(_mask(block.guard, frame)[: frame.real], frame.rows, room)
+        inner = _Frame(rows=rows.room, real=rows.count, device=frame.device, values=self._shared(frame))
+        if rows.count:
+            inner.values |= {value: rows.take(frame.values[value]) for value in block.reads}
+            inner.routes |= {name: rows.take(frame.routes[name]) for name in block.routes}
+            inner.forced = {name: rows.take(edges) for name, edges in frame.forced.items()}
+            self._run_block(block, inner, limits, room)
         for name in block.controls:
-            self._bring_back(name, inner, frame, index)
+            self._bring_back(name, inner, frame, rows)
         for write in block.writes:
             base = self._filled(write.target, frame) if write.over is None else frame.values[write.over]
-            source = inner.values[write.source] if len(index) else None
-            frame.values[write.target] = base if source is None else base.index_copy(0, index, source.to(base.dtype))
+            frame.values[write.target] = rows.put(inner.values[write.source], base) if rows.count else base
 
     def _shared(self, frame: _Frame) -> dict[Value, Tensor]:
         return {
@@ -149,7 +180,7 @@ class Executor(nn.Module):
             if not self.graph[value.origin].outputs[value.output].row_wise
         }
 
-    def _bring_back(self, name: str, inner: _Frame, frame: _Frame, index: Tensor) -> None:
+    def _bring_back(self, name: str, inner: _Frame, frame: _Frame, rows: _Rows) -> None:
         """Scatter a control node's route and score into the parent's rows; elsewhere it did not run."""
         node = self.graph[name]
         frame.routes[name] = torch.full((frame.rows,), len(node.edges), device=frame.device)
@@ -157,11 +188,11 @@ class Executor(nn.Module):
             frame.scores[name] = torch.ones(frame.rows, device=frame.device)
         else:
             frame.edges[name] = torch.zeros(frame.rows, len(node.edges), device=frame.device)
-        if len(index):
-            frame.routes[name] = frame.routes[name].index_copy(0, index, inner.routes[name])
+        if rows.count:
+            frame.routes[name] = rows.put(inner.routes[name], frame.routes[name])
             for mine, given in ((frame.scores, inner.scores), (frame.edges, inner.edges)):
                 if name in mine:
-                    mine[name] = mine[name].index_copy(0, index, given[name])
+                    mine[name] = rows.put(given[name], mine[name])
 
     def _filled(self, value: Value, frame: _Frame) -> Tensor:
         """Rows of nothing but a value's fill."""
@@ -198,14 +229,46 @@ class Executor(nn.Module):
         taken = score.new_full((frame.rows,), -1, dtype=torch.long)
         for edges, rank in list(zip(self.plan.exits, self.plan.ranks, strict=True))[::-1]:
             taken = torch.where(_mask(edges, frame), rank, taken)
-        if (taken < 0).any():
-            raise GraphError(
-                f"all inputs of {self.graph.answer!r} are null for a sample: add an input that always runs."
-            )
         routes = [frame.routes[node.name] for node in self.graph.controls]
         route = torch.stack(routes, dim=1) if routes else taken.new_empty((frame.rows, 0))
         logits = frame.values[self.plan.answer]
         return Outcome(logits=logits, exit=taken, score=score, route=route, values=frame.edges)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows of a block within its parent.
+
+    Attributes:
+        index: [room] where each comes from; None if everybody stays, so that nothing needs to be copied.
+        count: How many there are.
+        room: How many tensors in the block have.
+    """
+
+    index: Tensor | None
+    count: int
+    room: int
+
+    @classmethod
+    def of(cls, mask: Tensor, rows: int, room: Room | None) -> _Rows:
+        """Rows on which a mask is true, of a parent with so many rows; here the host waits."""
+        index = mask.nonzero().squeeze(1)
+        count = len(index)
+        size = room(count) if room and count else count
+        if count == len(mask) and size == rows:
+            return cls(None, count, size)
+        return cls(torch.cat([index, index[-1:].expand(size - count)]) if size > count else index, count, size)
+
+    def take(self, tensor: Tensor) -> Tensor:
+        """The parent's tensor for the block."""
+        return tensor if self.index is None else tensor.index_select(0, self.index)
+
+    def put(self, tensor: Tensor, base: Tensor) -> Tensor:
+        """The block's tensor in its places of the parent's."""
+        source = tensor.to(base.dtype)
+        if self.index is None:
+            return source
+        return base.index_copy(0, self.index[: self.count], source[: self.count])
 
 
 def _mask(edges: Iterable[tuple[str, int]], frame: _Frame) -> Tensor:
@@ -236,7 +299,7 @@ def _limits(thresholds: Tensor | None, graph: Graph) -> dict[str, Tensor]:
             f"expected {len(graph.gates)} thresholds, one per gate, got shape {tuple(given.shape)}: "
             "give them in graph order."
         )
-    if given.isnan().any():
+    if any(math.isnan(limit) for limit in given.tolist()):
         raise ThresholdError("thresholds must be numbers, but one is NaN: give a score.")
     return {gate.name: given[at] for at, gate in enumerate(graph.gates)}
 

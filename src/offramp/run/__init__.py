@@ -10,3 +10,5 @@ from ._samples import ArraySamples as ArraySamples
 from ._samples import Positions as Positions
 from ._samples import Samples as Samples
 from ._samples import bind as bind
+from ._stream import AnsweredBatch as AnsweredBatch
+from ._stream import stream as stream

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ Array = NDArray[Any]  # Any: pixels are uint8 or float32, tokens int64
 Positions = Sequence[int] | NDArray[np.int64] | slice
 
 
+@runtime_checkable
 class Samples(Protocol):
     """A finite set of samples that can be read again and again, in any order."""
 

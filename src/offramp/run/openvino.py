@@ -21,7 +21,7 @@ def load(path: str | Path, *, precision: Precision = "f32", threads: int = 1) ->
     Args:
         path: Written by `export.onnx.save`.
         precision: Number format to compute in; OpenVINO's own default would be bfloat16 on newer CPUs.
-        threads: CPU threads that one call may use.
+        threads: CPU threads that one call may use: they take shares of a batch, or work together on a small one.
 
     Raises:
         DataError: There is no such file.

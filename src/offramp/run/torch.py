@@ -3,37 +3,50 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from offramp.errors import EngineError, GraphError, OptionError
+from offramp.errors import EngineError, OptionError
 from offramp.graph import Graph, Node
-from offramp.nn import Executor
+from offramp.nn import Executor, Outcome
 
-from ._card import Card, Limits
+from ._buckets import Buckets
+from ._card import Card, Limits, check_exits
 from ._ports import Array, Port, check_inputs
 from ._runtime import Answer, DenseAnswer
 
+SHAPES = 64  # for so many sizes PyTorch compiles a body; then it would run it uncompiled, in silence
 
-def load(graph: Graph, *, device: str = "cpu", threads: int | None = None) -> TorchRuntime:
+
+def load(
+    graph: Graph, *, device: str = "cpu", threads: int | None = None, compile: bool = False,
+    buckets: Sequence[int] | None = None,
+) -> TorchRuntime:  # fmt: skip
     """A graph ready to answer.
+
+    During a call the host waits for the device once per exit, to learn how many rows go on, and once for the answer.
 
     Args:
         graph: Its bodies are `nn.Module`s; copies of them run in eval mode.
         device: As PyTorch names it, such as "cpu" or "cuda:0".
         threads: CPU threads during a call; None leaves PyTorch's setting.
+        compile: Compile each body with `torch.compile`, for fixed sizes: anew, which takes seconds, for each number of
+            rows that it meets. On the CPU this needs a C++ compiler.
+        buckets: Numbers of rows behind an exit: fewer are filled up to the next of them, or to the whole batch if that
+            is smaller. None: powers of two if compiled, else as many rows as go on.
 
     Raises:
         GraphError: A body is missing or is no module.
-        OptionError: There is no such device, or `threads` is not positive.
+        OptionError: There is no such device, or `threads` or a bucket is not positive.
     """
-    return TorchRuntime(graph, device, threads)
+    return TorchRuntime(graph, device, threads, compile=compile, buckets=buckets)
 
 
 def load_dense(graph: Graph, *, device: str = "cpu", threads: int | None = None) -> TorchDense:
@@ -53,7 +66,14 @@ class _Session:
         except (RuntimeError, AssertionError) as error:
             raise OptionError(f"expected a device that PyTorch has, got {device!r} ({error}): choose cpu.") from error
         self.threads = threads
+        self._many_shapes: Callable[[], AbstractContextManager[None]] = nullcontext
         self.ports = tuple(_port(node) for node in graph.inputs)
+
+    def compile(self) -> None:
+        """Compile each body; what it computes stays the same but for rounding."""
+        for name, body in self.executor.bodies.items():
+            self.executor.bodies[name] = cast(nn.Module, torch.compile(body, dynamic=False))  # an OptimizedModule
+        self._many_shapes = partial(torch._dynamo.config.patch, recompile_limit=SHAPES)
 
     def bind(self, inputs: Mapping[str, Array]) -> dict[str, Tensor]:
         _, arrays = check_inputs(self.ports, inputs)
@@ -67,7 +87,7 @@ class _Session:
         try:
             if self.threads is not None:
                 torch.set_num_threads(self.threads)
-            with torch.inference_mode():
+            with torch.inference_mode(), self._many_shapes():
                 yield
         except RuntimeError as error:
             raise EngineError(f"PyTorch cannot run this graph ({error}): look at the node that it names.") from error
@@ -81,8 +101,13 @@ class TorchRuntime:
     engine = "torch"
     precision = "f32"
 
-    def __init__(self, graph: Graph, device: str, threads: int | None) -> None:
+    def __init__(
+        self, graph: Graph, device: str, threads: int | None, *, compile: bool, buckets: Sequence[int] | None
+    ) -> None:
+        self._buckets = Buckets(buckets) if compile or buckets is not None else None
         self._session = _Session(graph, device, threads)
+        if compile:
+            self._session.compile()
         self.threads = threads or torch.get_num_threads()
         self.card: Card = _describe(graph)
         self._limits = Limits(self.card)
@@ -96,18 +121,14 @@ class TorchRuntime:
             EngineError: PyTorch failed, or no exit ran for some sample.
         """
         given = self._session.bind(inputs)
-        limits = torch.tensor(self._limits(thresholds), device=self._session.device)
-        try:
-            with self._session.calling():
-                outcome = self._session.executor(given, limits)
-        except GraphError as error:
-            raise EngineError(f"expected an exit for every sample, but: {error}") from error
-        return Answer(
-            logits=_array(outcome.logits.float()),
-            exit=_array(outcome.exit),
-            score=_array(outcome.score),
-            route=_array(outcome.route),
-        )
+        limits = torch.tensor(self._limits(thresholds))  # on the CPU: the device takes them as they are
+        rows = len(next(iter(given.values())))
+        room = None if self._buckets is None else partial(self._buckets, batch=rows)
+        with self._session.calling():
+            outcome = self._session.executor.route(given, limits, room=room)
+            answer = _fetch(outcome)
+        check_exits(answer.exit)
+        return answer
 
 
 class TorchDense:
@@ -130,6 +151,20 @@ class TorchDense:
             logits=_stack(values, self._exits),
             scores={name: _stack(values, nodes) for name, nodes in self._scores.items()},
         )
+
+
+def _fetch(outcome: Outcome) -> Answer:
+    """Bring an answer to the host in one piece."""
+    numbers = torch.stack([outcome.exit, *outcome.route.unbind(1)], dim=1)
+    columns = torch.cat([outcome.logits.float(), outcome.score[:, None], numbers.float()], dim=1)
+    array = _array(columns)
+    classes = outcome.logits.shape[1]
+    return Answer(
+        logits=array[:, :classes].copy(),
+        exit=array[:, classes + 1].astype(np.int64),
+        score=array[:, classes].copy(),
+        route=array[:, classes + 2 :].astype(np.int64),
+    )
 
 
 def _describe(graph: Graph) -> Card:

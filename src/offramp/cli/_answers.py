@@ -1,0 +1,80 @@
+"""Answers as CSV, JSON or JSON lines, written as they come."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from offramp.errors import OutputError
+
+Rows = list[dict[str, Any]]  # Any: JSON
+COLUMNS = ("id", "answer", "exit", "score")
+
+
+def write_answers(batches: Iterable[Rows], out: Path | None, *, as_json: bool = False) -> None:
+    """Write answers batch by batch: as CSV, as JSON if asked or if the file ends in .json, as JSON lines in .jsonl.
+
+    A file appears under its name when it is whole; what fails or is interrupted leaves nothing behind.
+
+    Args:
+        batches: Answers in order.
+        out: File to write; None prints.
+        as_json: JSON whatever the name of the file, unless that is .jsonl.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    texts = _form(out, as_json)(batches)
+    if out is None:
+        for text in texts:
+            sys.stdout.write(text)
+        return
+    scratch = out.with_name(f".{out.name}.partial")
+    try:
+        with scratch.open("w", newline="") as file:
+            file.writelines(texts)
+        scratch.replace(out)
+    except OSError as error:
+        raise OutputError(f"{out} must be writable, but: {error.strerror}. Choose another file.") from error
+    finally:
+        _remove(scratch)
+
+
+def _remove(scratch: Path) -> None:
+    """Nothing is there if the file is whole, or if its folder is none."""
+    if scratch.parent.is_dir():
+        scratch.unlink(missing_ok=True)
+
+
+def _form(out: Path | None, as_json: bool) -> Callable[[Iterable[Rows]], Iterator[str]]:
+    if out is not None and out.suffix == ".jsonl":
+        return _lines
+    return _json if as_json or (out is not None and out.suffix == ".json") else _csv
+
+
+def _csv(batches: Iterable[Rows]) -> Iterator[str]:
+    yield ",".join(COLUMNS) + "\n"
+    for rows in batches:
+        target = io.StringIO()
+        csv.DictWriter(target, COLUMNS, lineterminator="\n").writerows(rows)
+        yield target.getvalue()
+
+
+def _json(batches: Iterable[Rows]) -> Iterator[str]:
+    """One array, with a line per sample."""
+    before = "[\n "
+    for rows in batches:
+        for row in rows:
+            yield before + json.dumps(row)
+            before = ",\n "
+    yield "[]\n" if before == "[\n " else "\n]\n"
+
+
+def _lines(batches: Iterable[Rows]) -> Iterator[str]:
+    for rows in batches:
+        yield "".join(json.dumps(row) + "\n" for row in rows)
