@@ -1,8 +1,8 @@
 """A cascade on the public ResNet-56: control nodes that learn when two trained heads may answer.
 
 The backbone and the heads stay as they are. The heads know the training images better than new ones, so control nodes
-that learn there may trust them too much; they learn in two ways: on the training images, and on a third of the images
-that nobody has seen, which then tests nothing.
+that learn there may trust them too much; they learn in two ways: on a third of the images that nobody has seen, which
+then tests nothing, and on training images.
 
 Shape letters: S samples, E exits, K classes.
 """
@@ -44,7 +44,7 @@ from offramp.run import torch as run_torch
 
 NETWORK = "resnet56"
 KEPT = (1, 5)  # of the six heads of the benchmark pteenet: nearly all its rounds keep them; one per place
-LAMBDAS = (0.97, 0.95, 0.9, 0.8, 0.6)
+LAMBDAS = (0.99, 0.97, 0.95, 0.9, 0.8)
 BUDGETS = (0.7, 0.5, 0.38, 0.3)
 PUBLISHED = {0.7: -0.02, 0.38: -0.07}  # Liu and Deng, on ResNet-110: accuracy at this cost
 LEARNED_FROM = 5_000  # training images
@@ -99,9 +99,12 @@ def run_resnet(
     found: dict[str, Any] = {"study": NETWORK, "full_macs": cascade.full_macs, "rows": rows}
     for source in make_sources(train, test, thirds, seed, quick):
         networks = train_source(cascade, source, work, seed)
-        rows += rows_of(cascade, source, networks)
+        seen = [[look(cascade, graph) for _, graph in one] for one in networks]
+        whole = joined(cascade, seen) if source.rotated else seen[0]
+        rows += rows_of(cascade, source, seen, whole)
         if "engines" not in found:
-            found |= inspect(cascade, networks, work, seed, quick)
+            draw_sweep(cascade.graph, LAMBDAS, whole, cascade.test, Aim(labels=cascade.labels), work)
+            found |= inspect(cascade, networks[0], seen[0], Clock(work=work, seed=seed, quick=quick))
     return found
 
 
@@ -186,12 +189,11 @@ def make_sources(
     count = min(LEARNED_FROM, len(train))
     some = train.subset(np.random.default_rng(seed).permutation(len(train))[:count])
     settings = replace(SETTINGS, seed=seed, **({"epochs": 1, "warm_epochs": 0, "batch": 50} if quick else {}))
+    more = settings if quick else replace(settings, epochs=3)
     return [
-        Source(name="training images", samples=[some], settings=settings),
         # round r is tested on third r, learns on the next and chooses on the one behind it
-        Source(
-            name="held-out images", samples=[test.subset(thirds[(at + 1) % 3]) for at in range(3)], settings=settings
-        ),
+        Source(name="held-out images", samples=[test.subset(thirds[(at + 1) % 3]) for at in range(3)], settings=more),
+        Source(name="training images", samples=[some], settings=settings),
     ]
 
 
@@ -269,19 +271,23 @@ def rotate(
     return rows
 
 
-def rows_of(cascade: Cascade, source: Source, rounds: Sequence[Sequence[tuple[float, Graph]]]) -> list[Row]:
-    """Each lambda on all images, and what budgets choose."""
-    seen = [[look(cascade, graph) for _, graph in networks] for networks in rounds]
+def rows_of(
+    cascade: Cascade, source: Source, seen: Sequence[Sequence[RouteEvidence]], whole: Sequence[RouteEvidence]
+) -> list[Row]:
+    """Each lambda on all images, and what budgets choose.
+
+    Args:
+        cascade: What all rows share.
+        source: What control nodes learned from.
+        seen: By round and lambda, what the network answered to all images.
+        whole: By lambda, each image by a network that did not learn from it.
+    """
     method = f"D2NN, {source.name}"
-    if source.rotated:  # each third by the network that did not learn from it
-        whole = [_joined(cascade, [seen[at][place] for at in range(3)]) for place in range(len(LAMBDAS))]
-    else:
-        whole = seen[0]
     rows = [
         cascade.row(
             method, one.predictions, one.macs, accuracy_weight=lambda_, shares=name_shares(cascade.graph, one.route)
         )
-        for (lambda_, _), one in zip(rounds[0], whole, strict=True)
+        for lambda_, one in zip(LAMBDAS, whole, strict=True)
     ]
 
     def pick(budget: float, others: NDArray[np.int64], third: NDArray[np.int64]) -> Picked:
@@ -290,21 +296,25 @@ def rows_of(cascade: Cascade, source: Source, rounds: Sequence[Sequence[tuple[fl
         known = seen[at] if source.rotated else seen[0]
         place = decide.network_in_budget([one.subset(tune) for one in known], budget, kind="net").place
         assert place is not None, "a budget chooses or refuses"
-        return known[place].predictions[third], known[place].macs[third], rounds[0][place][0]
+        return known[place].predictions[third], known[place].macs[third], LAMBDAS[place]
 
     return rows + rotate(cascade, f"{method}, chosen", pick)
 
 
-def _joined(cascade: Cascade, rounds: Sequence[RouteEvidence]) -> RouteEvidence:
-    """Evidence in which each third comes from its own round."""
-    joined = replace(
+def joined(cascade: Cascade, seen: Sequence[Sequence[RouteEvidence]]) -> list[RouteEvidence]:
+    """By lambda, evidence in which each third comes from its own round."""
+    return [_join_thirds(cascade, [one[place] for one in seen]) for place in range(len(LAMBDAS))]
+
+
+def _join_thirds(cascade: Cascade, rounds: Sequence[RouteEvidence]) -> RouteEvidence:
+    whole = replace(
         rounds[0], predictions=rounds[0].predictions.copy(), route=rounds[0].route.copy(), macs=rounds[0].macs.copy()
     )
     for third, one in zip(cascade.thirds, rounds, strict=True):
-        joined.predictions[third], joined.route[third], joined.macs[third] = (
+        whole.predictions[third], whole.route[third], whole.macs[third] = (
             one.predictions[third], one.route[third], one.macs[third]
         )  # fmt: skip
-    return joined
+    return whole
 
 
 def look(cascade: Cascade, graph: Graph) -> RouteEvidence:
@@ -316,16 +326,14 @@ def look(cascade: Cascade, graph: Graph) -> RouteEvidence:
 
 
 def inspect(
-    cascade: Cascade, rounds: Sequence[Sequence[tuple[float, Graph]]], work: Path, seed: int, quick: bool
+    cascade: Cascade, networks: Sequence[tuple[float, Graph]], seen: Sequence[RouteEvidence], clock: Clock
 ) -> dict[str, Any]:  # Any: JSON
     """The network of the lower published budget in the engines and on the clock."""
-    seen = [look(cascade, graph) for _, graph in rounds[0]]
     fitting = [at for at, one in enumerate(seen) if one.relative_macs <= min(PUBLISHED)]
     place = fitting[0] if fitting else int(np.argmin([one.relative_macs for one in seen]))
-    draw_sweep(cascade.graph, LAMBDAS, seen, cascade.test, Aim(labels=cascade.labels), work)
-    lambda_, graph = rounds[0][place]
-    model = onnx.save(graph, work / f"{lambda_:g}.onnx")
+    lambda_, graph = networks[place]
+    model = onnx.save(graph, clock.work / f"{lambda_:g}.onnx")
     return {
-        "engines": check_engines(graph, model, cascade.test, seed), "timed_accuracy_weight": lambda_,
-        "times": time_paths(graph, model, cascade.test, seen[place], Clock(work=work, seed=seed, quick=quick)),
+        "engines": check_engines(graph, model, cascade.test, clock.seed), "timed_accuracy_weight": lambda_,
+        "times": time_paths(graph, model, cascade.test, seen[place], clock),
     }  # fmt: skip
