@@ -58,6 +58,7 @@ class Chosen:
         placement: Of which candidates the exits were chosen, and what the alternatives would cost; None if they were
             named.
         clock: Seconds by exit that the point was chosen by, or None.
+        precision: Which precisions were tried, and what stays in float, as `result.json` holds it.
     """
 
     graph: Graph
@@ -72,6 +73,7 @@ class Chosen:
     knee: int | None
     placement: dict[str, Any] | None = None  # Any: JSON
     clock: Costs | None = None
+    precision: dict[str, Any] | None = None  # Any: JSON
 
     @property
     def frontier(self) -> Frontier:

@@ -24,7 +24,8 @@ from ._engine import Engine
 from ._exports import Exports
 from ._folder import WorkFolder, check_out, open_folder
 from ._material import Material, gather
-from ._placement import cheapest, place
+from ._placement import cheapest
+from ._precision import Way, describe, describe_passes, settle
 from ._request import Request
 from ._result import clean, describe_guarantee, make_result
 from ._screen import Screen
@@ -49,23 +50,24 @@ def run_chain(request: Request, material: Material, screen: Screen) -> dict[str,
         graph = attach(request, material)
         costs = costs_by_score(graph)
     check_goal(request, cheapest(request, graph) if request.exits == "auto" else costs)
-    engine = Engine(name=request.engine, precision=request.precision, threads=request.threads)
     work = open_folder(request.out, request.deciding(), resume=request.resume)
     try:
         with screen.step(f"{request.regime}: {request.epochs} epochs on {len(material.train)} samples"):
             graph = train(request, graph, material.train, work, screen)
+        laid = settle(request, graph, material, Exports(work.path), screen)
+        way, placed = laid[0].way, laid[0].placed
+        told = describe(request.precision, laid)
+        request = replace(request, precision=way.engine.precision)
         with screen.step(f"evidence: {request.engine} {request.precision}"):
-            exports = Exports(work.path)
-            placed = place(request, graph, material, engine, exports) if request.exits == "auto" else None
             graph, costs, known = (placed.graph, placed.costs, placed.seen) if placed else (graph, costs, None)
-            found = collect(graph, material, engine, exports, known=known)
+            found = collect(graph, material, way.engine, way.exports, known=known)
         with screen.step("decision"):
             if placed:
                 chosen = choose(request, graph, costs, found, score=placed.score, clock=placed.clock)
                 chosen = replace(chosen, placement=placed.found)
             else:
                 chosen = choose(request, graph, costs, found)
-        result = _write(request, material, chosen, work, exports, screen)
+        result = _write(request, material, replace(chosen, precision=told), way, work, screen)
         work.finish()
     except OfframpError as error:
         if work.abandon():
@@ -75,13 +77,12 @@ def run_chain(request: Request, material: Material, screen: Screen) -> dict[str,
 
 
 def _write(
-    request: Request, material: Material, chosen: Chosen, work: WorkFolder, exports: Exports, screen: Screen
+    request: Request, material: Material, chosen: Chosen, way: Way, work: WorkFolder, screen: Screen
 ) -> dict[str, Any]:  # Any: JSON
     """Everything that goes into the folder."""
-    engine = Engine(name=request.engine, precision=request.precision, threads=request.threads)
     with screen.step("model.onnx"):
-        model = exports.save(chosen.graph, work.whole / "model.onnx", _card(request, chosen))
-        _check_shipped(engine, model, material.test, chosen)
+        model = way.exports.save(chosen.graph, work.whole / "model.onnx", _card(request, chosen, way))
+        _check_shipped(way.engine, model, material.test, chosen)
     with screen.step("time"):
         timings = time_network(
             chosen.graph,
@@ -90,22 +91,23 @@ def _write(
             evidence=chosen.evidence["test"],
             thresholds=chosen.decision.thresholds,
             score=chosen.score,
-            engine=engine,
-            exports=exports,
+            engine=way.engine,
+            exports=way.exports,
             seed=request.seed,
         )
     result = make_result(request, material, chosen, timings, screen.warnings)
     with screen.step("report"):
-        _write_folder(work.whole, request, material, chosen, result)
+        _write_folder(work.whole, request, material, chosen, result, passes=describe_passes(way.quantized))
     return result
 
 
-def _card(request: Request, chosen: Chosen) -> dict[str, Any]:  # Any: JSON
+def _card(request: Request, chosen: Chosen, way: Way) -> dict[str, Any]:  # Any: JSON
     card: dict[str, Any] = clean(
         {
             "thresholds": list(chosen.decision.thresholds),
             "engine": request.engine,
             "precision": request.precision,
+            "passes": describe_passes(way.quantized),
             "threads": request.threads,
             "model": request.model,
             "guarantee": describe_guarantee(chosen.decision.guarantee, chosen.test_loss),
@@ -134,7 +136,10 @@ def _check_shipped(engine: Engine, model: Path, test: Samples, chosen: Chosen) -
         )
 
 
-def _write_folder(folder: Path, request: Request, material: Material, chosen: Chosen, result: dict[str, Any]) -> None:
+def _write_folder(  # noqa: PLR0913  (everything of one run)
+    folder: Path, request: Request, material: Material, chosen: Chosen, result: dict[str, Any], *,
+    passes: list[dict[str, Any]],
+) -> None:  # fmt: skip
     """All files but the model itself."""
     model = material.model
     save_artifact(
@@ -149,6 +154,7 @@ def _write_folder(folder: Path, request: Request, material: Material, chosen: Ch
             std=material.std,
         ),
         thresholds=chosen.decision.thresholds,
+        passes=passes,
     )
     join(chosen.evidence).save(folder / "evidence.npz")
     try:
