@@ -46,6 +46,4 @@ class Exports:
 
     def save_dense(self, graph: Graph, name: str) -> Path:
         """Write a file without conditions, to be measured and thrown away."""
-        return onnx.save(
-            graph, self._folder / f"{name}.onnx", dense=True, traces=self._traces, stage_pass=self._pass
-        )
+        return onnx.save(graph, self._folder / f"{name}.onnx", dense=True, traces=self._traces, stage_pass=self._pass)

@@ -17,7 +17,7 @@ from offramp.graph import Graph
 from offramp.measure import Evidence, exits_taken
 from offramp.run import Samples
 
-from ._chain import BATCH, Chosen, attach, check_goal, choose, collect, costs_by_score, train
+from ._chain import BATCH, Chosen, attach, check_goal, choose, collect, collect_shipped, costs_by_score, train
 from ._clock import time_network
 from ._drawing import draw_shipped
 from ._engine import Engine
@@ -30,6 +30,7 @@ from ._request import Request
 from ._result import clean, describe_guarantee, make_result
 from ._screen import Screen
 
+ROUNDED = ("bf16", "f16")  # in which a file with conditions rounds elsewhere than its dense twin
 NEAR = 1e-4  # a score this close to its threshold may fall on either side in another batch size
 
 
@@ -67,6 +68,10 @@ def run_chain(request: Request, material: Material, screen: Screen) -> dict[str,
                 chosen = replace(chosen, placement=placed.found)
             else:
                 chosen = choose(request, graph, costs, found)
+            if request.precision in ROUNDED and chosen.graph.gates:
+                found = collect_shipped(chosen, material, way.engine, way.exports)
+                again = choose(request, chosen.graph, costs, found, score=chosen.score, clock=chosen.clock)
+                chosen = replace(again, placement=chosen.placement)
         result = _write(request, material, replace(chosen, precision=told), way, work, screen)
         work.finish()
     except OfframpError as error:
@@ -136,7 +141,7 @@ def _check_shipped(engine: Engine, model: Path, test: Samples, chosen: Chosen) -
         )
 
 
-def _write_folder(  # noqa: PLR0913  (everything of one run)
+def _write_folder(
     folder: Path, request: Request, material: Material, chosen: Chosen, result: dict[str, Any], *,
     passes: list[dict[str, Any]],
 ) -> None:  # fmt: skip

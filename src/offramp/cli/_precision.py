@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -9,17 +10,19 @@ from typing import Any
 from offramp import build, compress, decide
 from offramp.compress import Quantized
 from offramp.errors import MissingExtra
+from offramp.export import backbone
 from offramp.graph import Graph
-from offramp.measure import Costs, Evidence
+from offramp.measure import Costs, Evidence, latency
 from offramp.run import openvino
 
+from ._batches import Batches, affordable, draw_positions
 from ._chain import candidates, collect
 from ._choice import draw, name_kind
 from ._engine import Engine
 from ._exports import Exports
 from ._material import Material
 from ._placement import Placed, place
-from ._price import price
+from ._price import CALLS, SECONDS, price
 from ._request import PROMISE, Request
 from ._screen import Screen
 
@@ -82,10 +85,11 @@ def settle(request: Request, graph: Graph, material: Material, exports: Exports,
         MissingExtra: NNCF is not installed, and int8 was asked for.
     """
     ways = _ways(request, graph, material, exports, screen)
+    alone = _time_alone(request, graph, material, ways) if len(ways) > 1 else {}
     laid = []
     for way in ways:
-        with screen.step(f"evidence: {request.engine} {way.engine.precision}"):
-            laid.append(_lay(request, graph, material, way, compared=len(ways) > 1))
+        with screen.step(f"exits: {request.engine} {way.engine.precision}"):
+            laid.append(_lay(request, graph, material, way, alone.get(way.engine.precision)))
     return sorted(laid, key=lambda one: (max(0.0, one.loss - one.allowed), one.expected_s or 0.0))
 
 
@@ -138,9 +142,24 @@ def _open(
     return Way(engine=engine, exports=exports.passing(quantized), quantized=quantized)
 
 
-def _lay(request: Request, graph: Graph, material: Material, way: Way, *, compared: bool) -> Laid:
+def _time_alone(request: Request, graph: Graph, material: Material, ways: Sequence[Way]) -> dict[str, float]:
+    """Median seconds of the network alone in each precision, side by side: what else the machine does is equal."""
+    systems = {
+        way.engine.precision: way.engine.load_static(way.exports.save_dense(backbone(graph), f"alone-{at}"))
+        for at, way in enumerate(ways)
+    }
+    positions = draw_positions(len(material.tune), request.batch, request.seed)
+    first = material.tune.take(positions[0])
+    calls = affordable(systems, first, request.batch, seconds=SECONDS, most=CALLS)
+    batches = Batches(material.tune, positions[:calls])
+    times = latency(systems, batches, repeats=math.ceil(calls / len(batches)), seed=request.seed)
+    return {name: timing.p50_s for name, timing in times.items()}
+
+
+def _lay(request: Request, graph: Graph, material: Material, way: Way, alone_s: float | None) -> Laid:
+    """The exits that suit a precision, and what a call is expected to take; None for that if nothing is compared."""
     placed = place(request, graph, material, way.engine, way.exports) if request.exits == "auto" else None
-    if not compared:
+    if alone_s is None:
         return Laid(way=way, placed=placed)
     seen, smaller = (placed.seen, placed.graph) if placed else (None, graph)
     if seen is None or placed is None:
@@ -152,24 +171,23 @@ def _lay(request: Request, graph: Graph, material: Material, way: Way, *, compar
         gated = build.gate_by(smaller, score)
         timed = price(gated, material.tune, way.engine, way.exports, batch=request.batch, seed=request.seed)
         clock = timed.costs(range(len(smaller.exits) - 1))
-    expected, loss, allowed = _expect(request, seen, clock, score, calibration=len(material.calibrate))
-    return Laid(way=way, placed=placed, expected_s=expected, loss=loss, allowed=allowed)
+    share, loss, allowed = _expect(request, seen, clock, score, calibration=len(material.calibrate))
+    return Laid(way=way, placed=placed, expected_s=share * alone_s, loss=loss, allowed=allowed)
 
 
 def _expect(
     request: Request, seen: Evidence, clock: Costs, score: str, *, calibration: int
 ) -> tuple[float, float, float]:
-    """Seconds and loss of the quickest point on tune that the calibration samples can certify, and what may be lost.
+    """Time, as a share of the network alone, and loss of the quickest point on tune that the calibration samples can certify, and what may be lost.
 
     Without a promise, of the loss that is promised if nothing else is asked.
     """
     asked = request.goal if request.goal.name == "promise" else replace(PROMISE, kind="agreement")
     goal = name_kind(asked, seen)
-    assert goal.max_loss is not None and goal.kind is not None, "a promise has both"
-    allowed = decide.certifiable_loss(
-        calibration, goal.kind, max_loss=goal.max_loss, confidence=goal.confidence
-    )
+    assert goal.max_loss is not None, "a promise has it"
+    assert goal.kind is not None, "named above"
+    allowed = decide.certifiable_loss(calibration, goal.kind, max_loss=goal.max_loss, confidence=goal.confidence)
     drawn = draw(request.search, seen, clock, score=score, quality=decide.quality_for(goal.kind))
     points = list(zip(drawn.losses.tolist(), drawn.macs.tolist(), strict=True))
     loss, seconds = min(points, key=lambda point: (max(0.0, point[0] - allowed), point[1]))
-    return seconds, loss, allowed
+    return seconds / clock.baseline_macs, loss, allowed

@@ -215,8 +215,10 @@ def _describe_precision(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"Expected ms per call at the accepted loss: {', '.join(seconds)}{lost}; the file is in {precision}."
     if precision == "f32":
         return
-    final, gains = result["exits_alone"][-1], result["chosen"].get("gain_to_float") or {}
-    line = f"In {precision} the network alone agrees with itself in f32 on {100 * final['agreement']:.2f} %"
+    alone, gains = result["baseline"].get("in_precision"), result["chosen"].get("gain_to_float") or {}
+    if alone is None:
+        return
+    line = f"In {precision} the network alone agrees with itself in f32 on {100 * alone['agreement']:.2f} %"
     compared = " and ".join(f"{gain:.2f}x at batch {batch}" for batch, gain in gains.items())
     yield f"{line}; against f32 the file gains {compared}." if compared else f"{line}."
     kept = [one["name"] for one in (told or {}).get("bodies", []) if one["kept"] != "int8"]
@@ -271,6 +273,10 @@ def _baseline(material: Material, chosen: Chosen, timings: Mapping[int, Timing])
         "macs": chosen.costs.baseline_macs,
         "parameters": sum(weight.numel() for weight in material.model.module.parameters()),
         "latency_s": {str(batch): to_json(timing.baseline) for batch, timing in timings.items()},
+        "in_precision": {
+            "accuracy": None if test.labels is None else float((test.predictions[:, -1] == test.labels).mean()),
+            "agreement": float((test.predictions[:, -1] == test.reference).mean()),
+        },
         "float_latency_s": {
             str(batch): to_json(timing.floating) for batch, timing in timings.items() if timing.floating is not None
         },

@@ -6,7 +6,7 @@ import importlib
 import io
 import logging
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from types import ModuleType
 from typing import Any
@@ -39,7 +39,7 @@ def quantize_model(model: onnx.ModelProto, items: Sequence[Item], *, in_float: C
     """
     nncf = import_nncf()
     attention = any(node.op_type in _ATTENTION for node in model.graph.node)
-    with _quiet(nncf):
+    with _quiet():
         try:
             made: onnx.ModelProto = nncf.quantize(
                 model,
@@ -78,13 +78,13 @@ def import_nncf() -> ModuleType:
 
 
 @contextmanager
-def _quiet(nncf: ModuleType) -> Iterator[None]:
+def _quiet() -> Iterator[None]:
     """Keep NNCF from sending anything, even if others imported it, and its lines off the terminal."""
-    decorator = importlib.import_module("nncf.telemetry.decorator")
-    stub: Callable[[], Any] = importlib.import_module("nncf.telemetry.wrapper").NNCFTelemetryStub
+    decorator: Any = importlib.import_module("nncf.telemetry.decorator")  # Any: NNCF exports none of this
+    stub: Any = importlib.import_module("nncf.telemetry.wrapper")
     sender, logger = decorator.telemetry, logging.getLogger("nncf")
     level = logger.level
-    decorator.telemetry = stub()
+    decorator.telemetry = stub.NNCFTelemetryStub()
     logger.setLevel(logging.CRITICAL)
     try:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):

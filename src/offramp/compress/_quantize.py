@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
 from offramp.errors import OptionError
-from offramp.graph import Graph, Node
+from offramp.graph import Graph, Node, find_ancestors
 from offramp.run import Samples
 
 from ._agreement import OnnxBody, agreements
@@ -22,6 +21,7 @@ NEVER = ("score", "ensemble", "controller")  # roles of what costs next to nothi
 CALIBRATION = 300  # samples, if there are so many: as NNCF takes
 JUDGED = 512
 GROUPS = 4  # of layers, in a body that suffers
+HEADS = 5  # times as much as the final exit an early one may change: thresholds are chosen afterwards, and weigh it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Sensitivity:
 
     Attributes:
         name: Of its node.
-        agreement: Share of samples on which every exit behind it answers as in float; of the worst exit.
+        agreement: Share of samples on which the final exit answers as in float; of a head, on which its exits do.
         kept: "int8", "part" if some of its layers stay in float, or "float".
         in_float: Those layers, by the names of their ONNX nodes.
     """
@@ -72,16 +72,17 @@ def quantize(  # noqa: PLR0913  # what is quantized, and by which samples
 ) -> Quantized:
     """The network with convolutions and matrix products of its stages and heads in 8 bits, after training.
 
-    Ranges come from what reaches each body on a few hundred samples. Each body is then judged by itself: if an exit
-    behind it answers differently on too many samples, a quarter of its layers stays in float, or all of it. Scores,
-    gates and normalization are never touched.
+    Ranges come from what reaches each body on a few hundred samples. Each body is then judged by itself: if the final
+    exit answers differently on too many samples, a quarter of the body's layers stays in float, or all of it. A head is
+    judged by its own exits, less strictly: thresholds are chosen on the quantized network, and let leave whom it is
+    sure of. Scores, gates and normalization are never touched.
 
     Args:
         graph: In float, trained.
         traced: Its bodies as ONNX, as `export.onnx.trace` gives them; bodies that are not here stay in float.
         samples: Unlabeled, for the ranges; 300 of them are drawn.
         judge: Others, for the answers, since a network is too sure of what it learned from; 512 are drawn.
-        max_change: Accepted share of answers that one body may change.
+        max_change: Share of the final exit's answers that one body may change; of an early exit's five times as many.
         only: Names of the nodes to quantize; all if None, none changes nothing.
         seed: Of the draws.
 
@@ -103,10 +104,18 @@ def quantize(  # noqa: PLR0913  # what is quantized, and by which samples
     judged = _draw(judge or samples, JUDGED, seed)
     whole = {name: quantize_model(traced[name], items[name]) for name in names}
     alone = agreements(graph, judged, {name: {name: OnnxBody(whole[name])} for name in names})
-    bodies, table = {}, []
+    bodies: dict[str, onnx.ModelProto] = {}
+    table = []
     for name in names:
-        found = _Search(graph, name, traced[name], items[name], judged, max_change)
-        told, body = found.settle(whole[name], alone[name])
+        exits = _judges(graph, name)
+        limit = max_change if exits == [len(graph.exits) - 1] else min(1.0, HEADS * max_change)
+        worst = float(alone[name][exits].min())
+        told = Sensitivity(name=name, agreement=worst, kept="int8")
+        body: onnx.ModelProto | None = whole[name]
+        if worst < 1 - limit:
+            parts = _in_part(traced[name], items[name])
+            found = agreements(graph, judged, {"/".join(kept): {name: OnnxBody(part)} for kept, part in parts.items()})
+            told, body = _best(told, parts, {kept: float(found["/".join(kept)][exits].min()) for kept in parts}, limit)
         table.append(told)
         bodies |= {} if body is None else {name: body}
     total = agreements(graph, judged, {"all": {name: OnnxBody(body) for name, body in bodies.items()}})["all"]
@@ -120,38 +129,33 @@ def products(model: onnx.ModelProto) -> list[str]:
     return [node.name for node in model.graph.node if node.op_type in PRODUCTS]
 
 
-class _Search:
-    """What of one body stays in float."""
+def _judges(graph: Graph, name: str) -> list[int]:
+    """Which exits say whether a body suffers: the final one, or if it does not read the body those that do."""
+    reading = [at for at, exit in enumerate(graph.exits) if name in find_ancestors(graph, exit, through_control=False)]
+    final = len(graph.exits) - 1
+    return [final] if final in reading or not reading else reading
 
-    def __init__(  # noqa: PLR0913  # a body and all that it is judged by
-        self, graph: Graph, name: str, traced: onnx.ModelProto, items: Sequence[Item], judged: Samples, limit: float
-    ) -> None:
-        self._graph, self._name, self._traced = graph, name, traced
-        self._items, self._judged, self._limit = items, judged, limit
 
-    def settle(
-        self, whole: onnx.ModelProto, alone: NDArray[np.float64]
-    ) -> tuple[Sensitivity, onnx.ModelProto | None]:
-        """What is said of the body, and what becomes of it; None if it stays as it is."""
-        worst = float(alone.min())
-        if worst >= 1 - self._limit:
-            return Sensitivity(name=self._name, agreement=worst, kept="int8"), whole
-        tried = list(self._parts())
-        best = max(tried, key=lambda one: one[0], default=(0.0, (), whole))
-        if best[0] >= 1 - self._limit:
-            return Sensitivity(name=self._name, agreement=best[0], kept="part", in_float=best[1]), best[2]
-        return Sensitivity(name=self._name, agreement=worst, kept="float"), None
+def _in_part(traced: onnx.ModelProto, items: Sequence[Item]) -> dict[tuple[str, ...], onnx.ModelProto]:
+    """The body with each group of its layers in float, by their names; none if it is one layer."""
+    layers = products(traced)
+    if len(layers) < 2:
+        return {}
+    groups = [tuple(group.tolist()) for group in np.array_split(np.asarray(layers), min(GROUPS, len(layers)))]
+    return {group: quantize_model(traced, items, in_float=group) for group in groups}
 
-    def _parts(self) -> Iterator[tuple[float, tuple[str, ...], onnx.ModelProto]]:
-        """Agreement, layers in float and model, with each group of layers in float."""
-        layers = products(self._traced)
-        if len(layers) < 2:
-            return
-        for group in np.array_split(np.asarray(layers), min(GROUPS, len(layers))):
-            in_float = tuple(group.tolist())
-            model = quantize_model(self._traced, self._items, in_float=in_float)
-            found = agreements(self._graph, self._judged, {"": {self._name: OnnxBody(model)}})[""]
-            yield float(found.min()), in_float, model
+
+def _best(
+    told: Sensitivity,
+    parts: Mapping[tuple[str, ...], onnx.ModelProto],
+    found: Mapping[tuple[str, ...], float],
+    limit: float,
+) -> tuple[Sensitivity, onnx.ModelProto | None]:
+    """What is said of a body that suffers, and what becomes of it; None if it stays as it is."""
+    best = max(found, key=lambda group: found[group], default=None)
+    if best is None or found[best] < 1 - limit:
+        return replace(told, kept="float"), None
+    return replace(told, kept="part", agreement=found[best], in_float=best), parts[best]
 
 
 def _names(graph: Graph, traced: Mapping[str, onnx.ModelProto], only: Collection[str] | None) -> list[str]:

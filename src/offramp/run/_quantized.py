@@ -1,8 +1,8 @@
 """Rewrites quantized networks for OpenVINO's CPU plugin: what a body quantizes first enters its `If` as bytes.
 
-Else the `If` is given floats: what runs before makes them from its bytes and brings them into plain layout, and the body
-makes bytes of them again. Bytes are part of the convolution that gives them, a quarter to copy and to gather, and at
-batch 1 they can cross with their channels last, as quantized convolutions have them. Numbers: docs/design/0005.
+Else the `If` is given floats: what runs before makes them from its bytes and brings them into plain layout, and the
+body makes bytes of them again. Bytes are part of the convolution that gives them, a quarter to copy and to gather, and
+at batch 1 they cross with their channels last, as quantized convolutions have them. Numbers: docs/design/0005.
 """
 
 from __future__ import annotations
