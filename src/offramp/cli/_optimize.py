@@ -25,7 +25,7 @@ from ._exports import Exports
 from ._folder import WorkFolder, check_out, open_folder
 from ._material import Material, gather
 from ._placement import cheapest
-from ._precision import Way, describe, describe_passes, settle
+from ._precision import Laid, Way, describe, describe_passes, settle
 from ._request import Request
 from ._result import clean, describe_guarantee, make_result
 from ._screen import Screen
@@ -56,29 +56,35 @@ def run_chain(request: Request, material: Material, screen: Screen) -> dict[str,
         with screen.step(f"{request.regime}: {request.epochs} epochs on {len(material.train)} samples"):
             graph = train(request, graph, material.train, work, screen)
         laid = settle(request, graph, material, Exports(work.path), screen)
-        way, placed = laid[0].way, laid[0].placed
-        told = describe(request.precision, laid)
-        request = replace(request, precision=way.engine.precision)
-        with screen.step(f"evidence: {request.engine} {request.precision}"):
-            graph, costs, known = (placed.graph, placed.costs, placed.seen) if placed else (graph, costs, None)
-            found = collect(graph, material, way.engine, way.exports, known=known)
-        with screen.step("decision"):
-            if placed:
-                chosen = choose(request, graph, costs, found, score=placed.score, clock=placed.clock)
-                chosen = replace(chosen, placement=placed.found)
-            else:
-                chosen = choose(request, graph, costs, found)
-            if request.precision in ROUNDED and chosen.graph.gates:
-                found = collect_shipped(chosen, material, way.engine, way.exports)
-                again = choose(request, chosen.graph, costs, found, score=chosen.score, clock=chosen.clock)
-                chosen = replace(again, placement=chosen.placement)
-        result = _write(request, material, replace(chosen, precision=told), way, work, screen)
+        asked, request = request.precision, replace(request, precision=laid[0].precision)
+        chosen = replace(_decide(request, graph, material, laid[0], screen), precision=describe(asked, laid))
+        result = _write(request, material, chosen, laid[0].way, work, screen)
         work.finish()
     except OfframpError as error:
         if work.abandon():
             error.add_note(f"What was trained is kept in {work.path}: repeat the command with --resume to use it.")
         raise
     return result
+
+
+def _decide(request: Request, graph: Graph, material: Material, laid: Laid, screen: Screen) -> Chosen:
+    """The operating point, chosen and proven on evidence from the engine and precision that ship."""
+    way, placed = laid.way, laid.placed
+    with screen.step(f"evidence: {request.engine} {request.precision}"):
+        if placed:
+            found = collect(placed.graph, material, way.engine, way.exports, known=placed.seen)
+        else:
+            found = collect(graph, material, way.engine, way.exports)
+    with screen.step("decision"):
+        if placed:
+            chosen = choose(request, placed.graph, placed.costs, found, score=placed.score, clock=placed.clock)
+        else:
+            chosen = choose(request, graph, costs_by_score(graph), found)
+        if request.precision in ROUNDED and chosen.graph.gates:
+            found = collect_shipped(chosen, material, way.engine, way.exports)
+            costs = {chosen.score: chosen.costs}
+            chosen = choose(request, chosen.graph, costs, found, score=chosen.score, clock=chosen.clock)
+    return chosen if placed is None else replace(chosen, placement=placed.found)
 
 
 def _write(

@@ -178,7 +178,7 @@ def _lay(request: Request, graph: Graph, material: Material, way: Way, alone_s: 
 def _expect(
     request: Request, seen: Evidence, clock: Costs, score: str, *, calibration: int
 ) -> tuple[float, float, float]:
-    """Time, as a share of the network alone, and loss of the quickest point on tune that the calibration samples can certify, and what may be lost.
+    """Time as a share of the network alone, and loss, of the quickest certifiable point on tune; and what may be lost.
 
     Without a promise, of the loss that is promised if nothing else is asked.
     """
