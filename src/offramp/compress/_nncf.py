@@ -63,8 +63,9 @@ def import_nncf() -> ModuleType:
     Raises:
         MissingExtra: It is not installed.
     """
-    if "nncf" in sys.modules:
-        return sys.modules["nncf"]
+    known = sys.modules.get("nncf")
+    if known is not None:
+        return known
     held = sys.modules.get(_TELEMETRY)
     sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # how Python is told that there is no such module
     try:
