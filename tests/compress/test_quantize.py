@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from early_exits import make_graph, make_samples
-from offramp.compress import quantize
+from offramp.compress import _quantize, quantize
 from offramp.errors import OptionError
 from offramp.export import onnx
-from offramp.run import ArraySamples
+from offramp.graph import Graph
+from offramp.run import Samples
 from quantized import make_small
 
 
@@ -46,16 +47,23 @@ def test_every_body_is_told_with_what_its_answers_suffer() -> None:
     assert all(0.9 < one.agreement <= 1 and one.kept == "int8" for one in told)
 
 
-def test_a_body_that_may_change_nothing_stays_in_float_where_it_changes_something() -> None:
-    graph = make_graph()  # with random weights, whose answers hang on a hair
-    traced = onnx.trace(graph, [node for node in graph.nodes if node.role == "stage"])
-    noise = np.random.default_rng(1).normal(size=(256, 1, 8, 8)).astype(np.float32) / 50
-    close = ArraySamples(inputs={"x": noise}, ids=np.array([str(row) for row in range(256)]))
-    found = quantize(graph, traced, make_samples(), judge=close, max_change=0.0)
-    told = {one.name: one for one in found.sensitivity}
-    assert {one.kept for one in told.values()} >= {"float"}
-    assert all(one.agreement < 1 for one in told.values() if one.kept == "float")
-    assert set(found.bodies) == {name for name, one in told.items() if one.kept != "float"}
+@pytest.mark.parametrize(("worst", "kept", "written"), [(0.5, "float", False), (0.97, "part", True)])
+def test_a_body_that_suffers_stays_in_float_all_or_in_part(
+    worst: float, kept: str, written: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the whole body changes every second answer, and each of its halves in 8 bits so many."""
+    graph = make_graph()
+    final = len(graph.exits) - 1
+    traced = onnx.trace(graph, [node for node in graph.nodes if node.name == "stage1"])
+
+    def told(graph: Graph, judged: Samples, variants: dict[str, Any]) -> dict[str, Any]:
+        return {label: np.full(final + 1, 0.5 if label == "stage1" else worst) for label in variants}
+
+    monkeypatch.setattr(_quantize, "agreements", told)
+    found = quantize(graph, traced, make_samples(), max_change=0.04)
+    (one,) = found.sensitivity
+    assert (one.kept, one.agreement, bool(one.in_float)) == (kept, worst if written else 0.5, written)
+    assert ("stage1" in found.bodies) is written
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
