@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from graphs import STOP_HIGH, STOP_LOW, make_chain, random_graphs, with_numpy_bodies
-from offramp.errors import GraphError
+from offramp.errors import ExportError, GraphError
 from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
 from offramp.run import run_reference
@@ -111,3 +111,48 @@ def test_the_file_of_many_graphs_equals_the_reference(graph: Graph, seed: int, r
     model = export_onnx.to_model(graph).SerializeToString()
     for engine in ENGINES.values():
         compare(graph, engine(model), rows, seed)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+@settings(deadline=None, max_examples=3, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@given(graph=random_graphs())
+def test_a_pass_that_changes_nothing_changes_nothing(dense: bool, graph: Graph) -> None:
+    seen: list[str] = []
+
+    def identity(node: Any, body: Any) -> Any:
+        seen.append(node.name)
+        return body
+
+    try:
+        wanted = export_onnx.to_model(graph, dense=dense)
+    except GraphError:
+        return
+    got = export_onnx.to_model(graph, dense=dense, stage_pass=identity)
+    assert got.SerializeToString(deterministic=True) == wanted.SerializeToString(deterministic=True)
+    assert len(seen) == len(set(seen))
+
+
+def test_a_pass_sees_every_body_once_and_what_it_gives_is_written() -> None:
+    graph, changed = make_chain(1), []
+
+    def mark(node: Any, body: Any) -> Any:
+        changed.append(node.name)
+        copied = type(body)()
+        copied.CopyFrom(body)
+        copied.graph.node[0].name = "passed"
+        return copied
+
+    model = export_onnx.to_model(graph, dense=True, stage_pass=mark)
+    assert {f"{name}/passed" for name in changed} <= {node.name for node in model.graph.node}
+    assert set(changed) == {node.name for node in graph.nodes if node.kind == "function"}
+
+
+def test_a_pass_that_renames_what_a_body_reads_is_refused() -> None:
+    def rename(node: Any, body: Any) -> Any:
+        copied = type(body)()
+        copied.CopyFrom(body)
+        copied.graph.input[0].name = "another"
+        return copied
+
+    with pytest.raises(ExportError, match="keep the inputs"):
+        export_onnx.to_model(make_chain(1), stage_pass=rename)

@@ -18,7 +18,7 @@ from offramp.decide import Decision, Ranking
 from offramp.errors import CurveError
 from offramp.export import onnx
 from offramp.graph import Gate, Graph
-from offramp.measure import Costs, Evidence, Frontier, OperatingPoint, evidence
+from offramp.measure import Costs, Evidence, Frontier, OperatingPoint, evidence, evidence_by_passes
 from offramp.measure.torch import path_costs
 from offramp.nn.scores import SCORES, gate_of
 from offramp.run import Samples
@@ -58,6 +58,7 @@ class Chosen:
         placement: Of which candidates the exits were chosen, and what the alternatives would cost; None if they were
             named.
         clock: Seconds by exit that the point was chosen by, or None.
+        precision: Which precisions were tried, and what stays in float, as `result.json` holds it.
     """
 
     graph: Graph
@@ -72,6 +73,7 @@ class Chosen:
     knee: int | None
     placement: dict[str, Any] | None = None  # Any: JSON
     clock: Costs | None = None
+    precision: dict[str, Any] | None = None  # Any: JSON
 
     @property
     def frontier(self) -> Frontier:
@@ -191,6 +193,20 @@ def collect(
             seen = replace(seen, scores=dict.fromkeys(known.gates, none), gates=known.gates)
         found[name] = seen
     return found
+
+
+def collect_shipped(chosen: Chosen, material: Material, engine: Engine, exports: Exports) -> dict[str, Evidence]:
+    """The same evidence from the file with conditions itself, of the score that gates alone.
+
+    For precisions in which its dense twin answers a little differently: at a border of an `If` its values are rounded.
+    """
+    runtime = engine.load(exports.save_scratch(chosen.graph, "shipped"))
+    return {
+        name: replace(
+            evidence_by_passes(runtime, material.parts[name], batch=BATCH), reference=chosen.evidence[name].reference
+        )
+        for name in HELD_OUT
+    }
 
 
 def gates_by_score(graph: Graph) -> dict[str, Gate]:

@@ -6,7 +6,7 @@ Shape letters: B batch, S samples.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,8 @@ class Timing:
     """What was timed at one batch size.
 
     Attributes:
-        baseline: The network alone.
+        baseline: The network alone, in the precision of the file.
+        floating: The network alone in f32, if the file is in another precision.
         ours: The conditional network.
         gain: Mean of the one by mean of the other.
         efficiency: Ideal by measured.
@@ -44,6 +45,12 @@ class Timing:
     efficiency: float
     ideal_s: float
     empty_s: float
+    floating: Latency | None = None
+
+    @property
+    def gain_to_float(self) -> float:
+        """Mean of the network alone in f32 by mean of the conditional network."""
+        return self.gain if self.floating is None else gain(self.floating, self.ours)
 
 
 def time_network(  # noqa: PLR0913  (everything of one run)
@@ -53,6 +60,9 @@ def time_network(  # noqa: PLR0913  (everything of one run)
     """Latency, gain and efficiency at each batch size, over the test samples."""
     taken = exits_taken(evidence, thresholds, score)
     systems = dict(_static_systems(graph, np.unique(taken).tolist(), engine, exports))
+    if engine.precision != "f32":
+        floating = exports.passing(None).save_dense(backbone(graph), "floating")
+        systems["floating"] = replace(engine, precision="f32").load_static(floating)
     systems["ours"] = engine.load(model)
     return {batch: _time(systems, test, taken, exits=len(graph.exits), batch=batch, seed=seed) for batch in SIZES}
 
@@ -90,4 +100,5 @@ def _time(
         efficiency=value.value,
         ideal_s=value.ideal_s,
         empty_s=times["empty"].mean_s,
+        floating=times.get("floating"),
     )

@@ -17,18 +17,20 @@ from offramp.graph import Graph
 from offramp.measure import Evidence, exits_taken
 from offramp.run import Samples
 
-from ._chain import BATCH, Chosen, attach, check_goal, choose, collect, costs_by_score, train
+from ._chain import BATCH, Chosen, attach, check_goal, choose, collect, collect_shipped, costs_by_score, train
 from ._clock import time_network
 from ._drawing import draw_shipped
 from ._engine import Engine
 from ._exports import Exports
 from ._folder import WorkFolder, check_out, open_folder
 from ._material import Material, gather
-from ._placement import cheapest, place
+from ._placement import cheapest
+from ._precision import Laid, Way, describe, describe_passes, settle
 from ._request import Request
 from ._result import clean, describe_guarantee, make_result
 from ._screen import Screen
 
+ROUNDED = ("bf16", "f16")  # in which a file with conditions rounds elsewhere than its dense twin
 NEAR = 1e-4  # a score this close to its threshold may fall on either side in another batch size
 
 
@@ -49,23 +51,14 @@ def run_chain(request: Request, material: Material, screen: Screen) -> dict[str,
         graph = attach(request, material)
         costs = costs_by_score(graph)
     check_goal(request, cheapest(request, graph) if request.exits == "auto" else costs)
-    engine = Engine(name=request.engine, precision=request.precision, threads=request.threads)
     work = open_folder(request.out, request.deciding(), resume=request.resume)
     try:
         with screen.step(f"{request.regime}: {request.epochs} epochs on {len(material.train)} samples"):
             graph = train(request, graph, material.train, work, screen)
-        with screen.step(f"evidence: {request.engine} {request.precision}"):
-            exports = Exports(work.path)
-            placed = place(request, graph, material, engine, exports) if request.exits == "auto" else None
-            graph, costs, known = (placed.graph, placed.costs, placed.seen) if placed else (graph, costs, None)
-            found = collect(graph, material, engine, exports, known=known)
-        with screen.step("decision"):
-            if placed:
-                chosen = choose(request, graph, costs, found, score=placed.score, clock=placed.clock)
-                chosen = replace(chosen, placement=placed.found)
-            else:
-                chosen = choose(request, graph, costs, found)
-        result = _write(request, material, chosen, work, exports, screen)
+        laid = settle(request, graph, material, Exports(work.path), screen)
+        asked, request = request.precision, replace(request, precision=laid[0].precision)
+        chosen = replace(_decide(request, graph, material, laid[0], screen), precision=describe(asked, laid))
+        result = _write(request, material, chosen, laid[0].way, work, screen)
         work.finish()
     except OfframpError as error:
         if work.abandon():
@@ -74,14 +67,33 @@ def run_chain(request: Request, material: Material, screen: Screen) -> dict[str,
     return result
 
 
+def _decide(request: Request, graph: Graph, material: Material, laid: Laid, screen: Screen) -> Chosen:
+    """The operating point, chosen and proven on evidence from the engine and precision that ship."""
+    way, placed = laid.way, laid.placed
+    with screen.step(f"evidence: {request.engine} {request.precision}"):
+        if placed:
+            found = collect(placed.graph, material, way.engine, way.exports, known=placed.seen)
+        else:
+            found = collect(graph, material, way.engine, way.exports)
+    with screen.step("decision"):
+        if placed:
+            chosen = choose(request, placed.graph, placed.costs, found, score=placed.score, clock=placed.clock)
+        else:
+            chosen = choose(request, graph, costs_by_score(graph), found)
+        if request.precision in ROUNDED and chosen.graph.gates:
+            found = collect_shipped(chosen, material, way.engine, way.exports)
+            costs = {chosen.score: chosen.costs}
+            chosen = choose(request, chosen.graph, costs, found, score=chosen.score, clock=chosen.clock)
+    return chosen if placed is None else replace(chosen, placement=placed.found)
+
+
 def _write(
-    request: Request, material: Material, chosen: Chosen, work: WorkFolder, exports: Exports, screen: Screen
+    request: Request, material: Material, chosen: Chosen, way: Way, work: WorkFolder, screen: Screen
 ) -> dict[str, Any]:  # Any: JSON
     """Everything that goes into the folder."""
-    engine = Engine(name=request.engine, precision=request.precision, threads=request.threads)
     with screen.step("model.onnx"):
-        model = exports.save(chosen.graph, work.whole / "model.onnx", _card(request, chosen))
-        _check_shipped(engine, model, material.test, chosen)
+        model = way.exports.save(chosen.graph, work.whole / "model.onnx", _card(request, chosen, way))
+        _check_shipped(way.engine, model, material.test, chosen)
     with screen.step("time"):
         timings = time_network(
             chosen.graph,
@@ -90,22 +102,23 @@ def _write(
             evidence=chosen.evidence["test"],
             thresholds=chosen.decision.thresholds,
             score=chosen.score,
-            engine=engine,
-            exports=exports,
+            engine=way.engine,
+            exports=way.exports,
             seed=request.seed,
         )
     result = make_result(request, material, chosen, timings, screen.warnings)
     with screen.step("report"):
-        _write_folder(work.whole, request, material, chosen, result)
+        _write_folder(work.whole, request, material, chosen, result, passes=describe_passes(way.quantized))
     return result
 
 
-def _card(request: Request, chosen: Chosen) -> dict[str, Any]:  # Any: JSON
+def _card(request: Request, chosen: Chosen, way: Way) -> dict[str, Any]:  # Any: JSON
     card: dict[str, Any] = clean(
         {
             "thresholds": list(chosen.decision.thresholds),
             "engine": request.engine,
             "precision": request.precision,
+            "passes": describe_passes(way.quantized),
             "threads": request.threads,
             "model": request.model,
             "guarantee": describe_guarantee(chosen.decision.guarantee, chosen.test_loss),
@@ -134,7 +147,10 @@ def _check_shipped(engine: Engine, model: Path, test: Samples, chosen: Chosen) -
         )
 
 
-def _write_folder(folder: Path, request: Request, material: Material, chosen: Chosen, result: dict[str, Any]) -> None:
+def _write_folder(
+    folder: Path, request: Request, material: Material, chosen: Chosen, result: dict[str, Any], *,
+    passes: list[dict[str, Any]],
+) -> None:  # fmt: skip
     """All files but the model itself."""
     model = material.model
     save_artifact(
@@ -149,6 +165,7 @@ def _write_folder(folder: Path, request: Request, material: Material, chosen: Ch
             std=material.std,
         ),
         thresholds=chosen.decision.thresholds,
+        passes=passes,
     )
     join(chosen.evidence).save(folder / "evidence.npz")
     try:

@@ -11,6 +11,7 @@ from offramp.errors import OptionError
 
 Kind = Literal["agreement", "harm", "net"]
 ENGINES = ("openvino", "onnxruntime")
+PRECISIONS = ("auto", "f32", "bf16", "f16", "int8")
 REGIMES = ("post", "cumulative", "frozen", "mixed", "joint")
 TRAINING_PRECISIONS = ("float32", "bfloat16")
 TARGETS = ("soft", "hard")
@@ -122,6 +123,7 @@ class Request:
             *([f"--seed {self.seed} (0 or more)"] if self.seed < 0 else []),
             *([f"--price {self.price} (0 or more)"] if self.price is not None and not self.price >= 0 else []),
             *([f"--engine {self.engine} ({' or '.join(ENGINES)})"] if self.engine not in ENGINES else []),
+            *([f"--precision {self.precision} ({', '.join(PRECISIONS)})"] if self.precision not in PRECISIONS else []),
             *([f"--regime {self.regime} ({', '.join(REGIMES)})"] if self.regime not in REGIMES else []),
             *(
                 [f"--training-precision {self.training_precision} ({' or '.join(TRAINING_PRECISIONS)})"]
@@ -139,8 +141,10 @@ class Request:
             raise OptionError("several --head need as many exits, but --exits is auto. Name the exits by --placement.")
         if (self.mean is None) != (self.std is None):
             raise OptionError("--mean and --std must be given together, but one is missing. Give both or none.")
-        if self.engine == "onnxruntime" and self.precision != "f32":
-            raise OptionError(f"onnxruntime computes in f32, but --precision is {self.precision}. Choose openvino.")
+        if self.engine == "onnxruntime" and self.precision in ("bf16", "f16"):
+            raise OptionError(
+                f"onnxruntime computes in f32 and int8, but --precision is {self.precision}. Choose openvino."
+            )
 
     def _check_regime(self) -> None:
         names = self.scoring.names

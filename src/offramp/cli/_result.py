@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ def make_result(
         "seed": request.seed,
         "engine": request.engine,
         "precision": request.precision,
+        "precisions": chosen.precision,
         "threads": request.threads,
         "held_out": material.held_out,
         "samples": {name: len(part) for name, part in material.parts.items()},
@@ -178,6 +179,7 @@ def verdict(result: Mapping[str, Any]) -> list[str]:  # Any: JSON
             break
     if not lines:
         lines.append(_describe_work(chosen))
+    lines += _describe_precision(result)
     if result.get("placement"):  # older results have none
         lines.append(describe_placement(result["placement"]))
     count = sum(one["candidate"] for one in result["scores"]["ranked"])
@@ -201,6 +203,27 @@ def _describe_work(chosen: Mapping[str, Any]) -> str:  # Any: JSON
         return f"It does {chosen['relative_macs']:.2f} of the work; its time was not measured: run `offramp bench`."
     gains = " and ".join(f"{gain:.2f}x at batch {batch}" for batch, gain in chosen["gain"].items())
     return f"It does {chosen['relative_macs']:.2f} of the work and is faster: {gains}."
+
+
+def _describe_precision(result: Mapping[str, Any]) -> Iterator[str]:
+    """What the precision does, in a sentence or two; nothing if it is f32 and nothing else was tried."""
+    told, precision = result.get("precisions"), result["precision"]  # older results have none
+    if told and len(told["tried"]) > 1:
+        seconds = [f"{one['precision']} {1000 * one['expected_s']:.3f}" for one in told["tried"]]
+        missed = [one["precision"] for one in told["tried"] if one["loss"] > one["allowed_loss"]]
+        lost = f" ({' and '.join(missed)}: too many answers change)" if missed else ""
+        yield f"Expected ms per call at the accepted loss: {', '.join(seconds)}{lost}; the file is in {precision}."
+    if precision == "f32":
+        return
+    alone, gains = result["baseline"].get("in_precision"), result["chosen"].get("gain_to_float") or {}
+    if alone is None:
+        return
+    line = f"In {precision} the network alone agrees with itself in f32 on {100 * alone['agreement']:.2f} %"
+    compared = " and ".join(f"{gain:.2f}x at batch {batch}" for batch, gain in gains.items())
+    yield f"{line}; against f32 the file gains {compared}." if compared else f"{line}."
+    kept = [one["name"] for one in (told or {}).get("bodies", []) if one["kept"] != "int8"]
+    if kept:
+        yield f"In float, all or in part, since the answers suffer: {', '.join(kept)}."
 
 
 def describe_placement(placement: Mapping[str, Any]) -> str:  # Any: JSON
@@ -250,6 +273,13 @@ def _baseline(material: Material, chosen: Chosen, timings: Mapping[int, Timing])
         "macs": chosen.costs.baseline_macs,
         "parameters": sum(weight.numel() for weight in material.model.module.parameters()),
         "latency_s": {str(batch): to_json(timing.baseline) for batch, timing in timings.items()},
+        "in_precision": {
+            "accuracy": None if test.labels is None else float((test.predictions[:, -1] == test.labels).mean()),
+            "agreement": float((test.predictions[:, -1] == test.reference).mean()),
+        },
+        "float_latency_s": {
+            str(batch): to_json(timing.floating) for batch, timing in timings.items() if timing.floating is not None
+        },
     }
 
 
@@ -258,6 +288,7 @@ def _chosen(chosen: Chosen, timings: Mapping[int, Timing]) -> dict[str, Any]:  #
         **describe_point(chosen.test),
         "latency_s": {str(batch): to_json(timing.ours) for batch, timing in timings.items()},
         "gain": {str(batch): timing.gain for batch, timing in timings.items()},
+        "gain_to_float": {str(batch): timing.gain_to_float for batch, timing in timings.items()},
         "efficiency": {str(batch): timing.efficiency for batch, timing in timings.items()},
         "ideal_latency_s": {str(batch): timing.ideal_s for batch, timing in timings.items()},
         "empty_latency_s": {str(batch): timing.empty_s for batch, timing in timings.items()},

@@ -25,7 +25,7 @@ from ._screen import Screen
 
 LOSSES = (0.001, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05)
 PARTS = ("tune", "calibrate", "test")
-TIMES = ("latency_s", "gain", "efficiency", "ideal_latency_s")
+TIMES = ("latency_s", "gain", "gain_to_float", "efficiency", "ideal_latency_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

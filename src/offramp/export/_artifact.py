@@ -53,6 +53,7 @@ def save_artifact(
     example: Mapping[str, Tensor],
     origin: Origin | None = None,
     thresholds: Sequence[float] = (),
+    passes: Sequence[Mapping[str, Any]] = (),  # Any: JSON
 ) -> None:
     """Write `model.safetensors` and `config.json` into a folder.
 
@@ -62,6 +63,8 @@ def save_artifact(
         example: A few inputs by name; they and the answers to them are stored, to compare with.
         origin: None if nobody can say how to build the network; the configuration then says `"rebuild": null`.
         thresholds: The chosen ones.
+        passes: What was done to the file that ships beside it, such as its quantization; the weights here are those
+            before, in float.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -71,7 +74,7 @@ def save_artifact(
         "rebuild": None if origin is None or _is_opaque(graph) else _rebuild(origin),
         "preprocessing": None if origin is None or origin.mean is None else {"mean": origin.mean, "std": origin.std},
         **_recipe(graph),
-        "passes": [],
+        "passes": [dict(one) for one in passes],
         "thresholds": list(thresholds),
         "graph": to_json(graph),
     }  # fmt: skip

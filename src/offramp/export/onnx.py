@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,14 @@ IR_VERSION = 10
 Card = Mapping[str, Any]  # Any: JSON
 # By identity of a body and what it is given; the body is kept, so that no other gets its identity.
 Traces = dict[tuple[int, tuple[Tensor, ...]], tuple[nn.Module, onnx.ModelProto]]
+# Gives the model to inline instead of a traced body, whose inputs are `i0, i1, ...` and whose outputs `o0, o1, ...`.
+StagePass = Callable[[Node, onnx.ModelProto], onnx.ModelProto]
 
 
 def save(
-    graph: Graph, path: str | Path, *, card: Card | None = None, dense: bool = False, traces: Traces | None = None
-) -> Path:
+    graph: Graph, path: str | Path, *, card: Card | None = None, dense: bool = False, traces: Traces | None = None,
+    stage_pass: StagePass | None = None,
+) -> Path:  # fmt: skip
     """Write a graph as one ONNX file (opset 18) that bare ONNX Runtime and OpenVINO run; gives its path.
 
     Inputs are the graph's, with a dynamic batch, and `thresholds` [T] if it has threshold gates. Outputs are `logits`
@@ -44,12 +47,14 @@ def save(
         dense: Run every exit for every sample and ignore the gates.
         traces: Bodies that were traced already; those of this graph are added. Give the same dictionary to several
             calls for graphs that share bodies, which saves seconds per body.
+        stage_pass: Gives what is written instead of each traced body, such as `compress.quantize` makes it. `traces`
+            hold the bodies as they were before.
 
     Raises:
-        ExportError: A body has an operator that ONNX lacks.
+        ExportError: A body has an operator that ONNX lacks, or the pass changed what it reads or gives.
         OutputError: The path cannot be written.
     """
-    model = to_model(graph, card=card, dense=dense, traces=traces)
+    model = to_model(graph, card=card, dense=dense, traces=traces, stage_pass=stage_pass)
     path = Path(path)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -64,19 +69,23 @@ def save(
 
 
 def to_model(
-    graph: Graph, *, card: Card | None = None, dense: bool = False, traces: Traces | None = None
-) -> onnx.ModelProto:
+    graph: Graph, *, card: Card | None = None, dense: bool = False, traces: Traces | None = None,
+    stage_pass: StagePass | None = None,
+) -> onnx.ModelProto:  # fmt: skip
     """The ONNX model that `save` writes; arguments and errors as there."""
-    known = {} if traces is None else traces
+    nodes = [node for node in graph.nodes if node.kind == "function"] if dense else _called(plan(graph), graph)
+    bodies = trace(graph, nodes, traces)
+    if stage_pass is not None:
+        bodies = {name: _passed(stage_pass, graph[name], body) for name, body in bodies.items()}
     scope = Scope("offramp")
     frame, inputs = _root(graph, scope)
     if dense:
-        outputs = _dense(graph, frame, known)
+        outputs = _dense(graph, frame, bodies)
     else:
         inputs += (
             [helper.make_tensor_value_info("thresholds", TensorProto.FLOAT, [len(graph.gates)])] if graph.gates else []
         )
-        outputs = _conditional(graph, frame, known)
+        outputs = _conditional(graph, frame, bodies)
     model = helper.make_model(
         scope.graph(inputs, outputs), opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
         producer_name="offramp",
@@ -133,7 +142,19 @@ def _count_samples(graph: Graph, scope: Scope) -> tuple[str, str]:
     return rows, scope.add("Expand", [scope.constant(np.zeros(1, np.int64)), rows])
 
 
-def _trace(graph: Graph, nodes: list[Node], traces: Traces) -> dict[str, onnx.ModelProto]:
+def trace(graph: Graph, nodes: Sequence[Node], traces: Traces | None = None) -> dict[str, onnx.ModelProto]:
+    """The bodies of some nodes as ONNX models, by name: inputs are `i0, i1, ...` and outputs `o0, o1, ...`.
+
+    Args:
+        graph: Whose nodes these are.
+        nodes: Function or control nodes with an `nn.Module`.
+        traces: As for `save`.
+
+    Raises:
+        ExportError: A body has an operator that ONNX lacks.
+        GraphError: A body is no `nn.Module`.
+    """
+    traces = {} if traces is None else traces
     bodies = {}
     for node in nodes:
         body = graph.bodies.get(node.name)
@@ -149,12 +170,23 @@ def _trace(graph: Graph, nodes: list[Node], traces: Traces) -> dict[str, onnx.Mo
     return bodies
 
 
-def _conditional(graph: Graph, frame: Frame, traces: Traces) -> list[onnx.ValueInfoProto]:
+def _passed(stage_pass: StagePass, node: Node, body: onnx.ModelProto) -> onnx.ModelProto:
+    """What a pass makes of a body, with the same inputs and outputs."""
+    made = stage_pass(node, body)
+    for port in ("input", "output"):
+        before, after = ([value.name for value in getattr(one.graph, port)] for one in (body, made))
+        if before != after:
+            raise ExportError(
+                f"a stage pass must keep the {port}s of {node.name!r}, {before}, but made {after}. Name them as before."
+            )
+    return made
+
+
+def _conditional(graph: Graph, frame: Frame, bodies: Mapping[str, onnx.ModelProto]) -> list[onnx.ValueInfoProto]:
     route = plan(graph)
-    used = [node for node in graph.nodes if node.name in _bodies_of(route)]
     rows, zeros = _count_samples(graph, frame.scope)
     emitter = Emitter(
-        graph, _trace(graph, used, traces),
+        graph, bodies,
         trace=trace_of(graph, route), thresholds="thresholds", samples=rows, zeros=zeros,
     )  # fmt: skip
     emitter.run(route.root, frame, rows)
@@ -168,8 +200,8 @@ def _conditional(graph: Graph, frame: Frame, traces: Traces) -> list[onnx.ValueI
     ]
 
 
-def _bodies_of(route: Plan) -> set[str]:
-    """Names of the nodes of a plan that have bodies."""
+def _called(route: Plan, graph: Graph) -> list[Node]:
+    """The nodes of a plan that have bodies, in graph order."""
     names: set[str] = set()
     pending = list(route.root.steps)
     while pending:
@@ -178,12 +210,12 @@ def _bodies_of(route: Plan) -> set[str]:
             pending.extend(step.steps)
         elif hasattr(step, "node") and step.node.gate is None:
             names.add(step.node.name)
-    return names
+    return [node for node in graph.nodes if node.name in names]
 
 
-def _dense(graph: Graph, frame: Frame, traces: Traces) -> list[onnx.ValueInfoProto]:
+def _dense(graph: Graph, frame: Frame, bodies: Mapping[str, onnx.ModelProto]) -> list[onnx.ValueInfoProto]:
     functions = [node for node in graph.nodes if node.kind == "function"]
-    emitter = Emitter(graph, _trace(graph, functions, traces))
+    emitter = Emitter(graph, bodies)
     for node in graph.nodes:
         given = [frame.values[Value(node=edge.source, output=edge.output)] for edge in node.inputs]
         if node.kind == "function":

@@ -45,31 +45,42 @@ def print_table(result: Result, console: Console) -> None:
 
 
 def rows(result: Result) -> list[tuple[str, ...]]:
-    """Both rows of the table, as text: batch 1."""
+    """The rows of the table, as text, at batch 1: the network in f32, in the precision of the file, with exits."""
     baseline, chosen = result["baseline"], result["chosen"]
     count = len(chosen["thresholds"])
+    floating = baseline.get("float_latency_s")  # results in f32, and older ones, have none
+    gain = (chosen.get("gain_to_float") or chosen["gain"]) if floating else chosen["gain"]
     return [
         (
             result["model"]["reference"].replace(":", "/").rstrip("/").rpartition("/")[2],
             percent(baseline["accuracy"]),
             "100.00",
-            milliseconds(baseline["latency_s"]["1"]["mean"]),
+            milliseconds((floating or baseline["latency_s"])["1"]["mean"]),
             "1.00x",
             "1.000",
             "-",
             "100",
         ),
+        *([_lower(result)] if floating else []),
         (
             f"  + {count} exit{'s' if count != 1 else ''}",
             percent(chosen["accuracy"]),
             percent(chosen["agreement"]),
             milliseconds(chosen["latency_s"]["1"]["mean"]) if chosen["latency_s"] else "-",
-            f"{chosen['gain']['1']:.2f}x" if chosen["gain"] else "-",
+            f"{gain['1']:.2f}x" if gain else "-",
             f"{chosen['relative_macs']:.3f}",
             thresholds(chosen["thresholds"]),
             shares(chosen["exit_rates"]),
         ),
     ]
+
+
+def _lower(result: Result) -> tuple[str, ...]:
+    """The network alone in the precision of the file."""
+    baseline = result["baseline"]
+    lower, floating = (baseline[name]["1"]["mean"] for name in ("latency_s", "float_latency_s"))
+    quality = [percent(baseline["in_precision"][name]) for name in ("accuracy", "agreement")]
+    return f"  in {result['precision']}", *quality, milliseconds(lower), f"{floating / lower:.2f}x", "1.000", "-", "100"
 
 
 def describe_promise(result: Result) -> str:

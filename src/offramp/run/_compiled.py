@@ -17,11 +17,11 @@ from ._card import CARD_KEY, check_file
 from ._ports import Array, Port
 from ._specialize import specialize
 
-Precision = Literal["f32", "bf16", "f16"]
+Precision = Literal["f32", "bf16", "f16", "int8"]
 SHARE = 4  # rows per thread from which threads take shares of a batch, instead of working on each kernel together
 SIZES = 4  # batch sizes that get a model of their own; the others go through these in pieces
 RAISED = (RuntimeError, TypeError, ValueError)  # what OpenVINO raises
-_CAPABILITY = {"f32": "FP32", "bf16": "BF16", "f16": "FP16"}
+_CAPABILITY = {"f32": "FP32", "bf16": "BF16", "f16": "FP16", "int8": "INT8"}
 
 
 @contextmanager
@@ -64,7 +64,7 @@ class CompiledFile:
         self.path = check_file(path)
         self._core = openvino.Core()
         self._threads = threads
-        self._config = _config(self._core, precision, threads)
+        self._config = _config(precision, threads)
         with translated(self.path):
             self._model = self._core.read_model(self.path)
         self._by_row = [port.partial_shape[0].is_dynamic for port in self._model.inputs]
@@ -235,14 +235,20 @@ def _port(port: Any) -> Port:  # Any: openvino.Output
     return Port(name=port.any_name, shape=sizes, dtype=np.dtype(port.element_type.to_dtype()).name)
 
 
-def _config(core: Any, precision: Precision, threads: int) -> dict[str, Any]:  # Any: OpenVINO's properties
-    able = [name for name, word in _CAPABILITY.items() if word in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")]
+def list_precisions() -> tuple[str, ...]:
+    """What OpenVINO can compute in on this CPU: of f32, bf16, f16 and int8 those that the hardware has."""
+    known = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return tuple(name for name, word in _CAPABILITY.items() if word in known)
+
+
+def _config(precision: Precision, threads: int) -> dict[str, Any]:  # Any: OpenVINO's properties
+    able = list_precisions()
     if precision not in able:
         raise OptionError(f"precision must be one that this CPU computes in ({', '.join(able)}), but is {precision!r}.")
     if threads < 1:
         raise OptionError(f"threads must be at least 1, but is {threads}. Choose 1 if in doubt.")
     return {
-        "INFERENCE_PRECISION_HINT": precision,
+        "INFERENCE_PRECISION_HINT": "f32" if precision == "int8" else precision,  # a file says itself what is int8
         "INFERENCE_NUM_THREADS": threads,
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": 1,

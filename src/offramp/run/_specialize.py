@@ -9,13 +9,14 @@ the convolution before it 2.7); folded into more and smaller channels they take 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from openvino import Type, opset13
 
-Model = Any  # openvino.Model; OpenVINO has no types that mypy can read
+from ._branches import Model, branches, entries, gathers_rows, takes_rows
+from ._quantized import enter_as_bytes
+
 _SLOW_CHANNELS = range(16, 65)  # where the plugin takes its loop
 _SLOW_PIXELS = 512  # fewer are cheap either way
 _COUNTING = 4  # nodes from an `If`'s condition back to the mask: greater, sum, convert, mask
@@ -24,6 +25,7 @@ _OURS = "offramp/"  # prefix of the nodes that export adds around bodies
 
 def specialize(model: Model, rows: int) -> None:
     """Change a model in place for a batch of `rows`."""
+    enter_as_bytes(model, rows)
     _rewrite(model, rows)
     model.validate_nodes_and_infer_types()
     if rows == 1:
@@ -32,7 +34,7 @@ def specialize(model: Model, rows: int) -> None:
 
 
 def _rewrite(model: Model, rows: int) -> None:
-    for branch in _branches(model):
+    for branch in branches(model):
         then = branch.get_then_body()
         if rows == 1:
             _keep_the_only_row(then)
@@ -41,10 +43,6 @@ def _rewrite(model: Model, rows: int) -> None:
             _fold_maps(branch, then)
         _rewrite(then, rows)
         _rewrite(branch.get_else_body(), rows)
-
-
-def _branches(model: Model) -> Iterator[Any]:
-    return (node for node in model.get_ordered_ops() if node.get_type_name() == "If")
 
 
 def _keep_the_only_row(body: Model) -> None:
@@ -78,7 +76,7 @@ def _take_rows_as_they_are(model: Model) -> None:
             _take_rows_as_they_are(node.get_else_body())
         elif not node.get_friendly_name().startswith(_OURS):
             continue
-        elif _takes_rows(node) and _is_one_row(node.input_value(0)) and _is_one_row(node.input_value(1)):
+        elif gathers_rows(node) and _is_one_row(node.input_value(0)) and _is_one_row(node.input_value(1)):
             node.output(0).replace(node.input_value(0))
         elif node.get_type_name() == "ScatterNDUpdate" and _is_one_row(node.input_value(0)):
             node.output(0).replace(node.input_value(2))
@@ -91,33 +89,21 @@ def _is_one_row(output: Any) -> bool:
 
 def _fold_maps(branch: Any, then: Model) -> None:
     """Let maps enter a body with their pixels folded into channels; the gathered rows are unfolded inside."""
-    shared = {description.input_index for description in branch.get_input_descriptions(1)}
-    for description in branch.get_input_descriptions(0):
-        parameter = then.get_parameters()[description.body_parameter_index]
-        source = branch.input_value(description.input_index)
-        block = _block(source.get_partial_shape())
-        gathers = [port.get_node() for port in parameter.output(0).get_target_inputs() if port.get_index() == 0]
-        only_gathered = len(gathers) == len(parameter.output(0).get_target_inputs())
-        if description.input_index in shared or block == 1 or not only_gathered or not all(map(_takes_rows, gathers)):
+    for port, parameter in entries(branch, then):
+        source, readers = port.get_source_output(), parameter.output(0).get_target_inputs()
+        block = _block(source.get_partial_shape()) if source.get_element_type().is_real() else 1
+        if block == 1 or not all(map(takes_rows, readers)):
             continue
         folded = opset13.space_to_depth(source, "blocks_first", block).output(0)
-        branch.input(description.input_index).replace_source_output(folded)
+        port.replace_source_output(folded)
         parameter.set_partial_shape(folded.get_partial_shape())
         parameter.validate_and_infer_types()
-        for gather in gathers:
+        for gather in [reader.get_node() for reader in readers]:
             readers = gather.output(0).get_target_inputs()
             gather.validate_and_infer_types()
             unfolded = opset13.depth_to_space(gather, "blocks_first", block).output(0)
             for reader in readers:
                 reader.replace_source_output(unfolded)
-
-
-def _takes_rows(node: Any) -> bool:
-    """True for a Gather of rows."""
-    if node.get_type_name() != "Gather":
-        return False
-    axis = node.input_value(2).get_node()
-    return axis.get_type_name() == "Constant" and int(np.asarray(axis.get_data()).reshape(())) == 0
 
 
 def _block(shape: Any) -> int:

@@ -45,7 +45,6 @@ class OnnxRuntime:
     """A conditional network that ONNX Runtime runs; made by `load`."""
 
     engine = "onnxruntime"
-    precision = "f32"
 
     def __init__(self, path: Path, threads: int, staged: bool) -> None:
         self._path = path
@@ -53,6 +52,7 @@ class OnnxRuntime:
         with translated(path):
             model = onnx.load(path)
             self.card: Card = parse_card(_entry(model), path, dense=False)
+            self.precision = "int8" if self.card.get("precision") == "int8" else "f32"  # the file says what is int8
             self._run = _Staged(lift(model), threads) if staged else _Whole(path, OUTPUTS, threads)
         self._ports = ports_of(self.card["inputs"])
         self._limits = Limits(self.card)

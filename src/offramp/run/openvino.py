@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ._card import OUTPUTS, Card, Limits, check_exits, parse_card
 from ._compiled import CompiledFile, Precision
+from ._compiled import list_precisions as list_precisions
 from ._ports import Array, check_inputs, ports_of
 from ._runtime import Answer, DenseAnswer
 
@@ -20,7 +21,8 @@ def load(path: str | Path, *, precision: Precision = "f32", threads: int = 1) ->
 
     Args:
         path: Written by `export.onnx.save`.
-        precision: Number format to compute in; OpenVINO's own default would be bfloat16 on newer CPUs.
+        precision: Number format to compute in; OpenVINO's own default would be bfloat16 on newer CPUs. "int8" is for
+            files with quantizations: these are computed in 8 bits, as they are with "f32", and the rest in f32.
         threads: CPU threads that one call may use: they take shares of a batch, or work together on a small one.
 
     Raises:

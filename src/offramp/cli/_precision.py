@@ -1,0 +1,193 @@
+"""What the shipped file computes in: as asked, or what is expected to take least time at the accepted loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from offramp import build, compress, decide
+from offramp.compress import Quantized
+from offramp.errors import MissingExtra
+from offramp.export import backbone
+from offramp.graph import Graph
+from offramp.measure import Costs, Evidence, latency
+from offramp.run import openvino
+
+from ._batches import Batches, affordable, draw_positions
+from ._chain import candidates, collect
+from ._choice import draw, name_kind
+from ._engine import Engine
+from ._exports import Exports
+from ._material import Material
+from ._placement import Placed, place
+from ._price import CALLS, SECONDS, price
+from ._request import PROMISE, Request
+from ._screen import Screen
+
+TRIED = ("f32", "bf16", "int8")  # by auto, as far as the CPU has them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """A precision, and all that is needed to write and run files in it.
+
+    Attributes:
+        engine: That runs them.
+        exports: That writes them.
+        quantized: The bodies in 8 bits, if it is int8.
+    """
+
+    engine: Engine
+    exports: Exports
+    quantized: Quantized | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laid:
+    """A way with the exits that suit it.
+
+    Attributes:
+        way: The precision.
+        placed: The exits, if they were chosen among candidates.
+        expected_s: Seconds per call on the tuning samples at the accepted loss; None if nothing was compared.
+        loss: What is lost there, against the network in float.
+        allowed: What may be.
+    """
+
+    way: Way
+    placed: Placed | None
+    expected_s: float | None = None
+    loss: float = 0.0
+    allowed: float = 0.0
+
+    @property
+    def precision(self) -> str:
+        """Its name."""
+        return self.way.engine.precision
+
+
+def settle(request: Request, graph: Graph, material: Material, exports: Exports, screen: Screen) -> list[Laid]:
+    """All precisions that were tried, first the one to take.
+
+    They are compared on the tuning samples alone, so that the promise that is then proven on others is one promise.
+
+    Args:
+        request: Of the run.
+        graph: With trained exits, or candidates for them.
+        material: Of the run.
+        exports: Of the run, in float.
+        screen: Where progress and warnings go.
+
+    Raises:
+        OptionError: The CPU does not compute in this precision.
+        MissingExtra: NNCF is not installed, and int8 was asked for.
+    """
+    ways = _ways(request, graph, material, exports, screen)
+    alone = _time_alone(request, graph, material, ways) if len(ways) > 1 else {}
+    laid = []
+    for way in ways:
+        with screen.step(f"exits: {request.engine} {way.engine.precision}"):
+            laid.append(_lay(request, graph, material, way, alone.get(way.engine.precision)))
+    return sorted(laid, key=lambda one: (max(0.0, one.loss - one.allowed), one.expected_s or 0.0))
+
+
+def describe(asked: str, laid: Sequence[Laid]) -> dict[str, Any]:  # Any: JSON
+    """What was tried and what stays in float, for `result.json`."""
+    quantized = laid[0].way.quantized
+    return {
+        "asked": asked,
+        "tried": [
+            {"precision": one.precision, "expected_s": one.expected_s, "loss": one.loss, "allowed_loss": one.allowed}
+            for one in laid
+            if one.expected_s is not None
+        ],
+        "bodies": [] if quantized is None else [asdict(one) for one in quantized.sensitivity],
+        "agreement": {} if quantized is None else dict(quantized.agreement),
+    }
+
+
+def describe_passes(quantized: Quantized | None) -> list[dict[str, Any]]:  # Any: JSON
+    """What was done to the weights after training, for the card of the file and `config.json`."""
+    if quantized is None:
+        return []
+    kept = {one.name: list(one.in_float) for one in quantized.sensitivity if one.kept == "part"}
+    return [{"pass": "quantize", "by": "nncf", "int8": sorted(quantized.bodies), "layers_in_float": kept}]
+
+
+def _ways(request: Request, graph: Graph, material: Material, exports: Exports, screen: Screen) -> list[Way]:
+    if request.precision != "auto":
+        return [_open(request, request.precision, graph, material, exports, screen)]
+    able = openvino.list_precisions() if request.engine == "openvino" else ("f32", "int8")
+    ways = []
+    for name in [name for name in TRIED if name in able]:
+        try:
+            ways.append(_open(request, name, graph, material, exports, screen))
+        except MissingExtra as error:
+            screen.warn(f"int8 was not tried: {error}")
+    return ways
+
+
+def _open(
+    request: Request, precision: str, graph: Graph, material: Material, exports: Exports, screen: Screen
+) -> Way:  # fmt: skip
+    engine = Engine(name=request.engine, precision=precision, threads=request.threads)
+    if precision != "int8":
+        return Way(engine=engine, exports=exports)
+    with screen.step("int8: ranges, and how the answers suffer"):
+        quantized = compress.quantize(
+            graph, exports.trace(graph), material.train, judge=material.tune, seed=request.seed
+        )
+    return Way(engine=engine, exports=exports.passing(quantized), quantized=quantized)
+
+
+def _time_alone(request: Request, graph: Graph, material: Material, ways: Sequence[Way]) -> dict[str, float]:
+    """Median seconds of the network alone in each precision, side by side: what else the machine does is equal."""
+    systems = {
+        way.engine.precision: way.engine.load_static(way.exports.save_dense(backbone(graph), f"alone-{at}"))
+        for at, way in enumerate(ways)
+    }
+    positions = draw_positions(len(material.tune), request.batch, request.seed)
+    first = material.tune.take(positions[0])
+    calls = affordable(systems, first, request.batch, seconds=SECONDS, most=CALLS)
+    batches = Batches(material.tune, positions[:calls])
+    times = latency(systems, batches, repeats=math.ceil(calls / len(batches)), seed=request.seed)
+    return {name: timing.p50_s for name, timing in times.items()}
+
+
+def _lay(request: Request, graph: Graph, material: Material, way: Way, alone_s: float | None) -> Laid:
+    """The exits that suit a precision, and what a call is expected to take; None for that if nothing is compared."""
+    placed = place(request, graph, material, way.engine, way.exports) if request.exits == "auto" else None
+    if alone_s is None:
+        return Laid(way=way, placed=placed)
+    seen, smaller = (placed.seen, placed.graph) if placed else (None, graph)
+    if seen is None or placed is None:
+        seen = collect(graph, material, way.engine, way.exports, parts=["tune"])["tune"]
+        score, clock = candidates(request)[0], None
+    else:
+        seen, score, clock = seen.keep(build.exit_numbers(smaller)), placed.score, placed.clock
+    if clock is None:
+        gated = build.gate_by(smaller, score)
+        timed = price(gated, material.tune, way.engine, way.exports, batch=request.batch, seed=request.seed)
+        clock = timed.costs(range(len(smaller.exits) - 1))
+    share, loss, allowed = _expect(request, seen, clock, score, calibration=len(material.calibrate))
+    return Laid(way=way, placed=placed, expected_s=share * alone_s, loss=loss, allowed=allowed)
+
+
+def _expect(
+    request: Request, seen: Evidence, clock: Costs, score: str, *, calibration: int
+) -> tuple[float, float, float]:
+    """Time as a share of the network alone, and loss, of the quickest certifiable point on tune; and what may be lost.
+
+    Without a promise, of the loss that is promised if nothing else is asked.
+    """
+    asked = request.goal if request.goal.name == "promise" else replace(PROMISE, kind="agreement")
+    goal = name_kind(asked, seen)
+    assert goal.max_loss is not None, "a promise has it"
+    assert goal.kind is not None, "named above"
+    allowed = decide.certifiable_loss(calibration, goal.kind, max_loss=goal.max_loss, confidence=goal.confidence)
+    drawn = draw(request.search, seen, clock, score=score, quality=decide.quality_for(goal.kind))
+    points = list(zip(drawn.losses.tolist(), drawn.macs.tolist(), strict=True))
+    loss, seconds = min(points, key=lambda point: (max(0.0, point[0] - allowed), point[1]))
+    return seconds / clock.baseline_macs, loss, allowed

@@ -1,0 +1,5 @@
+"""From a network to the same network in fewer bits."""
+
+from ._quantize import Quantized as Quantized
+from ._quantize import Sensitivity as Sensitivity
+from ._quantize import quantize as quantize

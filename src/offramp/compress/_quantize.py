@@ -1,0 +1,176 @@
+"""Stages and heads in 8 bits: what the engine gains from, and what the answers do not suffer from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import onnx
+
+from offramp.errors import OptionError
+from offramp.graph import Graph, Node, find_ancestors
+from offramp.run import Samples
+
+from ._agreement import OnnxBody, agreements
+from ._nncf import Item, quantize_model
+from ._reach import find_items
+
+PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+NEVER = ("score", "ensemble", "controller")  # roles of what costs next to nothing and decides
+CALIBRATION = 300  # samples, if there are so many: as NNCF takes
+JUDGED = 512
+GROUPS = 4  # of layers, in a body that suffers
+HEADS = 5  # times as much as the final exit an early one may change: thresholds are chosen afterwards, and weigh it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sensitivity:
+    """How the answers suffer from one body in 8 bits, all others in float.
+
+    Attributes:
+        name: Of its node.
+        agreement: Share of samples on which the final exit answers as in float; of a head, on which its exits do.
+        kept: "int8", "part" if some of its layers stay in float, or "float".
+        in_float: Those layers, by the names of their ONNX nodes.
+    """
+
+    name: str
+    agreement: float
+    kept: str
+    in_float: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantized:
+    """A network in 8 bits: a pass for `export.onnx.save(..., stage_pass=)`.
+
+    Attributes:
+        bodies: ONNX models by name of their node, of those that were quantized.
+        sensitivity: Of each body that could be.
+        agreement: By exit, the share of samples on which it answers as in float, everything quantized.
+    """
+
+    bodies: Mapping[str, onnx.ModelProto]
+    sensitivity: tuple[Sensitivity, ...]
+    agreement: Mapping[str, float] = field(default_factory=dict)
+
+    def __call__(self, node: Node, body: onnx.ModelProto) -> onnx.ModelProto:
+        """The body in 8 bits, or as it is."""
+        return self.bodies.get(node.name, body)
+
+
+def quantize(  # noqa: PLR0913  # what is quantized, and by which samples
+    graph: Graph,
+    traced: Mapping[str, onnx.ModelProto],
+    samples: Samples,
+    *,
+    judge: Samples | None = None,
+    max_change: float = 0.01,
+    only: Collection[str] | None = None,
+    seed: int = 0,
+) -> Quantized:
+    """The network with convolutions and matrix products of its stages and heads in 8 bits, after training.
+
+    Ranges come from what reaches each body on a few hundred samples. Each body is then judged by itself: if the final
+    exit answers differently on too many samples, a quarter of the body's layers stays in float, or all of it. A head is
+    judged by its own exits, less strictly: thresholds are chosen on the quantized network, and let leave whom it is
+    sure of. Scores, gates and normalization are never touched.
+
+    Args:
+        graph: In float, trained.
+        traced: Its bodies as ONNX, as `export.onnx.trace` gives them; bodies that are not here stay in float.
+        samples: Unlabeled, for the ranges; 300 of them are drawn.
+        judge: Others, for the answers, since a network is too sure of what it learned from; 512 are drawn.
+        max_change: Share of the final exit's answers that one body may change; of an early exit's five times as many.
+        only: Names of the nodes to quantize; all if None, none changes nothing.
+        seed: Of the draws.
+
+    Raises:
+        OptionError: `max_change` is not a share, or `only` names something else than these bodies.
+        ExportError: A body cannot be quantized.
+        MissingExtra: NNCF is not installed.
+
+    Reference:
+        Nagel et al., "A White Paper on Neural Network Quantization", 2021, section 3 (post-training quantization) and
+        3.7 (sensitivity, one part at a time); NNCF sets the ranges.
+    """
+    if not 0 <= max_change <= 1:
+        raise OptionError(f"max_change must be a share between 0 and 1, but is {max_change}. For one percent: 0.01.")
+    names = _names(graph, traced, only)
+    if not names:
+        return Quantized(bodies={}, sensitivity=())
+    items = find_items(graph, _draw(samples, CALIBRATION, seed), names)
+    judged = _draw(judge or samples, JUDGED, seed)
+    whole = {name: quantize_model(traced[name], items[name]) for name in names}
+    alone = agreements(graph, judged, {name: {name: OnnxBody(whole[name])} for name in names})
+    bodies: dict[str, onnx.ModelProto] = {}
+    table = []
+    for name in names:
+        exits = _judges(graph, name)
+        limit = max_change if exits == [len(graph.exits) - 1] else min(1.0, HEADS * max_change)
+        worst = float(alone[name][exits].min())
+        told = Sensitivity(name=name, agreement=worst, kept="int8")
+        body: onnx.ModelProto | None = whole[name]
+        if worst < 1 - limit:
+            parts = _in_part(traced[name], items[name])
+            found = agreements(graph, judged, {"/".join(kept): {name: OnnxBody(part)} for kept, part in parts.items()})
+            told, body = _best(told, parts, {kept: float(found["/".join(kept)][exits].min()) for kept in parts}, limit)
+        table.append(told)
+        bodies |= {} if body is None else {name: body}
+    total = agreements(graph, judged, {"all": {name: OnnxBody(body) for name, body in bodies.items()}})["all"]
+    return Quantized(
+        bodies=bodies, sensitivity=tuple(table), agreement=dict(zip(graph.exits, total.tolist(), strict=True))
+    )
+
+
+def products(model: onnx.ModelProto) -> list[str]:
+    """Names of the nodes that an engine is faster at in 8 bits."""
+    return [node.name for node in model.graph.node if node.op_type in PRODUCTS]
+
+
+def _judges(graph: Graph, name: str) -> list[int]:
+    """Which exits say whether a body suffers: the final one, or if it does not read the body those that do."""
+    reading = [at for at, exit in enumerate(graph.exits) if name in find_ancestors(graph, exit, through_control=False)]
+    final = len(graph.exits) - 1
+    return [final] if final in reading or not reading else reading
+
+
+def _in_part(traced: onnx.ModelProto, items: Sequence[Item]) -> dict[tuple[str, ...], onnx.ModelProto]:
+    """The body with each group of its layers in float, by their names; none if it is one layer."""
+    layers = products(traced)
+    if len(layers) < 2:
+        return {}
+    groups = [tuple(group.tolist()) for group in np.array_split(np.asarray(layers), min(GROUPS, len(layers)))]
+    return {group: quantize_model(traced, items, in_float=group) for group in groups}
+
+
+def _best(
+    told: Sensitivity,
+    parts: Mapping[tuple[str, ...], onnx.ModelProto],
+    found: Mapping[tuple[str, ...], float],
+    limit: float,
+) -> tuple[Sensitivity, onnx.ModelProto | None]:
+    """What is said of a body that suffers, and what becomes of it; None if it stays as it is."""
+    best = max(found, key=lambda group: found[group], default=None)
+    if best is None or found[best] < 1 - limit:
+        return replace(told, kept="float"), None
+    return replace(told, kept="part", agreement=found[best], in_float=best), parts[best]
+
+
+def _names(graph: Graph, traced: Mapping[str, onnx.ModelProto], only: Collection[str] | None) -> list[str]:
+    """The bodies to quantize, in graph order."""
+    able = [
+        node.name
+        for node in graph.nodes
+        if node.kind == "function" and node.role not in NEVER and node.name in traced and products(traced[node.name])
+    ]
+    unknown = sorted(set(only or ()) - set(able))
+    if unknown:
+        raise OptionError(f"only bodies with layers can be quantized ({', '.join(able)}), but {unknown} are named.")
+    return able if only is None else [name for name in able if name in only]
+
+
+def _draw(samples: Samples, most: int, seed: int) -> Samples:
+    order = np.random.default_rng(seed).permutation(len(samples))[:most]
+    return samples.subset(np.sort(order))

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from commands import call
+from folders import card_of, read
+from offramp import data
+from offramp.cli import _batches
+from offramp.export import load_artifact
+from offramp.measure import Evidence, exits_taken
+from offramp.run import openvino as engine
+
+AGREE = ("--max-loss", 0.1, "--kind", "agreement")
+
+
+@pytest.fixture(scope="module")
+def int8(arguments: list[object], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run in 8 bits."""
+    folder = tmp_path_factory.mktemp("int8") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_batches, "CALLS", {1: 30, 64: 4})  # nobody reads the times
+        done = call(*arguments, *AGREE, "--precision", "int8", "--out", folder, "--json")
+    assert done.code == 0, done.err
+    return folder
+
+
+def test_a_quantized_folder_says_everywhere_that_it_is(int8: Path) -> None:
+    result, card = read(int8), card_of(int8)
+    config = json.loads((int8 / "config.json").read_text())
+    assert (result["precision"], result["options"]["precision"], card["precision"]) == ("int8", "int8", "int8")
+    assert card["passes"] == config["passes"]
+    quantized = [one["name"] for one in result["precisions"]["bodies"] if one["kept"] != "float"]
+    assert card["passes"][0]["int8"] == sorted(quantized)
+    assert "What is in 8 bits" in (int8 / "README.md").read_text()
+
+
+def test_the_weights_beside_it_stay_in_float(int8: Path) -> None:
+    load_artifact(int8)
+
+
+def test_a_quantized_file_is_smaller(int8: Path, finished: Any) -> None:
+    sizes = [(folder / "model.onnx").stat().st_size for folder in (int8, finished.folder)]
+    assert sizes[0] < 0.5 * sizes[1]
+
+
+def test_the_promise_is_about_the_quantized_file(int8: Path) -> None:
+    """Its evidence is what this very file says, and the reference is what the float network says."""
+    seen, result = Evidence.load(int8 / "evidence.npz"), read(int8)
+    samples = data.load("digits@test")
+    runtime = engine.load(int8 / "model.onnx", precision="int8")
+    place = {name: at for at, name in enumerate(seen.ids.tolist())}
+    rows = [place[name] for name in samples.ids[:128].tolist()]
+    answer = runtime(samples.take(slice(0, 128)))
+    taken = exits_taken(seen, result["chosen"]["thresholds"], result["score"])[rows]
+    assert answer.exit.tolist() == taken.tolist()
+    assert answer.logits.argmax(axis=1).tolist() == seen.predictions[rows, taken].tolist()
+
+
+def test_the_network_alone_stands_in_the_table_in_both_precisions(int8: Path) -> None:
+    baseline = read(int8)["baseline"]
+    assert set(baseline["float_latency_s"]) == set(baseline["latency_s"]) == {"1", "64"}
+    assert 0.9 < baseline["in_precision"]["agreement"] <= 1
+    assert "  in int8" in (int8 / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("predict", "--data", "digits@test"),
+        ("bench", "--batch", 1),
+        ("sweep",),
+        ("check", "--data", "digits@test", "--samples", 100),
+    ],
+    ids=lambda command: str(command[0]),
+)
+def test_other_commands_run_the_quantized_file(int8: Path, command: tuple[object, ...], hurry: None) -> None:
+    name, *rest = command
+    done = call(name, int8, *rest, "--json")
+    assert done.code in (0, 3), done.err  # 3: these are samples that the thresholds were chosen on
+    if name in ("bench", "check"):
+        assert done.json["precision"] == "int8"
+
+
+def test_a_quantized_file_can_be_recalibrated(int8: Path, tmp_path: Path) -> None:
+    done = call("recalibrate", int8, "--data", "digits@test", "--out", tmp_path / "out", *AGREE, "--json")
+    assert done.code in (0, 3), done.err
+    assert card_of(tmp_path / "out")["precision"] == "int8"
+
+
+def test_onnx_runtime_runs_a_quantized_file(int8: Path) -> None:
+    rows = [
+        call("predict", int8, "--data", "digits@test", "--json", *more).json
+        for more in ((), ("--engine", "onnxruntime"))
+    ]
+    same = np.mean([here["answer"] == there["answer"] for here, there in zip(*rows, strict=True)])
+    assert same > 0.97
+
+
+def test_rounded_precisions_are_proven_on_the_file_itself(arguments: list[object], tmp_path: Path, hurry: None) -> None:
+    if "bf16" not in engine.list_precisions():
+        pytest.skip("needs a CPU with bfloat16")
+    done = call(*arguments, *AGREE, "--precision", "bf16", "--out", tmp_path / "out", "--json")
+    assert done.code == 0, done.err
+    assert list(Evidence.load(tmp_path / "out" / "evidence.npz").scores) == ["max_probability"]
+    assert card_of(tmp_path / "out")["passes"] == []
+
+
+def test_auto_takes_the_quickest_of_those_that_lose_little(
+    arguments: list[object], tmp_path: Path, hurry: None
+) -> None:
+    done = call(*arguments, *AGREE, "--precision", "auto", "--out", tmp_path / "out", "--json")
+    assert done.code == 0, done.err
+    told = done.json["precisions"]
+    able = [one for one in told["tried"] if one["loss"] <= one["allowed_loss"]]
+    assert {one["precision"] for one in told["tried"]} == {"f32", "bf16", "int8"} & set(engine.list_precisions())
+    assert done.json["precision"] == min(able, key=lambda one: one["expected_s"])["precision"]
+
+
+def test_without_nncf_auto_says_so_and_goes_on(
+    arguments: list[object], tmp_path: Path, hurry: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    done = call(*arguments, *AGREE, "--precision", "auto", "--out", tmp_path / "out", "--json")
+    assert done.code == 0, done.err
+    assert "offramp[int8]" in done.err
+    assert "int8" not in {one["precision"] for one in done.json["precisions"]["tried"]}
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [(("--precision", "int4"), "int4"), (("--precision", "bf16", "--engine", "onnxruntime"), "onnxruntime")],
+)
+def test_a_precision_that_there_is_not_is_refused(
+    arguments: list[object], tmp_path: Path, options: tuple[str, ...], word: str
+) -> None:
+    done = call(*arguments, *options, "--out", tmp_path / "out")
+    assert done.code == 2
+    assert word in done.err

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from early_exits import make_graph, make_samples
+from offramp.compress import _quantize, quantize
+from offramp.errors import OptionError
+from offramp.export import onnx
+from offramp.graph import Graph
+from offramp.run import Samples
+from quantized import make_small
+
+
+def test_stages_and_heads_are_quantized_and_scores_are_not() -> None:
+    assert set(make_small().quantized.bodies) == {"stage0", "stage1", "stage2", "exit0/head", "exit1/head"}
+
+
+def test_a_quantized_body_has_the_inputs_and_outputs_that_it_had() -> None:
+    small = make_small()
+    for name, body in small.quantized.bodies.items():
+        for port in ("input", "output"):
+            names = [[value.name for value in getattr(one.graph, port)] for one in (body, small.traced[name])]
+            assert names[0] == names[1]
+
+
+def test_nothing_to_quantize_changes_nothing() -> None:
+    small = make_small()
+    found = quantize(small.graph, small.traced, small.samples, only=[])
+    written = [onnx.to_model(small.graph, stage_pass=one) for one in (found, None)]
+    assert written[0].SerializeToString(deterministic=True) == written[1].SerializeToString(deterministic=True)
+
+
+def test_the_same_samples_and_seed_give_the_same_file() -> None:
+    small = make_small()
+    told: dict[str, Any] = {"judge": small.held.subset(slice(64)), "only": ["exit1/head"], "seed": 3, "max_change": 1}
+    twice = [quantize(small.graph, small.traced, small.samples.subset(slice(40)), **told) for _ in range(2)]
+    written = [one.bodies["exit1/head"].SerializeToString(deterministic=True) for one in twice]
+    assert written[0] == written[1]
+
+
+def test_every_body_is_told_with_what_its_answers_suffer() -> None:
+    told = make_small().quantized.sensitivity
+    assert [one.name for one in told] == ["stage0", "exit0/head", "stage1", "exit1/head", "stage2"]
+    assert all(0.9 < one.agreement <= 1 and one.kept == "int8" for one in told)
+
+
+@pytest.mark.parametrize(("worst", "kept", "written"), [(0.5, "float", False), (0.97, "part", True)])
+def test_a_body_that_suffers_stays_in_float_all_or_in_part(
+    worst: float, kept: str, written: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the whole body changes every second answer, and each of its halves in 8 bits so many."""
+    graph = make_graph()
+    final = len(graph.exits) - 1
+    traced = onnx.trace(graph, [node for node in graph.nodes if node.name == "stage1"])
+
+    def told(graph: Graph, judged: Samples, variants: dict[str, Any]) -> dict[str, Any]:
+        return {label: np.full(final + 1, 0.5 if label == "stage1" else worst) for label in variants}
+
+    monkeypatch.setattr(_quantize, "agreements", told)
+    found = quantize(graph, traced, make_samples(), max_change=0.04)
+    (one,) = found.sensitivity
+    assert (one.kept, one.agreement, bool(one.in_float)) == (kept, worst if written else 0.5, written)
+    assert ("stage1" in found.bodies) is written
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_an_accepted_change_that_is_no_share_is_refused(share: float) -> None:
+    small = make_small()
+    with pytest.raises(OptionError, match="max_change must be a share"):
+        quantize(small.graph, small.traced, small.samples, max_change=share)
+
+
+def test_a_body_without_layers_cannot_be_named() -> None:
+    small = make_small()
+    with pytest.raises(OptionError, match="exit0/score"):
+        quantize(small.graph, small.traced, small.samples, only=["exit0/score", "stage0"])
