@@ -14,6 +14,7 @@ from offramp.decide import Guarantee
 def made(**changes: Any) -> dict[str, Any]:
     result: dict[str, Any] = {
         "guarantee": None,
+        "precision": "f32",
         "score": "entropy",
         "scores": {"ranked": [{"score": "entropy", "candidate": True}, {"score": "margin", "candidate": False}]},
         "chosen": {"gain": {"1": 1.5, "64": 1.4}, "relative_macs": 0.6, "agreement": 0.99},
@@ -78,3 +79,12 @@ def test_a_kept_promise_has_no_remedy() -> None:
     assert told["test_loss"] == 0.002
     assert "remedy" not in told
     assert describe_guarantee(None, None) is None
+
+
+def test_what_a_lower_precision_does_is_said() -> None:
+    result = made(gain_to_float={"1": 3.0}) | {"precision": "int8", "baseline": {"in_precision": {"agreement": 0.993}}}
+    result["precisions"] = {"tried": [], "bodies": [{"name": "stage2", "kept": "float"}]}
+    told = " ".join(verdict(result))
+    assert "in int8 the network alone agrees with itself in f32 on 99.30 %" in told.replace("In int8", "in int8")
+    assert "3.00x at batch 1" in told
+    assert "stage2" in told
