@@ -125,7 +125,7 @@ def draw(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     axes.bar_label(bars, fmt="%.3f", padding=3, fontsize=8)
     axes.axvline(values[0], color="gray", linewidth=0.8, linestyle=":")
     axes.invert_yaxis()
-    axes.set(xlabel="relative MACs at 98 % agreement to expect, everything charged", xlim=(0, 1.12 * max(values)))
+    axes.set(xlabel="relative MACs at 98 % agreement to expect", xlim=(0, 1.12 * max(values)))
     axes.tick_params(axis="y", labelsize=8)
     figure.savefig(path, dpi=130)
 

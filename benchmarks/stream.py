@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIZES = (10_000, 1_000_000)
+BATCHES = (64, 1000)
 PIECE = 250  # samples that come at a time
 RESULT = Path(__file__).parent / "results" / "stream.json"
 
@@ -28,15 +29,15 @@ RESULT = Path(__file__).parent / "results" / "stream.json"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--batch", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.only:
-        print(json.dumps(measure(options.file, options.only)))
+        print(json.dumps(measure(options.file, options.only, options.batch)))
         return
     with tempfile.TemporaryDirectory() as folder:
         path = write_network(Path(folder) / "model.onnx")
-        runs = [run_apart(path, samples) for samples in SIZES]
-    write(runs)
+        write({batch: [run_apart(path, samples, batch) for samples in SIZES] for batch in BATCHES})
 
 
 def write_network(path: Path) -> Path:
@@ -48,14 +49,14 @@ def write_network(path: Path) -> Path:
     return onnx.save(graph, path)
 
 
-def run_apart(path: Path, samples: int) -> dict[str, Any]:  # Any: JSON
-    command = [sys.executable, __file__, "--only", str(samples), "--file", str(path)]
+def run_apart(path: Path, samples: int, batch: int) -> dict[str, Any]:  # Any: JSON
+    command = [sys.executable, __file__, "--only", str(samples), "--batch", str(batch), "--file", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
-def measure(path: Path, samples: int) -> dict[str, Any]:  # Any: JSON
+def measure(path: Path, samples: int, batch: int) -> dict[str, Any]:  # Any: JSON
     from offramp.cli._answers import write_answers
     from offramp.cli._predict import to_rows
     from offramp.run import openvino, stream
@@ -63,13 +64,13 @@ def measure(path: Path, samples: int) -> dict[str, Any]:  # Any: JSON
     runtime = openvino.load(path)
     ((name, spec),) = runtime.card["inputs"].items()
     exits = np.zeros(len(runtime.card["exits"]), np.int64)
-    gates = runtime.card["gates"]
-    middle = np.full(len(gates), 0.12, np.float32)  # of the largest probability of 10: somebody stays, somebody leaves
+    pilot = runtime(next(make_samples(name, spec["shape"], PIECE)), np.zeros(1, np.float32))
+    middle = np.array([np.median(pilot.score)], np.float32)  # half of the samples leave, other ones in each batch
 
     def answers() -> Iterator[list[dict[str, Any]]]:  # Any: JSON
-        for batch in stream(runtime, make_samples(name, spec["shape"], samples), thresholds=middle):
-            exits[:] += np.bincount(batch.answer.exit, minlength=len(exits))
-            yield to_rows(batch)
+        for part in stream(runtime, make_samples(name, spec["shape"], samples), batch=batch, thresholds=middle):
+            exits[:] += np.bincount(part.answer.exit, minlength=len(exits))
+            yield to_rows(part)
 
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
@@ -93,13 +94,16 @@ def make_samples(name: str, shape: list[int], samples: int) -> Iterator[dict[str
         yield {name: generator.random((min(PIECE, samples - start), *shape), np.float32)}
 
 
-def write(runs: list[dict[str, Any]]) -> None:  # Any: JSON
+def write(found: dict[int, list[dict[str, Any]]]) -> None:  # Any: JSON
     from _stamp import stamp
 
-    few, many = runs
-    ratio = many["peak_bytes"] / few["peak_bytes"]
-    RESULT.write_text(json.dumps({**stamp(0), "batch": 64, "runs": runs, "ratio": ratio}, indent=1) + "\n")
-    print(f"peak memory: {ratio:.3f} times that of {few['samples']:,} samples")
+    batches = []
+    for batch, runs in found.items():
+        few, many = runs
+        ratio = many["peak_bytes"] / few["peak_bytes"]
+        batches.append({"batch": batch, "runs": runs, "ratio": ratio})
+        print(f"batch {batch}: peak memory is {ratio:.3f} times that of {few['samples']:,} samples")
+    RESULT.write_text(json.dumps({**stamp(0), "batches": batches}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
