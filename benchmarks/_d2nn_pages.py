@@ -14,7 +14,10 @@ Study = Mapping[str, Any]  # Any: JSON
 Row = Mapping[str, Any]
 COLUMNS = ("network", "method", "setting", "F1", "Acc. %", "MACs, M", "relative MACs", "to mixing", "to the dearest")
 ACROSS = 3  # panels side by side
-LINES = {"D2NN": "o-", "thresholds": "s--", "random edges": "x:", "fixed way": "D", "trained alone": "^"}
+LINES = {
+    "D2NN": "C0o-", "D2NN, mini-bags": "C4v", "thresholds": "C2s--", "random edges": "C1x:", "fixed way": "kD",
+    "trained alone": "C3^",
+}  # fmt: skip
 
 
 def worth(row: Row) -> float:
