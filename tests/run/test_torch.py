@@ -171,3 +171,24 @@ def test_what_the_compiler_makes_answers_like_pytorch() -> None:
 def test_buckets_that_are_no_sizes_are_refused() -> None:
     with pytest.raises(OptionError, match="buckets"):
         run_torch.load(GRAPH, buckets=[0])
+
+
+@pytest.mark.tracing
+def test_every_body_is_compiled_for_every_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = []
+
+    def compiler(module: Any, given: Any) -> Any:  # Any: as torch.compile calls it
+        compiled.append(len(given))
+        return module.forward
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=compiler))
+    monkeypatch.setattr(run_torch, "SHAPES", 2)
+    torch.compiler.reset()
+    runtime = run_torch.load(GRAPH, compile=True, buckets=[64])
+    counts = []
+    for rows in (4, 9):  # PyTorch counts the sizes of all bodies together
+        runtime(batch(rows))
+        counts.append(len(compiled))
+    torch.compiler.reset()
+    assert counts[0] > 2  # bodies that differ in nothing but weights are compiled once
+    assert counts[1] == 2 * counts[0]

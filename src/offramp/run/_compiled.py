@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,6 +19,7 @@ from ._ports import Array, Port
 from ._specialize import specialize
 
 Precision = Literal["f32", "bf16", "f16", "int8"]
+ROUNDED: tuple[Precision, ...] = ("bf16", "f16")  # a file with conditions rounds elsewhere than its dense twin
 SHARE = 4  # rows per thread from which threads take shares of a batch, instead of working on each kernel together
 SIZES = 4  # batch sizes that get a model of their own; the others go through these in pieces
 RAISED = (RuntimeError, TypeError, ValueError)  # what OpenVINO raises
@@ -65,6 +67,7 @@ class CompiledFile:
         self._core = openvino.Core()
         self._threads = threads
         self._config = _config(precision, threads)
+        self._rounded = precision in ROUNDED
         with translated(self.path):
             self._model = self._core.read_model(self.path)
         self._by_row = [port.partial_shape[0].is_dynamic for port in self._model.inputs]
@@ -116,12 +119,8 @@ class CompiledFile:
 
     def _piece(self, arrays: Sequence[Array], start: int, size: int, rows: int) -> list[Array]:
         """Outputs of the rows from `start`; where rows are missing to `size`, zeros go in and nothing comes out."""
-        stop = min(start + size, rows)
-        cut = [
-            _padded(array[start:stop], size) if by_row else array
-            for array, by_row in zip(arrays, self._by_row, strict=True)
-        ]
-        return [result[: stop - start] for result in self._request(size)(cut)]
+        results = self._request(size)(_cut(arrays, self._by_row, start, size))
+        return [result[: rows - start] for result in results]
 
     def _request(self, rows: int) -> _Request | _Shared:
         if rows not in self._requests:
@@ -142,7 +141,7 @@ class CompiledFile:
             {port: [rows, *list(port.partial_shape)[1:]] if by_row else port.partial_shape
              for port, by_row in zip(model.inputs, self._by_row, strict=True)}
         )  # fmt: skip
-        specialize(model, rows)
+        specialize(model, rows, rounded=self._rounded)
         return self._core.compile_model(model, "CPU", dict(config))
 
 
@@ -204,16 +203,17 @@ class _Shared:
         used = list(zip(self._requests, range(0, rows, self._share), strict=False))
         with ExitStack() as waiting:  # also where one fails: nothing may still run in memory that the next call writes
             for request, start in used:
-                request.start(self._cut(arrays, start))
+                request.start(_cut(arrays, self._by_row, start, self._share))
                 waiting.callback(request.wait)
         results = [request.results() for request, _ in used]
         return [np.concatenate(column)[:rows] for column in zip(*results, strict=True)]
 
-    def _cut(self, arrays: Sequence[Array], start: int) -> list[Array]:
-        return [
-            _padded(array[start : start + self._share], self._share) if by_row else array
-            for array, by_row in zip(arrays, self._by_row, strict=True)
-        ]
+
+def _cut(arrays: Sequence[Array], by_row: Sequence[bool], start: int, size: int) -> list[Array]:
+    """The inputs of `size` rows from `start`; zeros where there are no more."""
+    return [
+        _padded(array[start : start + size], size) if cut else array for array, cut in zip(arrays, by_row, strict=True)
+    ]
 
 
 def _padded(array: Array, rows: int) -> Array:
@@ -235,6 +235,7 @@ def _port(port: Any) -> Port:  # Any: openvino.Output
     return Port(name=port.any_name, shape=sizes, dtype=np.dtype(port.element_type.to_dtype()).name)
 
 
+@functools.cache
 def list_precisions() -> tuple[str, ...]:
     """What OpenVINO can compute in on this CPU: of f32, bf16, f16 and int8 those that the hardware has."""
     known = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

@@ -66,7 +66,7 @@ def _conversion(reader: Any) -> Any:
     if fake.get_type_name() != "FakeQuantize" or reader.get_index() != 0:
         return None
     behind = [port.get_node() for port in fake.output(0).get_target_inputs()]
-    constant = all(port.get_source_output().get_node().get_type_name() == "Constant" for port in fake.inputs()[1:])
+    constant = all(node.get_type_name() == "Constant" for node in _range_constants(fake))
     to_bytes = len(behind) == 1 and behind[0].get_type_name() == "Convert" and behind[0].get_element_type() in _BYTES
     return behind[0] if constant and to_bytes else None
 

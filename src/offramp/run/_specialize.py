@@ -16,6 +16,7 @@ from openvino import Type, opset13
 
 from ._branches import Model, branches, entries, gathers_rows, takes_rows
 from ._quantized import enter_as_bytes
+from ._rounded import end_in_rounded
 
 _SLOW_CHANNELS = range(16, 65)  # where the plugin takes its loop
 _SLOW_PIXELS = 512  # fewer are cheap either way
@@ -23,9 +24,17 @@ _COUNTING = 4  # nodes from an `If`'s condition back to the mask: greater, sum, 
 _OURS = "offramp/"  # prefix of the nodes that export adds around bodies
 
 
-def specialize(model: Model, rows: int) -> None:
-    """Change a model in place for a batch of `rows`."""
+def specialize(model: Model, rows: int, *, rounded: bool = False) -> None:
+    """Change a model in place for a batch of `rows`.
+
+    Args:
+        model: Of fixed batch size.
+        rows: That size.
+        rounded: Whether OpenVINO shall compute in less than float32.
+    """
     enter_as_bytes(model, rows)
+    if rounded and rows > 1:  # of one row the sums take no time, and the convolution does
+        end_in_rounded(model)
     _rewrite(model, rows)
     model.validate_nodes_and_infer_types()
     if rows == 1:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._card import OUTPUTS, Card, Limits, check_exits, parse_card
+from ._compiled import ROUNDED as ROUNDED
 from ._compiled import CompiledFile, Precision
 from ._compiled import list_precisions as list_precisions
 from ._ports import Array, check_inputs, ports_of

@@ -22,7 +22,7 @@ from ._card import Card, Limits, check_exits
 from ._ports import Array, Port, check_inputs
 from ._runtime import Answer, DenseAnswer
 
-SHAPES = 64  # for so many sizes PyTorch compiles a body; then it would run it uncompiled, in silence
+SHAPES = 64  # for so many sizes of each body PyTorch compiles; then it would run them uncompiled, in silence
 
 
 def load(
@@ -73,7 +73,9 @@ class _Session:
         """Compile each body; what it computes stays the same but for rounding."""
         for name, body in self.executor.bodies.items():
             self.executor.bodies[name] = cast(nn.Module, torch.compile(body, dynamic=False))  # an OptimizedModule
-        self._many_shapes = partial(torch._dynamo.config.patch, recompile_limit=SHAPES)
+        many = SHAPES * len(self.executor.bodies)  # PyTorch counts all modules of a process together
+        limits: dict[str, Any] = {"recompile_limit": many, "accumulated_recompile_limit": many}
+        self._many_shapes = partial(torch._dynamo.config.patch, **limits)
 
     def bind(self, inputs: Mapping[str, Array]) -> dict[str, Tensor]:
         _, arrays = check_inputs(self.ports, inputs)
