@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 
 import numpy as np
 import pytest
@@ -52,6 +53,21 @@ def test_systems_take_turns_as_long_as_they_are_quick(
     for first, second in zip(turns[::2], turns[1::2], strict=True):
         assert first[0][0] != second[0][0]
         assert [batch for _, batch in first] == [batch for _, batch in second]
+
+
+def test_quick_systems_settle_at_the_start_of_a_turn_and_are_timed_as_often() -> None:
+    calls: dict[str, int] = {"slow": 0, "quick": 0}
+
+    def slow(batch: object) -> None:
+        calls["slow"] += 1
+        time.sleep(0.02)
+
+    def quick(batch: object) -> None:
+        calls["quick"] += 1
+
+    times = latency({"slow": slow, "quick": quick}, BATCHES, warmup=1, turn_s=0.03, settle=3)
+    assert {name: one.calls for name, one in times.items()} == {"slow": 7, "quick": 7}
+    assert calls == {"slow": 1 + 7, "quick": 1 + 7 + 7 * 3}
 
 
 def test_warm_up_calls_are_not_counted() -> None:

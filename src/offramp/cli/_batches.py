@@ -81,11 +81,12 @@ def affordable(
 
 
 def draw_batches(
-    systems: Mapping[str, Callable[[Any], Any]], samples: Samples, batch: int, *, seed: int
-) -> tuple[Batches, int]:
+    systems: Mapping[str, Callable[[Any], Any]], samples: Samples, batch: int, *, seed: int,
+    seconds: float | None = None, most: int | None = None,
+) -> tuple[Batches, int]:  # fmt: skip
     """Shuffled batches, as many as there is time for, and how many rounds over them make enough calls."""
     positions = draw_positions(len(samples), batch, seed)
-    calls = affordable(systems, samples.take(positions[0]), batch)
+    calls = affordable(systems, samples.take(positions[0]), batch, seconds=seconds, most=most)
     batches = Batches(samples, positions[:calls])
     return batches, math.ceil(calls / len(batches))
 

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from offramp import decide, report
 from offramp.decide import Drift, Promise, Standing, Verdict, Watch
 from offramp.errors import OptionError
 from offramp.measure import Costs, Evidence, evidence_by_passes, operate
-from offramp.run import Runtime, Samples
+from offramp.run import Samples, stream
 
 from ._folder import replace_text
 from ._machine import describe_command, describe_machine, describe_versions
@@ -78,7 +77,8 @@ def check(
     watch = watch_for(run, question)
     limits = np.asarray(run.result["chosen"]["thresholds"], np.float32)
     with screen.step(f"exit rates of {len(samples)} samples"):
-        taken = _exits(runtime, samples, limits)
+        answered = stream(runtime, samples, batch=BATCH, thresholds=limits)
+        taken = np.concatenate([part.answer.exit for part in answered])
     some = np.random.default_rng(question.seed).permutation(len(samples))[: question.samples]
     with screen.step(f"{len(some)} samples to the end"):
         seen = evidence_by_passes(runtime, samples.subset(some), batch=BATCH)
@@ -213,14 +213,6 @@ def _tell_standing(standing: Standing) -> str:
     if standing.verdict is Verdict.BROKEN:
         return f"The promise is broken: {promise}, but here more. To repair it, {standing.remedy}."
     return f"The promise ({promise}) is neither refuted nor proven again{stand_in}: {standing.remedy}."
-
-
-def _exits(runtime: Runtime, samples: Samples, limits: NDArray[np.float32]) -> NDArray[np.int64]:
-    """[S] the exit that each sample takes."""
-    starts = range(0, len(samples), BATCH)
-    return np.concatenate(
-        [runtime(samples.take(slice(at, min(at + BATCH, len(samples)))), limits).exit for at in starts]
-    )
 
 
 def _accuracy(run: Run, seen: Evidence) -> Mapping[str, float | None] | None:

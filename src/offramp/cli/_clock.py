@@ -55,7 +55,7 @@ class Timing:
 
 def time_network(  # noqa: PLR0913  (everything of one run)
     graph: Graph, model: Path, *, test: Samples, evidence: Evidence, thresholds: Sequence[float], score: str,
-    engine: Engine, exports: Exports, seed: int,
+    engine: Engine, exports: Exports, seed: int, sizes: Sequence[int] = SIZES, seconds: float | None = None,
 ) -> dict[int, Timing]:  # fmt: skip  # all of one run
     """Latency, gain and efficiency at each batch size, over the test samples."""
     taken = exits_taken(evidence, thresholds, score)
@@ -64,7 +64,13 @@ def time_network(  # noqa: PLR0913  (everything of one run)
         floating = exports.passing(None).save_dense(backbone(graph), "floating")
         systems["floating"] = replace(engine, precision="f32").load_static(floating)
     systems["ours"] = engine.load(model)
-    return {batch: _time(systems, test, taken, exits=len(graph.exits), batch=batch, seed=seed) for batch in SIZES}
+    found = {}
+    for batch in sizes:
+        batches, repeats = draw_batches(systems, test, batch, seed=seed, seconds=seconds)
+        warm(systems["ours"], batches)
+        shares = np.bincount(taken[batches.positions.ravel()], minlength=len(graph.exits))
+        found[batch] = _summary(latency(systems, batches, repeats=repeats, seed=seed), shares / shares.sum())
+    return found
 
 
 def _static_systems(
@@ -77,22 +83,11 @@ def _static_systems(
         yield name, engine.load_static(exports.save_dense(static, name))
 
 
-def _time(
-    systems: Mapping[str, Callable[[Any], Any]],  # Any: as measure.latency calls it
-    test: Samples,
-    taken: NDArray[np.int64],
-    *,
-    exits: int,
-    batch: int,
-    seed: int,
-) -> Timing:
-    batches, repeats = draw_batches(systems, test, batch, seed=seed)
-    warm(systems["ours"], batches)
-    times = latency(systems, batches, repeats=repeats, seed=seed)
-    shares = np.bincount(taken[batches.positions.ravel()], minlength=exits)
+def _summary(times: Mapping[str, Latency], shares: NDArray[np.float64]) -> Timing:
+    """What times of the systems mean, if these shares of the samples left at each exit."""
     used = [at for at in np.flatnonzero(shares) if f"exit{at}" in times]
     static = [times[f"exit{at}"] for at in used]
-    value = efficiency((shares[used] / shares.sum()).tolist(), static, times["ours"], empty=times["empty"])
+    value = efficiency(shares[used].tolist(), static, times["ours"], empty=times["empty"])
     return Timing(
         baseline=times["baseline"],
         ours=times["ours"],

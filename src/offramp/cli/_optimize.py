@@ -15,7 +15,7 @@ from offramp.errors import ExportError, OfframpError, OutputError
 from offramp.export import Origin, save_artifact
 from offramp.graph import Graph
 from offramp.measure import Evidence, exits_taken
-from offramp.run import Samples
+from offramp.run import Samples, openvino, stream
 
 from ._chain import BATCH, Chosen, attach, check_goal, choose, collect, collect_shipped, costs_by_score, train
 from ._clock import time_network
@@ -30,7 +30,6 @@ from ._request import Request
 from ._result import clean, describe_guarantee, make_result
 from ._screen import Screen
 
-ROUNDED = ("bf16", "f16")  # in which a file with conditions rounds elsewhere than its dense twin
 NEAR = 1e-4  # a score this close to its threshold may fall on either side in another batch size
 
 
@@ -57,7 +56,7 @@ def run_chain(request: Request, material: Material, screen: Screen) -> dict[str,
             graph = train(request, graph, material.train, work, screen)
         laid = settle(request, graph, material, Exports(work.path), screen)
         asked, request = request.precision, replace(request, precision=laid[0].precision)
-        chosen = replace(_decide(request, graph, material, laid[0], screen), precision=describe(asked, laid))
+        chosen = replace(decide_on(request, graph, material, laid[0], screen), precision=describe(asked, laid))
         result = _write(request, material, chosen, laid[0].way, work, screen)
         work.finish()
     except OfframpError as error:
@@ -67,7 +66,7 @@ def run_chain(request: Request, material: Material, screen: Screen) -> dict[str,
     return result
 
 
-def _decide(request: Request, graph: Graph, material: Material, laid: Laid, screen: Screen) -> Chosen:
+def decide_on(request: Request, graph: Graph, material: Material, laid: Laid, screen: Screen) -> Chosen:
     """The operating point, chosen and proven on evidence from the engine and precision that ship."""
     way, placed = laid.way, laid.placed
     with screen.step(f"evidence: {request.engine} {request.precision}"):
@@ -80,7 +79,7 @@ def _decide(request: Request, graph: Graph, material: Material, laid: Laid, scre
             chosen = choose(request, placed.graph, placed.costs, found, score=placed.score, clock=placed.clock)
         else:
             chosen = choose(request, graph, costs_by_score(graph), found)
-        if request.precision in ROUNDED and chosen.graph.gates:
+        if request.precision in openvino.ROUNDED and chosen.graph.gates:
             found = collect_shipped(chosen, material, way.engine, way.exports)
             costs = {chosen.score: chosen.costs}
             chosen = choose(request, chosen.graph, costs, found, score=chosen.score, clock=chosen.clock)
@@ -134,8 +133,7 @@ def _check_shipped(engine: Engine, model: Path, test: Samples, chosen: Chosen) -
         ExportError: It does not.
     """
     runtime, seen, score = engine.load(model), chosen.evidence["test"], chosen.score
-    starts = range(0, len(test), BATCH)
-    taken = np.concatenate([runtime(test.take(slice(at, min(at + BATCH, len(test))))).exit for at in starts])
+    taken = np.concatenate([part.answer.exit for part in stream(runtime, test, batch=BATCH)])
     wanted = exits_taken(seen, chosen.decision.thresholds, score)
     limits = np.asarray(chosen.decision.thresholds, np.float32)
     near = (np.abs(seen.scores[score] - limits) < NEAR).any(axis=1)

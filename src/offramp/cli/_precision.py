@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -15,7 +14,7 @@ from offramp.graph import Graph
 from offramp.measure import Costs, Evidence, latency
 from offramp.run import openvino
 
-from ._batches import Batches, affordable, draw_positions
+from ._batches import draw_batches
 from ._chain import candidates, collect
 from ._choice import draw, name_kind
 from ._engine import Engine
@@ -129,9 +128,7 @@ def _ways(request: Request, graph: Graph, material: Material, exports: Exports, 
     return ways
 
 
-def _open(
-    request: Request, precision: str, graph: Graph, material: Material, exports: Exports, screen: Screen
-) -> Way:  # fmt: skip
+def _open(request: Request, precision: str, graph: Graph, material: Material, exports: Exports, screen: Screen) -> Way:
     engine = Engine(name=request.engine, precision=precision, threads=request.threads)
     if precision != "int8":
         return Way(engine=engine, exports=exports)
@@ -148,11 +145,10 @@ def _time_alone(request: Request, graph: Graph, material: Material, ways: Sequen
         way.engine.precision: way.engine.load_static(way.exports.save_dense(backbone(graph), f"alone-{at}"))
         for at, way in enumerate(ways)
     }
-    positions = draw_positions(len(material.tune), request.batch, request.seed)
-    first = material.tune.take(positions[0])
-    calls = affordable(systems, first, request.batch, seconds=SECONDS, most=CALLS)
-    batches = Batches(material.tune, positions[:calls])
-    times = latency(systems, batches, repeats=math.ceil(calls / len(batches)), seed=request.seed)
+    batches, repeats = draw_batches(
+        systems, material.tune, request.batch, seed=request.seed, seconds=SECONDS, most=CALLS
+    )
+    times = latency(systems, batches, repeats=repeats, seed=request.seed)
     return {name: timing.p50_s for name, timing in times.items()}
 
 
@@ -161,18 +157,26 @@ def _lay(request: Request, graph: Graph, material: Material, way: Way, alone_s: 
     placed = place(request, graph, material, way.engine, way.exports) if request.exits == "auto" else None
     if alone_s is None:
         return Laid(way=way, placed=placed)
-    seen, smaller = (placed.seen, placed.graph) if placed else (None, graph)
-    if seen is None or placed is None:
-        seen = collect(graph, material, way.engine, way.exports, parts=["tune"])["tune"]
-        score, clock = candidates(request)[0], None
-    else:
-        seen, score, clock = seen.keep(build.exit_numbers(smaller)), placed.score, placed.clock
-    if clock is None:
-        gated = build.gate_by(smaller, score)
-        timed = price(gated, material.tune, way.engine, way.exports, batch=request.batch, seed=request.seed)
-        clock = timed.costs(range(len(smaller.exits) - 1))
+    seen, clock, score = _observe(request, graph, material, way, placed)
     share, loss, allowed = _expect(request, seen, clock, score, calibration=len(material.calibrate))
     return Laid(way=way, placed=placed, expected_s=share * alone_s, loss=loss, allowed=allowed)
+
+
+def _observe(
+    request: Request, graph: Graph, material: Material, way: Way, placed: Placed | None
+) -> tuple[Evidence, Costs, str]:
+    """Evidence of the tuning samples, times and the score of the exits: what placing them knows, or seen now."""
+    if placed is None:
+        score, clock = candidates(request)[0], None
+        seen = collect(graph, material, way.engine, way.exports, parts=["tune"])["tune"]
+    else:
+        graph, score, clock = placed.graph, placed.score, placed.clock
+        seen = placed.seen.keep(build.exit_numbers(graph))
+    if clock is None:
+        gated = build.gate_by(graph, score)
+        timed = price(gated, material.tune, way.engine, way.exports, batch=request.batch, seed=request.seed)
+        clock = timed.costs(range(len(graph.exits) - 1))
+    return seen, clock, score
 
 
 def _expect(

@@ -11,7 +11,7 @@ import numpy as np
 from offramp.errors import DataError, OptionError
 from offramp.run import AnsweredBatch, Runtime, Samples, stream
 
-from ._answers import Rows
+from ._answers import COLUMNS, Rows
 from ._card import read_card
 from ._engine import Engine
 from ._samples import load_samples
@@ -41,8 +41,7 @@ def to_rows(answered: AnsweredBatch) -> Rows:
     """Class, exit and score of each sample of a batch."""
     answer = answered.answer
     columns = (answered.ids, np.argmax(answer.logits, axis=1), answer.exit, answer.score)
-    names = ("id", "answer", "exit", "score")
-    return [dict(zip(names, row, strict=True)) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    return [dict(zip(COLUMNS, row, strict=True)) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
 def open_runtime(folder: Path, *, engine: str | None, threads: int) -> Runtime:

@@ -5,7 +5,6 @@ Shape letters: B batch, E exits with the final one, N = E - 1 early exits.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -17,7 +16,7 @@ from offramp.graph import Graph, Node, Tensor, find_ancestors
 from offramp.measure import Breakdown, latency
 from offramp.run import Samples
 
-from ._batches import Batches, affordable, draw_positions
+from ._batches import draw_batches
 from ._engine import Engine
 from ._exports import Exports
 
@@ -44,10 +43,8 @@ def price(
         seed: Of their order.
     """
     systems = dict(_systems(graph, engine, exports, batch))
-    positions = draw_positions(len(samples), batch, seed)
-    calls = affordable(systems, samples.take(positions[0]), batch, seconds=SECONDS, most=CALLS)
-    batches = Batches(samples, positions[:calls])
-    times = latency(systems, batches, repeats=math.ceil(calls / len(batches)), seed=seed)
+    batches, repeats = draw_batches(systems, samples, batch, seed=seed, seconds=SECONDS, most=CALLS)
+    times = latency(systems, batches, repeats=repeats, seed=seed)
     return _break_down(graph, {name: timing.p50_s for name, timing in times.items()})
 
 

@@ -73,19 +73,19 @@ def to_model(
     stage_pass: StagePass | None = None,
 ) -> onnx.ModelProto:  # fmt: skip
     """The ONNX model that `save` writes; arguments and errors as there."""
-    nodes = [node for node in graph.nodes if node.kind == "function"] if dense else _called(plan(graph), graph)
-    bodies = trace(graph, nodes, traces)
+    route = None if dense else plan(graph)
+    bodies = trace(graph, _functions(graph) if route is None else _called(route, graph), traces)
     if stage_pass is not None:
         bodies = {name: _passed(stage_pass, graph[name], body) for name, body in bodies.items()}
     scope = Scope("offramp")
     frame, inputs = _root(graph, scope)
-    if dense:
+    if route is None:
         outputs = _dense(graph, frame, bodies)
     else:
         inputs += (
             [helper.make_tensor_value_info("thresholds", TensorProto.FLOAT, [len(graph.gates)])] if graph.gates else []
         )
-        outputs = _conditional(graph, frame, bodies)
+        outputs = _conditional(graph, route, frame, bodies)
     model = helper.make_model(
         scope.graph(inputs, outputs), opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
         producer_name="offramp",
@@ -182,8 +182,9 @@ def _passed(stage_pass: StagePass, node: Node, body: onnx.ModelProto) -> onnx.Mo
     return made
 
 
-def _conditional(graph: Graph, frame: Frame, bodies: Mapping[str, onnx.ModelProto]) -> list[onnx.ValueInfoProto]:
-    route = plan(graph)
+def _conditional(
+    graph: Graph, route: Plan, frame: Frame, bodies: Mapping[str, onnx.ModelProto]
+) -> list[onnx.ValueInfoProto]:
     rows, zeros = _count_samples(graph, frame.scope)
     emitter = Emitter(
         graph, bodies,
@@ -200,6 +201,10 @@ def _conditional(graph: Graph, frame: Frame, bodies: Mapping[str, onnx.ModelProt
     ]
 
 
+def _functions(graph: Graph) -> list[Node]:
+    return [node for node in graph.nodes if node.kind == "function"]
+
+
 def _called(route: Plan, graph: Graph) -> list[Node]:
     """The nodes of a plan that have bodies, in graph order."""
     names: set[str] = set()
@@ -214,7 +219,6 @@ def _called(route: Plan, graph: Graph) -> list[Node]:
 
 
 def _dense(graph: Graph, frame: Frame, bodies: Mapping[str, onnx.ModelProto]) -> list[onnx.ValueInfoProto]:
-    functions = [node for node in graph.nodes if node.kind == "function"]
     emitter = Emitter(graph, bodies)
     for node in graph.nodes:
         given = [frame.values[Value(node=edge.source, output=edge.output)] for edge in node.inputs]
@@ -227,7 +231,7 @@ def _dense(graph: Graph, frame: Frame, bodies: Mapping[str, onnx.ModelProto]) ->
     scope.add("Concat", lifted, axis=1, output="exit_logits")
     outputs = [helper.make_tensor_value_info("exit_logits", TensorProto.FLOAT, ["batch", len(lifted), classes])]
     scores: dict[str, list[str]] = {}
-    for node in functions:
+    for node in _functions(graph):
         if node.role == "score":
             scores.setdefault(score_name(node), []).append(frame.values[Value(node=node.name)])
     for name, columns in scores.items():

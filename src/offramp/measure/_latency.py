@@ -36,19 +36,21 @@ class Latency:
     calls: int
 
 
-def latency(
+def latency(  # noqa: PLR0913  # all of one measurement
     systems: Mapping[str, System],
     batches: Sequence[Batch],
     *,
     warmup: int = 10,
     repeats: int = 1,
     seed: int = 0,
+    turn_s: float | None = None,
+    settle: int = 0,
 ) -> dict[str, Latency]:
     """Time per call of each system, over the same batches in a new random order each round.
 
-    Systems take turns of about 0.1 s, over the same few batches (one, if a call takes longer) and in an order that is
-    drawn anew: what disturbs the machine disturbs all, and yet a system finds its own weights in the caches, as in a
-    service that runs nothing else. Garbage collection is off while the clock runs.
+    Systems take turns, over the same few batches (one, if a call takes longer) and in an order that is drawn anew: what
+    disturbs the machine disturbs all, and yet a system finds its own weights in the caches, as in a service that runs
+    nothing else. Garbage collection is off while the clock runs.
 
     Args:
         systems: By name, what is called with a batch.
@@ -56,6 +58,9 @@ def latency(
         warmup: Calls of each system before the clock runs.
         repeats: Rounds over all batches.
         seed: Of the order.
+        turn_s: Seconds of a turn of the slowest system; the others have as many calls. None: 0.1.
+        settle: Calls with other batches at the start of a turn that are not timed, for systems that ten calls of fit in
+            a turn: beside a slow one, theirs is over before their weights are in the caches.
 
     Raises:
         OptionError: No system, no batch, or a count that makes no sense.
@@ -67,10 +72,12 @@ def latency(
     """
     _check(systems, batches, warmup, repeats)
     generator = np.random.default_rng(seed)
-    slowest = TURN_S
+    turn_s = TURN_S if turn_s is None else turn_s
+    once = dict.fromkeys(systems, turn_s)
     for at in range(warmup):
-        slowest = max(_time(call, batches[at % len(batches)]) for call in systems.values())
-    turn = max(1, int(TURN_S / max(slowest, 1e-9)))
+        once = {name: _time(call, batches[at % len(batches)]) for name, call in systems.items()}
+    turn = max(1, int(turn_s / max(*once.values(), 1e-9)))
+    settling = {name: settle if 10 * seconds <= turn_s else 0 for name, seconds in once.items()}
     seconds: dict[str, list[float]] = {name: [] for name in systems}
     names = list(systems)
     with _undisturbed():
@@ -78,8 +85,10 @@ def latency(
             order = generator.permutation(len(batches))
             for start in range(0, len(order), turn):
                 taken = [batches[position] for position in order[start : start + turn]]
-                for at in generator.permutation(len(names)):
-                    seconds[names[at]] += [_time(systems[names[at]], batch) for batch in taken]
+                for name in [names[at] for at in generator.permutation(len(names))]:
+                    for at in range(settling[name]):
+                        systems[name](batches[order[(start - 1 - at) % len(order)]])  # others than those that are timed
+                    seconds[name] += [_time(systems[name], batch) for batch in taken]
     return {name: _summary(np.array(times)) for name, times in seconds.items()}
 
 

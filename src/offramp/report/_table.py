@@ -49,7 +49,7 @@ def rows(result: Result) -> list[tuple[str, ...]]:
     baseline, chosen = result["baseline"], result["chosen"]
     count = len(chosen["thresholds"])
     floating = baseline.get("float_latency_s")  # results in f32, and older ones, have none
-    gain = (chosen.get("gain_to_float") or chosen["gain"]) if floating else chosen["gain"]
+    gain = chosen.get("gain_to_float") or chosen["gain"]
     return [
         (
             result["model"]["reference"].replace(":", "/").rstrip("/").rpartition("/")[2],
