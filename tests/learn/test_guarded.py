@@ -39,3 +39,14 @@ def test_apart_no_gradient_flows_back(apart: bool) -> None:
     x = torch.ones(2, 3, requires_grad=True)
     Guarded(nn.Linear(3, 1), apart=apart)(x).sum().backward()
     assert (x.grad is None) == apart
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_exact_bodies_compute_in_full_precision(exact: bool) -> None:
+    layer = nn.Linear(3, 2)
+    x = torch.randn(4, 3).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        given = Guarded(layer, exact=exact)(x)
+    assert given.dtype == (torch.float32 if exact else torch.bfloat16)
+    if exact:
+        torch.testing.assert_close(given, layer(x.float()))

@@ -168,15 +168,17 @@ class _Lesson:
 
     def _turn_one(self, outcome: Outcome) -> dict[str, Tensor]:
         """By control node, [B] the edge that was opened, but for one control node of each sample another."""
-        routes = [outcome.route[:, self._graph.controls.index(node)] for node in self._learning]
-        turned = turn_one(torch.stack(routes).cpu(), [len(node.edges) for node in self._learning])
+        turned = turn_one(self._routes(outcome).cpu(), [len(node.edges) for node in self._learning])
         return {node.name: turned[at].to(self.device) for at, node in enumerate(self._learning)}
+
+    def _routes(self, outcome: Outcome) -> Tensor:
+        """[G, B] the edges that the control nodes that learn opened."""
+        return torch.stack([outcome.route[:, self._graph.controls.index(node)] for node in self._learning])
 
     def _act(self, outcome: Outcome) -> Acts:
         """What each sample did, and what it led to."""
         values, ran = [], []
-        for node in self._learning:
-            route = outcome.route[:, self._graph.controls.index(node)]
+        for node, route in zip(self._learning, self._routes(outcome), strict=True):
             ran.append(route < len(node.edges))
             values.append(outcome.values[node.name].gather(1, route.clamp(max=len(node.edges) - 1)[:, None])[:, 0])
         macs = torch.from_numpy(route_macs(self._graph, self._macs, outcome.route.cpu().numpy())).to(self.device)
@@ -205,7 +207,7 @@ def _copy(graph: Graph, settings: QSettings) -> Executor:
     copies = copy.deepcopy(dict(graph.bodies))  # at once: weights that two bodies share stay shared
     learning = {node.name for node in find_learning(graph)}
     guarded = {
-        name: Guarded(body, apart=settings.apart and name in learning)  # type: ignore[arg-type]  # checked before
+        name: Guarded(body, apart=settings.apart and name in learning, exact=name in learning)  # type: ignore[arg-type]  # checked before
         for name, body in copies.items()
     }
     executor = Executor(graph.with_bodies(guarded)).train()
