@@ -16,7 +16,7 @@ from _d2nn_ways import name_shares, parse_way, plain_macs, show
 from numpy.typing import NDArray
 from pteenet import ENGINE
 
-from offramp.cli._batches import Batches, affordable, draw_positions, warm
+from offramp.cli._batches import draw_batches, warm
 from offramp.cli._exports import Exports
 from offramp.export import nothing, static_route
 from offramp.graph import Graph
@@ -127,11 +127,10 @@ def time_paths(
     systems["whole"] = ENGINE.load(model)
     times = {}
     for size in SIZES:
-        positions = draw_positions(len(samples), size, clock.seed)
-        calls = affordable(systems, samples.take(positions[0]), size, seconds=QUICK if clock.quick else SECONDS)
-        batches = Batches(samples, positions[:calls])
+        seconds = QUICK if clock.quick else SECONDS
+        batches, repeats = draw_batches(systems, samples, size, seed=clock.seed, seconds=seconds)
         warm(systems["whole"], batches)
-        times[size] = latency(systems, batches, repeats=-(-calls // len(batches)), seed=clock.seed)
+        times[size] = latency(systems, batches, repeats=repeats, seed=clock.seed)
     rows = [
         {"way": name, "share": shares.get(name, 0.0),
          "macs": float(plain_macs(graph, np.array([parse_way(graph, name)]))[0]), **_milliseconds(times, name)}

@@ -49,9 +49,9 @@ BUDGETS = (0.7, 0.5, 0.38, 0.3)
 PUBLISHED = {0.7: -0.02, 0.38: -0.07}  # Liu and Deng, on ResNet-110: accuracy at this cost
 LEARNED_FROM = 5_000  # training images
 SETTINGS = learn.QSettings(
-    epochs=2,
-    warm_epochs=1,
-    batch=128,
+    epochs=4,
+    warm_epochs=12,
+    batch=64,
     learning_rate=3e-3,
     regular="frozen",
     judge="labels",
@@ -189,7 +189,7 @@ def make_sources(
     count = min(LEARNED_FROM, len(train))
     some = train.subset(np.random.default_rng(seed).permutation(len(train))[:count])
     settings = replace(SETTINGS, seed=seed, **({"epochs": 1, "warm_epochs": 0, "batch": 50} if quick else {}))
-    more = settings if quick else replace(settings, epochs=3)
+    more = settings if quick else replace(settings, epochs=6, warm_epochs=20, batch=32)
     return [
         # round r is tested on third r, learns on the next and chooses on the one behind it
         Source(name="held-out images", samples=[test.subset(thirds[(at + 1) % 3]) for at in range(3)], settings=more),

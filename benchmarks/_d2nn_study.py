@@ -36,16 +36,18 @@ from offramp.measure.torch import count_macs
 from offramp.run import Samples
 
 Row = dict[str, Any]  # Any: JSON
+References = tuple[NDArray[np.int64], NDArray[np.int64]]  # of the tuning and of the test samples
 SHARES = (0.25, 0.5, 0.75)  # probabilities of a dear edge where chance decides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """Samples of one task: to learn from, to choose on, to judge by."""
+    """Samples of one task: to learn from, to choose on, to judge by; others to learn from a second time, if any."""
 
     train: Samples
     tune: Samples
     test: Samples
+    again: Samples | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +73,11 @@ class Study:
         name: Of the structure on its task.
         make: Fresh weights.
         ways: Training of all ways, before any is preferred; its edges are random.
+        again: A second training of all ways, on `Parts.again`.
         plain: If given, training of the dearest way as a plain network, in the place of `ways`.
         each_way: Then of each way, one after the other: where they share nothing.
         sweep: Training of the control nodes, and of regular nodes that go on learning.
+        sweep_on: How many of the training samples control nodes learn from; None for all.
         lambdas: Of the sweep.
         alone: Training of the cheapest and of the dearest way as plain networks of their own, to compare with.
         turns: Ways that thresholds try one after the other; none if no way ends with a confidence.
@@ -90,8 +94,10 @@ class Study:
     lambdas: tuple[float, ...]
     goals: tuple[Goal, ...]
     ways: learn.QSettings | None = None
+    again: learn.QSettings | None = None
     plain: learn.JointSettings | None = None
     each_way: bool = False
+    sweep_on: int | None = None
     alone: learn.JointSettings | None = None
     turns: tuple[tuple[int, ...], ...] = ()
     bags: tuple[int, ...] = ()
@@ -102,8 +108,10 @@ class Study:
     def shrunk(self) -> Study:
         """The same with one epoch of each training: to see that it runs."""
         short = {
-            name: replace(value, epochs=1, batch=50, **({"warm_epochs": 0} if name in ("ways", "sweep") else {}))
-            for name in ("ways", "plain", "alone", "sweep")
+            name: replace(
+                value, epochs=1, batch=50, **({"warm_epochs": 0} if name in ("ways", "again", "sweep") else {})
+            )
+            for name in ("ways", "again", "plain", "alone", "sweep")
             if (value := getattr(self, name)) is not None
         }
         return replace(self, **short, lambdas=self.lambdas[:2], quick=True)
@@ -141,21 +149,23 @@ class Findings:
 def run_study(study: Study, parts: Parts, work: Path, seed: int) -> dict[str, Any]:  # Any: JSON
     """Train, compare, choose, check in the engines, time."""
     work.mkdir(parents=True, exist_ok=True)
-    start = train_start(study, parts.train, work, seed)
+    start = train_start(study, parts, work, seed)
     test = aim(parts.test, study)
     full = float(plain_macs(start, np.array([extremes(start)[1]]))[0])
     found = Findings(study=study, full_macs=full, test=test, mixture=mix_extremes(start, parts.test, test))
     add_ways(found, start, parts, seed)
     add_thresholds(found, start, parts)
     add_alone(found, parts, work, seed)
-    sweep = replace(choose_bag(found, start, parts, work, seed), seed=seed)
-    networks = list(learn.q_sweep(start, parts.train, sweep, accuracy_weights=study.lambdas, folder=work))
-    seen = [look(graph, start, parts, work / f"{lambda_:g}.onnx") for lambda_, graph in networks]
+    references = answer_on_dearest(start, parts)
+    sweep = replace(choose_bag(found, start, references, parts, work, seed), seed=seed)
+    some = parts.train.subset(slice(0, study.sweep_on))
+    networks = list(learn.q_sweep(start, some, sweep, accuracy_weights=study.lambdas, folder=work))
+    seen = [look(graph, references, parts, work / f"{lambda_:g}.onnx") for lambda_, graph in networks]
     for (lambda_, graph), (_, test_seen) in zip(networks, seen, strict=True):
         shares = name_shares(graph, test_seen.route)
         found.add("D2NN", test_seen.predictions, test_seen.macs, accuracy_weight=lambda_, shares=shares)
     draw_sweep(start, [one for one, _ in networks], [one for _, one in seen], parts.test, test, work)
-    place = add_goals(found, networks, seen, start, parts)
+    place = add_goals(found, networks, seen, parts)
     chosen = networks[place][1]
     model = work / f"{networks[place][0]:g}.onnx"
     return {
@@ -182,9 +192,9 @@ def in_channels_last(graph: Graph) -> Graph:
     return graph
 
 
-def train_start(study: Study, samples: Samples, work: Path, seed: int) -> Graph:
+def train_start(study: Study, parts: Parts, work: Path, seed: int) -> Graph:
     """Regular nodes that can answer, before control nodes choose: all ways at random, or as plain networks."""
-    graph = in_channels_last(fresh(study.make, seed))
+    graph, samples = in_channels_last(fresh(study.make, seed)), parts.train
     if study.plain is not None:
         routes = find_routes(graph) if study.each_way else [extremes(graph)[1]]
         for at, route in enumerate(routes):
@@ -194,8 +204,12 @@ def train_start(study: Study, samples: Samples, work: Path, seed: int) -> Graph:
             graph = graph.with_bodies({name: body for name, body in trained.items() if name in graph.bodies})
         return in_channels_last(graph)
     assert study.ways is not None, "either of them"
-    settings = replace(study.ways, seed=seed, epsilon_first=1.0, epsilon_last=1.0)
-    return learn.q(graph, samples, settings, checkpoint=work / "ways.ckpt", resume=True)
+    random: dict[str, Any] = {"seed": seed, "epsilon_first": 1.0, "epsilon_last": 1.0}
+    graph = learn.q(graph, samples, replace(study.ways, **random), checkpoint=work / "ways.ckpt", resume=True)
+    if study.again is None or parts.again is None:
+        return graph
+    settings = replace(study.again, **random)
+    return learn.q(graph, parts.again, settings, checkpoint=work / "ways-again.ckpt", resume=True)
 
 
 def train_alone(
@@ -205,16 +219,20 @@ def train_alone(
     return learn.joint(static_route(graph, route), samples, settings, checkpoint=checkpoint, resume=True)
 
 
-def choose_bag(found: Findings, start: Graph, parts: Parts, work: Path, seed: int) -> learn.QSettings:
+def choose_bag(
+    found: Findings, start: Graph, references: References, parts: Parts, work: Path, seed: int
+) -> learn.QSettings:
     """The sweep with the size of mini-bags that comes out farthest above mixing on the tuning samples."""
     study, lambda_ = found.study, sorted(found.study.lambdas)[-2]
+    if not study.bags:
+        return study.sweep
     judge = aim(parts.tune, study)
     mixture = mix_extremes(start, parts.tune, judge)
     best, most = study.sweep, -1.0
     for bag in study.bags:
         settings = replace(study.sweep, bag=bag, seed=seed, accuracy_weight=lambda_)
         graph = learn.q(start, parts.train, settings, checkpoint=work / f"bag-{bag}.ckpt", resume=True)
-        tune, test = look(graph, start, parts, work / f"bag-{bag}.onnx")
+        tune, test = look(graph, references, parts, work / f"bag-{bag}.onnx")
         above = judge.value(tune.predictions) - mixture.at(float(tune.macs.mean()))
         found.add(
             "D2NN, mini-bags", test.predictions, test.macs, bag=bag, accuracy_weight=lambda_, tune_above_mixing=above
@@ -263,15 +281,19 @@ def add_alone(found: Findings, parts: Parts, work: Path, seed: int) -> None:
         found.add("trained alone", answers, np.array([float(sum(count_macs(alone).values()))]), way=name)
 
 
-def look(graph: Graph, start: Graph, parts: Parts, path: Path) -> tuple[RouteEvidence, RouteEvidence]:
+def look(graph: Graph, references: References, parts: Parts, path: Path) -> tuple[RouteEvidence, RouteEvidence]:
     """Evidence of tuning and test samples, from the file in the engine that ships; reference is the dearest way."""
     runtime, macs = ENGINE.load(onnx.save(graph, path)), count_macs(graph)
     tune, test = (
-        measure.route_evidence(
-            runtime, part, graph=graph, macs=macs, reference=take_way(start, part, extremes(start)[1])[0]
-        )
-        for part in (parts.tune, parts.test)
+        measure.route_evidence(runtime, part, graph=graph, macs=macs, reference=reference)
+        for part, reference in zip((parts.tune, parts.test), references, strict=True)
     )
+    return tune, test
+
+
+def answer_on_dearest(start: Graph, parts: Parts) -> References:
+    """Classes of the tuning and of the test samples if all take the dearest way."""
+    tune, test = (take_way(start, part, extremes(start)[1])[0] for part in (parts.tune, parts.test))
     return tune, test
 
 
@@ -279,12 +301,11 @@ def add_goals(
     found: Findings,
     networks: Sequence[tuple[float, Graph]],
     seen: Sequence[tuple[RouteEvidence, RouteEvidence]],
-    start: Graph,
     parts: Parts,
 ) -> int:
     """What each goal chooses on the tuning samples, judged on the test samples; gives the place of the first's."""
     tune_aim = aim(parts.tune, found.study)
-    full = tune_aim.value(take_way(start, parts.tune, extremes(start)[1])[0])
+    full = tune_aim.value(seen[0][0].reference)
     places = []
     for goal in found.study.goals:
         place, kept = choose(goal, [one for one, _ in seen], tune_aim, full)

@@ -32,7 +32,8 @@ def as_samples(x: NDArray[np.uint8], y: NDArray[np.int64], name: str) -> ArraySa
 
 def shorten(parts: Parts, count: int) -> Parts:
     """The first few samples of each part; they come in random order."""
-    return Parts(**{name: getattr(parts, name).subset(slice(0, count)) for name in ("train", "tune", "test")})
+    held = {name: getattr(parts, name) for name in ("train", "tune", "test", "again")}
+    return Parts(**{name: None if one is None else one.subset(slice(0, count)) for name, one in held.items()})
 
 
 # ---- faces ----
@@ -91,9 +92,18 @@ def _paste(
 # ---- cluttered MNIST ----
 
 
-def load_clutter(mnist: str, work: Path, seed: int, *, train: int, tune: int = 5_000) -> Parts:
-    """Cluttered MNIST, 100x100, made once and kept in the folder."""
-    path = work / f"cluttered-{train}-{tune}-{seed}.npz"
+def load_clutter(mnist: str, work: Path, seed: int, *, train: int, tune: int = 5_000, time: int = 0) -> Parts:
+    """Cluttered MNIST, 100x100, made once and kept in the folder.
+
+    Args:
+        mnist: Data reference without a part.
+        work: The folder.
+        seed: Of everything that is drawn.
+        train: Digits to learn from.
+        tune: Digits to choose on.
+        time: Another one gives the same digits in other places and in other clutter.
+    """
+    path = work / f"cluttered-{train}-{tune}-{seed}{f'-{time}' if time else ''}.npz"
     if not path.exists():
         x, y = pictures(f"{mnist}@train")
         order = np.random.default_rng(seed).permutation(len(x))[: train + tune]
@@ -102,7 +112,9 @@ def load_clutter(mnist: str, work: Path, seed: int, *, train: int, tune: int = 5
                 "test": (x_test, y_test)}  # fmt: skip
         arrays = {}
         for at, (part, (digits, labels)) in enumerate(made.items()):
-            arrays[f"x_{part}"] = clutter(digits[..., 0], np.random.default_rng([seed, at]))
+            arrays[f"x_{part}"] = clutter(
+                digits[..., 0], np.random.default_rng([seed, at, time] if time else [seed, at])
+            )
             arrays[f"y_{part}"] = labels
         scratch = path.with_suffix(".part.npz")
         np.savez_compressed(scratch, **arrays)
