@@ -101,13 +101,18 @@ def train(graph: Graph, samples: Samples, settings: learn.JointSettings, work: P
 def trunk_of(graph: Graph, reference: str) -> torch.nn.Module:
     """The plain network of the zoo with the weights of a graph's stages."""
     module = build.load_model(reference).module
+    module.load_state_dict(state_of(graph))
+    return module.eval()
+
+
+def state_of(graph: Graph) -> dict[str, torch.Tensor]:
+    """The weights of a graph's stages, under the names that the plain network has for them."""
     state = {}
     for node in graph.nodes:
         if node.role == "stage":
             body: Any = graph.bodies[node.name]  # Any: a module
             state.update(body.state_dict())
-    module.load_state_dict(state)
-    return module.eval()
+    return state
 
 
 # ---- B-LeNet ----

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,17 +48,19 @@ def _row(**known: Any) -> dict[str, Any]:  # Any: JSON
     return {**dict.fromkeys(FIELDS), "system": "ours", **known}
 
 
-def _train(options: argparse.Namespace) -> Graph:
+def train(options: argparse.Namespace) -> Graph:
+    """The network with trained exits; a finished training leaves a checkpoint that is at its end."""
     loaded = build.load_model(f"hf:{options.folder / 'network'}")
     graph = build.attach_exits(loaded.module, loaded.example, placement=PLACES, head=HEADS, scores=SCORES)
     settings = learn.PostSettings(
         epochs=options.epochs, learning_rate=options.rate, precision=options.precision, seed=options.seed
     )
-    samples = _load(options, "unlabelled")
+    samples = load(options, "unlabelled")
     return learn.post(graph, samples, settings, checkpoint=options.folder / "text.ckpt", resume=True)
 
 
-def _load(options: argparse.Namespace, name: str) -> Samples:
+def load(options: argparse.Namespace, name: str) -> Samples:
+    """One of the files of text_network.py."""
     folder = options.folder
     return data.load(f"tsv:{folder / name}.tsv", tokenizer=str(folder / "network"), max_length=options.tokens)
 
@@ -176,7 +179,7 @@ def _draw(evidence: Evidence, costs: dict[str, Costs], path: Path) -> None:
 
 
 def _rows(options: argparse.Namespace) -> list[dict[str, Any]]:
-    graph, samples = _train(options), _load(options, "held_out")
+    graph, samples = train(options), load(options, "held_out")
     evidence, costs = _collect(graph, samples, options), costs_by_score(graph)
     rows = _alone(evidence, costs["max_probability"])
     for score in SCORES:
@@ -193,8 +196,8 @@ def _rows(options: argparse.Namespace) -> list[dict[str, Any]]:
     return [{**row, "network": "BERT, 8 layers of width 128", "data": where} for row in rows]
 
 
-def main() -> None:
-    """Parse options, run, write."""
+def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Options from the command line, or from a list."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="what text_network.py wrote")
     parser.add_argument("--epochs", type=int, default=3)
@@ -205,7 +208,12 @@ def main() -> None:
     parser.add_argument("--no-clock", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=HERE / "results" / "text.json")
-    options = parser.parse_args()
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    """Parse options, run, write."""
+    options = parse_options()
     rows = _rows(options)
     page = {
         **stamp(options.seed), "training": json.loads((options.folder / "history.json").read_text()), "rows": rows,

@@ -1,0 +1,150 @@
+"""The networks of the benchmark runtime, trained and with trained candidates for exits, and their samples.
+
+Trainings are those of the other benchmarks and are taken from their folders; what is not there is trained.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import branchynet
+import pteenet
+import text
+import torch
+from torch import nn
+
+from offramp import build, data, learn
+from offramp.build import LoadedModel
+from offramp.cli._material import Material
+from offramp.graph import Graph
+from offramp.run import Samples
+
+PARTS = (0.30, 0.35, 0.35)  # of the samples that nobody has seen: tune, calibrate, test
+LEARNED_FROM = 2_000  # samples without labels for the ranges of 8-bit numbers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One network.
+
+    Attributes:
+        name: In the table.
+        graph: With trained exits, or candidates for them.
+        material: The network itself and the samples, in parts.
+    """
+
+    name: str
+    graph: Graph
+    material: Material
+
+    @property
+    def module(self) -> nn.Module:
+        """The network alone, that takes what the file takes; a copy."""
+        material = self.material
+        module = copy.deepcopy(material.model.module).eval()
+        if material.mean is None:
+            return module
+        return nn.Sequential(build.Normalize(material.mean, material.std or ()), module).eval()
+
+
+def make(name: str, graph: Graph, model: LoadedModel, train: Samples, held: Samples, seed: int) -> Subject:
+    """A subject whose held-out samples are divided at random."""
+    tune, calibrate, test = data.split(held, PARTS, seed)
+    material = Material(
+        model=model, train=train.subset(slice(0, LEARNED_FROM)), tune=tune, calibrate=calibrate, test=test,
+        held_out=True, mean=model.mean, std=model.std,
+    )  # fmt: skip
+    return Subject(name=name, graph=graph, material=material)
+
+
+def resnet56(options: argparse.Namespace) -> Subject:
+    """The public weights, with all candidates of the benchmark pteenet."""
+    name = "resnet56"
+    loaded = build.load_model(f"zoo:{name}", weights=Path(options.weights) / pteenet.PLANS[name].weights)
+    train, test = data.load(f"{options.cifar}@train"), data.load(f"{options.cifar}@test")
+    graph = pteenet.train_ours(name, loaded, train, Path(options.heads or options.work), options.seed)
+    return make(name, graph, loaded, train, test, options.seed)
+
+
+def b_lenet(options: argparse.Namespace) -> Subject:
+    """The benchmark branchynet's, with our exit for the clock."""
+    parts = branchynet.Parts.load(options.mnist, options.seed)
+    *_, ours = branchynet.lenet(parts, Path(options.branchynet or options.work), options.seed)
+    model = replace(build.load_model("zoo:b_lenet"), module=branchynet.trunk_of(ours.graph, "zoo:b_lenet"))
+    return make("b_lenet", ours.graph, model, parts.train, parts.test, options.seed)
+
+
+def b_alexnet(options: argparse.Namespace) -> Subject:
+    """The benchmark branchynet's, trained without augmentation as in the paper, with our exits."""
+    parts = branchynet.Parts.load(options.cifar, options.seed)
+    *_, ours = branchynet.alexnet(parts, Path(options.branchynet or options.work), options.seed, "none")
+    model = replace(
+        build.load_model("zoo:b_alexnet"), module=branchynet.trunk_of(ours.graph, "zoo:b_alexnet"),
+        mean=tuple(branchynet.CIFAR.mean.tolist()), std=tuple(branchynet.CIFAR.std.tolist()),
+    )  # fmt: skip
+    return make("b_alexnet", ours.graph, model, parts.train, parts.test, options.seed)
+
+
+def bert_mini(options: argparse.Namespace) -> Subject:
+    """The benchmark text's classifier of SST-2: 8 layers of width 128, 64 tokens."""
+    asked = text.parse_options(["--folder", options.text, "--seed", str(options.seed)])
+    model = build.load_model(f"hf:{asked.folder / 'network'}")
+    train, held = (text.load(asked, part) for part in ("unlabelled", "held_out"))
+    return make("bert_mini", text.train(asked), model, train, held, options.seed)
+
+
+# ---- a small vision transformer ----
+
+VIT = {"img_size": 28, "patch_size": 7, "in_chans": 1, "num_classes": 10, "embed_dim": 192, "depth": 12, "num_heads": 3}
+VIT_TAUGHT = learn.JointSettings(
+    regime="joint", epochs=2, batch=128, learning_rate=5e-4, weight_decay=0.05, augment="none", precision="bfloat16"
+)
+VIT_EXITS = learn.PostSettings(epochs=2, learning_rate=5e-3, augment="none", precision="bfloat16")
+VIT_PLACES = ("input", "blocks.1", "blocks.3", "blocks.6")
+VIT_HEADS = ("student:width=8", "token", "token", "token")
+
+
+def vit_tiny(options: argparse.Namespace) -> Subject:
+    """A vision transformer with the widths of ViT-tiny on MNIST, 16 patches of 7x7."""
+    from timm.models.vision_transformer import VisionTransformer
+
+    work = Path(options.work)
+    parts = branchynet.Parts.load(options.mnist, options.seed)
+    example = torch.rand(2, 1, 28, 28)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(options.seed)
+        module = VisionTransformer(**VIT).eval()
+    alone = build.attach_exits(module, example, exits=0)
+    alone = learn.joint(
+        alone, parts.train, replace(VIT_TAUGHT, seed=options.seed), checkpoint=work / "vit.ckpt", resume=True
+    )
+    trained = VisionTransformer(**VIT).eval()
+    trained.load_state_dict(branchynet.state_of(alone))
+    graph = pteenet.fresh(
+        lambda: build.attach_exits(
+            trained, example, placement=list(VIT_PLACES), head=list(VIT_HEADS), scores=pteenet.SCORES
+        ),
+        options.seed,
+    )
+    graph = learn.post(
+        graph, parts.train, replace(VIT_EXITS, seed=options.seed), checkpoint=work / "vit-exits.ckpt", resume=True
+    )
+    model = LoadedModel(module=trained, reference="timm:vit_tiny", arguments=VIT, example=example, classes=10)
+    return make("vit_tiny", graph, model, parts.train, parts.test, options.seed)
+
+
+SUBJECTS: dict[str, Callable[[argparse.Namespace], Subject]] = {
+    "resnet56": resnet56,
+    "b_alexnet": b_alexnet,
+    "b_lenet": b_lenet,
+    "vit_tiny": vit_tiny,
+    "bert_mini": bert_mini,
+}
+NEEDS = {
+    "resnet56": ("cifar", "weights"), "b_alexnet": ("cifar",), "b_lenet": ("mnist",), "vit_tiny": ("mnist",),
+    "bert_mini": ("text",),
+}  # fmt: skip
