@@ -37,17 +37,18 @@ from offramp.run import Samples
 
 Row = dict[str, Any]  # Any: JSON
 References = tuple[NDArray[np.int64], NDArray[np.int64]]  # of the tuning and of the test samples
+AMX = bool(torch.cpu.get_capabilities().get("amx_tile"))
+PRECISION: learn.Precision = "bfloat16" if AMX else "float32"  # the one that this CPU trains faster in
 SHARES = (0.25, 0.5, 0.75)  # probabilities of a dear edge where chance decides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """Samples of one task: to learn from, to choose on, to judge by; others to learn from a second time, if any."""
+    """Samples of one task: to learn from, to choose on, to judge by."""
 
     train: Samples
     tune: Samples
     test: Samples
-    again: Samples | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +73,8 @@ class Study:
     Attributes:
         name: Of the structure on its task.
         make: Fresh weights.
-        ways: Training of all ways, before any is preferred; its edges are random.
-        again: A second training of all ways, on `Parts.again`.
-        plain: If given, training of the dearest way as a plain network, in the place of `ways`.
+        plain: Training of the dearest way as a plain network.
+        ways: Then training of all ways, before any is preferred; its edges are random. One of both, at least.
         each_way: Then of each way, one after the other: where they share nothing.
         sweep: Training of the control nodes, and of regular nodes that go on learning.
         sweep_on: How many of the training samples control nodes learn from; None for all.
@@ -93,9 +93,8 @@ class Study:
     sweep: learn.QSettings
     lambdas: tuple[float, ...]
     goals: tuple[Goal, ...]
-    ways: learn.QSettings | None = None
-    again: learn.QSettings | None = None
     plain: learn.JointSettings | None = None
+    ways: learn.QSettings | None = None
     each_way: bool = False
     sweep_on: int | None = None
     alone: learn.JointSettings | None = None
@@ -108,10 +107,8 @@ class Study:
     def shrunk(self) -> Study:
         """The same with one epoch of each training: to see that it runs."""
         short = {
-            name: replace(
-                value, epochs=1, batch=50, **({"warm_epochs": 0} if name in ("ways", "again", "sweep") else {})
-            )
-            for name in ("ways", "again", "plain", "alone", "sweep")
+            name: replace(value, epochs=1, batch=50, **({"warm_epochs": 0} if name in ("ways", "sweep") else {}))
+            for name in ("ways", "plain", "alone", "sweep")
             if (value := getattr(self, name)) is not None
         }
         return replace(self, **short, lambdas=self.lambdas[:2], quick=True)
@@ -193,7 +190,7 @@ def in_channels_last(graph: Graph) -> Graph:
 
 
 def train_start(study: Study, parts: Parts, work: Path, seed: int) -> Graph:
-    """Regular nodes that can answer, before control nodes choose: all ways at random, or as plain networks."""
+    """Regular nodes that can answer, before control nodes choose: learned as plain networks, all ways at random."""
     graph, samples = in_channels_last(fresh(study.make, seed)), parts.train
     if study.plain is not None:
         routes = find_routes(graph) if study.each_way else [extremes(graph)[1]]
@@ -202,14 +199,10 @@ def train_start(study: Study, parts: Parts, work: Path, seed: int) -> Graph:
                 graph, route, samples, replace(study.plain, seed=seed), work / f"way-{at}.ckpt"
             ).bodies
             graph = graph.with_bodies({name: body for name, body in trained.items() if name in graph.bodies})
-        return in_channels_last(graph)
-    assert study.ways is not None, "either of them"
-    random: dict[str, Any] = {"seed": seed, "epsilon_first": 1.0, "epsilon_last": 1.0}
-    graph = learn.q(graph, samples, replace(study.ways, **random), checkpoint=work / "ways.ckpt", resume=True)
-    if study.again is None or parts.again is None:
-        return graph
-    settings = replace(study.again, **random)
-    return learn.q(graph, parts.again, settings, checkpoint=work / "ways-again.ckpt", resume=True)
+    if study.ways is not None:
+        random = replace(study.ways, seed=seed, epsilon_first=1.0, epsilon_last=1.0)
+        graph = learn.q(graph, samples, random, checkpoint=work / "ways.ckpt", resume=True)
+    return in_channels_last(graph)
 
 
 def train_alone(

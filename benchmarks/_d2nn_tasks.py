@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from _d2nn_study import Parts
 from numpy.typing import NDArray
@@ -13,6 +11,7 @@ from offramp import data
 from offramp.run import ArraySamples, Samples
 
 SCENES_PER_FACE = 4
+TUNED = 1_500  # faces to choose on
 SIDE = 48  # of a picture with or without a face
 CANVAS, DIGIT, PIECE, PIECES = 100, 28, 8, 8  # of cluttered MNIST
 
@@ -32,15 +31,15 @@ def as_samples(x: NDArray[np.uint8], y: NDArray[np.int64], name: str) -> ArraySa
 
 def shorten(parts: Parts, count: int) -> Parts:
     """The first few samples of each part; they come in random order."""
-    held = {name: getattr(parts, name) for name in ("train", "tune", "test", "again")}
-    return Parts(**{name: None if one is None else one.subset(slice(0, count)) for name, one in held.items()})
+    held = {name: getattr(parts, name) for name in ("train", "tune", "test")}
+    return Parts(**{name: one.subset(slice(0, count)) for name, one in held.items()})
 
 
 # ---- faces ----
 
 
 def load_faces(
-    faces: str, scenes: str, seed: int, *, sides: tuple[int, int], train: int = 5_000, tune: int = 1_500
+    faces: str, scenes: str, seed: int, *, sides: tuple[int, int], train: int = 5_000, times: int = 1
 ) -> Parts:
     """Grey 48x48 scenes with a patch at a random place: a face (class 1), or four times as often another scene (0).
 
@@ -53,22 +52,23 @@ def load_faces(
         seed: Of everything that is drawn.
         sides: The smallest and the largest side of a patch in pixels; 48 fills the picture.
         train: Faces to learn from.
-        tune: Faces to choose on.
+        times: In how many scenes a patch to learn from occurs.
     """
     random = np.random.default_rng(seed)
     first, last = (_greys(pictures(f"{scenes}@{part}")[0]) for part in ("train", "test"))
     first = [first[at] for at in random.permutation(len(first))]
     middle = len(first) // 2
-    split = {"train": (train, first[:middle]), "val": (tune, first[middle:]),
+    split = {"train": (train, first[:middle]), "val": (TUNED, first[middle:]),
              "test": (len(last) // SCENES_PER_FACE, last)}  # fmt: skip
     found = []
     for part, (count, others) in split.items():
         known = pictures(f"{faces}@{part}")[0][..., 0]
         patches = [Image.fromarray(known[at]) for at in random.permutation(len(known))[:count]]
         patches += others[: SCENES_PER_FACE * count]
-        behind = random.integers(len(others), size=len(patches))
-        x = np.stack([_paste(others[at], patch, sides, random) for at, patch in zip(behind, patches, strict=True)])
-        y = (np.arange(len(x)) < count).astype(np.int64)
+        shown = np.tile(np.arange(len(patches)), times if part == "train" else 1)
+        behind = random.integers(len(others), size=len(shown))
+        x = np.stack([_paste(others[back], patches[at], sides, random) for back, at in zip(behind, shown, strict=True)])
+        y = (shown < count).astype(np.int64)
         mixed = random.permutation(len(x))
         found.append(as_samples(x[mixed], y[mixed], f"faces/{part}"))
     return Parts(train=found[0], tune=found[1], test=found[2])
@@ -92,39 +92,33 @@ def _paste(
 # ---- cluttered MNIST ----
 
 
-def load_clutter(mnist: str, work: Path, seed: int, *, train: int, tune: int = 5_000, time: int = 0) -> Parts:
-    """Cluttered MNIST, 100x100, made once and kept in the folder.
+def load_clutter(mnist: str, seed: int, *, train: int, tune: int = 5_000, times: int = 1) -> Parts:
+    """Cluttered MNIST, 100x100.
 
     Args:
         mnist: Data reference without a part.
-        work: The folder.
         seed: Of everything that is drawn.
         train: Digits to learn from.
         tune: Digits to choose on.
-        time: Another one gives the same digits in other places and in other clutter.
+        times: In how many places, among other clutter each time, a digit to learn from occurs.
     """
-    path = work / f"cluttered-{train}-{tune}-{seed}{f'-{time}' if time else ''}.npz"
-    if not path.exists():
-        x, y = pictures(f"{mnist}@train")
-        order = np.random.default_rng(seed).permutation(len(x))[: train + tune]
-        x_test, y_test = pictures(f"{mnist}@test")
-        made = {"train": (x[order[:train]], y[order[:train]]), "val": (x[order[train:]], y[order[train:]]),
-                "test": (x_test, y_test)}  # fmt: skip
-        arrays = {}
-        for at, (part, (digits, labels)) in enumerate(made.items()):
-            arrays[f"x_{part}"] = clutter(
-                digits[..., 0], np.random.default_rng([seed, at, time] if time else [seed, at])
-            )
-            arrays[f"y_{part}"] = labels
-        scratch = path.with_suffix(".part.npz")
-        np.savez_compressed(scratch, **arrays)
-        scratch.replace(path)
-    train_, tune_, test = (data.load(f"npz:{path}@{part}") for part in ("train", "val", "test"))
-    return Parts(train=train_, tune=tune_, test=test)
+    x, y = pictures(f"{mnist}@train")
+    order = np.random.default_rng(seed).permutation(len(x))[: train + tune]
+    known, held = order[:train], order[train:]
+    x_test, y_test = pictures(f"{mnist}@test")
+    random = np.random.default_rng([seed, 1])
+    return Parts(
+        tune=as_samples(clutter(x[held, ..., 0], random), y[held], "cluttered/val"),
+        test=as_samples(clutter(x_test[..., 0], random), y_test, "cluttered/test"),
+        train=as_samples(
+            np.concatenate([clutter(x[known, ..., 0], random) for _ in range(times)]), np.tile(y[known], times),
+            "cluttered/train",
+        ),
+    )  # fmt: skip
 
 
 def clutter(digits: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
-    """[S, 100, 100] each digit at a random place, under 8 random 8x8 cuts of other digits; the brightest pixel wins."""
+    """[S, 100, 100, 1] each digit at a random place, under 8 random 8x8 cuts of others; the brightest pixel wins."""
     count = len(digits)
     canvas = np.zeros((count, CANVAS, CANVAS), np.uint8)
     place = random.integers(0, CANVAS - DIGIT + 1, (count, 2))
@@ -139,7 +133,7 @@ def clutter(digits: NDArray[np.uint8], random: np.random.Generator) -> NDArray[n
             bit = digits[(at + others[at, piece]) % count, top : top + PIECE, left : left + PIECE]
             target = canvas[at, row : row + PIECE, column : column + PIECE]
             np.maximum(target, bit, out=target)
-    return canvas
+    return canvas[..., None]
 
 
 # ---- CIFAR-10 ----

@@ -31,7 +31,7 @@ from _d2nn_pages import draw_curves, draw_times, write_table
 from _d2nn_resnet import NETWORK as RESNET
 from _d2nn_resnet import run_resnet
 from _d2nn_routes import PICTURE
-from _d2nn_study import Goal, Parts, Study, run_study
+from _d2nn_study import PRECISION, Goal, Parts, Study, run_study
 from _d2nn_tasks import load_cifar, load_clutter, load_faces, shorten
 from _results import check_needs, open_results
 from _stamp import stamp
@@ -46,7 +46,7 @@ BUDGET = 2.66e7  # multiplications of the published chain on cluttered MNIST
 
 def learning(**known: Any) -> learn.QSettings:  # Any: of QSettings
     """Settings that all Q-learning here shares, and some of one."""
-    return learn.QSettings(**{"batch": 100, "precision": "bfloat16", "regular": "cross_entropy", **known})
+    return learn.QSettings(**{"batch": 100, "precision": PRECISION, "regular": "cross_entropy", **known})
 
 
 def choosing(**known: Any) -> learn.QSettings:  # Any: of QSettings
@@ -56,7 +56,7 @@ def choosing(**known: Any) -> learn.QSettings:  # Any: of QSettings
 
 def alone(**known: Any) -> learn.JointSettings:  # Any: of JointSettings
     """Settings of plain networks."""
-    return learn.JointSettings(**{"regime": "joint", "batch": 100, "precision": "bfloat16", **known})
+    return learn.JointSettings(**{"regime": "joint", "batch": 100, "precision": PRECISION, **known})
 
 
 # ---- faces ----
@@ -68,9 +68,10 @@ FILLING, WITHIN = (48, 48), (36, 48)  # sides of faces in pictures of 48x48
 FACES = Study(
     name="faces, high-low",
     make=lambda: build.d2nn_high_low(GREY_FACE, normalize=GREY),
-    ways=learning(epochs=16, warm_epochs=0, **FACE),
-    sweep=choosing(epochs=6, warm_epochs=16, **FACE),
-    alone=alone(epochs=12, learning_rate=3e-3, batch=100, augment="none"),
+    ways=learning(epochs=6, warm_epochs=0, **FACE),
+    sweep=choosing(epochs=4, warm_epochs=12, **FACE),
+    sweep_on=25_000,
+    alone=alone(epochs=5, learning_rate=3e-3, augment="none"),
     lambdas=(0.99, 0.97, 0.95, 0.9, 0.8, 0.65),
     turns=((1,), (0,)),
     positive=1,
@@ -80,11 +81,11 @@ FACES = Study(
 
 def faces(options: argparse.Namespace, work: Path) -> Iterator[dict[str, Any]]:
     """The three structures that the paper tries on faces, and one of them where faces fill the picture."""
-    parts = load_faces(options.faces, options.cifar, options.seed, sides=WITHIN)
+    parts = load_faces(options.faces, options.cifar, options.seed, sides=WITHIN, times=4)
     yield measure_study(replace(FACES, bags=(1, 5)), parts, options, work)
     cascade = replace(
         FACES, name="faces, cascade", make=lambda: build.d2nn_cascade(GREY_FACE, normalize=GREY),
-        turns=((0, 2, 2), (1, 0, 2), (1, 1, 0), (1, 1, 1)), ways=None, plain=FACES.alone, each_way=True,
+        turns=((0, 2, 2), (1, 0, 2), (1, 1, 0), (1, 1, 1)), ways=None, plain=FACES.alone, each_way=True, alone=None,
     )  # fmt: skip
     yield measure_study(cascade, parts, options, work)
     chain = replace(
@@ -118,14 +119,13 @@ CHAIN = """
     n10: n8=0 + n9=0  | pool 5 | fc 10
 """
 CLUTTERED = (1, 100, 100)
-FEWER = 16_000  # samples for what needs fewer
+TIMES = 3  # places of each digit
 CLUTTER = Study(
     name="cluttered MNIST, our chain",
     make=lambda: build.d2nn(CHAIN, CLUTTERED),
-    ways=learning(epochs=12, warm_epochs=0, batch=50),
-    again=learning(epochs=8, warm_epochs=0, batch=50, learning_rate=1.5e-3),
-    sweep=choosing(epochs=2, warm_epochs=2),
-    sweep_on=FEWER,
+    ways=learning(epochs=5, warm_epochs=0, batch=50, augment="none"),  # new clutter says more than crops
+    sweep=choosing(epochs=2, warm_epochs=2, augment="none"),
+    sweep_on=16_000,
     lambdas=(0.999, 0.995, 0.98, 0.95),
     turns=((0, 0, 0), (1, 1, 1)),
     goals=(
@@ -142,16 +142,15 @@ PUBLISHED_CLUTTER = [
 def mnist(options: argparse.Namespace, work: Path) -> Iterator[dict[str, Any]]:
     """Our chain, which fits the published budget, and the published one with the widths of the slides: a seventh."""
     count = SHORT if options.quick else options.clutter
-    parts = load_clutter(options.mnist, work, options.seed, train=count)
-    other = load_clutter(options.mnist, work, options.seed, train=count, time=1)
-    parts = replace(parts, again=other.train)
+    parts = load_clutter(options.mnist, options.seed, train=count, times=TIMES)
     yield measure_study(CLUTTER, parts, options, work) | {"published": PUBLISHED_CLUTTER}
-    fewer = Parts(train=parts.train.subset(slice(0, FEWER)), tune=parts.tune, test=parts.test)
     study = replace(
-        CLUTTER, name="cluttered MNIST, published chain", make=build.d2nn_chain, lambdas=CLUTTER.lambdas[::2],
-        ways=learning(epochs=12, warm_epochs=0, batch=50, learning_rate=5e-4),  # it normalizes nothing
+        CLUTTER, name="cluttered MNIST, published chain", lambdas=CLUTTER.lambdas[::2],
+        make=lambda: build.d2nn_chain(normalize=build.Normalize([0.02], [0.13])),  # nothing else in it normalizes
+        plain=alone(epochs=8, learning_rate=1e-3, batch=50, augment="none"),
+        ways=learning(epochs=4, warm_epochs=0, learning_rate=5e-4, batch=50, augment="none"),
     )  # fmt: skip
-    yield measure_study(study, fewer, options, work) | {"published": PUBLISHED_CLUTTER}
+    yield measure_study(study, parts, options, work) | {"published": PUBLISHED_CLUTTER}
 
 
 # ---- hierarchy ----
@@ -184,7 +183,7 @@ HIERARCHY = Study(
     make=make_hierarchy,
     plain=alone(epochs=8, learning_rate=3e-3),
     sweep=choosing(epochs=3, warm_epochs=10),
-    sweep_on=FEWER,
+    sweep_on=16_000,
     lambdas=(0.95, 0.9, 0.8, 0.7, 0.6),
     goals=(Goal(name="nothing lost", max_loss=0.0), Goal(name="at most half a point lost", max_loss=0.005)),
     named_ways=False,
