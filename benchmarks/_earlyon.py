@@ -30,7 +30,6 @@ import argparse
 import copy
 import json
 import sys
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -41,6 +40,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pteenet import as_module
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
@@ -119,15 +119,6 @@ def take_pictures(samples: Samples, positions: NDArray[np.int64]) -> Tensor:
     """[B, C, H, W] some pictures."""
     (pictures,) = take_batch(samples, positions, torch.device("cpu")).values()
     return pictures
-
-
-def as_module(loaded: LoadedModel) -> nn.Module:
-    """The network as one module that takes plain pixels; a copy, whose layers are named `network.*`."""
-    parts: OrderedDict[str, nn.Module] = OrderedDict(network=copy.deepcopy(loaded.module))
-    if loaded.mean is not None and loaded.std is not None:
-        parts["normalize"] = build.Normalize(loaded.mean, loaded.std)
-        parts.move_to_end("normalize", last=False)
-    return nn.Sequential(parts).eval()
 
 
 def wrap(loaded: LoadedModel, places: Sequence[str] = FACTORY) -> EarlyExitWrapper:

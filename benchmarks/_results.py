@@ -25,7 +25,7 @@ def check_needs(
 
 def open_results(options: argparse.Namespace, stem: str, key: str) -> tuple[Path, dict[str, Any]]:  # Any: JSON
     """The file of the results, by default beside the script or with --quick in --work, and the parts it holds."""
-    work = Path(options.work)
+    work, quick = Path(options.work), getattr(options, "quick", False)
     work.mkdir(parents=True, exist_ok=True)
-    out = Path(options.out or (work if options.quick else HERE / "results") / f"{stem}.json")
+    out = Path(options.out or (work if quick else HERE / "results") / f"{stem}.json")
     return out, json.loads(out.read_text())[key] if out.exists() else {}

@@ -16,7 +16,7 @@ import numpy as np
 from _runtime_subjects import Subject
 from _runtime_systems import Call, Point, eager
 from numpy.typing import NDArray
-from pteenet import fresh
+from pteenet import as_module, fresh
 
 from offramp import build, measure
 from offramp.cli._batches import draw_batches, warm
@@ -153,7 +153,7 @@ def who_skips(subject: Subject, points: Sequence[Point], work: Path, seconds: fl
     runtimes: dict[str, tuple[Call, Call]] = {
         "ours, OpenVINO f32": (openvino.load_static(network), openvino.load(model)),
         "ours, ONNX Runtime f32": (onnxruntime.load_static(network), onnxruntime.load(model)),
-        "ours, PyTorch eager f32": (eager(subject.module, 1), run_torch.load(graph, threads=1)),
+        "ours, PyTorch eager f32": (eager(as_module(subject.material.model), 1), run_torch.load(graph, threads=1)),
         "all exits run, then one is chosen (OpenVINO f32)": (openvino.load_static(network), openvino.load_dense(dense)),
     }
     for one in points[1:]:

@@ -6,7 +6,6 @@ Trainings are those of the other benchmarks and are taken from their folders; wh
 from __future__ import annotations
 
 import argparse
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,6 @@ import branchynet
 import pteenet
 import text
 import torch
-from torch import nn
 
 from offramp import build, data, learn
 from offramp.build import LoadedModel
@@ -40,15 +38,6 @@ class Subject:
     name: str
     graph: Graph
     material: Material
-
-    @property
-    def module(self) -> nn.Module:
-        """The network alone, that takes what the file takes; a copy."""
-        material = self.material
-        module = copy.deepcopy(material.model.module).eval()
-        if material.mean is None:
-            return module
-        return nn.Sequential(build.Normalize(material.mean, material.std or ()), module).eval()
 
 
 def make(name: str, graph: Graph, model: LoadedModel, train: Samples, held: Samples, seed: int) -> Subject:

@@ -18,6 +18,7 @@ import psutil
 import torch
 from _runtime_subjects import Subject
 from numpy.typing import NDArray
+from pteenet import as_module
 
 from offramp import build
 from offramp.build import LoadedModel
@@ -119,7 +120,7 @@ def list_systems(
 ) -> Iterator[Callable[[], System]]:
     """Rows of one network that may use so many threads, each to be loaded by a call; the first point is in f32."""
     first = subject.material.test.take(slice(0, 64))
-    module = subject.module
+    module = as_module(subject.material.model)
     ways = {one.precision: one.laid.way for one in points}
     files = {name: way.exports.save_dense(backbone(subject.graph), f"alone-{name}") for name, way in ways.items()}
 

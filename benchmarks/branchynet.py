@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pteenet
 import torch
+from _results import open_results
 from _stamp import stamp
 from _tables import write_markdown
 from matplotlib.figure import Figure
@@ -37,7 +38,6 @@ from offramp.measure import Evidence, OperatingPoint
 from offramp.measure import torch as measure_torch
 from offramp.run import Samples
 
-HERE = Path(__file__).parent
 HELD_OUT = 5_000
 SCORES = (
     "entropy",
@@ -680,14 +680,11 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=[name for name in TABLES if name != "b_alexnet_augmented"],
                         choices=list(TABLES), help="default: all but b_alexnet_augmented")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", default=str(HERE / "results" / "branchynet.json"))
+    parser.add_argument("--out", help="default: benchmarks/results/branchynet.json")
     options = parser.parse_args()
-    work = Path(options.work)
-    work.mkdir(parents=True, exist_ok=True)
-    out = Path(options.out)
-    known = json.loads(out.read_text())["rows"] if out.exists() else {}
+    out, known = open_results(options, "branchynet", "rows")
     for name in options.networks:
-        found = TABLES[name](options, work)
+        found = TABLES[name](options, Path(options.work))
         where = stamp(options.seed)
         page = {"machine": where.pop("machine"), "versions": where.pop("versions"), "rows": known}
         known[name] = [one | where for one in found]

@@ -16,8 +16,10 @@ choices it had no part. Everything that ran is charged.
 from __future__ import annotations
 
 import argparse
+import copy
 import itertools
 import json
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,10 +27,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from _results import open_results
 from _stamp import stamp
 from _tables import write_markdown
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from torch import nn
 
 from offramp import build, data, decide, learn, measure
 from offramp.build import LoadedModel
@@ -43,7 +47,6 @@ from offramp.measure import Breakdown, Evidence
 from offramp.measure import torch as measure_torch
 from offramp.run import Samples
 
-HERE = Path(__file__).parent
 ENGINE = Engine(name="openvino", threads=1)
 SCORES = ("max_probability", "entropy", "margin")
 PUBLISHED = ((0.731, 97.15), (0.672, 95.14), (0.572, 93.62))  # of ResEEnet-110/10: cost without heads before, agreement
@@ -122,6 +125,14 @@ def normalize(loaded: LoadedModel) -> build.Normalize:
     """The network's own, as its weights need it."""
     assert loaded.mean is not None, "the zoo knows it"
     return build.Normalize(loaded.mean, loaded.std or ())
+
+
+def as_module(loaded: LoadedModel) -> nn.Module:
+    """The network as one module that takes what the file takes; a copy. That of pictures is named `network` in it."""
+    network = copy.deepcopy(loaded.module).eval()
+    if loaded.mean is None:
+        return network
+    return nn.Sequential(OrderedDict(normalize=normalize(loaded), network=network)).eval()
 
 
 def attach(loaded: LoadedModel, places: Sequence[str], heads: Sequence[str], seed: int, **options: Any) -> Graph:
@@ -496,16 +507,14 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=list(PLANS), choices=list(PLANS))
     parser.add_argument("--parts", nargs="+", default=["ours", "published"], choices=list(PARTS))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", default=str(HERE / "results" / "pteenet.json"))
+    parser.add_argument("--out", help="default: benchmarks/results/pteenet.json")
     options = parser.parse_args()
-    work, out = Path(options.work), Path(options.out)
-    work.mkdir(parents=True, exist_ok=True)
-    known: dict[str, Any] = json.loads(out.read_text())["parts"] if out.exists() else {}
+    out, known = open_results(options, "pteenet", "parts")
     train, test = data.load(f"{options.data}@train"), data.load(f"{options.data}@test")
     for name in options.networks:
         loaded = build.load_model(f"zoo:{name}", weights=Path(options.weights) / PLANS[name].weights)
         for part in options.parts:
-            rows = PARTS[part](name, loaded, train, test, work, options.seed)
+            rows = PARTS[part](name, loaded, train, test, Path(options.work), options.seed)
             known[f"{name} {part}"] = {**stamp(options.seed), "rows": rows}
             out.write_text(json.dumps({"parts": known}, indent=1) + "\n")
     rows = [one for name in PLANS for part in PARTS for one in known.get(f"{name} {part}", {"rows": []})["rows"]]
