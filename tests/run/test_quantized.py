@@ -110,3 +110,23 @@ def test_who_leaves_pays_for_nothing_behind(path: Path) -> None:
     inputs, everybody = make_small().held.take(slice(0, 5)), np.array([0, 0], np.float32)
     got, wanted = (run_openvino.load(one)(inputs, everybody) for one in (broken_path, path))
     np.testing.assert_array_equal(got.logits, wanted.logits)
+
+
+@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize("load", [run_openvino.load, run_onnx.load])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_a_sample_that_is_no_number_does_not_leave_early(
+    path: Path, rows: int, load: Callable[..., Any], wrong: float
+) -> None:
+    inputs = dict(make_small().held.take(slice(0, rows)))
+    inputs["x"] = inputs["x"].copy()
+    inputs["x"][-1, 0, 3, 3] = wrong
+    got = load(path)(inputs, np.array([0, 0], np.float32))  # everybody leaves first
+    assert got.exit.tolist() == [*[0] * (rows - 1), 2]
+
+
+def test_its_scores_are_none_in_the_evidence_either(path: Path) -> None:
+    inputs = {"x": make_small().held.take(slice(0, 2))["x"].copy()}
+    inputs["x"][1, 0, 3, 3] = np.nan
+    scores = run_openvino.load_dense(path.with_name("dense.onnx"))(inputs).scores["max_probability"]
+    np.testing.assert_array_equal(np.isnan(scores), [[False, False], [True, True]])

@@ -12,6 +12,7 @@ free batch chains are right, but 1 of 200 graphs with alternatives was not on it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from offramp.graph import Block, Graph, Merge, Node, Run, Tensor, Value, Write
 from ._body import inline_body
 from ._frame import Frame
 from ._scope import Scope
+from ._sound import spoil
 from ._trace import Trace
 
 ELEMENT = {
@@ -36,19 +38,33 @@ ELEMENT = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Common:
+    """Names in the main graph that the bodies of all `If`s see; "" where nothing needs them.
+
+    Attributes:
+        thresholds: [T].
+        samples: [1] int64 their number.
+        zeros: [samples] int64.
+        sound: [samples] bool, if scores do not show by themselves which inputs are no numbers.
+    """
+
+    thresholds: str = ""
+    samples: str = ""
+    zeros: str = ""
+    sound: str = ""
+
+
 class Emitter:
     """Writes blocks; the bodies come traced, by name of their node."""
 
     def __init__(
-        self, graph: Graph, bodies: Mapping[str, onnx.ModelProto], *,
-        trace: Trace | None = None, thresholds: str = "", samples: str = "", zeros: str = "",
-    ) -> None:  # fmt: skip
+        self, graph: Graph, bodies: Mapping[str, onnx.ModelProto], common: Common, *, trace: Trace | None = None
+    ) -> None:
         self._graph = graph
-        self._trace = trace  # None: no block runs
-        self._samples = samples  # [1] their number
-        self._zeros = zeros  # [samples] int64 zeros, in the main graph
         self._bodies = bodies
-        self._thresholds = thresholds
+        self._common = common
+        self._trace = trace  # None: no block runs
         self._gate_index = {gate.name: at for at, gate in enumerate(graph.gates)}
 
     @property
@@ -82,6 +98,11 @@ class Emitter:
         results = inline_body(frame.scope, node.name, self._bodies[node.name], inputs)
         frame.values |= {Value(node=node.name, output=at): result for at, result in enumerate(results)}
 
+    def judge(self, score: Value, frame: Frame) -> str:
+        """The score of each row; NaN where the sample itself is none of numbers."""
+        known = frame.values[score]
+        return spoil(known, self._common.sound, frame) if self._common.sound else known
+
     # Blocks ----------------------------------------------------------------------------------------------------------
 
     def _enter(self, block: Block, frame: Frame) -> None:
@@ -113,14 +134,14 @@ class Emitter:
         zero = scope.constant(np.array(0, np.int64))
         if frame.root:
             one = scope.constant(np.array(1, np.int64))
-            return scope.add("Range", [zero, scope.add("Squeeze", [self._samples]), one])
+            return scope.add("Range", [zero, scope.add("Squeeze", [self._common.samples]), one])
         everyone = scope.add("GreaterOrEqual", [frame.index, zero])
         order = scope.add("Reshape", [scope.add("NonZero", [everyone]), scope.shape(-1)])
         return scope.add("Gather", [frame.index, order], axis=0)
 
     def _fill(self, row: NDArray[Any], scope: Scope) -> str:  # Any: any element type
         """The same row [1, ...] for every sample."""
-        return scope.add("Gather", [scope.constant(row), self._zeros], axis=0)
+        return scope.add("Gather", [scope.constant(row), self._common.zeros], axis=0)
 
     def mask(self, edges: Sequence[tuple[str, int]], frame: Frame) -> str:
         """Rows on which all these control edges are open."""
@@ -209,9 +230,9 @@ class Emitter:
     def _compare(self, step: Run, frame: Frame) -> None:
         """A threshold gate: route 0 (stop) if the score passes, else 1; NaN compares false and goes on."""
         scope, node = frame.scope, step.node
-        score = frame.values[step.inputs[0]]
+        score = self.judge(step.inputs[0], frame)
         position = scope.constant(np.array(self._gate_index[node.name], np.int64))
-        limit = scope.add("Gather", [self._thresholds, position], axis=0)
+        limit = scope.add("Gather", [self._common.thresholds, position], axis=0)
         assert node.gate is not None, "called for threshold gates"
         # Not GreaterOrEqual: with NaN on its left side OpenVINO 2026.4 calls that true on the CPU, and NaN must go on.
         higher = node.gate.direction == "higher"

@@ -16,10 +16,11 @@ from torch import nn
 from offramp.errors import ExportError, GraphError, OutputError
 from offramp.graph import Graph, Node, Plan, Tensor, Value, plan
 
-from ._blocks import ELEMENT, Emitter
+from ._blocks import ELEMENT, Common, Emitter
 from ._body import OPSET, trace_body
 from ._frame import Frame
 from ._scope import Scope
+from ._sound import find_sound
 from ._trace import trace_of
 
 IR_VERSION = 10
@@ -48,7 +49,8 @@ def save(
         traces: Bodies that were traced already; those of this graph are added. Give the same dictionary to several
             calls for graphs that share bodies, which saves seconds per body.
         stage_pass: Gives what is written instead of each traced body, such as `compress.quantize` makes it. `traces`
-            hold the bodies as they were before.
+            hold the bodies as they were before. Samples that hold NaN or infinity then go to the final exit whatever
+            the scores say, because 8 bits do not know them.
 
     Raises:
         ExportError: A body has an operator that ONNX lacks, or the pass changed what it reads or gives.
@@ -75,17 +77,18 @@ def to_model(
     """The ONNX model that `save` writes; arguments and errors as there."""
     route = None if dense else plan(graph)
     bodies = trace(graph, _functions(graph) if route is None else _called(route, graph), traces)
-    if stage_pass is not None:
-        bodies = {name: _passed(stage_pass, graph[name], body) for name, body in bodies.items()}
+    made = {name: _passed(stage_pass, graph[name], body) if stage_pass else body for name, body in bodies.items()}
     scope = Scope("offramp")
     frame, inputs = _root(graph, scope)
+    changed = any(made[name] is not body for name, body in bodies.items())
+    sound = find_sound(graph, scope) if changed and graph.gates else ""
     if route is None:
-        outputs = _dense(graph, frame, bodies)
+        outputs = _dense(graph, frame, made, sound)
     else:
         inputs += (
             [helper.make_tensor_value_info("thresholds", TensorProto.FLOAT, [len(graph.gates)])] if graph.gates else []
         )
-        outputs = _conditional(graph, route, frame, bodies)
+        outputs = _conditional(graph, route, frame, made, sound)
     model = helper.make_model(
         scope.graph(inputs, outputs), opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
         producer_name="offramp",
@@ -183,13 +186,11 @@ def _passed(stage_pass: StagePass, node: Node, body: onnx.ModelProto) -> onnx.Mo
 
 
 def _conditional(
-    graph: Graph, route: Plan, frame: Frame, bodies: Mapping[str, onnx.ModelProto]
+    graph: Graph, route: Plan, frame: Frame, bodies: Mapping[str, onnx.ModelProto], sound: str
 ) -> list[onnx.ValueInfoProto]:
     rows, zeros = _count_samples(graph, frame.scope)
-    emitter = Emitter(
-        graph, bodies,
-        trace=trace_of(graph, route), thresholds="thresholds", samples=rows, zeros=zeros,
-    )  # fmt: skip
+    common = Common(thresholds="thresholds", samples=rows, zeros=zeros, sound=sound)
+    emitter = Emitter(graph, bodies, common, trace=trace_of(graph, route))
     emitter.run(route.root, frame, rows)
     scope, classes = frame.scope, graph[graph.answer].outputs[0].shape[0]
     scope.add("Identity", [frame.values[route.answer]], output="logits")
@@ -218,8 +219,8 @@ def _called(route: Plan, graph: Graph) -> list[Node]:
     return [node for node in graph.nodes if node.name in names]
 
 
-def _dense(graph: Graph, frame: Frame, bodies: Mapping[str, onnx.ModelProto]) -> list[onnx.ValueInfoProto]:
-    emitter = Emitter(graph, bodies)
+def _dense(graph: Graph, frame: Frame, bodies: Mapping[str, onnx.ModelProto], sound: str) -> list[onnx.ValueInfoProto]:
+    emitter = Emitter(graph, bodies, Common(sound=sound))
     for node in graph.nodes:
         given = [frame.values[Value(node=edge.source, output=edge.output)] for edge in node.inputs]
         if node.kind == "function":
@@ -233,7 +234,7 @@ def _dense(graph: Graph, frame: Frame, bodies: Mapping[str, onnx.ModelProto]) ->
     scores: dict[str, list[str]] = {}
     for node in _functions(graph):
         if node.role == "score":
-            scores.setdefault(score_name(node), []).append(frame.values[Value(node=node.name)])
+            scores.setdefault(score_name(node), []).append(emitter.judge(Value(node=node.name), frame))
     for name, columns in scores.items():
         parts = [scope.add("Unsqueeze", [column, scope.shape(1)]) for column in columns]
         scope.add("Concat", parts, axis=1, output=f"scores/{name}")
