@@ -75,6 +75,7 @@ class Study:
         make: Fresh weights.
         plain: Training of the dearest way as a plain network.
         ways: Then training of all ways, before any is preferred; its edges are random. One of both, at least.
+        again: The same once more, at another rate.
         each_way: Then of each way, one after the other: where they share nothing.
         sweep: Training of the control nodes, and of regular nodes that go on learning.
         sweep_on: How many of the training samples control nodes learn from; None for all.
@@ -95,6 +96,7 @@ class Study:
     goals: tuple[Goal, ...]
     plain: learn.JointSettings | None = None
     ways: learn.QSettings | None = None
+    again: learn.QSettings | None = None
     each_way: bool = False
     sweep_on: int | None = None
     alone: learn.JointSettings | None = None
@@ -107,8 +109,10 @@ class Study:
     def shrunk(self) -> Study:
         """The same with one epoch of each training: to see that it runs."""
         short = {
-            name: replace(value, epochs=1, batch=50, **({"warm_epochs": 0} if name in ("ways", "sweep") else {}))
-            for name in ("ways", "plain", "alone", "sweep")
+            name: replace(
+                value, epochs=1, batch=50, **({"warm_epochs": 0} if name in ("ways", "again", "sweep") else {})
+            )
+            for name in ("ways", "again", "plain", "alone", "sweep")
             if (value := getattr(self, name)) is not None
         }
         return replace(self, **short, lambdas=self.lambdas[:2], quick=True)
@@ -199,9 +203,10 @@ def train_start(study: Study, parts: Parts, work: Path, seed: int) -> Graph:
                 graph, route, samples, replace(study.plain, seed=seed), work / f"way-{at}.ckpt"
             ).bodies
             graph = graph.with_bodies({name: body for name, body in trained.items() if name in graph.bodies})
-    if study.ways is not None:
-        random = replace(study.ways, seed=seed, epsilon_first=1.0, epsilon_last=1.0)
-        graph = learn.q(graph, samples, random, checkpoint=work / "ways.ckpt", resume=True)
+    for name in ("ways", "again"):
+        if (settings := getattr(study, name)) is not None:
+            random = replace(settings, seed=seed, epsilon_first=1.0, epsilon_last=1.0)
+            graph = learn.q(graph, samples, random, checkpoint=work / f"{name}.ckpt", resume=True)
     return in_channels_last(graph)
 
 

@@ -124,6 +124,7 @@ CLUTTER = Study(
     name="cluttered MNIST, our chain",
     make=lambda: build.d2nn(CHAIN, CLUTTERED),
     ways=learning(epochs=5, warm_epochs=0, batch=50, augment="none"),  # new clutter says more than crops
+    again=learning(epochs=3, warm_epochs=0, batch=50, augment="none", learning_rate=1.5e-3),
     sweep=choosing(epochs=2, warm_epochs=2, augment="none"),
     sweep_on=16_000,
     lambdas=(0.999, 0.995, 0.98, 0.95),
@@ -147,8 +148,8 @@ def mnist(options: argparse.Namespace, work: Path) -> Iterator[dict[str, Any]]:
     study = replace(
         CLUTTER, name="cluttered MNIST, published chain", lambdas=CLUTTER.lambdas[::2],
         make=lambda: build.d2nn_chain(normalize=build.Normalize([0.02], [0.13])),  # nothing else in it normalizes
-        plain=alone(epochs=8, learning_rate=1e-3, batch=50, augment="none"),
-        ways=learning(epochs=4, warm_epochs=0, learning_rate=5e-4, batch=50, augment="none"),
+        plain=alone(epochs=5, learning_rate=1e-3, batch=50, augment="none"),
+        ways=learning(epochs=3, warm_epochs=0, learning_rate=5e-4, batch=50, augment="none"), again=None,
     )  # fmt: skip
     yield measure_study(study, parts, options, work) | {"published": PUBLISHED_CLUTTER}
 
