@@ -20,8 +20,9 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
@@ -39,7 +40,7 @@ from _stamp import stamp
 from offramp import build, learn
 from offramp.graph import Graph
 
-Studies = list[dict[str, Any]]  # Any: JSON
+Run = tuple[str, Callable[[], dict[str, Any]]]  # a study's name, and what runs it; Any: JSON
 SHORT = 150  # samples of each part of a quick run
 BUDGET = 2.66e7  # multiplications of the published chain on cluttered MNIST
 
@@ -79,25 +80,25 @@ FACES = Study(
 )
 
 
-def faces(options: argparse.Namespace, work: Path) -> Iterator[dict[str, Any]]:
+def faces(options: argparse.Namespace, work: Path) -> Iterator[Run]:
     """The three structures that the paper tries on faces, and one of them where faces fill the picture."""
     parts = load_faces(options.faces, options.cifar, options.seed, sides=WITHIN, times=4)
-    yield measure_study(replace(FACES, bags=(1, 5)), parts, options, work)
+    yield task(replace(FACES, bags=(1, 5)), parts, options, work)
     cascade = replace(
         FACES, name="faces, cascade", make=lambda: build.d2nn_cascade(GREY_FACE, normalize=GREY),
         turns=((0, 2, 2), (1, 0, 2), (1, 1, 0), (1, 1, 1)), ways=None, plain=FACES.alone, each_way=True, alone=None,
     )  # fmt: skip
-    yield measure_study(cascade, parts, options, work)
+    yield task(cascade, parts, options, work)
     chain = replace(
         FACES,
         name="faces, chain",
         make=lambda: build.d2nn_chain(GREY_FACE, classes=2, normalize=GREY),
         turns=((0, 0, 0), (1, 1, 1)),
     )
-    yield measure_study(chain, parts, options, work)
+    yield task(chain, parts, options, work)
     easy = replace(FACES, name="faces that fill the picture, high-low", lambdas=FACES.lambdas[1::2])
     filling = load_faces(options.faces, options.cifar, options.seed, sides=FILLING, train=3_000)
-    yield measure_study(easy, filling, options, work)
+    yield task(easy, filling, options, work)
 
 
 # ---- cluttered MNIST ----
@@ -140,18 +141,18 @@ PUBLISHED_CLUTTER = [
 ]
 
 
-def mnist(options: argparse.Namespace, work: Path) -> Iterator[dict[str, Any]]:
+def mnist(options: argparse.Namespace, work: Path) -> Iterator[Run]:
     """Our chain, which fits the published budget, and the published one with the widths of the slides: a seventh."""
     count = SHORT if options.quick else options.clutter
     parts = load_clutter(options.mnist, options.seed, train=count, times=TIMES)
-    yield measure_study(CLUTTER, parts, options, work) | {"published": PUBLISHED_CLUTTER}
+    yield task(CLUTTER, parts, options, work, PUBLISHED_CLUTTER)
     study = replace(
         CLUTTER, name="cluttered MNIST, published chain", lambdas=CLUTTER.lambdas[::2],
         make=lambda: build.d2nn_chain(normalize=build.Normalize([0.02], [0.13])),  # nothing else in it normalizes
         plain=alone(epochs=5, learning_rate=1e-3, batch=50, augment="none"),
         ways=learning(epochs=3, warm_epochs=0, learning_rate=5e-4, batch=50, augment="none"), again=None,
     )  # fmt: skip
-    yield measure_study(study, parts, options, work) | {"published": PUBLISHED_CLUTTER}
+    yield task(study, parts, options, work, PUBLISHED_CLUTTER)
 
 
 # ---- hierarchy ----
@@ -195,32 +196,40 @@ HIERARCHY = Study(
 )
 
 
-def hierarchy(options: argparse.Namespace, work: Path) -> Iterator[dict[str, Any]]:
+def hierarchy(options: argparse.Namespace, work: Path) -> Iterator[Run]:
     """The full graph is trained first; control nodes then learn which branches it can do without."""
-    yield measure_study(HIERARCHY, load_cifar(options.cifar, options.seed), options, work)
+    yield task(HIERARCHY, load_cifar(options.cifar, options.seed), options, work)
 
 
 # ---- all ----
 
 
-def resnet56(options: argparse.Namespace, work: Path) -> Iterator[dict[str, Any]]:
+def resnet56(options: argparse.Namespace, work: Path) -> Iterator[Run]:
     """See _d2nn_resnet.py."""
     heads = Path(options.heads or work / "heads")
     folder = folder_of(RESNET, options, work)
-    yield run_resnet(options.cifar, Path(options.weights), folder, heads, options.seed, options.quick)
+    yield RESNET, partial(run_resnet, options.cifar, Path(options.weights), folder, heads, options.seed, options.quick)
 
 
-def measure_study(study: Study, parts: Parts, options: argparse.Namespace, work: Path) -> dict[str, Any]:  # Any: JSON
-    """A study in a folder of its own."""
+def task(
+    study: Study, parts: Parts, options: argparse.Namespace, work: Path, published: Sequence[Mapping[str, Any]] = ()
+) -> Run:  # Any: JSON
+    """A study in a folder of its own, beside rows from the paper."""
+    return study.name, partial(measure_study, study, parts, options, work, published)
+
+
+def measure_study(
+    study: Study, parts: Parts, options: argparse.Namespace, work: Path, published: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:  # Any: JSON
+    """What a study finds."""
     started = time.monotonic()
     if options.quick:
         study, parts = study.shrunk(), shorten(parts, SHORT)
-    folder = folder_of(study.name, options, work)
-    found = run_study(study, parts, folder, options.seed)
+    found = run_study(study, parts, folder_of(study.name, options, work), options.seed)
     return found | {
         "samples": {name: len(getattr(parts, name)) for name in ("train", "tune", "test")},
-        "seconds": round(time.monotonic() - started),
-    }
+        "seconds": round(time.monotonic() - started), **({"published": list(published)} if published else {}),
+    }  # fmt: skip
 
 
 def folder_of(study: str, options: argparse.Namespace, work: Path) -> Path:
@@ -233,7 +242,7 @@ def slug(study: str) -> str:
     return study.replace(", ", "-").replace(" ", "-")
 
 
-PARTS: dict[str, Callable[[argparse.Namespace, Path], Iterator[dict[str, Any]]]] = {
+PARTS: dict[str, Callable[[argparse.Namespace, Path], Iterator[Run]]] = {
     "faces": faces,
     "mnist": mnist,
     "hierarchy": hierarchy,
@@ -245,6 +254,7 @@ NEEDS = {"faces": ("faces", "cifar"), "mnist": ("mnist",), "hierarchy": ("cifar"
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", default=list(PARTS), choices=list(PARTS))
+    parser.add_argument("--studies", nargs="+", help="only these of the parts, by their names in the table")
     parser.add_argument("--faces", help="npz:fer2013.npz; for faces")
     parser.add_argument("--cifar", help="npz:cifar10.npz; for faces, hierarchy and resnet56")
     parser.add_argument("--mnist", help="mnist:FOLDER; for mnist")
@@ -269,19 +279,17 @@ def main() -> None:
     work = Path(options.work)
     out, known = open_results(options, "d2nn", "parts")
     for name in options.parts:
-        studies: Studies = []
-        for study in PARTS[name](options, work):
-            studies.append({**stamp(options.seed), **study})
-            known[name] = {"quick": options.quick, "studies": studies}
+        for study, run in PARTS[name](options, work):
+            if options.studies and study not in options.studies:
+                continue
+            found = {**stamp(options.seed), "quick": options.quick, **run()}
+            known[name] = {**known.get(name, {}), study: found}
             out.write_text(json.dumps({"parts": known}, indent=1) + "\n")
-            copyfile(
-                folder_of(study["study"], options, work) / PICTURE,
-                out.with_name(f"{out.stem}-{slug(study['study'])}.png"),
-            )
-    found = [study for name in PARTS for study in known.get(name, {}).get("studies", [])]
-    draw_curves(found, out.with_suffix(".png"))
-    draw_times(found, out.with_name(f"{out.stem}-times.png"))
-    write_table(found, out.with_suffix(".md"))
+            copyfile(folder_of(study, options, work) / PICTURE, out.with_name(f"{out.stem}-{slug(study)}.png"))
+    studies = [study for name in PARTS for study in known.get(name, {}).values()]
+    draw_curves(studies, out.with_suffix(".png"))
+    draw_times(studies, out.with_name(f"{out.stem}-times.png"))
+    write_table(studies, out.with_suffix(".md"))
 
 
 if __name__ == "__main__":
