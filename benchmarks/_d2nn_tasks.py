@@ -12,7 +12,7 @@ from offramp.run import ArraySamples, Samples
 
 SCENES_PER_FACE = 4
 TUNED = 1_500  # faces to choose on
-SIDE = 48  # of a picture with or without a face
+SIDE, SIDES = 48, (36, 48)  # of a picture in pixels, and of the patch in it: the smallest and the largest
 CANVAS, DIGIT, PIECE, PIECES = 100, 28, 8, 8  # of cluttered MNIST
 
 
@@ -38,9 +38,7 @@ def shorten(parts: Parts, count: int) -> Parts:
 # ---- faces ----
 
 
-def load_faces(
-    faces: str, scenes: str, seed: int, *, sides: tuple[int, int], train: int = 5_000, times: int = 1
-) -> Parts:
+def load_faces(faces: str, scenes: str, seed: int, *, train: int = 5_000, times: int = 1) -> Parts:
     """Grey 48x48 scenes with a patch at a random place: a face (class 1), or four times as often another scene (0).
 
     All scenes are CIFAR-10 pictures. Faces that train, tune and test come from the parts of FER-2013; scenes that train
@@ -50,7 +48,6 @@ def load_faces(
         faces: Data reference without a part.
         scenes: Likewise.
         seed: Of everything that is drawn.
-        sides: The smallest and the largest side of a patch in pixels; 48 fills the picture.
         train: Faces to learn from.
         times: In how many scenes a patch to learn from occurs.
     """
@@ -67,7 +64,7 @@ def load_faces(
         patches += others[: SCENES_PER_FACE * count]
         shown = np.tile(np.arange(len(patches)), times if part == "train" else 1)
         behind = random.integers(len(others), size=len(shown))
-        x = np.stack([_paste(others[back], patches[at], sides, random) for back, at in zip(behind, shown, strict=True)])
+        x = np.stack([_paste(others[back], patches[at], random) for back, at in zip(behind, shown, strict=True)])
         y = (shown < count).astype(np.int64)
         mixed = random.permutation(len(x))
         found.append(as_samples(x[mixed], y[mixed], f"faces/{part}"))
@@ -78,11 +75,9 @@ def _greys(colored: NDArray[np.uint8]) -> list[Image.Image]:
     return [Image.fromarray(one).convert("L") for one in colored]
 
 
-def _paste(
-    scene: Image.Image, patch: Image.Image, sides: tuple[int, int], random: np.random.Generator
-) -> NDArray[np.uint8]:
+def _paste(scene: Image.Image, patch: Image.Image, random: np.random.Generator) -> NDArray[np.uint8]:
     """[48, 48, 1] the patch in the scene."""
-    side = int(random.integers(sides[0], sides[1] + 1))
+    side = int(random.integers(SIDES[0], SIDES[1] + 1))
     left, top = (int(at) for at in random.integers(0, SIDE - side + 1, 2))
     picture = scene.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
     picture.paste(patch.resize((side, side), Image.Resampling.BILINEAR), (left, top))

@@ -7,9 +7,9 @@ minutes that all runs; its numbers mean nothing and lie in --work.)
 
 Published: Liu and Deng, "Dynamic Deep Neural Networks: Optimizing Accuracy-Efficiency Trade-offs by Selective
 Execution", AAAI 2018. Its tasks are made anew: faces of FER-2013 within CIFAR-10 scenes, and four times as many scenes
-within scenes, in the place of LFW-B (where faces fill the picture the cheapest network is right already: the last
-study of the part shows it), cluttered MNIST with our seed, CIFAR-10 in a tree of 2 - 5 - 10 classes in the place of
-ILSVRC-10, and the public ResNet-56 in the place of ResNet-110.
+within scenes, in the place of LFW-B (where faces fill the picture the cheapest network is right already), cluttered
+MNIST with our seed, CIFAR-10 in a tree of 2 - 5 - 10 classes in the place of ILSVRC-10, and the public ResNet-56 in the
+place of ResNet-110.
 
 Lambdas and thresholds are chosen on tuning samples; all rows are of test samples. Networks are charged with their
 control nodes; fixed ways, random edges and thresholds are not, because they need none.
@@ -65,7 +65,6 @@ def alone(**known: Any) -> learn.JointSettings:  # Any: of JointSettings
 GREY_FACE = (1, 48, 48)
 GREY = build.Normalize([0.5], [0.25])
 FACE: dict[str, Any] = {"bag": 1, "metric": "f1", "positive": 1, "batch": 100, "augment": "none"}
-FILLING, WITHIN = (48, 48), (36, 48)  # sides of faces in pictures of 48x48
 FACES = Study(
     name="faces, high-low",
     make=lambda: build.d2nn_high_low(GREY_FACE, normalize=GREY),
@@ -81,8 +80,8 @@ FACES = Study(
 
 
 def faces(options: argparse.Namespace, work: Path) -> Iterator[Run]:
-    """The three structures that the paper tries on faces, and one of them where faces fill the picture."""
-    parts = load_faces(options.faces, options.cifar, options.seed, sides=WITHIN, times=4)
+    """The three structures that the paper tries on faces."""
+    parts = load_faces(options.faces, options.cifar, options.seed, times=4)
     yield task(replace(FACES, bags=(1, 5)), parts, options, work)
     cascade = replace(
         FACES, name="faces, cascade", make=lambda: build.d2nn_cascade(GREY_FACE, normalize=GREY),
@@ -96,9 +95,6 @@ def faces(options: argparse.Namespace, work: Path) -> Iterator[Run]:
         turns=((0, 0, 0), (1, 1, 1)),
     )
     yield task(chain, parts, options, work)
-    easy = replace(FACES, name="faces that fill the picture, high-low", lambdas=FACES.lambdas[1::2])
-    filling = load_faces(options.faces, options.cifar, options.seed, sides=FILLING, train=3_000)
-    yield task(easy, filling, options, work)
 
 
 # ---- cluttered MNIST ----
