@@ -63,7 +63,8 @@ def _draw_curve(axes: Any, study: Study) -> None:  # Any: matplotlib has no type
         axes.plot([row["macs"] / 1e6], [worth(row)], "k*", markersize=9)
         axes.annotate(row["method"], (row["macs"] / 1e6, worth(row)), fontsize=7, ha="right", va="bottom")
     name = "F1 of faces, %" if "f1" in rows[0] else "accuracy, %"
-    low, high = _limits([worth(row) for row in rows if row["method"] != "random edges"])
+    shown = [row for row in rows if row["method"] != "random edges"]
+    low, high = _limits([worth(row) for row in (*shown, *study.get("published", []))])
     axes.set(title=study["study"], xlabel="multiply-accumulates, millions", ylabel=name, ylim=(low, high))
     axes.legend(fontsize=7)
 
