@@ -150,7 +150,7 @@ class Findings:
 def run_study(study: Study, parts: Parts, work: Path, seed: int) -> dict[str, Any]:  # Any: JSON
     """Train, compare, choose, check in the engines, time."""
     work.mkdir(parents=True, exist_ok=True)
-    start = train_start(study, parts, work, seed)
+    start = train_start(study, parts.train, work, seed)
     test = aim(parts.test, study)
     full = float(plain_macs(start, np.array([extremes(start)[1]]))[0])
     found = Findings(study=study, full_macs=full, test=test, mixture=mix_extremes(start, parts.test, test))
@@ -193,9 +193,9 @@ def in_channels_last(graph: Graph) -> Graph:
     return graph
 
 
-def train_start(study: Study, parts: Parts, work: Path, seed: int) -> Graph:
+def train_start(study: Study, samples: Samples, work: Path, seed: int) -> Graph:
     """Regular nodes that can answer, before control nodes choose: learned as plain networks, all ways at random."""
-    graph, samples = in_channels_last(fresh(study.make, seed)), parts.train
+    graph = in_channels_last(fresh(study.make, seed))
     if study.plain is not None:
         routes = find_routes(graph) if study.each_way else [extremes(graph)[1]]
         for at, route in enumerate(routes):
@@ -203,8 +203,8 @@ def train_start(study: Study, parts: Parts, work: Path, seed: int) -> Graph:
                 graph, route, samples, replace(study.plain, seed=seed), work / f"way-{at}.ckpt"
             ).bodies
             graph = graph.with_bodies({name: body for name, body in trained.items() if name in graph.bodies})
-    for name in ("ways", "again"):
-        if (settings := getattr(study, name)) is not None:
+    for name, settings in (("ways", study.ways), ("again", study.again)):
+        if settings is not None:
             random = replace(settings, seed=seed, epsilon_first=1.0, epsilon_last=1.0)
             graph = learn.q(graph, samples, random, checkpoint=work / f"{name}.ckpt", resume=True)
     return in_channels_last(graph)

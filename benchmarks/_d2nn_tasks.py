@@ -31,8 +31,7 @@ def as_samples(x: NDArray[np.uint8], y: NDArray[np.int64], name: str) -> ArraySa
 
 def shorten(parts: Parts, count: int) -> Parts:
     """The first few samples of each part; they come in random order."""
-    held = {name: getattr(parts, name) for name in ("train", "tune", "test")}
-    return Parts(**{name: one.subset(slice(0, count)) for name, one in held.items()})
+    return Parts(**{name: getattr(parts, name).subset(slice(0, count)) for name in ("train", "tune", "test")})
 
 
 # ---- faces ----
