@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _cpu import PRECISION
 from _d2nn_engines import Clock, check_engines, time_paths
 from _d2nn_routes import draw_sweep
 from _d2nn_study import Row, in_channels_last
@@ -55,7 +56,7 @@ SETTINGS = learn.QSettings(
     learning_rate=3e-3,
     regular="frozen",
     judge="labels",
-    precision="bfloat16",
+    precision=PRECISION,
     counterfactual=True,
 )
 

@@ -37,8 +37,6 @@ from offramp.run import Samples
 
 Row = dict[str, Any]  # Any: JSON
 References = tuple[NDArray[np.int64], NDArray[np.int64]]  # of the tuning and of the test samples
-AMX = bool(torch.cpu.get_capabilities().get("amx_tile"))
-PRECISION: learn.Precision = "bfloat16" if AMX else "float32"  # the one that this CPU trains faster in
 SHARES = (0.25, 0.5, 0.75)  # probabilities of a dear edge where chance decides
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import branchynet
 import pteenet
+import resnet56_heads
 import text
 import torch
+from _cpu import PRECISION
 
 from offramp import build, data, learn
 from offramp.build import LoadedModel
@@ -51,11 +53,14 @@ def make(name: str, graph: Graph, model: LoadedModel, train: Samples, held: Samp
 
 
 def resnet56(options: argparse.Namespace) -> Subject:
-    """The public weights, with all candidates of the benchmark pteenet."""
+    """The public weights, with all candidates of the benchmark pteenet: those kept here, or its own."""
     name = "resnet56"
     loaded = build.load_model(f"zoo:{name}", weights=Path(options.weights) / pteenet.PLANS[name].weights)
     train, test = data.load(f"{options.cifar}@train"), data.load(f"{options.cifar}@test")
-    graph = pteenet.train_ours(name, loaded, train, Path(options.heads or options.work), options.seed)
+    if options.heads:
+        graph = pteenet.train_ours(name, loaded, train, Path(options.heads), options.seed)
+    else:
+        graph = resnet56_heads.load(loaded, options.seed)
     return make(name, graph, loaded, train, test, options.seed)
 
 
@@ -69,13 +74,31 @@ def b_lenet(options: argparse.Namespace) -> Subject:
 
 def b_alexnet(options: argparse.Namespace) -> Subject:
     """The benchmark branchynet's, trained without augmentation as in the paper, with our exits."""
-    parts = branchynet.Parts.load(options.cifar, options.seed)
-    *_, ours = branchynet.alexnet(parts, Path(options.branchynet or options.work), options.seed, "none")
+    parts, work = branchynet.Parts.load(options.cifar, options.seed), Path(options.branchynet or options.work)
+    if options.short:
+        graph = short_alexnet(parts, work, options.seed)
+    else:
+        *_, ours = branchynet.alexnet(parts, work, options.seed, "none")
+        graph = ours.graph
     model = replace(
-        build.load_model("zoo:b_alexnet"), module=branchynet.trunk_of(ours.graph, "zoo:b_alexnet"),
+        build.load_model("zoo:b_alexnet"), module=branchynet.trunk_of(graph, "zoo:b_alexnet"),
         mean=tuple(branchynet.CIFAR.mean.tolist()), std=tuple(branchynet.CIFAR.std.tolist()),
     )  # fmt: skip
-    return make("b_alexnet", ours.graph, model, parts.train, parts.test, options.seed)
+    return make("b_alexnet", graph, model, parts.train, parts.test, options.seed)
+
+
+def short_alexnet(parts: branchynet.Parts, work: Path, seed: int) -> Graph:
+    """The same with fewer epochs: 6 alone, 3 with the late exit, 8 of the students."""
+    base = replace(branchynet.ALEXNET_BASE["none"], augment="none", seed=seed, epochs=6)
+    later = replace(
+        branchynet.ALEXNET_EXITS, augment="none", seed=seed, epochs=3, weight_decay=base.weight_decay, distill=0.3,
+        weights=(1.0, 1.0),
+    )  # fmt: skip
+    trained = branchynet.train(branchynet.alexnet_alone(seed), parts.train, base, work, "alexnet-short-base")
+    return branchynet.train_alexnet(
+        branchynet.trunk_of(trained, "zoo:b_alexnet"), parts.train, later, work, "alexnet-short", seed,
+        replace(branchynet.ALEXNET_TAUGHT, epochs=8),
+    )  # fmt: skip
 
 
 def bert_mini(options: argparse.Namespace) -> Subject:
@@ -90,9 +113,9 @@ def bert_mini(options: argparse.Namespace) -> Subject:
 
 VIT = {"img_size": 28, "patch_size": 7, "in_chans": 1, "num_classes": 10, "embed_dim": 192, "depth": 12, "num_heads": 3}
 VIT_TAUGHT = learn.JointSettings(
-    regime="joint", epochs=2, batch=128, learning_rate=5e-4, weight_decay=0.05, augment="none", precision="bfloat16"
+    regime="joint", epochs=2, batch=128, learning_rate=5e-4, weight_decay=0.05, augment="none", precision=PRECISION
 )
-VIT_EXITS = learn.PostSettings(epochs=2, learning_rate=5e-3, augment="none", precision="bfloat16")
+VIT_EXITS = learn.PostSettings(epochs=2, learning_rate=5e-3, augment="none", precision=PRECISION)
 VIT_PLACES = ("input", "blocks.1", "blocks.3", "blocks.6")
 VIT_HEADS = ("student:width=8", "token", "token", "token")
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pteenet
+from _cpu import PRECISION
 from _stamp import stamp
 from _tables import write_markdown
 from matplotlib.figure import Figure
@@ -33,7 +34,7 @@ NAME = "resnet20"
 PLACES = ("input", "layer2.1", "layer3.0", "layer3.1")
 HEADS = ("student:width=8", "light", "light", "light")
 SCORES = ("max_probability", "entropy", "margin", "energy", "calibrated", "confidence", "class_mean")
-USUAL = learn.PostSettings(epochs=6, precision="bfloat16")
+USUAL = learn.PostSettings(epochs=6, precision=PRECISION)
 GOALS = {goal: promise for goal, promise in pteenet.GOALS.items() if promise.confidence == 0.5}
 
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pteenet
 import torch
+from _cpu import PRECISION
 from _results import open_results
 from _stamp import stamp
 from _tables import write_markdown
@@ -53,7 +54,7 @@ SCORES = (
 
 def recipe(**known: Any) -> learn.JointSettings:  # Any: of JointSettings
     """Settings that all trainings here share, and some of one."""
-    return learn.JointSettings(**{"precision": "bfloat16", "batch": 128, "weight_decay": 1e-4, **known})
+    return learn.JointSettings(**{"precision": PRECISION, "batch": 128, "weight_decay": 1e-4, **known})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,7 @@ LENET_QUICK = (
     "layers:conv 7x7 32 stride 7 | bn | relu | fc 128 | relu",
     "layers:conv 6x6 24 stride 4 pad 2 | bn | relu | conv 3x3 32 stride 2 pad 1 | bn | relu | fc 64 | relu",
 )
-LENET_TAUGHT = learn.PostSettings(epochs=60, learning_rate=5e-3, mix=0.5, precision="bfloat16")
+LENET_TAUGHT = learn.PostSettings(epochs=60, learning_rate=5e-3, mix=0.5, precision=PRECISION)
 LENET_BASE = recipe(epochs=20, learning_rate=2e-3)
 LENET_EXITS = recipe(epochs=20, learning_rate=2e-3, weights=(1.0, 1.0))
 
@@ -176,21 +177,16 @@ ALEXNET_BASE = {  # by augmentation; without any, the weights must be held small
 ALEXNET_EXITS = recipe(epochs=10, learning_rate=1e-3)
 ALEXNET_STUDENTS = ("student:width=8", "student:width=16")
 ALEXNET_LATE = "light:width=48,blocks=2"  # at conv3
-ALEXNET_TAUGHT = learn.PostSettings(epochs=40, learning_rate=5e-3, mix=0.75, precision="bfloat16")
+ALEXNET_TAUGHT = learn.PostSettings(epochs=40, learning_rate=5e-3, mix=0.75, precision=PRECISION)
 CIFAR = build.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))  # mean and spread of its training images
 
 
 def alexnet(parts: Parts, work: Path, seed: int, augment: str) -> Iterator[Trained]:
     """Baseline, published branches, our exits; "none" as in the paper, or with augmentation."""
-    example = build.load_model("zoo:b_alexnet").example
     name, suffix = ("alexnet", "") if augment == "none" else ("alexnet-augmented", ", augmented")
     base = replace(ALEXNET_BASE[augment], augment=augment, seed=seed)
     later = replace(ALEXNET_EXITS, augment=augment, seed=seed, weight_decay=base.weight_decay)
-
-    def alone() -> Graph:
-        return build.attach_exits(build.load_model("zoo:b_alexnet").module, example, exits=0, normalize=CIFAR)
-
-    trained = train(fresh(alone, seed), parts.train, base, work, f"{name}-base")
+    trained = train(alexnet_alone(seed), parts.train, base, work, f"{name}-base")
     note = f"{base.epochs} epochs, Adam at {base.learning_rate:g}, augment={augment}"
     # as many passes as the networks with exits have
     longer = train(trained, parts.train, later, work, f"{name}-longer")
@@ -208,8 +204,24 @@ def alexnet(parts: Parts, work: Path, seed: int, augment: str) -> Iterator[Train
     yield Trained(name=f"B-AlexNet, our exits{suffix}", graph=build.keep_exits(ours, kept), score="", note=note)
 
 
-def train_alexnet(
-    trunk: torch.nn.Module, samples: Samples, settings: learn.JointSettings, work: Path, name: str, seed: int
+def alexnet_alone(seed: int) -> Graph:
+    """The network without exits, untrained."""
+
+    def make() -> Graph:
+        plain = build.load_model("zoo:b_alexnet")
+        return build.attach_exits(plain.module, plain.example, exits=0, normalize=CIFAR)
+
+    return fresh(make, seed)
+
+
+def train_alexnet(  # noqa: PLR0913  # both trainings, and where they go
+    trunk: torch.nn.Module,
+    samples: Samples,
+    settings: learn.JointSettings,
+    work: Path,
+    name: str,
+    seed: int,
+    taught: learn.PostSettings = ALEXNET_TAUGHT,
 ) -> Graph:
     """An exit behind conv3 and the backbone together, then students at the input from the answers of both."""
     example = build.load_model("zoo:b_alexnet").example
@@ -226,7 +238,7 @@ def train_alexnet(
     trunk = trunk_of(late, "zoo:b_alexnet")
     inputs = ["input"] * len(ALEXNET_STUDENTS)
     students = learn.post(
-        attach(trunk, inputs, ALEXNET_STUDENTS), samples, replace(ALEXNET_TAUGHT, seed=seed),
+        attach(trunk, inputs, ALEXNET_STUDENTS), samples, replace(taught, seed=seed),
         checkpoint=work / f"{name}-students.ckpt", resume=True,
     )  # fmt: skip
     return put_in_front(students, late, attach(trunk, [*inputs, "conv3"], [*ALEXNET_STUDENTS, ALEXNET_LATE]))
@@ -435,7 +447,7 @@ RESNET_SCORES = ("max_probability", "entropy", "margin", "calibrated", "confiden
 RESNET_EXITS = ("input", "layer1.5", "layer2.0", "layer2.4", "layer2.8", "layer3.3")
 RESNET = learn.JointSettings(
     regime="mixed", epochs=7, optimizer="sgd", learning_rate=0.05, backbone_rate=0.3, weight_decay=5e-4,
-    weights=(1.0,) * 7, distill=0.5, temperature=2.0, precision="bfloat16",
+    weights=(1.0,) * 7, distill=0.5, temperature=2.0, precision=PRECISION,
 )  # fmt: skip
 # the early exits have what they need; the final one comes back to where it was
 REFINED = replace(RESNET, epochs=3, learning_rate=0.02, backbone_rate=0.5, weights=(0.3, 0.3, 0.3, 0.3, 0.3, 1.0))

@@ -28,11 +28,12 @@ from shutil import copyfile
 from typing import Any
 
 import torch
+from _cpu import PRECISION
 from _d2nn_pages import draw_curves, draw_times, write_table
 from _d2nn_resnet import NETWORK as RESNET
 from _d2nn_resnet import run_resnet
 from _d2nn_routes import PICTURE
-from _d2nn_study import PRECISION, Goal, Parts, Study, run_study
+from _d2nn_study import Goal, Parts, Study, run_study
 from _d2nn_tasks import load_cifar, load_clutter, load_faces, shorten
 from _results import check_needs, open_results
 from _stamp import stamp

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _cpu import PRECISION
 from _stamp import stamp
 from matplotlib.figure import Figure
 
@@ -170,7 +171,7 @@ def main() -> None:
     parser.add_argument("--weights", required=True)
     parser.add_argument("--networks", nargs="+", default=list(WEIGHTS), choices=list(WEIGHTS))
     parser.add_argument("--epochs", type=int, help="default: 8 for resnet20, 12 for resnet56")
-    parser.add_argument("--precision", default="bfloat16", choices=["float32", "bfloat16"])
+    parser.add_argument("--precision", default=PRECISION, choices=["float32", "bfloat16"])
     parser.add_argument("--score", default="max_probability", choices=SCORES)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work")

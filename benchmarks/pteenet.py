@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from _cpu import PRECISION
 from _results import open_results
 from _stamp import stamp
 from _tables import write_markdown
@@ -100,13 +101,13 @@ PLANS = {
         epochs=40,
     ),
 }
-STUDENTS = learn.PostSettings(precision="bfloat16")
+STUDENTS = learn.PostSettings(precision=PRECISION)
 # and then on mixtures of the pictures: the network knows the pictures themselves by heart
-MIXED = learn.PostSettings(learning_rate=5e-3, mix=0.75, precision="bfloat16")
-LATE = learn.PostSettings(epochs=10, mix=0.75, precision="bfloat16")
+MIXED = learn.PostSettings(learning_rate=5e-3, mix=0.75, precision=PRECISION)
+LATE = learn.PostSettings(epochs=10, mix=0.75, precision=PRECISION)
 PRICES = (0.3, 0.7, 0.9, 1.3)  # lambda; the first is trained longer, the others from the one before
 FIRST = learn.CumulativeSettings(
-    epochs=6, warm_epochs=4, price=PRICES[0], charge="own", precision="bfloat16", learning_rate=1e-3
+    epochs=6, warm_epochs=4, price=PRICES[0], charge="own", precision=PRECISION, learning_rate=1e-3
 )
 NEXT = 2  # epochs per further lambda
 

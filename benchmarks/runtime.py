@@ -1,6 +1,6 @@
 """Speed on the clock: the network alone in what users pick today, and ours, each with what it answers.
 
-Run: python benchmarks/runtime.py --networks resnet56 --cifar npz:cifar10.npz --weights FOLDER --heads FOLDER --work DIR
+Run: python benchmarks/runtime.py --networks resnet56 --cifar npz:cifar10.npz --weights FOLDER --work DIR
 (networks: resnet56 b_alexnet b_lenet vit_tiny bert_mini; see --help for what each needs. Writes
 benchmarks/results/runtime.json, a table and pictures beside it. --quick sees in a few minutes that all runs.)
 
@@ -168,10 +168,11 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--mnist", help="mnist:FOLDER; for b_lenet and vit_tiny")
     parser.add_argument("--weights", help="folder of the public weights; for resnet56")
     parser.add_argument("--text", help="folder of text_network.py; for bert_mini")
-    parser.add_argument("--heads", help="--work of a run of pteenet.py; for resnet56, else its exits are trained")
+    parser.add_argument("--heads", help="--work of a run of pteenet.py, else those of benchmarks/heads; for resnet56")
     parser.add_argument(
         "--branchynet", help="--work of a run of branchynet.py; for b_lenet and b_alexnet, else trained"
     )
+    parser.add_argument("--short", action="store_true", help="b_alexnet: 17 epochs instead of 90")
     parser.add_argument("--earlyon", action="store_true", help="also the package earlyon, with its heads in --heads")
     parser.add_argument("--no-compile", action="store_true", help="without torch.compile, which takes minutes")
     parser.add_argument("--work", required=True, help="folder for checkpoints and files")

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _cpu import PRECISION
 from _stamp import stamp
 from matplotlib.figure import Figure
 
@@ -203,7 +204,7 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--rate", type=float, default=5e-3)
     parser.add_argument("--tokens", type=int, default=64)
-    parser.add_argument("--precision", default="bfloat16", choices=["float32", "bfloat16"])
+    parser.add_argument("--precision", default=PRECISION, choices=["float32", "bfloat16"])
     parser.add_argument("--score", default="max_probability", choices=SCORES)
     parser.add_argument("--no-clock", action="store_true")
     parser.add_argument("--seed", type=int, default=0)

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from _cpu import AMX
 from tokenizers import BertWordPieceTokenizer
 from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
 
@@ -186,7 +187,7 @@ def _learn(network: Any, batches: Iterator[dict[str, torch.Tensor]], optimizer: 
     network.train()
     total = 0.0
     for batch in batches:
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=AMX):
             loss = network(**batch).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)

@@ -1,0 +1,209 @@
+"""Exits of the public ResNet-56, trained in an hour on two cores without AMX; benchmarks/heads/resnet56.safetensors.
+
+Run, one after the other (what is in --work is not made again; parts of one line may run side by side):
+  python benchmarks/resnet56_heads.py --cifar npz:cifar10.npz --weights FOLDER --work FOLDER --parts views [--views 0 1]
+  python benchmarks/resnet56_heads.py ... --parts large small late
+  python benchmarks/resnet56_heads.py ... --parts keep
+
+benchmarks/pteenet.py trains the same candidates for 80 epochs and asks the network again in each: half of the time goes
+there. Here the network answers each picture in 12 versions, cropped, mirrored and mostly mixed with another one, once;
+heads go over those twice. No label is read, and no test picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pteenet
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from offramp import build, data, learn
+from offramp.build import LoadedModel
+from offramp.graph import DataEdge, Graph, Node, Tensor
+from offramp.learn._augment import augment
+from offramp.learn._batch import shuffle, take_batch
+from offramp.learn._frozen import Frozen
+from offramp.learn._mix import mix
+from offramp.run import ArraySamples, Samples
+
+NAME = "resnet56"
+KEPT = Path(__file__).parent / "heads" / f"{NAME}.safetensors"
+PLAN = pteenet.PLANS[NAME]
+VIEWS = 12
+WITH_MAPS = 4  # of the views: they also keep what the late heads read, 1.2 GB each
+MIXED = 0.75
+BATCH = 128
+HEADS = {"large": (2,), "small": (0, 1), "late": (3, 4, 5)}  # by part, of all six
+ROUNDS = learn.PostSettings(epochs=2, batch=BATCH, learning_rate=5e-3, augment="none")
+Columns = Mapping[str, NDArray[Any]]  # Any: pixels are uint8, the rest floats
+
+
+# ---- what the network says ----
+
+
+def make_view(frozen: Frozen, samples: Samples, view: int, folder: Path, seed: int) -> None:
+    """One version of each picture and what the network answers, as arrays in `folder`."""
+    done = folder / f"answer{view}.npy"
+    if done.is_file():
+        return
+    maps = [node.name for node in frozen.nodes if node.name.startswith("stage") and node.name != frozen.teacher]
+    given: dict[str, list[NDArray[Any]]] = {"picture": [], "answer": [], **{name: [] for name in maps}}
+    random = np.random.default_rng([seed, view])
+    torch.manual_seed(int(random.integers(2**63)))
+    order = shuffle(len(samples), seed=seed, epoch=view)
+    for start in range(0, len(order), BATCH):
+        batch = take_batch(samples, order[start : start + BATCH], frozen.device)
+        (name, pictures), *_ = mix(augment(batch, "crop_flip", random), MIXED).items()
+        pixels = (pictures * 255).round()
+        values = frozen({name: pixels / 255})
+        given["picture"].append(pixels.to(torch.uint8).permute(0, 2, 3, 1).numpy())
+        given["answer"].append(values[frozen.teacher][0].numpy())
+        for name in maps if view < WITH_MAPS else []:
+            given[name].append(values[name][0].half().contiguous().numpy())
+    for name, parts in given.items():
+        if parts and name != "answer":
+            np.save(folder / f"{name}{view}.npy", np.concatenate(parts))
+    np.save(done, np.concatenate(given["answer"]))
+    print("view", view, flush=True)
+
+
+class Views:
+    """Samples of several views, read from the files as they are needed: the `Samples` of this script.
+
+    Args:
+        folder: With the arrays.
+        columns: Which, by input name.
+        views: How many.
+    """
+
+    labels = None
+
+    def __init__(self, folder: Path, columns: Mapping[str, str], views: int) -> None:
+        self._columns = {
+            name: [np.load(folder / f"{file}{view}.npy", mmap_mode="r") for view in range(views)]
+            for name, file in columns.items()
+        }
+        self._each = len(next(iter(self._columns.values()))[0])
+        self.ids = np.arange(views * self._each).astype(str)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, positions: Any) -> dict[str, NDArray[Any]]:  # Any: positions or a slice, as in Samples
+        """Some rows, as a network reads them."""
+        chosen = np.arange(len(self))[positions]
+        rows = {
+            name: np.stack([views[at // self._each][at % self._each] for at in chosen])
+            for name, views in self._columns.items()
+        }
+        return ArraySamples(inputs=rows, ids=self.ids[chosen]).take(slice(None))
+
+    def subset(self, positions: Any) -> ArraySamples:  # Any: as above
+        """Some rows, in memory."""
+        raise NotImplementedError("a training takes batches")
+
+    def __iter__(self) -> Any:  # Any: never
+        raise NotImplementedError("a training takes batches")
+
+
+# ---- the heads ----
+
+
+def candidates(loaded: LoadedModel, seed: int) -> Graph:
+    """The network with all six untrained heads, as in the benchmark pteenet."""
+    places = [*["input"] * len(PLAN.students), *PLAN.late]
+    return pteenet.attach(loaded, places, [*PLAN.students, *["light"] * len(PLAN.late)], seed)
+
+
+def told(graph: Graph, heads: Sequence[int]) -> tuple[Graph, dict[str, str]]:
+    """A graph whose last exit is an input, what the network said; and the file of each input."""
+    names = [f"exit{at}/head" for at in heads]
+    read = list(dict.fromkeys(graph[name].inputs[0].source for name in names))
+    stages = [node.name for node in graph.nodes if node.role == "stage"]
+    first = graph.inputs[0]
+    inputs, between, files = [], [], {"answer": "answer"}
+    for source in read:
+        if source == "normalize":
+            inputs.append(first)
+            between.append(graph[source])
+            files[first.name] = "picture"
+        else:
+            inputs.append(Node(name=source, kind="input", outputs=graph[source].outputs))
+            files[source] = f"stage{stages.index(source) - stages.index(graph['exit3/head'].inputs[0].source)}"
+    inputs.append(Node(name="answer", kind="input", outputs=(Tensor(shape=(10,)),)))
+    teacher = Node(name="taught", kind="function", inputs=(DataEdge(source="answer"),), outputs=(Tensor(shape=(10,)),))
+    bodies = {name: graph.bodies[name] for name in [*names, *(node.name for node in between)]}
+    nodes = (*inputs, *between, *(graph[name] for name in names), teacher)
+    return Graph(nodes=nodes, answer="taught", bodies={**bodies, "taught": nn.Identity()}), files
+
+
+def train(part: str, loaded: LoadedModel, folder: Path, seed: int) -> None:
+    """The heads of one part, into a file of their weights."""
+    graph, files = told(candidates(loaded, seed), HEADS[part])
+    views = VIEWS if part != "late" else WITH_MAPS
+    trained = learn.post(
+        graph, Views(folder, files, views), ROUNDS, checkpoint=folder / f"{part}.ckpt", resume=True, progress=True
+    )
+    save_file(weights(trained, HEADS[part]), folder / f"{part}.safetensors")
+
+
+def weights(graph: Graph, heads: Sequence[int]) -> dict[str, torch.Tensor]:
+    """Of some heads, by name and entry, as float16."""
+    found = {}
+    for at in heads:
+        body = graph.bodies[f"exit{at}/head"]
+        assert isinstance(body, nn.Module), "a head learns"
+        for entry, tensor in body.state_dict().items():
+            short = tensor.half() if tensor.is_floating_point() else tensor
+            found[f"exit{at}/head.{entry}"] = short.contiguous()
+    return found
+
+
+def load(loaded: LoadedModel, seed: int = 0, file: Path = KEPT) -> Graph:
+    """The network with the six trained heads that lie beside the benchmarks."""
+    graph = candidates(loaded, seed)
+    kept = load_file(file)
+    for at in range(len(graph.exits) - 1):
+        name = f"exit{at}/head"
+        body = graph.bodies[name]
+        assert isinstance(body, nn.Module), "a head learns"
+        start = f"{name}."
+        body.load_state_dict({key.removeprefix(start): kept[key] for key in kept if key.startswith(start)})
+    return graph
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cifar", required=True, help="npz:cifar10.npz")
+    parser.add_argument("--weights", required=True, help="folder of the public weights")
+    parser.add_argument("--work", type=Path, required=True, help="folder for checkpoints and 7 GB of views")
+    parser.add_argument("--parts", nargs="+", choices=["views", *HEADS, "keep"], required=True)
+    parser.add_argument("--views", type=int, nargs="+", default=range(VIEWS))
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    options.work.mkdir(parents=True, exist_ok=True)
+    loaded = build.load_model(f"zoo:{NAME}", weights=Path(options.weights) / PLAN.weights)
+    for part in options.parts:
+        if part == "views":
+            samples = data.load(f"{options.cifar}@train")
+            late = pteenet.attach(loaded, PLAN.late, ["light"] * len(PLAN.late), options.seed)
+            frozen = Frozen(late, "float32")
+            for view in options.views:
+                make_view(frozen, samples, view, options.work, options.seed)
+        elif part == "keep":
+            KEPT.parent.mkdir(exist_ok=True)
+            save_file({k: v for one in HEADS for k, v in load_file(options.work / f"{one}.safetensors").items()}, KEPT)
+        else:
+            train(part, loaded, options.work, options.seed)
+
+
+if __name__ == "__main__":
+    main()
