@@ -6,7 +6,6 @@ import sys
 import pytest
 
 from offramp.compress._nncf import import_nncf, quantize_model
-from offramp.compress._reach import find_items
 from offramp.errors import ExportError, MissingExtra
 from quantized import make_small
 
@@ -33,15 +32,6 @@ def test_nothing_is_sent_and_nothing_is_said() -> None:
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", ALONE], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (done.stdout, done.stderr) == ("", "")
-
-
-def test_layers_that_are_named_stay_as_they_are() -> None:
-    small = make_small()
-    body = small.traced["exit0/head"]
-    layers = [node.name for node in body.graph.node]
-    items = find_items(small.graph, small.samples.subset(slice(16)), ["exit0/head"])["exit0/head"]
-    made = quantize_model(body, items, in_float=layers)
-    assert not any(node.op_type == "QuantizeLinear" for node in made.graph.node)
 
 
 def test_a_model_that_cannot_be_quantized_is_refused() -> None:

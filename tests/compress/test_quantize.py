@@ -7,6 +7,7 @@ import pytest
 
 from early_exits import make_graph, make_samples
 from offramp.compress import _quantize, quantize
+from offramp.compress._noise import Layer
 from offramp.errors import OptionError
 from offramp.export import onnx
 from offramp.graph import Graph
@@ -47,23 +48,41 @@ def test_every_body_is_told_with_what_its_answers_suffer() -> None:
     assert all(0.9 < one.agreement <= 1 and one.kept == "int8" for one in told)
 
 
-@pytest.mark.parametrize(("worst", "kept", "written"), [(0.5, "float", False), (0.97, "part", True)])
+@pytest.mark.parametrize(
+    ("answers", "kept", "budgets"),
+    [
+        ([0.999], "int8", []),
+        ([0.97, 0.97], "part", [_quantize.LITTLE]),
+        ([0.5, 0.9, 0.97], "part", [_quantize.LITTLE, _quantize.MUCH]),
+        ([0.5, 0.9, 0.9], "float", [_quantize.LITTLE, _quantize.MUCH]),
+    ],
+)
 def test_a_body_that_suffers_stays_in_float_all_or_in_part(
-    worst: float, kept: str, written: bool, monkeypatch: pytest.MonkeyPatch
+    answers: list[float], kept: str, budgets: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the whole body changes every second answer, and each of its halves in 8 bits so many."""
+    """Where the final exit gives so many of its answers with the body in 8 bits, then with some layers in float."""
     graph = make_graph()
     final = len(graph.exits) - 1
     traced = onnx.trace(graph, [node for node in graph.nodes if node.name == "stage1"])
+    left, asked = [*answers, 1.0], []
 
     def told(graph: Graph, judged: Samples, variants: dict[str, Any]) -> dict[str, Any]:
-        return {label: np.full(final + 1, 0.5 if label == "stage1" else worst) for label in variants}
+        share = left.pop(0)
+        return {label: np.full(final + 1, share) for label in variants}
+
+    def spare(layers: list[Layer], budget: float) -> tuple[str, ...]:
+        asked.append(budget)
+        return tuple(layer.name for layer in layers)[: len(asked)]
 
     monkeypatch.setattr(_quantize, "agreements", told)
+    monkeypatch.setattr(_quantize, "spare", spare)
     found = quantize(graph, traced, make_samples(), max_change=0.04)
     (one,) = found.sensitivity
-    assert (one.kept, one.agreement, bool(one.in_float)) == (kept, worst if written else 0.5, written)
-    assert ("stage1" in found.bodies) is written
+    assert (one.kept, asked) == (kept, budgets)
+    assert one.agreement == answers[-1]
+    assert len(one.in_float) == (len(budgets) if kept == "part" else 0)
+    assert (one.noise > 0) is (kept == "part")
+    assert ("stage1" in found.bodies) is (kept != "float")
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])

@@ -6,7 +6,7 @@ import importlib
 import io
 import logging
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from types import ModuleType
 from typing import Any
@@ -21,13 +21,12 @@ _TELEMETRY = "openvino_telemetry"
 _ATTENTION = {"Softmax", "LayerNormalization", "SimplifiedLayerNormalization"}
 
 
-def quantize_model(model: onnx.ModelProto, items: Sequence[Item], *, in_float: Collection[str] = ()) -> onnx.ModelProto:
+def quantize_model(model: onnx.ModelProto, items: Sequence[Item]) -> onnx.ModelProto:
     """The model with quantizations around its convolutions and matrix products; ranges follow from the items.
 
     Args:
         model: Any without control flow.
         items: Inputs of single samples.
-        in_float: Names of nodes that stay as they are.
 
     Raises:
         ExportError: NNCF cannot quantize this model.
@@ -49,7 +48,6 @@ def quantize_model(model: onnx.ModelProto, items: Sequence[Item], *, in_float: C
                 subset_size=len(items),
                 advanced_parameters=_ranges(nncf),
                 model_type=nncf.ModelType.TRANSFORMER if attention else None,
-                ignored_scope=nncf.IgnoredScope(names=sorted(in_float)) if in_float else None,
             )
         except Exception as error:  # NNCF's own errors share no parent
             first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")

@@ -13,14 +13,16 @@ from offramp.graph import Graph, Node, find_ancestors
 from offramp.run import Samples
 
 from ._agreement import OnnxBody, agreements
-from ._nncf import Item, quantize_model
-from ._reach import find_items
+from ._nncf import quantize_model
+from ._noise import PRODUCTS, Given, Layer, rank_layers, restore, spare
+from ._reach import find_items, float_values
 
-PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 NEVER = ("score", "ensemble", "controller")  # roles of what costs next to nothing and decides
 CALIBRATION = 300  # samples, if there are so many: as NNCF takes
 JUDGED = 512
-GROUPS = 4  # of layers, in a body that suffers
+SCANNED = 64  # samples by which layers are compared
+EASED = 4  # times less than it may is what a body may change before its worst layers stay in float
+LITTLE, MUCH = 1 / 16, 1 / 4  # of a body's work that may stay in float: usually, and where it changes too much
 HEADS = 5  # times as much as the final exit an early one may change: thresholds are chosen afterwards, and weigh it
 
 
@@ -33,12 +35,14 @@ class Sensitivity:
         agreement: Share of samples on which the final exit answers as in float; of a head, on which its exits do.
         kept: "int8", "part" if some of its layers stay in float, or "float".
         in_float: Those layers, by the names of their ONNX nodes.
+        noise: Share of the squared error of its outputs that went with them, each by itself.
     """
 
     name: str
     agreement: float
     kept: str
     in_float: tuple[str, ...] = ()
+    noise: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +76,11 @@ def quantize(  # noqa: PLR0913  # what is quantized, and by which samples
 ) -> Quantized:
     """The network with convolutions and matrix products of its stages and heads in 8 bits, after training.
 
-    Ranges come from what reaches each body on a few hundred samples. Each body is then judged by itself: if the final
-    exit answers differently on too many samples, a quarter of the body's layers stays in float, or all of it. A head is
-    judged by its own exits, less strictly: thresholds are chosen on the quantized network, and let leave whom it is
-    sure of. Scores, gates and normalization are never touched.
+    Ranges come from what reaches each body on a few hundred samples. Each body is then judged by itself. If the final
+    exit answers some samples differently, the layers stay in float that spoil the body's outputs most for what they
+    cost: up to a sixteenth of its work, up to a quarter if too many answers change, and all of it if they still do. A
+    head is judged by its own exits, less strictly: thresholds are chosen on the quantized network, and let leave whom
+    it is sure of. Scores, gates and normalization are never touched.
 
     Args:
         graph: In float, trained.
@@ -104,18 +109,14 @@ def quantize(  # noqa: PLR0913  # what is quantized, and by which samples
     judged = _draw(judge or samples, JUDGED, seed)
     whole = {name: quantize_model(traced[name], items[name]) for name in names}
     alone = agreements(graph, judged, {name: {name: OnnxBody(whole[name])} for name in names})
+    scan = _Scan(graph=graph, traced=traced, whole=whole, judged=judged)
     bodies: dict[str, onnx.ModelProto] = {}
     table = []
     for name in names:
         exits = _judges(graph, name)
         limit = max_change if exits == [len(graph.exits) - 1] else min(1.0, HEADS * max_change)
-        worst = float(alone[name][exits].min())
-        told = Sensitivity(name=name, agreement=worst, kept="int8")
-        body: onnx.ModelProto | None = whole[name]
-        if worst < 1 - limit:
-            parts = _in_part(traced[name], items[name])
-            found = agreements(graph, judged, {"/".join(kept): {name: OnnxBody(part)} for kept, part in parts.items()})
-            told, body = _best(told, parts, {kept: float(found["/".join(kept)][exits].min()) for kept in parts}, limit)
+        told = Sensitivity(name=name, agreement=float(alone[name][exits].min()), kept="int8")
+        told, body = _ease(told, scan, exits, limit)
         table.append(told)
         bodies |= {} if body is None else {name: body}
     total = agreements(graph, judged, {"all": {name: OnnxBody(body) for name, body in bodies.items()}})["all"]
@@ -136,26 +137,47 @@ def _judges(graph: Graph, name: str) -> list[int]:
     return [final] if final in reading or not reading else reading
 
 
-def _in_part(traced: onnx.ModelProto, items: Sequence[Item]) -> dict[tuple[str, ...], onnx.ModelProto]:
-    """The body with each group of its layers in float, by their names; none if it is one layer."""
-    layers = products(traced)
-    if len(layers) < 2:
-        return {}
-    groups = [tuple(group.tolist()) for group in np.array_split(np.asarray(layers), min(GROUPS, len(layers)))]
-    return {group: quantize_model(traced, items, in_float=group) for group in groups}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scan:
+    """What bodies with some layers in float are made from and judged by."""
+
+    graph: Graph
+    traced: Mapping[str, onnx.ModelProto]
+    whole: Mapping[str, onnx.ModelProto]
+    judged: Samples
+
+    def rank(self, name: str) -> list[Layer]:
+        """The layers of a body, those first that spoil most for what they cost."""
+        edges = self.graph[name].inputs
+        given: list[Given] = [
+            tuple(values[edge.source][edge.output] for edge in edges)
+            for values in float_values(self.graph, self.judged.subset(slice(SCANNED)))
+        ]
+        return rank_layers(self.traced[name], self.whole[name], given)
+
+    def judge(self, name: str, body: onnx.ModelProto, exits: Sequence[int]) -> float:
+        """The least share of answers that stay."""
+        return float(agreements(self.graph, self.judged, {name: {name: OnnxBody(body)}})[name][exits].min())
 
 
-def _best(
-    told: Sensitivity,
-    parts: Mapping[tuple[str, ...], onnx.ModelProto],
-    found: Mapping[tuple[str, ...], float],
-    limit: float,
+def _ease(
+    told: Sensitivity, scan: _Scan, exits: Sequence[int], limit: float
 ) -> tuple[Sensitivity, onnx.ModelProto | None]:
-    """What is said of a body that suffers, and what becomes of it; None if it stays as it is."""
-    best = max(found, key=lambda group: found[group], default=None)
-    if best is None or found[best] < 1 - limit:
-        return replace(told, kept="float"), None
-    return replace(told, kept="part", agreement=found[best], in_float=best), parts[best]
+    """What is said of a body, and what becomes of it; None if it stays in float."""
+    name, body = told.name, scan.whole[told.name]
+    if told.agreement >= 1 - limit / EASED:
+        return told, body
+    layers = scan.rank(name)
+    for budget in (LITTLE, MUCH):
+        in_float = spare(layers, budget)
+        if in_float and in_float != told.in_float:
+            body = restore(scan.whole[name], scan.traced[name], in_float)
+            noise = sum(layer.noise for layer in layers if layer.name in in_float)
+            agreement = scan.judge(name, body, exits)
+            told = replace(told, kept="part", agreement=agreement, in_float=in_float, noise=noise)
+        if told.agreement >= 1 - limit:
+            return told, body
+    return replace(told, kept="float", in_float=(), noise=0.0), None
 
 
 def _names(graph: Graph, traced: Mapping[str, onnx.ModelProto], only: Collection[str] | None) -> list[str]:
