@@ -66,10 +66,23 @@ def resnet56(options: argparse.Namespace) -> Subject:
 
 def b_lenet(options: argparse.Namespace) -> Subject:
     """The benchmark branchynet's, with our exit for the clock."""
-    parts = branchynet.Parts.load(options.mnist, options.seed)
-    *_, ours = branchynet.lenet(parts, Path(options.branchynet or options.work), options.seed)
-    model = replace(build.load_model("zoo:b_lenet"), module=branchynet.trunk_of(ours.graph, "zoo:b_lenet"))
-    return make("b_lenet", ours.graph, model, parts.train, parts.test, options.seed)
+    parts, work = branchynet.Parts.load(options.mnist, options.seed), Path(options.branchynet or options.work)
+    if options.short:
+        graph = short_lenet(parts, work, options.seed)
+    else:
+        *_, ours = branchynet.lenet(parts, work, options.seed)
+        graph = ours.graph
+    model = replace(build.load_model("zoo:b_lenet"), module=branchynet.trunk_of(graph, "zoo:b_lenet"))
+    return make("b_lenet", graph, model, parts.train, parts.test, options.seed)
+
+
+def short_lenet(parts: branchynet.Parts, work: Path, seed: int) -> Graph:
+    """The same with fewer epochs: 5 alone, 12 of all candidates."""
+    base = replace(branchynet.LENET_BASE, epochs=5, seed=seed)
+    trained = branchynet.train(branchynet.lenet_alone(seed), parts.train, base, work, "lenet-short-base")
+    several = branchynet.lenet_for_the_clock(branchynet.trunk_of(trained, "zoo:b_lenet"), seed)
+    taught = replace(branchynet.LENET_TAUGHT, epochs=12, seed=seed)
+    return learn.post(several, parts.train, taught, checkpoint=work / "lenet-short-taught.ckpt", resume=True)
 
 
 def b_alexnet(options: argparse.Namespace) -> Subject:
@@ -88,16 +101,16 @@ def b_alexnet(options: argparse.Namespace) -> Subject:
 
 
 def short_alexnet(parts: branchynet.Parts, work: Path, seed: int) -> Graph:
-    """The same with fewer epochs: 6 alone, 3 with the late exit, 8 of the students."""
-    base = replace(branchynet.ALEXNET_BASE["none"], augment="none", seed=seed, epochs=6)
+    """The same with fewer epochs: 5 alone, 2 with the late exit, 6 of the students."""
+    base = replace(branchynet.ALEXNET_BASE["none"], augment="none", seed=seed, epochs=5)
     later = replace(
-        branchynet.ALEXNET_EXITS, augment="none", seed=seed, epochs=3, weight_decay=base.weight_decay, distill=0.3,
+        branchynet.ALEXNET_EXITS, augment="none", seed=seed, epochs=2, weight_decay=base.weight_decay, distill=0.3,
         weights=(1.0, 1.0),
     )  # fmt: skip
     trained = branchynet.train(branchynet.alexnet_alone(seed), parts.train, base, work, "alexnet-short-base")
     return branchynet.train_alexnet(
         branchynet.trunk_of(trained, "zoo:b_alexnet"), parts.train, later, work, "alexnet-short", seed,
-        replace(branchynet.ALEXNET_TAUGHT, epochs=8),
+        replace(branchynet.ALEXNET_TAUGHT, epochs=6),
     )  # fmt: skip
 
 

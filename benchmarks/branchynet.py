@@ -135,8 +135,7 @@ LENET_EXITS = recipe(epochs=20, learning_rate=2e-3, weights=(1.0, 1.0))
 def lenet(parts: Parts, work: Path, seed: int) -> Iterator[Trained]:
     """Baseline, published branch, our branch."""
     plain = build.load_model("zoo:b_lenet")
-    alone = fresh(lambda: build.attach_exits(build.load_model("zoo:b_lenet").module, plain.example, exits=0), seed)
-    base = train(alone, parts.train, replace(LENET_BASE, seed=seed), work, "lenet-base")
+    base = train(lenet_alone(seed), parts.train, replace(LENET_BASE, seed=seed), work, "lenet-base")
     note = f"{LENET_BASE.epochs} epochs, Adam at {LENET_BASE.learning_rate:g}, random crops"
     yield Trained(name="LeNet / MNIST", graph=base, score="", note=note)
     trunk = trunk_of(base, "zoo:b_lenet")
@@ -149,14 +148,8 @@ def lenet(parts: Parts, work: Path, seed: int) -> Iterator[Trained]:
     )
     ours = train(ours, parts.train, replace(LENET_EXITS, seed=seed, distill=0.5), work, "lenet-ours")
     yield Trained(name="B-LeNet, our exit at the input", graph=ours, score="", note=f"{both}, distilled")
-    several = fresh(
-        lambda: build.attach_exits(
-            trunk_of(ours, "zoo:b_lenet"), plain.example, placement=["input"] * len(LENET_QUICK),
-            head=list(LENET_QUICK), scores=pteenet.SCORES,
-        ),
-        seed,
-    )  # fmt: skip
     taught = replace(LENET_TAUGHT, seed=seed)
+    several = lenet_for_the_clock(trunk_of(ours, "zoo:b_lenet"), seed)
     several = learn.post(several, parts.train, taught, checkpoint=work / "lenet-taught.ckpt", resume=True)
     (kept,) = choose_exits(several, base, parts.tune, work, most=1)
     yield Trained(
@@ -165,6 +158,26 @@ def lenet(parts: Parts, work: Path, seed: int) -> Iterator[Trained]:
         score="",
         note=f"the same; {taught.epochs} epochs of its answers on mixtures; of {len(LENET_QUICK)} heads "
         f"{LENET_QUICK[kept].removeprefix('layers:')}",
+    )
+
+
+def lenet_alone(seed: int) -> Graph:
+    """The network without exits, untrained."""
+
+    def make() -> Graph:
+        plain = build.load_model("zoo:b_lenet")
+        return build.attach_exits(plain.module, plain.example, exits=0)
+
+    return fresh(make, seed)
+
+
+def lenet_for_the_clock(trunk: torch.nn.Module, seed: int) -> Graph:
+    """The network with untrained candidates at the input that take little time."""
+    example = build.load_model("zoo:b_lenet").example
+    places = ["input"] * len(LENET_QUICK)
+    return fresh(
+        lambda: build.attach_exits(trunk, example, placement=places, head=list(LENET_QUICK), scores=pteenet.SCORES),
+        seed,
     )
 
 

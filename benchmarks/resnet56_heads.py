@@ -6,14 +6,15 @@ Run, one after the other (what is in --work is not made again; parts of one line
   python benchmarks/resnet56_heads.py ... --parts keep
 
 benchmarks/pteenet.py trains the same candidates for 80 epochs and asks the network again in each: half of the time goes
-there. Here the network answers each picture in 12 versions, cropped, mirrored and mostly mixed with another one, once;
-heads go over those twice. No label is read, and no test picture.
+there. Here the network answers each picture once in 12 versions, cropped, mirrored and mostly mixed with another one,
+and in 4 that are not mixed; heads go over the 12 twice, then over the 4. No label is read, and no test picture.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +37,14 @@ from offramp.run import ArraySamples, Samples
 NAME = "resnet56"
 KEPT = Path(__file__).parent / "heads" / f"{NAME}.safetensors"
 PLAN = pteenet.PLANS[NAME]
-VIEWS = 12
+MIXTURES = range(12)
+PLAIN = range(12, 16)  # not mixed
 WITH_MAPS = 4  # of the views: they also keep what the late heads read, 1.2 GB each
 MIXED = 0.75
 BATCH = 128
 HEADS = {"large": (2,), "small": (0, 1), "late": (3, 4, 5)}  # by part, of all six
 ROUNDS = learn.PostSettings(epochs=2, batch=BATCH, learning_rate=5e-3, augment="none")
+POLISH = replace(ROUNDS, epochs=1, learning_rate=1e-3)
 Columns = Mapping[str, NDArray[Any]]  # Any: pixels are uint8, the rest floats
 
 
@@ -60,7 +63,8 @@ def make_view(frozen: Frozen, samples: Samples, view: int, folder: Path, seed: i
     order = shuffle(len(samples), seed=seed, epoch=view)
     for start in range(0, len(order), BATCH):
         batch = take_batch(samples, order[start : start + BATCH], frozen.device)
-        (name, pictures), *_ = mix(augment(batch, "crop_flip", random), MIXED).items()
+        share = MIXED if view in MIXTURES else 0.0
+        (name, pictures), *_ = mix(augment(batch, "crop_flip", random), share).items()
         pixels = (pictures * 255).round()
         values = frozen({name: pixels / 255})
         given["picture"].append(pixels.to(torch.uint8).permute(0, 2, 3, 1).numpy())
@@ -80,18 +84,18 @@ class Views:
     Args:
         folder: With the arrays.
         columns: Which, by input name.
-        views: How many.
+        views: Which.
     """
 
     labels = None
 
-    def __init__(self, folder: Path, columns: Mapping[str, str], views: int) -> None:
+    def __init__(self, folder: Path, columns: Mapping[str, str], views: Sequence[int]) -> None:
         self._columns = {
-            name: [np.load(folder / f"{file}{view}.npy", mmap_mode="r") for view in range(views)]
+            name: [np.load(folder / f"{file}{view}.npy", mmap_mode="r") for view in views]
             for name, file in columns.items()
         }
         self._each = len(next(iter(self._columns.values()))[0])
-        self.ids = np.arange(views * self._each).astype(str)
+        self.ids = np.arange(len(views) * self._each).astype(str)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -145,13 +149,15 @@ def told(graph: Graph, heads: Sequence[int]) -> tuple[Graph, dict[str, str]]:
 
 
 def train(part: str, loaded: LoadedModel, folder: Path, seed: int) -> None:
-    """The heads of one part, into a file of their weights."""
+    """The heads of one part, into a file of their weights: mixtures first, then the pictures themselves."""
     graph, files = told(candidates(loaded, seed), HEADS[part])
-    views = VIEWS if part != "late" else WITH_MAPS
-    trained = learn.post(
-        graph, Views(folder, files, views), ROUNDS, checkpoint=folder / f"{part}.ckpt", resume=True, progress=True
+    lessons = {"late": {"late": (range(WITH_MAPS), ROUNDS)}}.get(
+        part, {part: (MIXTURES, ROUNDS), f"{part}-plain": (PLAIN, POLISH)}
     )
-    save_file(weights(trained, HEADS[part]), folder / f"{part}.safetensors")
+    for name, (views, settings) in lessons.items():
+        samples = Views(folder, files, views)
+        graph = learn.post(graph, samples, settings, checkpoint=folder / f"{name}.ckpt", resume=True, progress=True)
+    save_file(weights(graph, HEADS[part]), folder / f"{part}.safetensors")
 
 
 def weights(graph: Graph, heads: Sequence[int]) -> dict[str, torch.Tensor]:
@@ -185,7 +191,7 @@ def main() -> None:
     parser.add_argument("--weights", required=True, help="folder of the public weights")
     parser.add_argument("--work", type=Path, required=True, help="folder for checkpoints and 7 GB of views")
     parser.add_argument("--parts", nargs="+", choices=["views", *HEADS, "keep"], required=True)
-    parser.add_argument("--views", type=int, nargs="+", default=range(VIEWS))
+    parser.add_argument("--views", type=int, nargs="+", default=[*MIXTURES, *PLAIN])
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)

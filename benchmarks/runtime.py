@@ -172,7 +172,9 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument(
         "--branchynet", help="--work of a run of branchynet.py; for b_lenet and b_alexnet, else trained"
     )
-    parser.add_argument("--short", action="store_true", help="b_alexnet: 17 epochs instead of 90")
+    parser.add_argument(
+        "--short", action="store_true", help="17 epochs for b_lenet and 13 for b_alexnet, not 120 and 80"
+    )
     parser.add_argument("--earlyon", action="store_true", help="also the package earlyon, with its heads in --heads")
     parser.add_argument("--no-compile", action="store_true", help="without torch.compile, which takes minutes")
     parser.add_argument("--work", required=True, help="folder for checkpoints and files")

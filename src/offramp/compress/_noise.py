@@ -15,7 +15,7 @@ from ._agreement import OnnxBody
 PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 SUM = "Add"
 SUM_COSTS = 128  # MACs per number: ResNet-56's sums in float take as long as its convolutions of 16 channels (144)
-LEAST = 0.02  # of the noise: ResNet-56's innocent layers lie within 0.06 of 0 on 320 samples, its first at 0.21
+LEAST = 0.05  # of the noise: most of the layers of ResNet-56 lie within 0.05 of 0, its first at 0.21
 Given = tuple[torch.Tensor, ...]
 
 

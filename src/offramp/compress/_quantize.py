@@ -22,7 +22,7 @@ CALIBRATION = 300  # samples, if there are so many: as NNCF takes
 JUDGED = 512
 SCANNED = 64  # samples by which layers are compared
 EASED = 4  # times less than it may is what a body may change before its worst layers stay in float
-LITTLE, MUCH = 1 / 16, 1 / 4  # of a body's work that may stay in float: usually, and where it changes too much
+LITTLE, MUCH = 0.03, 0.25  # of a body's work that may stay in float: usually, and where it changes too much
 HEADS = 5  # times as much as the final exit an early one may change: thresholds are chosen afterwards, and weigh it
 
 
@@ -78,7 +78,7 @@ def quantize(  # noqa: PLR0913  # what is quantized, and by which samples
 
     Ranges come from what reaches each body on a few hundred samples. Each body is then judged by itself. If the final
     exit answers some samples differently, the layers stay in float that spoil the body's outputs most for what they
-    cost: up to a sixteenth of its work, up to a quarter if too many answers change, and all of it if they still do. A
+    cost: up to 3 % of its work, up to a quarter if too many answers change, and all of it if they still do. A
     head is judged by its own exits, less strictly: thresholds are chosen on the quantized network, and let leave whom
     it is sure of. Scores, gates and normalization are never touched.
 
