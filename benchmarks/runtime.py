@@ -39,8 +39,9 @@ SIZES = (1, 8, 64, 256)
 EFFICIENT = (1, 64, 256)  # batch sizes at which efficiency is asked
 TURN_S = 0.5  # per system: PyTorch takes 10 ms where others take 0.3, and all shall find their weights in the caches
 SETTLE = 2  # calls of quick systems before their turn: after slow ones the caches are empty
-SECONDS = 45.0  # on the clock per batch size
-PARTS_S = 12.0  # and for the parts of one point
+SECONDS = 45.0  # on the clock per batch size, usually
+QUICK = 1.5  # the same with --quick
+PARTS = 0.25  # of that, for the parts of one point
 Row = dict[str, Any]  # Any: JSON
 
 
@@ -50,16 +51,15 @@ def measure_network(subject: Subject, options: argparse.Namespace) -> dict[str, 
     work.mkdir(parents=True, exist_ok=True)
     able = [name for name in ("f32", *options.lower) if name in openvino.list_precisions()]
     points = find_points(subject, able, list(GOALS), work, options.seed)
-    seconds = SECONDS / 30 if options.quick else SECONDS
     systems = list(load_systems(subject, points, options))
     rows = describe(subject, systems)
     for size in (1, 64) if options.quick else SIZES:
         for threads in (1, 2):
-            add_times(rows, systems, subject, size, seconds, threads)
+            add_times(rows, systems, subject, size, options.seconds, threads)
     return {
         "network": subject.name, **stamp(options.seed), "samples": len(subject.material.test), "rows": rows,
         "parts": list(measure_parts(subject, points, work, options)),
-        "skips": list(who_skips(subject, points, work, seconds / 10)),
+        "skips": list(who_skips(subject, points, work, options.seconds / 10)),
     }  # fmt: skip
 
 
@@ -136,7 +136,7 @@ def measure_parts(subject: Subject, points: Sequence[Point], work: Path, options
         times = time_network(
             chosen.graph, point.model, test=subject.material.test, evidence=chosen.evidence["test"],
             thresholds=chosen.decision.thresholds, score=chosen.score, engine=way.engine, exports=way.exports,
-            seed=options.seed, sizes=EFFICIENT, seconds=PARTS_S / 20 if options.quick else PARTS_S,
+            seed=options.seed, sizes=EFFICIENT, seconds=PARTS * options.seconds,
         )  # fmt: skip
         for size, one in times.items():
             row = {
@@ -179,9 +179,11 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--no-compile", action="store_true", help="without torch.compile, which takes minutes")
     parser.add_argument("--work", required=True, help="folder for checkpoints and files")
     parser.add_argument("--quick", action="store_true", help="little time on the clock: does it run?")
+    parser.add_argument("--seconds", type=float, help=f"on the clock per batch size; default: {SECONDS:g}")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", help="default: benchmarks/results/runtime.json; with --quick runtime.json in --work")
     options = parser.parse_args()
+    options.seconds = options.seconds or (QUICK if options.quick else SECONDS)
     check_needs(parser, options, options.networks, NEEDS)
     return options
 

@@ -58,6 +58,11 @@ class TestWhole(TestStages):
         return run_onnx.load(self.path, staged=False)
 
 
+class TestTwoThreads(TestStages):
+    def load(self) -> Runtime:
+        return run_onnx.load(self.path, threads=2)
+
+
 @settings(deadline=None, max_examples=3, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(graph=random_graphs(), seed=st.integers(0, 99))
 def test_any_graph_answers_like_the_reference(

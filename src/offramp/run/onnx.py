@@ -113,11 +113,17 @@ class _Whole:
 
 
 class _Staged:
-    """The steps of the file, each stage a session."""
+    """The steps of the file, each stage a session.
+
+    Each session has threads of its own, which by default go on asking for work for a while after a call: they would
+    keep the cores from the next stage's.
+    """
 
     def __init__(self, steps: Steps, threads: int) -> None:
         self._steps = steps
-        self._sessions = {id(stage): _session(stage.model.SerializeToString(), threads) for stage in _stages(steps)}
+        self._sessions = {
+            id(stage): _session(stage.model.SerializeToString(), threads, rest=True) for stage in _stages(steps)
+        }
 
     def __call__(self, feed: Mapping[str, Array]) -> list[Array]:
         values = dict(feed)
@@ -145,7 +151,8 @@ def _stages(steps: Steps) -> Iterator[Stage]:
             yield step
 
 
-def _session(model: Path | bytes, threads: int) -> Any:  # Any: ONNX Runtime has no types
+def _session(model: Path | bytes, threads: int, *, rest: bool = False) -> Any:  # Any: ONNX Runtime has no types
+    """A session; `rest` lets its threads sleep as soon as a call is done."""
     if threads < 1:
         raise OptionError(f"threads must be at least 1, but is {threads}. Choose 1 if in doubt.")
     options = onnxruntime.SessionOptions()
@@ -153,6 +160,8 @@ def _session(model: Path | bytes, threads: int) -> Any:  # Any: ONNX Runtime has
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3
+    if rest:
+        options.add_session_config_entry("session.force_spinning_stop", "1")
     given = model if isinstance(model, bytes) else str(model)
     return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
 
