@@ -28,14 +28,14 @@ from offramp.export import backbone
 from offramp.graph import Graph
 from offramp.measure import Evidence
 from offramp.measure.torch import path_costs
-from offramp.run import ArraySamples, Samples
+from offramp.run import ArraySamples, Samples, openvino
 from offramp.run import torch as run_torch
 
 SIZES = (1, 64)
 SECONDS = 8.0  # on the clock per network and batch size
 EXITS = (1, 2, 4, 8, 16)
 DEPTHS = (20, 32, 44, 56, 110)
-PRECISIONS = ("f32", "bf16")
+PRECISIONS = ("f32", "bf16")  # as far as the CPU has them
 SCORE = "max_probability"
 Row = dict[str, Any]  # Any: JSON
 
@@ -94,7 +94,7 @@ def time_near_ideal(  # all of one row
     """A row per precision and batch size, with the thresholds that are chosen by what all exits say of the noise."""
     exports = Exports(work)
     dense = exports.save_dense(graph, "grown-dense")
-    for precision in PRECISIONS:
+    for precision in [name for name in PRECISIONS if name in openvino.list_precisions()]:
         engine = Engine(name="openvino", precision=precision)
         seen = measure.evidence(engine.load_dense(dense), samples, gates=gates_by_score(graph))
         limits = choose(seen).tolist()
