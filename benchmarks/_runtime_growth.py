@@ -66,7 +66,7 @@ def grow_exits(work: Path, seed: int, seconds: float = SECONDS) -> Iterator[Row]
     loaded, samples = build.load_model("zoo:resnet56"), random_pictures(512, seed)
     names = [cut.name for cut in build.choose_cuts(build.capture(loaded.module, loaded.example), "linear", exits=16)]
     for count in EXITS:
-        places = [names[at] for at in np.linspace(0, len(names) - 1, count + 2).round().astype(int)[1:-1]]
+        places = [names[at] for at in np.linspace(-1, len(names), count + 2).round().astype(int)[1:-1]]
         graph = fresh(
             lambda places=places: build.attach_exits(loaded.module, loaded.example, placement=places, head="pool"), seed
         )
