@@ -5,8 +5,11 @@ import onnx
 import pytest
 import torch
 
+from offramp import build
 from offramp.compress._agreement import OnnxBody
+from offramp.compress._nncf import quantize_model
 from offramp.compress._noise import Layer, rank_layers, restore, spare
+from offramp.export import onnx as export_onnx
 from quantized import make_small
 
 
@@ -84,3 +87,16 @@ def test_a_body_that_is_not_changed_has_no_noise() -> None:
     traced = small.traced["stage0"]
     assert rank_layers(traced, traced, [pictures()]) == []
     assert np.isfinite(rank_layers(traced, small.quantized.bodies["stage0"], [pictures()])[0].noise)
+
+
+def test_layers_whose_inputs_were_scaled_are_restored_with_what_they_read_before() -> None:
+    """Of transformers NNCF moves factors from what a layer reads into its weights."""
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.LayerNorm(16), torch.nn.Linear(16, 32), torch.nn.GELU(), torch.nn.Linear(32, 4))
+    graph = build.attach_exits(net.eval(), torch.zeros(2, 16), exits=0)
+    (traced,) = export_onnx.trace(graph, [graph["stage0"]]).values()
+    given = (torch.randn(64, 16) * torch.linspace(1, 50, 16),)
+    whole = quantize_model(traced, [{"i0": row[None].numpy()} for row in given[0]])
+    (found,), (wanted,) = OnnxBody(restore(whole, traced, products(traced)))(*given), OnnxBody(traced)(*given)
+    assert torch.equal(found, wanted)
+    assert all(-0.5 < layer.noise <= 1 for layer in rank_layers(traced, whole, [given]))

@@ -49,7 +49,7 @@ def rank_layers(traced: onnx.ModelProto, whole: onnx.ModelProto, given: Sequence
     layers = []
     for name in _in_8_bits(whole):
         after = _error(_run(restore(whole, traced, [name]), given), wanted)
-        layers.append(Layer(name=name, noise=1 - after / before if before else 0.0, cost=costs.get(name, math.inf)))
+        layers.append(Layer(name=name, noise=1 - after / before if before else 0.0, cost=costs[name]))
     return sorted(layers, key=lambda layer: -layer.noise / max(layer.cost, 1.0))
 
 
@@ -74,39 +74,25 @@ def restore(whole: onnx.ModelProto, traced: onnx.ModelProto, names: Collection[s
     """
     model = onnx.ModelProto()
     model.CopyFrom(whole)
-    makers = _makers(model)
     before = {node.name: node for node in traced.graph.node}
     weights = {one.name: one for one in traced.graph.initializer}
     there = {one.name for one in model.graph.initializer}
     for node in model.graph.node:
-        if node.name not in names:
-            continue
-        for at, name in enumerate(node.input):
-            rounded = makers.get(name)
-            if rounded is None or rounded.op_type != "DequantizeLinear":
-                continue
-            source = makers.get(rounded.input[0])
-            if source is not None:  # what another layer gives
-                node.input[at] = source.input[0]
-                continue
-            node.input[at] = before[node.name].input[at]
-            if node.input[at] not in there:
-                model.graph.initializer.append(weights[node.input[at]])
-                there.add(node.input[at])
+        if node.name in names:
+            del node.input[:]
+            node.input.extend(before[node.name].input)
+            missing = [name for name in node.input if name in weights and name not in there]
+            model.graph.initializer.extend(weights[name] for name in missing)
+            there.update(missing)
     _drop_unread(model)
     return model
 
 
 def _in_8_bits(model: onnx.ModelProto) -> list[str]:
-    makers = _makers(model)
-    rounded = {name for name, node in makers.items() if node.op_type == "DequantizeLinear"}
+    rounded = {name for node in model.graph.node if node.op_type == "DequantizeLinear" for name in node.output}
     return [
         node.name for node in model.graph.node if node.op_type in (*PRODUCTS, SUM) and rounded.intersection(node.input)
     ]
-
-
-def _makers(model: onnx.ModelProto) -> dict[str, NodeProto]:
-    return {name: node for node in model.graph.node for name in node.output}
 
 
 def _drop_unread(model: onnx.ModelProto) -> None:
