@@ -45,7 +45,6 @@ BATCH = 128
 HEADS = {"large": (2,), "small": (0, 1), "late": (3, 4, 5)}  # by part, of all six
 ROUNDS = learn.PostSettings(epochs=2, batch=BATCH, learning_rate=5e-3, augment="none")
 POLISH = replace(ROUNDS, epochs=1, learning_rate=1e-3)
-Columns = Mapping[str, NDArray[Any]]  # Any: pixels are uint8, the rest floats
 
 
 # ---- what the network says ----
@@ -78,43 +77,13 @@ def make_view(frozen: Frozen, samples: Samples, view: int, folder: Path, seed: i
     print("view", view, flush=True)
 
 
-class Views:
-    """Samples of several views, read from the files as they are needed: the `Samples` of this script.
-
-    Args:
-        folder: With the arrays.
-        columns: Which, by input name.
-        views: Which.
-    """
-
-    labels = None
-
-    def __init__(self, folder: Path, columns: Mapping[str, str], views: Sequence[int]) -> None:
-        self._columns = {
-            name: [np.load(folder / f"{file}{view}.npy", mmap_mode="r") for view in views]
-            for name, file in columns.items()
-        }
-        self._each = len(next(iter(self._columns.values()))[0])
-        self.ids = np.arange(len(views) * self._each).astype(str)
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def take(self, positions: Any) -> dict[str, NDArray[Any]]:  # Any: positions or a slice, as in Samples
-        """Some rows, as a network reads them."""
-        chosen = np.arange(len(self))[positions]
-        rows = {
-            name: np.stack([views[at // self._each][at % self._each] for at in chosen])
-            for name, views in self._columns.items()
-        }
-        return ArraySamples(inputs=rows, ids=self.ids[chosen]).take(slice(None))
-
-    def subset(self, positions: Any) -> ArraySamples:  # Any: as above
-        """Some rows, in memory."""
-        raise NotImplementedError("a training takes batches")
-
-    def __iter__(self) -> Any:  # Any: never
-        raise NotImplementedError("a training takes batches")
+def load_views(folder: Path, files: Mapping[str, str], views: Sequence[int]) -> ArraySamples:
+    """Samples of several views, by input name."""
+    inputs = {
+        name: np.concatenate([np.load(folder / f"{file}{view}.npy", mmap_mode="r") for view in views])
+        for name, file in files.items()
+    }
+    return ArraySamples(inputs=inputs, ids=np.arange(len(inputs["answer"])).astype(str))
 
 
 # ---- the heads ----
@@ -130,7 +99,6 @@ def told(graph: Graph, heads: Sequence[int]) -> tuple[Graph, dict[str, str]]:
     """A graph whose last exit is an input, what the network said; and the file of each input."""
     names = [f"exit{at}/head" for at in heads]
     read = list(dict.fromkeys(graph[name].inputs[0].source for name in names))
-    stages = [node.name for node in graph.nodes if node.role == "stage"]
     first = graph.inputs[0]
     inputs, between, files = [], [], {"answer": "answer"}
     for source in read:
@@ -140,7 +108,7 @@ def told(graph: Graph, heads: Sequence[int]) -> tuple[Graph, dict[str, str]]:
             files[first.name] = "picture"
         else:
             inputs.append(Node(name=source, kind="input", outputs=graph[source].outputs))
-            files[source] = f"stage{stages.index(source) - stages.index(graph['exit3/head'].inputs[0].source)}"
+            files[source] = source
     inputs.append(Node(name="answer", kind="input", outputs=(Tensor(shape=(10,)),)))
     teacher = Node(name="taught", kind="function", inputs=(DataEdge(source="answer"),), outputs=(Tensor(shape=(10,)),))
     bodies = {name: graph.bodies[name] for name in [*names, *(node.name for node in between)]}
@@ -155,7 +123,7 @@ def train(part: str, loaded: LoadedModel, folder: Path, seed: int) -> None:
         part, {part: (MIXTURES, ROUNDS), f"{part}-plain": (PLAIN, POLISH)}
     )
     for name, (views, settings) in lessons.items():
-        samples = Views(folder, files, views)
+        samples = load_views(folder, files, views)
         graph = learn.post(graph, samples, settings, checkpoint=folder / f"{name}.ckpt", resume=True, progress=True)
     save_file(weights(graph, HEADS[part]), folder / f"{part}.safetensors")
 
@@ -200,8 +168,7 @@ def main() -> None:
     for part in options.parts:
         if part == "views":
             samples = data.load(f"{options.cifar}@train")
-            late = pteenet.attach(loaded, PLAN.late, ["light"] * len(PLAN.late), options.seed)
-            frozen = Frozen(late, "float32")
+            frozen = Frozen(candidates(loaded, options.seed), "float32")
             for view in options.views:
                 make_view(frozen, samples, view, options.work, options.seed)
         elif part == "keep":
