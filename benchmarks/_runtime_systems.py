@@ -26,7 +26,7 @@ from offramp.cli._chain import Chosen
 from offramp.cli._engine import Engine
 from offramp.cli._exports import Exports
 from offramp.cli._optimize import decide_on
-from offramp.cli._precision import Laid, settle
+from offramp.cli._precision import BACKED, Laid, back_up, lay, settle
 from offramp.cli._request import Goal, Request
 from offramp.cli._screen import Screen
 from offramp.export import backbone
@@ -103,10 +103,14 @@ def find_points(
             model=subject.material.model.reference, data="-", out=work / "out", goal=GOALS[goals[0]],
             precision=precision, seed=seed, **given,
         )  # fmt: skip
-        (laid,) = settle(request, subject.graph, subject.material, exports, screen)
+        if precision == BACKED:
+            way = back_up(next(point.laid.way for point in points if point.precision == "int8"))
+            laid = lay(request, subject.material, way, None)
+        else:
+            (laid,) = settle(request, subject.graph, subject.material, exports, screen)
         for goal in goals:
             asked = replace(request, goal=GOALS[goal])
-            chosen = decide_on(asked, subject.graph, subject.material, laid, screen)
+            chosen = decide_on(asked, subject.material, laid, screen)
             thresholds = [float(value) for value in chosen.decision.thresholds]
             file = work / f"{precision}-{len(points)}.onnx"
             model = laid.way.exports.save(chosen.graph, file, {"thresholds": thresholds, "precision": precision})
@@ -121,7 +125,7 @@ def list_systems(
     """Rows of one network that may use so many threads, each to be loaded by a call; the first point is in f32."""
     first = subject.material.test.take(slice(0, 64))
     module = as_module(subject.material.model)
-    ways = {one.precision: one.laid.way for one in points}
+    ways = {one.precision: one.laid.way for one in points if one.precision != BACKED}
     files = {name: way.exports.save_dense(backbone(subject.graph), f"alone-{name}") for name, way in ways.items()}
 
     def alone(engine: str, precision: str, load: Callable[[], Call], **known: Any) -> Callable[[], System]:  # Any: JSON

@@ -7,7 +7,8 @@ Run, one after the other (what is in --work is not made again; parts of one line
 
 benchmarks/pteenet.py trains the same candidates for 80 epochs and asks the network again in each: half of the time goes
 there. Here the network answers each picture once in 12 versions, cropped, mirrored and mostly mixed with another one,
-and in 4 that are not mixed; heads go over the 12 twice, then over the 4. No label is read, and no test picture.
+and in 4 that are not mixed; heads go over the 12 twice, then over the 4, and the small students once more over all
+that, at smaller steps. No label is read, and no test picture.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ BATCH = 128
 HEADS = {"large": (2,), "small": (0, 1), "late": (3, 4, 5)}  # by part, of all six
 ROUNDS = learn.PostSettings(epochs=2, batch=BATCH, learning_rate=5e-3, augment="none")
 POLISH = replace(ROUNDS, epochs=1, learning_rate=1e-3)
+AGAIN = replace(ROUNDS, learning_rate=3e-3)
 
 
 # ---- what the network says ----
@@ -119,9 +121,12 @@ def told(graph: Graph, heads: Sequence[int]) -> tuple[Graph, dict[str, str]]:
 def train(part: str, loaded: LoadedModel, folder: Path, seed: int) -> None:
     """The heads of one part, into a file of their weights: mixtures first, then the pictures themselves."""
     graph, files = told(candidates(loaded, seed), HEADS[part])
-    lessons = {"late": {"late": (range(WITH_MAPS), ROUNDS)}}.get(
-        part, {part: (MIXTURES, ROUNDS), f"{part}-plain": (PLAIN, POLISH)}
-    )
+    if part == "late":
+        lessons = {part: (range(WITH_MAPS), ROUNDS)}
+    else:
+        lessons = {part: (MIXTURES, ROUNDS), f"{part}-plain": (PLAIN, POLISH)}
+    if part == "small":
+        lessons |= {f"{part}-again": (MIXTURES, AGAIN), f"{part}-last": (PLAIN, POLISH)}
     for name, (views, settings) in lessons.items():
         samples = load_views(folder, files, views)
         graph = learn.post(graph, samples, settings, checkpoint=folder / f"{name}.ckpt", resume=True, progress=True)

@@ -33,8 +33,10 @@ from offramp import measure
 from offramp.cli._batches import draw_batches, warm
 from offramp.cli._chain import answer_in_float
 from offramp.cli._clock import time_network
+from offramp.cli._precision import BACKED
 from offramp.run import openvino
 
+LOWER = ["bf16", "int8", BACKED]
 SIZES = (1, 8, 64, 256)
 EFFICIENT = (1, 64, 256)  # batch sizes at which efficiency is asked
 TURN_S = 0.5  # per system: PyTorch takes 10 ms where others take 0.3, and all shall find their weights in the caches
@@ -49,7 +51,7 @@ def measure_network(subject: Subject, options: argparse.Namespace) -> dict[str, 
     """Rows, parts and who skips, of one network."""
     work = Path(options.work) / subject.name
     work.mkdir(parents=True, exist_ok=True)
-    able = [name for name in ("f32", *options.lower) if name in openvino.list_precisions()]
+    able = [name for name in ("f32", *options.lower) if name.partition("+")[0] in openvino.list_precisions()]
     points = find_points(subject, able, list(GOALS), work, options.seed)
     systems = list(load_systems(subject, points, options))
     rows = describe(subject, systems)
@@ -163,7 +165,7 @@ def measure_growth(options: argparse.Namespace) -> dict[str, Any]:  # Any: JSON
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="+", default=[*SUBJECTS, "growth"], choices=[*SUBJECTS, "growth"])
-    parser.add_argument("--lower", nargs="*", default=["bf16", "int8"], choices=["bf16", "int8"], help="beside f32")
+    parser.add_argument("--lower", nargs="*", default=LOWER, choices=LOWER, help="beside f32")
     parser.add_argument("--cifar", help="npz:cifar10.npz; for resnet56 and b_alexnet")
     parser.add_argument("--mnist", help="mnist:FOLDER; for b_lenet and vit_tiny")
     parser.add_argument("--weights", help="folder of the public weights; for resnet56")

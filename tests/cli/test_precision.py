@@ -13,6 +13,7 @@ from folders import card_of, read
 from offramp import data
 from offramp.cli import _batches
 from offramp.export import load_artifact
+from offramp.learn._training import Training
 from offramp.measure import Evidence, exits_taken
 from offramp.run import openvino as engine
 
@@ -102,6 +103,61 @@ def test_onnx_runtime_runs_a_quantized_file(int8: Path) -> None:
     assert same > 0.97
 
 
+@pytest.fixture(scope="module")
+def backed(arguments: list[object], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run in 8 bits with the network in float behind it."""
+    folder = tmp_path_factory.mktemp("backed") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_batches, "CALLS", {1: 30, 64: 4})  # nobody reads the times
+        done = call(*arguments, *AGREE, "--precision", "int8+f32", "--out", folder, "--json")
+    assert done.code == 0, done.err
+    return folder
+
+
+def test_behind_8_bits_stands_the_network_as_it_was(backed: Path) -> None:
+    result, card, seen = read(backed), card_of(backed), Evidence.load(backed / "evidence.npz")
+    assert (result["precision"], card["precision"]) == ("int8+f32", "int8")
+    assert result["model"]["exits"][-1] == "fallback"
+    assert result["model"]["cuts"][-1] == "output"
+    assert "fallback" not in card["passes"][0]["int8"]
+    assert (seen.predictions[:, -1] == seen.reference).all()
+    assert 0.9 < result["baseline"]["in_precision"]["agreement"] <= 1
+    assert "In int8 the network alone agrees" in " ".join(result["verdict"])
+
+
+def test_a_folder_with_a_fallback_comes_back(backed: Path) -> None:
+    graph = load_artifact(backed)
+    assert graph.exits[-1] == "fallback"
+    assert json.loads((backed / "config.json").read_text())["fallback"]
+
+
+def test_a_fallback_doubles_no_weights_beside_the_file(backed: Path, finished: Any) -> None:
+    sizes = [(folder / "model.safetensors").stat().st_size for folder in (backed, finished.folder)]
+    assert sizes[0] < 1.1 * sizes[1]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("predict", "--data", "digits@test"), ("bench", "--batch", 1), ("sweep",)],
+    ids=lambda command: str(command[0]),
+)
+def test_other_commands_run_a_file_with_a_fallback(backed: Path, command: tuple[object, ...], hurry: None) -> None:
+    name, *rest = command
+    done = call(name, backed, *rest, "--json")
+    assert done.code == 0, done.err
+
+
+def test_of_candidates_the_end_of_the_network_always_stays(
+    arguments: list[object], tmp_path: Path, hurry: None
+) -> None:
+    more = ("--exits", "auto", "--precision", "int8+f32", "--out", tmp_path / "out", "--json")
+    done = call(*arguments, *AGREE, *more)
+    assert done.code == 0, done.err
+    candidates = done.json["placement"]["candidates"]
+    assert candidates[-1]["cut"] == "output"
+    assert all(trial["kept"][-1] == len(candidates) - 1 for trial in done.json["placement"]["trials"])
+
+
 def test_rounded_precisions_are_proven_on_the_file_itself(arguments: list[object], tmp_path: Path, hurry: None) -> None:
     if "bf16" not in engine.list_precisions():
         pytest.skip("needs a CPU with bfloat16")
@@ -118,7 +174,8 @@ def test_auto_takes_the_quickest_of_those_that_lose_little(
     assert done.code == 0, done.err
     told = done.json["precisions"]
     able = [one for one in told["tried"] if one["loss"] <= one["allowed_loss"]]
-    assert {one["precision"] for one in told["tried"]} == {"f32", "bf16", "int8"} & set(engine.list_precisions())
+    known = {"f32", "bf16", "int8"} & set(engine.list_precisions())
+    assert {one["precision"] for one in told["tried"]} == known | ({"int8+f32"} if "int8" in known else set())
     assert done.json["precision"] == min(able, key=lambda one: one["expected_s"])["precision"]
 
 
@@ -130,6 +187,22 @@ def test_without_nncf_auto_says_so_and_goes_on(
     assert done.code == 0, done.err
     assert "offramp[int8]" in done.err
     assert "int8" not in {one["precision"] for one in done.json["precisions"]["tried"]}
+
+
+def test_a_run_that_stopped_before_it_quantized_goes_on_from_there(
+    arguments: list[object], tmp_path: Path, hurry: None
+) -> None:
+    asked = (*arguments, *AGREE, "--precision", "int8", "--out", tmp_path / "out", "--json")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "nncf", None)
+        stopped = call(*asked)
+    assert stopped.code == 2
+    assert "--resume" in stopped.err
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Training, "_step", None)  # no step of the training is left
+        done = call(*asked, "--resume")
+    assert done.code == 0, done.err
+    assert card_of(tmp_path / "out")["precision"] == "int8"
 
 
 @pytest.mark.parametrize(

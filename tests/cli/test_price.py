@@ -46,6 +46,15 @@ def test_heads_that_hear_others_are_not_taken_for_stages() -> None:
     assert parts.stages.tolist() == [1.0, 0.0, 7.0, 2.0]
 
 
+def test_a_fallback_costs_the_way_to_it_and_all_of_itself() -> None:
+    graph = build.add_fallback(attached())
+    parts = broken_down(graph, to3=10.0, head3=1.0, fallback=25.0, dense=38.0, gated=42.0)
+    assert parts.stages.tolist() == [1.0, 0.0, 6.0, 3.0, 24.0]
+    assert parts.heads.tolist() == [2.0, 1.0, 1.0, 0.0]
+    assert parts.borders.tolist() == [1.0, 1.0, 1.0, 1.0]
+    assert parts.baseline == 10.0
+
+
 @pytest.mark.parametrize("seconds", [{"gated": 13.0}, {"head0": 0.5}, {"to0": 0.5}, {"to2": 15.0}, {"to0": 12.0}])
 def test_a_disturbed_clock_makes_no_part_negative(seconds: dict[str, float]) -> None:
     parts = broken_down(attached(), **seconds)

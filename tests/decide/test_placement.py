@@ -63,6 +63,23 @@ def test_it_is_never_worse_than_all_or_any_one_alone_also_by_beam(seed: int, bea
     assert [trial.cost for trial in found.trials] == sorted(trial.cost for trial in found.trials)
 
 
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 99), st.sets(st.integers(0, 2), min_size=1), st.sampled_from([0, 6]))
+def test_who_always_stays_is_in_every_trial_and_the_rest_is_as_good_as_can_be(
+    seed: int, always: set[int], exact: int
+) -> None:
+    seen, breakdown = make_evidence(30, 3, seed=seed), parts(0.4, 0.9, 0.2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "EXACT", exact)
+        found = placement(
+            seen, breakdown, score=SCORE, promise=Promise(max_loss=0.2), noise=0.0, always=sorted(always), beam=9
+        )
+    assert found.allowed_loss is not None
+    assert all(always <= set(trial.kept) for trial in found.trials)
+    able = [kept for kept in subsets(3) if always <= set(kept)]
+    assert found.best.cost == pytest.approx(min(cheapest(seen, breakdown, kept, found.allowed_loss) for kept in able))
+
+
 @settings(deadline=None, max_examples=10)
 @given(st.integers(0, 99), st.floats(0.01, 0.5), st.booleans())
 def test_who_costs_more_and_answers_like_another_is_never_kept(seed: int, more: float, first: bool) -> None:

@@ -15,6 +15,8 @@ from ._eenets import res_eenet as res_eenet
 from ._eenets import vgg_eenet as vgg_eenet
 from ._exits import attach_exits as attach_exits
 from ._exits import choose_cuts as choose_cuts
+from ._fallback import add_fallback as add_fallback
+from ._fallback import has_fallback as has_fallback
 from ._gate_by import gate_by as gate_by
 from ._high_low import high_low as high_low
 from ._keep import exit_numbers as exit_numbers

@@ -38,7 +38,8 @@ Precision = Annotated[
     str,
     typer.Option(
         help="What the file computes in: f32, bf16, f16, int8 (stages and heads quantized after training; needs the "
-        "extra int8), or auto: of f32, bf16 and int8 what takes least time here at the accepted loss."
+        "extra int8), int8+f32 (who is not sure of the answer in 8 bits gets that of the network in float, which is in "
+        "the file too), or auto: of f32, bf16, int8 and int8+f32 what takes least time here at the accepted loss."
     ),
 ]
 Threads = Annotated[int, typer.Option(help="CPU threads of the engine.")]

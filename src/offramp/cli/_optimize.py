@@ -56,7 +56,7 @@ def run_chain(request: Request, material: Material, screen: Screen) -> dict[str,
             graph = train(request, graph, material.train, work, screen)
         laid = settle(request, graph, material, Exports(work.path), screen)
         asked, request = request.precision, replace(request, precision=laid[0].precision)
-        chosen = replace(decide_on(request, graph, material, laid[0], screen), precision=describe(asked, laid))
+        chosen = replace(decide_on(request, material, laid[0], screen), precision=describe(asked, laid))
         result = _write(request, material, chosen, laid[0].way, work, screen)
         work.finish()
     except OfframpError as error:
@@ -66,9 +66,9 @@ def run_chain(request: Request, material: Material, screen: Screen) -> dict[str,
     return result
 
 
-def decide_on(request: Request, graph: Graph, material: Material, laid: Laid, screen: Screen) -> Chosen:
+def decide_on(request: Request, material: Material, laid: Laid, screen: Screen) -> Chosen:
     """The operating point, chosen and proven on evidence from the engine and precision that ship."""
-    way, placed = laid.way, laid.placed
+    way, placed, graph = laid.way, laid.placed, laid.way.graph
     with screen.step(f"evidence: {request.engine} {request.precision}"):
         if placed:
             found = collect(placed.graph, material, way.engine, way.exports, known=placed.seen)
@@ -79,7 +79,7 @@ def decide_on(request: Request, graph: Graph, material: Material, laid: Laid, sc
             chosen = choose(request, placed.graph, placed.costs, found, score=placed.score, clock=placed.clock)
         else:
             chosen = choose(request, graph, costs_by_score(graph), found)
-        if request.precision in openvino.ROUNDED and chosen.graph.gates:
+        if way.engine.precision in openvino.ROUNDED and chosen.graph.gates:
             found = collect_shipped(chosen, material, way.engine, way.exports)
             costs = {chosen.score: chosen.costs}
             chosen = choose(request, chosen.graph, costs, found, score=chosen.score, clock=chosen.clock)
@@ -116,7 +116,7 @@ def _card(request: Request, chosen: Chosen, way: Way) -> dict[str, Any]:  # Any:
         {
             "thresholds": list(chosen.decision.thresholds),
             "engine": request.engine,
-            "precision": request.precision,
+            "precision": way.engine.precision,
             "passes": describe_passes(way.quantized),
             "threads": request.threads,
             "model": request.model,

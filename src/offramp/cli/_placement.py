@@ -66,17 +66,20 @@ def place(request: Request, graph: Graph, material: Material, engine: Engine, ex
     """
     seen = collect(graph, material, engine, exports, parts=["tune"])["tune"]
     goal = name_kind(request.goal, seen)
-    parts = {name: breakdown(build.gate_by(graph, name)) for name in candidates(request)}
+    names = [name for name in candidates(request) if name in seen.scores]
+    parts = {name: breakdown(build.gate_by(graph, name)) for name in names}
     if goal.budget is None:
         timed = price(graph, material.tune, engine, exports, batch=request.batch, seed=request.seed)
         parts = {name: _with_score(timed, parts[name], breakdown(graph)) for name in parts}
+    always = [len(graph.exits) - 2] if build.has_fallback(graph) else []
     found = decide.placement(
         seen,
         parts,
-        score=candidates(request),
+        score=names,
         promise=_promise(goal),
         budget=goal.budget,
         calibration=len(material.calibrate),
+        always=always,
     )
     kept = _kept(goal, found)
     smaller = build.keep_exits(graph, kept)
@@ -86,7 +89,7 @@ def place(request: Request, graph: Graph, material: Material, engine: Engine, ex
         costs=costs_by_score(smaller, seen.scores),
         clock=None if goal.budget is not None else parts[found.score].costs(kept),
         seen=seen,
-        found=_describe(request, graph, parts[found.score], found, kept),
+        found={**_describe(request, graph, parts[found.score], found, kept), "always": always},
     )
 
 
@@ -112,7 +115,6 @@ def _describe(
 ) -> dict[str, Any]:  # Any: JSON
     """As JSON."""
     timed = request.goal.budget is None
-    stage = next(node for node in graph.nodes if node.role == "stage")
     heads = [head_of(graph, at) for at in range(len(parts.heads))]
     reached = np.cumsum(parts.stages) / parts.baseline
     described = [
@@ -124,7 +126,7 @@ def _describe(
             "border_cost": float(border / parts.baseline),
         }
         for cut, head, before, cost, border in zip(
-            (stage.recipe or {})["cuts"], heads, reached[:-1], parts.heads, parts.borders, strict=True
+            name_cuts(graph), heads, reached[:-1], parts.heads, parts.borders, strict=True
         )
     ]
     return {
@@ -145,6 +147,13 @@ def _describe(
             for one in found.trials
         ],
     }
+
+
+def name_cuts(graph: Graph) -> list[str]:
+    """The cut point of each exit that is there; a network with a fallback behind it has one at its output."""
+    stage = next(node for node in graph.nodes if node.role == "stage")
+    cuts = [*(stage.recipe or {})["cuts"], "output"]
+    return [cuts[at] for at in build.exit_numbers(graph)]
 
 
 def write_head(recipe: Mapping[str, Any]) -> str:  # Any: JSON

@@ -8,7 +8,7 @@ from typing import Any
 
 from offramp import build, compress, decide
 from offramp.compress import Quantized
-from offramp.errors import MissingExtra
+from offramp.errors import GraphError, MissingExtra
 from offramp.export import backbone
 from offramp.graph import Graph
 from offramp.measure import Costs, Evidence, latency
@@ -25,7 +25,8 @@ from ._price import CALLS, SECONDS, price
 from ._request import PROMISE, Request
 from ._screen import Screen
 
-TRIED = ("f32", "bf16", "int8")  # by auto, as far as the CPU has them
+BACKED = "int8+f32"  # 8 bits, and behind them the network as it was trained for those that are not sure
+TRIED = ("f32", "bf16", "int8")  # by auto, as far as the CPU has them, and BACKED with int8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +34,15 @@ class Way:
     """A precision, and all that is needed to write and run files in it.
 
     Attributes:
+        name: As `--precision` takes it.
+        graph: With exits or candidates for them, and with the fallback if there is one.
         engine: That runs them.
         exports: That writes them.
-        quantized: The bodies in 8 bits, if it is int8.
+        quantized: The bodies in 8 bits, if there are any.
     """
 
+    name: str
+    graph: Graph
     engine: Engine
     exports: Exports
     quantized: Quantized | None = None
@@ -64,7 +69,7 @@ class Laid:
     @property
     def precision(self) -> str:
         """Its name."""
-        return self.way.engine.precision
+        return self.way.name
 
 
 def settle(request: Request, graph: Graph, material: Material, exports: Exports, screen: Screen) -> list[Laid]:
@@ -82,13 +87,14 @@ def settle(request: Request, graph: Graph, material: Material, exports: Exports,
     Raises:
         OptionError: The CPU does not compute in this precision.
         MissingExtra: NNCF is not installed, and int8 was asked for.
+        GraphError: The network can have no fallback, and one was asked for.
     """
     ways = _ways(request, graph, material, exports, screen)
-    alone = _time_alone(request, graph, material, ways) if len(ways) > 1 else {}
+    alone = _time_alone(request, material, ways) if len(ways) > 1 else {}
     laid = []
     for way in ways:
-        with screen.step(f"exits: {request.engine} {way.engine.precision}"):
-            laid.append(_lay(request, graph, material, way, alone.get(way.engine.precision)))
+        with screen.step(f"exits: {request.engine} {way.name}"):
+            laid.append(lay(request, material, way, alone.get(way.name)))
     return sorted(laid, key=lambda one: (max(0.0, one.loss - one.allowed), one.expected_s or 0.0))
 
 
@@ -119,30 +125,45 @@ def _ways(request: Request, graph: Graph, material: Material, exports: Exports, 
     if request.precision != "auto":
         return [_open(request, request.precision, graph, material, exports, screen)]
     able = openvino.list_precisions() if request.engine == "openvino" else ("f32", "int8")
-    ways = []
+    ways: list[Way] = []
     for name in [name for name in TRIED if name in able]:
         try:
             ways.append(_open(request, name, graph, material, exports, screen))
         except MissingExtra as error:
             screen.warn(f"int8 was not tried: {error}")
+    try:
+        ways += [back_up(way) for way in ways if way.quantized]
+    except GraphError as error:
+        screen.warn(f"{BACKED} was not tried: {error}")
     return ways
 
 
+def back_up(way: Way) -> Way:
+    """The same in 8 bits with the network in float behind it.
+
+    Raises:
+        GraphError: This network can have none.
+    """
+    return replace(way, name=BACKED, graph=build.add_fallback(way.graph))
+
+
 def _open(request: Request, precision: str, graph: Graph, material: Material, exports: Exports, screen: Screen) -> Way:
+    if precision == BACKED:
+        return back_up(_open(request, "int8", graph, material, exports, screen))
     engine = Engine(name=request.engine, precision=precision, threads=request.threads)
     if precision != "int8":
-        return Way(engine=engine, exports=exports)
+        return Way(name=precision, graph=graph, engine=engine, exports=exports)
     with screen.step("int8: ranges, and how the answers suffer"):
         quantized = compress.quantize(
             graph, exports.trace(graph), material.train, judge=material.tune, seed=request.seed
         )
-    return Way(engine=engine, exports=exports.passing(quantized), quantized=quantized)
+    return Way(name="int8", graph=graph, engine=engine, exports=exports.passing(quantized), quantized=quantized)
 
 
-def _time_alone(request: Request, graph: Graph, material: Material, ways: Sequence[Way]) -> dict[str, float]:
+def _time_alone(request: Request, material: Material, ways: Sequence[Way]) -> dict[str, float]:
     """Median seconds of the network alone in each precision, side by side: what else the machine does is equal."""
     systems = {
-        way.engine.precision: way.engine.load_static(way.exports.save_dense(backbone(graph), f"alone-{at}"))
+        way.name: way.engine.load_static(way.exports.save_dense(backbone(way.graph), f"alone-{at}"))
         for at, way in enumerate(ways)
     }
     batches, repeats = draw_batches(
@@ -152,22 +173,20 @@ def _time_alone(request: Request, graph: Graph, material: Material, ways: Sequen
     return {name: timing.p50_s for name, timing in times.items()}
 
 
-def _lay(request: Request, graph: Graph, material: Material, way: Way, alone_s: float | None) -> Laid:
+def lay(request: Request, material: Material, way: Way, alone_s: float | None) -> Laid:
     """The exits that suit a precision, and what a call is expected to take; None for that if nothing is compared."""
-    placed = place(request, graph, material, way.engine, way.exports) if request.exits == "auto" else None
+    placed = place(request, way.graph, material, way.engine, way.exports) if request.exits == "auto" else None
     if alone_s is None:
         return Laid(way=way, placed=placed)
-    seen, clock, score = _observe(request, graph, material, way, placed)
+    seen, clock, score = _observe(request, material, way, placed)
     share, loss, allowed = _expect(request, seen, clock, score, calibration=len(material.calibrate))
     return Laid(way=way, placed=placed, expected_s=share * alone_s, loss=loss, allowed=allowed)
 
 
-def _observe(
-    request: Request, graph: Graph, material: Material, way: Way, placed: Placed | None
-) -> tuple[Evidence, Costs, str]:
+def _observe(request: Request, material: Material, way: Way, placed: Placed | None) -> tuple[Evidence, Costs, str]:
     """Evidence of the tuning samples, times and the score of the exits: what placing them knows, or seen now."""
     if placed is None:
-        score, clock = candidates(request)[0], None
+        graph, score, clock = way.graph, candidates(request)[0], None
         seen = collect(graph, material, way.engine, way.exports, parts=["tune"])["tune"]
     else:
         graph, score, clock = placed.graph, placed.score, placed.clock

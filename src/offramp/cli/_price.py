@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from offramp import build
 from offramp.export import backbone, head_alone, nothing, static_path
 from offramp.graph import Graph, Node, Tensor, find_ancestors
 from offramp.measure import Breakdown, latency
@@ -31,8 +32,9 @@ def price(
     """Seconds of each stage, head and border, per call of a batch.
 
     Timed side by side: the network up to each head, each head alone, all of it without gates, and the conditional file
-    with nobody leaving. Stages are what is left of the first without its head; borders share evenly what the gates
-    add. Nothing here depends on the samples, so the median counts: it does not mind what else the machine does.
+    with nobody leaving. Stages are what is left of the first without its head, the last one is all of a fallback;
+    borders share evenly what the gates add. Nothing here depends on the samples, so the median counts: it does not
+    mind what else the machine does.
 
     Args:
         graph: With all candidates, trained or not.
@@ -51,6 +53,8 @@ def price(
 def _systems(graph: Graph, engine: Engine, exports: Exports, batch: int) -> Iterator[tuple[str, System]]:
     """All that is timed, by name."""
     whole = {"network": backbone(graph), "empty": nothing(graph), "dense": static_path(graph, graph.exits[-1])}
+    if build.has_fallback(graph):
+        whole["fallback"] = backbone(graph, graph.exits[-1])
     for at, exit in enumerate(graph.exits[:-1]):
         if _is_new_place(graph, at):
             whole[f"to{at}"] = backbone(graph, exit)
@@ -101,8 +105,11 @@ def _break_down(graph: Graph, seconds: Mapping[str, float]) -> Breakdown:
     reached[-1] = seconds["network"]
     reached = np.minimum(np.maximum.accumulate(np.maximum(reached, 0.0)), seconds["network"])
     border = max(0.0, seconds["gated"] - seconds["dense"]) / count
+    stages = np.diff(reached, prepend=0.0)
+    if "fallback" in seconds:
+        stages[-1] += max(0.0, seconds["fallback"] - seconds["empty"])
     return Breakdown(
-        stages=np.diff(reached, prepend=0.0),
+        stages=stages,
         heads=heads,
         borders=np.full(count, border),
         baseline=seconds["network"],

@@ -11,7 +11,7 @@ from offramp.errors import OptionError
 
 Kind = Literal["agreement", "harm", "net"]
 ENGINES = ("openvino", "onnxruntime")
-PRECISIONS = ("auto", "f32", "bf16", "f16", "int8")
+PRECISIONS = ("auto", "f32", "bf16", "f16", "int8", "int8+f32")
 REGIMES = ("post", "cumulative", "frozen", "mixed", "joint")
 TRAINING_PRECISIONS = ("float32", "bfloat16")
 TARGETS = ("soft", "hard")

@@ -28,6 +28,8 @@ def make_result(
     request: Request, material: Material, chosen: Chosen, timings: Mapping[int, Timing], warnings: Sequence[str]
 ) -> dict[str, Any]:  # Any: JSON
     """The result of a run, free of NaN and infinities."""
+    from ._placement import name_cuts  # it loads PyTorch
+
     versions = describe_versions()
     guarantee = describe_guarantee(chosen.decision.guarantee, chosen.test_loss)
     result = {
@@ -45,7 +47,7 @@ def make_result(
         "samples": {name: len(part) for name, part in material.parts.items()},
         "model": {"reference": request.model, "classes": material.model.classes, "inputs": material.model.shapes,
                   "dtypes": _dtypes(chosen),
-                  "exits": list(chosen.graph.exits), "cuts": _cuts(chosen)},
+                  "exits": list(chosen.graph.exits), "cuts": name_cuts(chosen.graph)},
         "score": chosen.score,
         "scores": describe_scores(request, chosen),
         "goal": {**asdict(request.goal), "name": request.goal.name},
@@ -218,7 +220,8 @@ def _describe_precision(result: Mapping[str, Any]) -> Iterator[str]:
     alone, gains = result["baseline"].get("in_precision"), result["chosen"].get("gain_to_float") or {}
     if alone is None:
         return
-    line = f"In {precision} the network alone agrees with itself in f32 on {100 * alone['agreement']:.2f} %"
+    name = precision.partition("+")[0]
+    line = f"In {name} the network alone agrees with itself in f32 on {100 * alone['agreement']:.2f} %"
     compared = " and ".join(f"{gain:.2f}x at batch {batch}" for batch, gain in gains.items())
     yield f"{line}; against f32 the file gains {compared}." if compared else f"{line}."
     kept = [one["name"] for one in (told or {}).get("bodies", []) if one["kept"] != "int8"]
@@ -259,23 +262,19 @@ def _dtypes(chosen: Chosen) -> dict[str, str]:
     return {node.name: node.outputs[0].dtype for node in chosen.graph.inputs}
 
 
-def _cuts(chosen: Chosen) -> list[str]:
-    from offramp.build import exit_numbers
-
-    stage = next(node for node in chosen.graph.nodes if node.role == "stage")
-    return [(stage.recipe or {})["cuts"][at] for at in exit_numbers(chosen.graph)]
-
-
 def _baseline(material: Material, chosen: Chosen, timings: Mapping[int, Timing]) -> dict[str, Any]:  # Any: JSON
+    from offramp.build import has_fallback  # it loads PyTorch
+
     test = chosen.evidence["test"]
+    own = test.predictions[:, -2 if has_fallback(chosen.graph) else -1]
     return {
         "accuracy": None if test.labels is None else float((test.reference == test.labels).mean()),
         "macs": chosen.costs.baseline_macs,
         "parameters": sum(weight.numel() for weight in material.model.module.parameters()),
         "latency_s": {str(batch): to_json(timing.baseline) for batch, timing in timings.items()},
         "in_precision": {
-            "accuracy": None if test.labels is None else float((test.predictions[:, -1] == test.labels).mean()),
-            "agreement": float((test.predictions[:, -1] == test.reference).mean()),
+            "accuracy": None if test.labels is None else float((own == test.labels).mean()),
+            "agreement": float((own == test.reference).mean()),
         },
         "float_latency_s": {
             str(batch): to_json(timing.floating) for batch, timing in timings.items() if timing.floating is not None

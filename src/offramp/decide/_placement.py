@@ -115,6 +115,7 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
     most: int | None = None,
     beam: int = BEAM,
     noise: float = NOISE,
+    always: Sequence[int] = (),
 ) -> Placement:
     """The exits to keep so that a sample costs least at the accepted loss, every kept head charged.
 
@@ -137,6 +138,7 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
         noise: An exit must save more than so many standard errors of what it saves, sample by sample; within a budget,
             of what it keeps from being lost. 0 keeps whatever saves anything here. Thresholds and exits are chosen on
             the same samples, so the true error is larger.
+        always: Candidates that are kept whatever they save, counted from 0.
 
     Raises:
         OptionError: The evidence has another number of exits than the breakdown, or a count or the budget is not
@@ -168,12 +170,12 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
     if budget is None:
         samples = len(evidence) if calibration is None else calibration
         allowed = certifiable_loss(samples, asked.kind, max_loss=asked.max_loss, confidence=asked.confidence)
-    largest = count if most is None else min(most, count)
+    largest = count if most is None else min(max(most, len(always)), count)
     searches = []
     for name in names:
         limit = allowed or 0.0 if budget is None else budget * parts[name].baseline
         judge = _Judge(within="loss" if budget is None else "cost", limit=limit)
-        search = _Search(evidence, parts[name], name, quality_for(asked.kind), judge)
+        search = _Search(evidence, parts[name], name, quality_for(asked.kind), judge, _sorted(*always))
         search.look_around(largest, beam)
         searches.append(search)
     drawn = [search.verify(largest, noise) for search in sorted(searches, key=_Search.promise)[:FINALISTS]]
@@ -209,9 +211,11 @@ class _Judge:
 class _Search:
     """Choices of exits by what they are worth: roughly those that were looked at, exactly those that were drawn."""
 
-    def __init__(self, evidence: Evidence, breakdown: Breakdown, score: str, quality: Quality, judge: _Judge) -> None:
+    def __init__(
+        self, evidence: Evidence, breakdown: Breakdown, score: str, quality: Quality, judge: _Judge, always: Choice
+    ) -> None:
         self._evidence, self._breakdown, self._score, self._quality = evidence, breakdown, score, quality
-        self._judge = judge
+        self._judge, self._always = judge, always
         self._sketch = Sketch(evidence, breakdown, score=score, quality=quality)
         self._all = range(len(breakdown.heads))
         best = 1.0
@@ -228,7 +232,8 @@ class _Search:
     def look_around(self, largest: int, beam: int) -> None:
         """Look at all choices of few candidates, and at what seems good of many."""
         if len(self._all) <= EXACT:
-            self.look(choice for size in range(largest + 1) for choice in combinations(self._all, size))
+            found = (choice for size in range(largest + 1) for choice in combinations(self._all, size))
+            self.look(choice for choice in found if set(self._always) <= set(choice))
         else:
             self.grow(largest, beam)
             self.shrink(largest, beam)
@@ -242,17 +247,17 @@ class _Search:
 
     def grow(self, largest: int, beam: int) -> None:
         """From nothing, one exit more at a time."""
-        here: list[Choice] = [()]
+        here: list[Choice] = [self._always]
         self.look(here)
-        for _ in range(largest):
+        for _ in range(largest - len(self._always)):
             here = self._step(here, lambda kept: [_sorted(*kept, at) for at in self._all if at not in kept], beam)
 
     def shrink(self, largest: int, beam: int) -> None:
         """From everything, one exit less at a time; choices that are too large are only passed through."""
         here: list[Choice] = [tuple(self._all)]
         self.look(here)
-        while here[0]:
-            here = self._step(here, _one_less, beam)
+        while len(here[0]) > len(self._always):
+            here = self._step(here, self._one_less, beam)
         for kept in [kept for kept in self.seen if len(kept) > largest]:
             del self.seen[kept]
 
@@ -265,9 +270,13 @@ class _Search:
     def _order(self, kept: Choice) -> tuple[Rank, Choice]:
         return self.seen[kept], kept
 
+    def _one_less(self, kept: Choice) -> list[Choice]:
+        """All choices with one exit less."""
+        return [kept[:at] + kept[at + 1 :] for at, exit in enumerate(kept) if exit not in self._always]
+
     def verify(self, largest: int, noise: float) -> tuple[Trial, ...]:
         """Draw the frontiers of those that look best, of none, each alone and all, and say what is to be kept first."""
-        usual = [(), *((at,) for at in self._all), tuple(self._all)]
+        usual = [self._always, *(_sorted(*{*self._always, at}) for at in self._all), tuple(self._all)]
         for kept in [*sorted(self.seen, key=self._order)[:VERIFIED], *usual]:
             if len(kept) <= largest:
                 self._draw(kept)
@@ -284,7 +293,7 @@ class _Search:
     def _without_one(self, trial: Trial, noise: float) -> Trial | None:
         """The choice with one exit less that is worth most, if what it lacks may be chance."""
         fewer = []
-        for kept in _one_less(trial.kept):
+        for kept in self._one_less(trial.kept):
             self._draw(kept, trial)
             if self._drawn[kept].rank[0] <= trial.rank[0] and not self._is_worse(self._drawn[kept], trial, noise):
                 fewer.append(self._drawn[kept])
@@ -329,10 +338,6 @@ class _Search:
 def _order_of(trial: Trial) -> tuple[Rank, int, Choice]:
     """The best first, of equals the one with fewer exits."""
     return trial.rank, len(trial.kept), trial.kept
-
-
-def _one_less(kept: Choice) -> list[Choice]:
-    return [kept[:at] + kept[at + 1 :] for at in range(len(kept))]
 
 
 def _sorted(*exits: int) -> Choice:

@@ -7,7 +7,7 @@ answer with a stored one.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,8 @@ def _recipe(graph: Graph) -> dict[str, Any]:  # Any: JSON
     stages = [node for node in graph.nodes if node.role == "stage"]
     heads = [node for node in graph.nodes if node.role == "head"]
     first = heads[0].name.rpartition("/")[0] if heads else ""
+    if build.has_fallback(graph):
+        heads.pop()  # the network's own end: nobody attached it
     scores = [node for node in graph.nodes if node.role == "score" and node.name.startswith(f"{first}/")]
     return {
         "capture": {"eval_only": any(node.eval_only for node in stages)},
@@ -127,6 +129,7 @@ def _recipe(graph: Graph) -> dict[str, Any]:  # Any: JSON
         "controllers": [dict(node.recipe or {}) for node in graph.controls if node.role == "controller"],
         "cascade": any((node.recipe or {}).get("cascade", False) for node in heads),
         "ensemble": any(node.role == "ensemble" for node in graph.nodes),
+        "fallback": build.has_fallback(graph),
     }
 
 
@@ -142,6 +145,8 @@ def _is_opaque(graph: Graph) -> bool:
 def _replay(config: Mapping[str, Any]) -> Graph:  # Any: JSON
     """The graph with all exits that were attached, then without those that were dropped."""
     graph = _attach(config)
+    if config.get("fallback", False):  # older files say nothing of it
+        graph = build.add_fallback(graph)
     attached = build.exit_numbers(graph)
     kept = set(_kept(config)) & set(attached)
     return graph if len(kept) == len(attached) else build.keep_exits(graph, kept)
@@ -199,12 +204,14 @@ def _published(name: str) -> Callable[..., Graph]:
 
 
 def _state(graph: Graph) -> dict[str, Tensor]:
-    return {
-        f"{node}/{key}": tensor
-        for node, body in graph.bodies.items()
-        if isinstance(body, nn.Module)
-        for key, tensor in body.state_dict().items()
-    }
+    return {f"{node}/{key}": tensor for node, body in _own_bodies(graph) for key, tensor in body.state_dict().items()}
+
+
+def _own_bodies(graph: Graph) -> Iterator[tuple[str, nn.Module]]:
+    """By node; a fallback has the weights of the stages."""
+    for name, body in graph.bodies.items():
+        if isinstance(body, nn.Module) and graph[name].role != "fallback":
+            yield name, body
 
 
 def _with_weights(graph: Graph, stored: Mapping[str, Tensor]) -> Graph:
@@ -214,13 +221,10 @@ def _with_weights(graph: Graph, stored: Mapping[str, Tensor]) -> Graph:
     odd += [name for name in expected if name in stored and expected[name].shape != stored[name].shape]
     if odd:
         raise WeightsError(f"model.safetensors must hold exactly the weights of the recipe, but {odd[:3]} differ.")
-    for node, body in graph.bodies.items():
-        if isinstance(body, nn.Module):
-            prefix = f"{node}/"
-            body.load_state_dict(
-                {key[len(prefix) :]: stored[key] for key in expected if key.rpartition("/")[0] == node}
-            )
-            body.eval()
+    for node, body in _own_bodies(graph):
+        prefix = f"{node}/"
+        body.load_state_dict({key[len(prefix) :]: stored[key] for key in expected if key.rpartition("/")[0] == node})
+        body.eval()
     return graph
 
 

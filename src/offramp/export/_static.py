@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from offramp.build import has_fallback
 from offramp.errors import GraphError
 from offramp.graph import DataEdge, Graph, Node, find_ancestors
 from offramp.graph import Tensor as Spec
@@ -34,6 +35,8 @@ def static_path(graph: Graph, exit: str) -> Graph:
 def backbone(graph: Graph, exit: str | None = None) -> Graph:
     """The network that the exits were attached to: what the final exit reads, and nothing else.
 
+    Of a graph from `build.add_fallback` it is the first of the two networks, that behind which the other one stands.
+
     Args:
         graph: An early-exit graph.
         exit: Another exit, to get the plain smaller network that ends there.
@@ -41,7 +44,7 @@ def backbone(graph: Graph, exit: str | None = None) -> Graph:
     Raises:
         GraphError: The graph has no such exit.
     """
-    final = graph.exits[-1] if exit is None else exit
+    final = graph.exits[-2 if has_fallback(graph) else -1] if exit is None else exit
     _check_exit(graph, final)
     kept = find_ancestors(graph, final, through_control=False)
     return _answering(graph, [node for node in graph.nodes if node.name in kept and _is_plain(node)], [final])

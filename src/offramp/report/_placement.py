@@ -14,9 +14,11 @@ def describe_placement(placement: Mapping[str, Any]) -> dict[str, Any]:  # Any: 
     Args:
         placement: As `result.json` holds it.
     """
-    alone = {one["kept"][0]: one["relative"] for one in placement["trials"] if len(one["kept"]) == 1}
+    always = set(placement.get("always", []))  # older results have none
+    costs = {frozenset(one["kept"]): one["relative"] for one in placement["trials"]}
     candidates = [
-        {**one, "alone": alone[at], "stays": at in placement["kept"]} for at, one in enumerate(placement["candidates"])
+        {**one, "alone": costs[frozenset({at, *always})], "stays": at in placement["kept"]}
+        for at, one in enumerate(placement["candidates"])
     ]
     trials = [(_name(one["kept"], candidates), one) for one in placement["trials"][:SHOWN]]
     return {**placement, "candidates": candidates, "trials": trials, "about": _explain(placement)}
@@ -35,5 +37,6 @@ def _explain(placement: Mapping[str, Any]) -> str:  # Any: JSON
         f"All candidates were trained together, and {placement['tried']:,} choices among them compared on the tuning "
         f"samples {goal}. Shares are of the network alone, {how}; a sample pays each head and gate that it passes. "
         "An exit that saves no more than chance explains is left out. "
-        "Alone is what a sample is expected to cost if no other candidate stays."
+        "Alone is what a sample is expected to cost if no other candidate stays"
+        f"{' but those that always do' if placement.get('always') else ''}."
     )

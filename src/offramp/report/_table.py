@@ -80,7 +80,8 @@ def _lower(result: Result) -> tuple[str, ...]:
     baseline = result["baseline"]
     lower, floating = (baseline[name]["1"]["mean"] for name in ("latency_s", "float_latency_s"))
     quality = [percent(baseline["in_precision"][name]) for name in ("accuracy", "agreement")]
-    return f"  in {result['precision']}", *quality, milliseconds(lower), f"{floating / lower:.2f}x", "1.000", "-", "100"
+    name = result["precision"].partition("+")[0]  # int8+f32: the network alone is the one in 8 bits
+    return f"  in {name}", *quality, milliseconds(lower), f"{floating / lower:.2f}x", "1.000", "-", "100"
 
 
 def describe_promise(result: Result) -> str:
