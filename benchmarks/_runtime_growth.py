@@ -24,6 +24,7 @@ from offramp.cli._chain import gates_by_score
 from offramp.cli._clock import Timing, time_network
 from offramp.cli._engine import Engine
 from offramp.cli._exports import Exports
+from offramp.cli._precision import BACKED
 from offramp.export import backbone
 from offramp.graph import Graph
 from offramp.measure import Evidence
@@ -156,7 +157,7 @@ def who_skips(subject: Subject, points: Sequence[Point], work: Path, seconds: fl
         "ours, PyTorch eager f32": (eager(as_module(subject.material.model), 1), run_torch.load(graph, threads=1)),
         "all exits run, then one is chosen (OpenVINO f32)": (openvino.load_static(network), openvino.load_dense(dense)),
     }
-    for one in points[1:]:
+    for one in [point for point in points[1:] if point.precision != BACKED]:  # its exits are those of int8
         engine, way = one.laid.way.engine, one.laid.way.exports
         runtimes.setdefault(
             f"ours, OpenVINO {one.precision}",

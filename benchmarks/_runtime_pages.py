@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator, ScalarFormatter
 
 SIZES = ("b1", "b8", "b64", "b256")
-COLORS = {"f32": "#4477aa", "bf16": "#ee7733", "int8": "#228833"}
+COLORS = {"f32": "#4477aa", "bf16": "#ee7733", "int8": "#228833", "int8+f32": "#ccbb44"}
 ENGINES = {"PyTorch eager": "black", "torch.compile": "#888888", "ONNX Runtime": "#aa3377", "PyTorch": "black"}
 MARKERS = {"resnet56": "o", "b_alexnet": "s", "b_lenet": "^", "vit_tiny": "D", "bert_mini": "v"}
 Network = Mapping[str, Any]  # Any: JSON

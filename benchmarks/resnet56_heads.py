@@ -7,8 +7,8 @@ Run, one after the other (what is in --work is not made again; parts of one line
 
 benchmarks/pteenet.py trains the same candidates for 80 epochs and asks the network again in each: half of the time goes
 there. Here the network answers each picture once in 12 versions, cropped, mirrored and mostly mixed with another one,
-and in 4 that are not mixed; heads go over the 12 twice, then over the 4, and the small students once more over all
-that, at smaller steps. No label is read, and no test picture.
+and in 4 that are not mixed; heads go over the 12 twice, then over the 4, and the small students twice more over
+all that, at smaller steps. No label is read, and no test picture.
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ def train(part: str, loaded: LoadedModel, folder: Path, seed: int) -> None:
     else:
         lessons = {part: (MIXTURES, ROUNDS), f"{part}-plain": (PLAIN, POLISH)}
     if part == "small":
-        lessons |= {f"{part}-again": (MIXTURES, AGAIN), f"{part}-last": (PLAIN, POLISH)}
+        for word in ("again", "more"):
+            lessons |= {f"{part}-{word}": (MIXTURES, AGAIN), f"{part}-{word}-plain": (PLAIN, POLISH)}
     for name, (views, settings) in lessons.items():
         samples = load_views(folder, files, views)
         graph = learn.post(graph, samples, settings, checkpoint=folder / f"{name}.ckpt", resume=True, progress=True)

@@ -123,6 +123,10 @@ def test_behind_8_bits_stands_the_network_as_it_was(backed: Path) -> None:
     assert (seen.predictions[:, -1] == seen.reference).all()
     assert 0.9 < result["baseline"]["in_precision"]["agreement"] <= 1
     assert "In int8 the network alone agrees" in " ".join(result["verdict"])
+    told = (backed / "README.md").read_text()
+    assert '"INFERENCE_PRECISION_HINT": "f32"' in told
+    assert "stands the same in float, `fallback`" in told
+    assert "  in int8 " in told
 
 
 def test_a_folder_with_a_fallback_comes_back(backed: Path) -> None:

@@ -21,4 +21,6 @@ def model_card(result: Mapping[str, Any]) -> str:  # Any: JSON
         keep_trailing_newline=True,
     )  # fmt: skip
     environment.filters["percent"] = percent
-    return environment.get_template("model_card.md.j2").render(result=result, table=draw_table(result), engines=ENGINES)
+    return environment.get_template("model_card.md.j2").render(
+        result=result, table=draw_table(result), engines=ENGINES, in_8_bits=result["precision"].startswith("int8")
+    )
