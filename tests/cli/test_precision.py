@@ -20,15 +20,19 @@ from offramp.run import openvino as engine
 AGREE = ("--max-loss", 0.1, "--kind", "agreement")
 
 
+def finish(arguments: list[object], precision: str, folder: Path) -> Path:
+    """A finished run in a precision."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_batches, "CALLS", {1: 30, 64: 4})  # nobody reads the times
+        done = call(*arguments, *AGREE, "--precision", precision, "--out", folder, "--json")
+    assert done.code == 0, done.err
+    return folder
+
+
 @pytest.fixture(scope="module")
 def int8(arguments: list[object], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run in 8 bits."""
-    folder = tmp_path_factory.mktemp("int8") / "out"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_batches, "CALLS", {1: 30, 64: 4})  # nobody reads the times
-        done = call(*arguments, *AGREE, "--precision", "int8", "--out", folder, "--json")
-    assert done.code == 0, done.err
-    return folder
+    return finish(arguments, "int8", tmp_path_factory.mktemp("int8") / "out")
 
 
 def test_a_quantized_folder_says_everywhere_that_it_is(int8: Path) -> None:
@@ -106,12 +110,7 @@ def test_onnx_runtime_runs_a_quantized_file(int8: Path) -> None:
 @pytest.fixture(scope="module")
 def backed(arguments: list[object], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run in 8 bits with the network in float behind it."""
-    folder = tmp_path_factory.mktemp("backed") / "out"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_batches, "CALLS", {1: 30, 64: 4})  # nobody reads the times
-        done = call(*arguments, *AGREE, "--precision", "int8+f32", "--out", folder, "--json")
-    assert done.code == 0, done.err
-    return folder
+    return finish(arguments, "int8+f32", tmp_path_factory.mktemp("backed") / "out")
 
 
 def test_behind_8_bits_stands_the_network_as_it_was(backed: Path) -> None:
