@@ -44,6 +44,7 @@ SETTLE = 2  # calls of quick systems before their turn: after slow ones the cach
 SECONDS = 45.0  # on the clock per batch size, usually
 QUICK = 1.5  # the same with --quick
 PARTS = 0.25  # of that, for the parts of one point
+GROWN = 0.2  # of that, for a network of the studies of growth
 Row = dict[str, Any]  # Any: JSON
 
 
@@ -153,10 +154,9 @@ def measure_growth(options: argparse.Namespace) -> dict[str, Any]:  # Any: JSON
     """What exits and depth cost."""
     work = Path(options.work) / "growth"
     work.mkdir(parents=True, exist_ok=True)
-    given = {"seconds": 0.5} if options.quick else {}
     rows = []
     for study in (grow_exits, grow_depth):
-        for row in study(work, options.seed, **given):
+        for row in study(work, options.seed, seconds=GROWN * options.seconds):
             print(row, flush=True)
             rows.append(row)
     return {"network": "growth", **stamp(options.seed), "rows": rows}
