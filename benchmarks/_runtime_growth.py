@@ -33,7 +33,6 @@ from offramp.run import ArraySamples, Samples, openvino
 from offramp.run import torch as run_torch
 
 SIZES = (1, 64)
-SECONDS = 8.0  # on the clock per network and batch size
 EXITS = (1, 2, 4, 8, 16)
 DEPTHS = (20, 32, 44, 56, 110)
 PRECISIONS = ("f32", "bf16")  # as far as the CPU has them
@@ -59,7 +58,7 @@ def time_all(systems: Mapping[str, Call], samples: Samples, size: int, seconds: 
 # ---- exits and depth ----
 
 
-def grow_exits(work: Path, seed: int, seconds: float = SECONDS) -> Iterator[Row]:
+def grow_exits(work: Path, seed: int, seconds: float) -> Iterator[Row]:
     """ResNet-56 with more and more exits of the least cost, of which nobody makes use: what is left is what they cost.
 
     The static file runs the same heads without conditions.
@@ -74,7 +73,7 @@ def grow_exits(work: Path, seed: int, seconds: float = SECONDS) -> Iterator[Row]
         yield from time_near_ideal(graph, samples, nobody_leaves, work, seconds, {"study": "exits", "exits": count})
 
 
-def grow_depth(work: Path, seed: int, seconds: float = SECONDS) -> Iterator[Row]:
+def grow_depth(work: Path, seed: int, seconds: float) -> Iterator[Row]:
     """ResNets of growing depth with a student at the input and a light head at two thirds; half leaves at the first."""
     samples = random_pictures(512, seed)
     for depth in DEPTHS:
@@ -134,7 +133,7 @@ def half_leaves(seen: Evidence, score: str = SCORE) -> NDArray[np.float32]:
 # ---- who skips ----
 
 
-def who_skips(subject: Subject, points: Sequence[Point], work: Path, seconds: float = SECONDS) -> Iterator[Row]:
+def who_skips(subject: Subject, points: Sequence[Point], work: Path, seconds: float) -> Iterator[Row]:
     """Times if all leave first, half does, nobody does, in each runtime of the same network; and without conditions."""
     point, samples = points[0], subject.material.test
     graph, exports = point.chosen.graph, Exports(work)

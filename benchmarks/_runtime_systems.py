@@ -113,7 +113,9 @@ def find_points(
             chosen = decide_on(asked, subject.material, laid, screen)
             thresholds = [float(value) for value in chosen.decision.thresholds]
             file = work / f"{precision}-{len(points)}.onnx"
-            model = laid.way.exports.save(chosen.graph, file, {"thresholds": thresholds, "precision": precision})
+            model = laid.way.exports.save(
+                chosen.graph, file, {"thresholds": thresholds, "precision": laid.way.engine.precision}
+            )
             points.append(Point(goal=goal, laid=laid, chosen=chosen, model=model))
             print(subject.name, precision, goal, chosen.test, chosen.decision.guarantee, flush=True)
     return points

@@ -144,7 +144,7 @@ def _inputs(inputs: Mapping[str, Tensor], normalize: Normalize | None) -> Iterat
     if normalize is not None:
         first, tensor = next(iter(inputs.items()))
         recipe = {"mean": normalize.mean.tolist(), "std": normalize.std.tolist()}
-        node = _function("normalize", (DataEdge(source=_without_dots(first)),), (tensor,), "normalize", recipe)
+        node = make_function("normalize", (DataEdge(source=_without_dots(first)),), (tensor,), "normalize", recipe)
         yield _Piece(node=node, body=normalize)
 
 
@@ -166,7 +166,7 @@ def _links(
     assert last is not None
     for at, stage in enumerate(stages):
         if stage is not None:
-            node = _function(f"stage{at}", reads, stage.outputs, "stage", stage.recipe, eval_only=stage.eval_only)
+            node = make_function(f"stage{at}", reads, stage.outputs, "stage", stage.recipe, eval_only=stage.eval_only)
             yield _Piece(node=node, body=stage.body)
             reads = tuple(DataEdge(source=f"stage{at}", output=which) for which in range(len(stage.outputs)))
             carried = stage.outputs
@@ -225,12 +225,9 @@ def _gated(  # all of one exit
     masks = {name: _mask_for(name, features) for name in scores}
     bodies = [build_score(name, shape, logits.shape[-1], masked=bool(masks[name])) for name in scores]
     for which, (name, score) in enumerate(zip(scores, bodies, strict=True)):
-        title = f"exit{at}/score" if which == 0 else f"exit{at}/score/{name}"
         first = _confidence_of(answering[0].node) if isinstance(score, HeadConfidence) else read
-        reads = (first, *answers, *masks[name])
-        node = _function(title, reads, (Tensor(shape=()),), "score", {"score": name})
-        yield _Piece(node=node, body=score)
-    yield _Piece(node=_gate(at, bodies[0], onward))
+        yield _Piece(node=make_score(at, which, name, (first, *answers, *masks[name])), body=score)
+    yield _Piece(node=make_gate(at, bodies[0], onward))
     yield _Piece(node=Node(name=f"exit{at}/stop", kind="dummy"))
 
 
@@ -250,10 +247,10 @@ def _answering(at: int, features: _Features, logits: Tensor, head: Head, sharing
     if sharing.cascade and at:
         recipe, body = {**recipe, "cascade": True}, Cascade(body, classes, reads=len(reads))
         reads += earlier
-    node = _function(own.source, tuple(reads), (Tensor(shape=logits.shape), *confidence), "head", recipe)
+    node = make_function(own.source, tuple(reads), (Tensor(shape=logits.shape), *confidence), "head", recipe)
     yield _Piece(node=node, body=body)
     if sharing.ensemble and at:
-        node = _function(sharing.answering(at), (own, *earlier), (Tensor(shape=logits.shape),), "ensemble", {})
+        node = make_function(sharing.answering(at), (own, *earlier), (Tensor(shape=logits.shape),), "ensemble", {})
         yield _Piece(node=node, body=Ensemble(at + 1, classes))
 
 
@@ -282,7 +279,14 @@ def _confidence_of(head: Node) -> DataEdge:
     return DataEdge(source=head.name, output=1)
 
 
-def _gate(at: int, score: Any, onward: str) -> Node:  # Any: a Score that is also a module
+def make_score(at: int, which: int, name: str, reads: tuple[DataEdge, ...]) -> Node:
+    """A score of an exit; the first one is read by the gate."""
+    title = f"exit{at}/score" if which == 0 else f"exit{at}/score/{name}"
+    return make_function(title, reads, (Tensor(shape=()),), "score", {"score": name})
+
+
+def make_gate(at: int, score: Any, onward: str) -> Node:  # Any: a Score that is also a module
+    """The gate of an exit, which reads its first score; `onward` is the node that the others come to next."""
     return Node(
         name=f"exit{at}/gate",
         kind="control",
@@ -299,7 +303,7 @@ def _select(logits: Tensor, exits: int, sharing: Sharing) -> Node:
     return Node(name="answer", kind="select", inputs=inputs, outputs=(Tensor(shape=logits.shape),))
 
 
-def _function(
+def make_function(
     name: str,
     inputs: tuple[DataEdge, ...],
     outputs: tuple[Tensor, ...],
@@ -308,6 +312,7 @@ def _function(
     *,
     eval_only: bool = False,
 ) -> Node:
+    """A node that computes."""
     return Node(
         name=name, kind="function", inputs=inputs, outputs=outputs, role=role, recipe=dict(recipe), eval_only=eval_only
     )

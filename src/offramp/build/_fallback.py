@@ -9,8 +9,11 @@ import torch
 from torch import nn
 
 from offramp.errors import GraphError
-from offramp.graph import Body, DataEdge, Graph, Node, Tensor
-from offramp.nn.scores import FittedScore, build_score, gate_of
+from offramp.graph import Body, DataEdge, Graph, Node
+from offramp.nn.scores import FittedScore, HeadConfidence, build_score
+
+from ._chain import make_function, make_gate, make_score
+from ._gate_by import score_name
 
 NAME = "fallback"  # of the node, and its role
 
@@ -38,32 +41,25 @@ def add_fallback(graph: Graph) -> Graph:
     stages = [node for node in graph.nodes if node.role == "stage"]
     _check(graph, stages)
     graph = _without_fitted(graph)
-    last, title = stages[-1], f"exit{_count(stages)}"
-    head = Node(
-        name=f"{title}/head", kind="function", inputs=(DataEdge(source=last.name),), outputs=last.outputs[:1],
-        role="head", recipe={"kind": NAME, "options": {}},
-    )  # fmt: skip
-    scores = list(_scores(graph, title, head, last))
-    first, score = scores[0]
-    gate = Node(
-        name=f"{title}/gate", kind="control", inputs=(DataEdge(source=first.name),), edges=(f"{title}/stop", NAME),
-        gate=gate_of(score),
-    )  # fmt: skip
-    stop = Node(name=f"{title}/stop", kind="dummy")
-    whole = Node(
-        name=NAME, kind="function", inputs=stages[0].inputs, outputs=last.outputs[:1], role=NAME, recipe={},
-        eval_only=any(node.eval_only for node in stages),
-    )  # fmt: skip
+    last, at = stages[-1], len((stages[0].recipe or {}).get("cuts", ()))  # as many exits were attached, if not kept
+    logits, eval_only = last.outputs[:1], any(node.eval_only for node in stages)
+    recipe = {"kind": NAME, "options": {}}
+    head = make_function(f"exit{at}/head", (DataEdge(source=last.name),), logits, "head", recipe)
+    scores = list(_scores(graph, at, head, last))
+    gate = make_gate(at, scores[0][1], NAME)
+    stop = Node(name=f"exit{at}/stop", kind="dummy")
+    whole = make_function(NAME, stages[0].inputs, logits, NAME, {}, eval_only=eval_only)
     exits = [whole.name, head.name, *reversed(graph.exits[:-1])]
     answer = Node(
         name="answer", kind="select", inputs=tuple(DataEdge(source=name) for name in exits), outputs=whole.outputs
     )
     kept = [node for node in graph.nodes if node.kind != "select"]
     bodies: dict[str, Body] = {**graph.bodies, head.name: _Same(), **{node.name: body for node, body in scores}}
+    bodies[NAME] = _Chain([graph.bodies[node.name] for node in stages])
     return Graph(
         nodes=(*kept, head, *(node for node, _ in scores), gate, stop, whole, answer),
         answer=answer.name,
-        bodies={**bodies, NAME: _Chain([graph.bodies[node.name] for node in stages])},
+        bodies=bodies,
     )
 
 
@@ -114,11 +110,8 @@ def _check(graph: Graph, stages: Sequence[Node]) -> None:
 
 
 def _is_fitted(graph: Graph, score: str) -> bool:
-    return isinstance(graph.bodies[score], FittedScore) or "head_confidence" in _name(graph[score])
-
-
-def _name(score: Node) -> str:
-    return str((score.recipe or {})["score"])
+    """After the heads, or with them."""
+    return isinstance(graph.bodies[score], FittedScore | HeadConfidence)
 
 
 def _without_fitted(graph: Graph) -> Graph:
@@ -130,22 +123,11 @@ def _without_fitted(graph: Graph) -> Graph:
     )
 
 
-def _count(stages: Sequence[Node]) -> int:
-    """Exits that were attached, whether they are still there or not."""
-    return len((stages[0].recipe or {}).get("cuts", ()))
-
-
-def _scores(graph: Graph, title: str, head: Node, last: Node) -> Iterator[tuple[Node, Any]]:  # Any: a score's module
+def _scores(graph: Graph, at: int, head: Node, last: Node) -> Iterator[tuple[Node, Any]]:  # Any: a score's module
     """Of the network's own end, the same that the other exits have, in their order."""
     first = next((gate.inputs[0].source.partition("/")[0] for gate in graph.gates), None)
-    names = [_name(node) for node in graph.nodes if node.role == "score" and node.name.partition("/")[0] == first] or [
-        "max_probability"
-    ]
+    known = [node for node in graph.nodes if node.role == "score" and node.name.partition("/")[0] == first]
     shape = last.outputs[0].shape
     reads = tuple(DataEdge(source=name) for name in (last.name, head.name, *graph.exits[:-1]))
-    for at, name in enumerate(names):
-        node = Node(
-            name=f"{title}/score" if not at else f"{title}/score/{name}", kind="function", inputs=reads,
-            outputs=(Tensor(shape=()),), role="score", recipe={"score": name},
-        )  # fmt: skip
-        yield node, build_score(name, shape, shape[-1])
+    for which, name in enumerate([score_name(node) for node in known] or ["max_probability"]):
+        yield make_score(at, which, name, reads), build_score(name, shape, shape[-1])

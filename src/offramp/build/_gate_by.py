@@ -40,7 +40,7 @@ def gate_by(graph: Graph, score: str) -> Graph:
         for place in places:
             del bodies[place.name]
         for place, node in zip(places, [chosen, *(one for one in places if one is not chosen)], strict=True):
-            name = first.name if node is chosen else f"{first.name}/{_name(node)}"
+            name = first.name if node is chosen else f"{first.name}/{score_name(node)}"
             nodes[place.name] = replace(node, name=name)
             bodies[name] = graph.bodies[node.name]
         nodes[gate.name] = _reading(gate, first.name, bodies[first.name])
@@ -48,7 +48,7 @@ def gate_by(graph: Graph, score: str) -> Graph:
 
 
 def _find(places: list[Node], score: str) -> Node:
-    known = {_name(node): node for node in places}
+    known = {score_name(node): node for node in places}
     if score not in known:
         raise OptionError(
             f"gates must compare a score that the graph has ({', '.join(known)}), but got {score!r}. "
@@ -62,7 +62,8 @@ def _same_answers(score: Node, other: Node) -> bool:
     return score.inputs[1] == other.inputs[1]
 
 
-def _name(node: Node) -> str:
+def score_name(node: Node) -> str:
+    """Which score a node computes, as users write it."""
     return str((node.recipe or {})["score"])
 
 

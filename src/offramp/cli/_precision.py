@@ -94,7 +94,7 @@ def settle(request: Request, graph: Graph, material: Material, exports: Exports,
     laid = []
     for way in ways:
         with screen.step(f"exits: {request.engine} {way.name}"):
-            laid.append(lay(request, material, way, alone.get(way.name)))
+            laid.append(lay(request, material, way, alone.get(way.engine.precision)))
     return sorted(laid, key=lambda one: (max(0.0, one.loss - one.allowed), one.expected_s or 0.0))
 
 
@@ -163,8 +163,8 @@ def _open(request: Request, precision: str, graph: Graph, material: Material, ex
 def _time_alone(request: Request, material: Material, ways: Sequence[Way]) -> dict[str, float]:
     """Median seconds of the network alone in each precision, side by side: what else the machine does is equal."""
     systems = {
-        way.name: way.engine.load_static(way.exports.save_dense(backbone(way.graph), f"alone-{at}"))
-        for at, way in enumerate(ways)
+        way.engine.precision: way.engine.load_static(way.exports.save_dense(backbone(way.graph), f"alone-{at}"))
+        for at, way in enumerate(way for way in ways if way.name != BACKED)  # in front it is the one in 8 bits
     }
     batches, repeats = draw_batches(
         systems, material.tune, request.batch, seed=request.seed, seconds=SECONDS, most=CALLS

@@ -263,10 +263,10 @@ def _dtypes(chosen: Chosen) -> dict[str, str]:
 
 
 def _baseline(material: Material, chosen: Chosen, timings: Mapping[int, Timing]) -> dict[str, Any]:  # Any: JSON
-    from offramp.build import has_fallback  # it loads PyTorch
+    from offramp.export import backbone  # it loads PyTorch
 
     test = chosen.evidence["test"]
-    own = test.predictions[:, -2 if has_fallback(chosen.graph) else -1]
+    own = test.predictions[:, chosen.graph.exits.index(backbone(chosen.graph).answer)]
     return {
         "accuracy": None if test.labels is None else float((test.reference == test.labels).mean()),
         "macs": chosen.costs.baseline_macs,

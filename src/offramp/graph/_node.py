@@ -61,8 +61,8 @@ class Node:
         outputs: What a function or input node gives; empty for control (its route) and dummy nodes.
         edges: Of a control node: the names of the nodes that its control edges open, by edge index.
         gate: Of a control node: set if it compares a score (its only input) with a threshold; it has no body.
-        role: What a builder made it as ("normalize", "stage", "head", "ensemble", "score", "regular", "controller"),
-            for those who train it.
+        role: What a builder made it as ("normalize", "stage", "head", "ensemble", "score", "regular", "controller",
+            "fallback"), for those who train it.
         recipe: JSON-able data from which the body can be built again.
         eval_only: True if the body was captured in eval mode and knows no training mode.
     """
