@@ -82,11 +82,14 @@ def _is_chain(graph: Graph, route: Plan) -> bool:
 
 
 class PassedTrace(Trace):
-    """Of gates one behind the other: how many a row passed, int64, and the score that stopped it, else 1."""
+    """Of gates one behind the other: how many a row passed, and the score that stopped it, else 1; both float32.
+
+    OpenVINO computes what is float in one step; whole numbers that cross the border of an `If` take more.
+    """
 
     def __init__(self, graph: Graph) -> None:
         self._gates = [gate.name for gate in graph.gates]
-        self.blank = (np.zeros(1, np.int64), np.zeros(1, np.float32))
+        self.blank = (np.zeros(1, np.float32), np.zeros(1, np.float32))
         self.gathered = False  # all rows of a block passed the same gates
 
     def start(self, frame: Frame, fill: Fill) -> None:
@@ -94,7 +97,7 @@ class PassedTrace(Trace):
 
     def compare(self, gate: Node, stops: str, goes: str, score: str, frame: Frame) -> None:
         scope, at = frame.scope, self._gates.index(gate.name)
-        passed = scope.add("Where", [stops, *(scope.constant(np.array([at + more], np.int64)) for more in (0, 1))])
+        passed = scope.add("Where", [stops, *(scope.constant(np.array([at + more], np.float32)) for more in (0, 1))])
         frame.trace = (passed, scope.add("Where", [stops, score, scope.constant(np.array([1], np.float32))]))
 
     def choose(self, control: Node, route: str, frame: Frame) -> None:
@@ -105,11 +108,11 @@ class PassedTrace(Trace):
 
     def finish(self, frame: Frame, rows: str, mask: Mask) -> None:
         scope, (passed, score) = frame.scope, frame.trace
-        scope.add("Identity", [passed], output="exit")
+        taken = scope.add("Cast", [passed], to=TensorProto.INT64, output="exit")
         scope.add("Identity", [score], output="score")
         gate, count = np.arange(len(self._gates)), np.arange(len(self._gates) + 1)[:, None]
         table = np.where(count > gate, 1, np.where(count == gate, 0, 2))  # 2: did not run
-        scope.add("Gather", [scope.constant(table.astype(np.int64)), passed], axis=0, output="route")
+        scope.add("Gather", [scope.constant(table.astype(np.int64)), taken], axis=0, output="route")
 
 
 class MatrixTrace(Trace):

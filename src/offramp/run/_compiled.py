@@ -15,6 +15,7 @@ import openvino
 from offramp.errors import EngineError, OptionError
 
 from ._card import CARD_KEY, check_file
+from ._packed import Columns, pack, unpack
 from ._ports import Array, Port
 from ._specialize import specialize
 
@@ -125,31 +126,33 @@ class CompiledFile:
     def _request(self, rows: int) -> _Request | _Shared:
         if rows not in self._requests:
             alone = self._threads == 1 or rows < SHARE * self._threads or not any(self._by_row)
-            self._requests[rows] = _Request(self._compile(rows, self._config)) if alone else self._shared(rows)
+            self._requests[rows] = _Request(*self._compile(rows, self._config)) if alone else self._shared(rows)
         return self._requests[rows]
 
     def _shared(self, rows: int) -> _Shared:
         share = -(-rows // self._threads)
         streams = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": self._threads}
-        compiled = self._compile(share, {**self._config, **streams})
-        return _Shared([_Request(compiled) for _ in range(self._threads)], share, self._by_row)
+        compiled, columns = self._compile(share, {**self._config, **streams})
+        return _Shared([_Request(compiled, columns) for _ in range(self._threads)], share, self._by_row)
 
-    def _compile(self, rows: int, config: Mapping[str, Any]) -> Any:  # Any: OpenVINO's properties and CompiledModel
-        """The model for a batch of `rows`."""
+    def _compile(self, rows: int, config: Mapping[str, Any]) -> tuple[Any, tuple[Columns, ...]]:
+        """The model (openvino.CompiledModel) for a batch of `rows`, and where its outputs lie if they are packed."""
         model = self._model.clone()
         model.reshape(
             {port: [rows, *list(port.partial_shape)[1:]] if by_row else port.partial_shape
              for port, by_row in zip(model.inputs, self._by_row, strict=True)}
         )  # fmt: skip
         specialize(model, rows, rounded=self._rounded)
-        return self._core.compile_model(model, "CPU", dict(config))
+        columns = pack(model)
+        return self._core.compile_model(model, "CPU", dict(config)), columns
 
 
 class _Request:
     """An inference request; where sizes are fixed its tensors are made once."""
 
-    def __init__(self, compiled: Any) -> None:  # Any: openvino.CompiledModel
+    def __init__(self, compiled: Any, columns: Sequence[Columns]) -> None:  # Any: openvino.CompiledModel
         self._request = compiled.create_infer_request()
+        self._columns = columns
         self._static = all(port.partial_shape.is_static for port in compiled.inputs)
         self._given: list[Array] = []
         self._taken: list[Array | None] = []
@@ -185,11 +188,13 @@ class _Request:
     def results(self) -> list[Array]:
         """Outputs of the last call, as arrays of the caller's own."""
         if not self._static:
-            return [tensor.data.copy() for tensor in self._request.output_tensors]
-        return [
-            self._request.get_output_tensor(at).data.copy() if buffer is None else buffer.copy()
-            for at, buffer in enumerate(self._taken)
-        ]
+            taken = [tensor.data for tensor in self._request.output_tensors]
+        else:
+            taken = [
+                self._request.get_output_tensor(at).data if buffer is None else buffer
+                for at, buffer in enumerate(self._taken)
+            ]
+        return unpack(taken[0], self._columns) if self._columns else [array.copy() for array in taken]
 
 
 class _Shared:

@@ -1,0 +1,95 @@
+"""What comes out of one tensor is what came out of four."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+import pytest
+
+from files import GRAPH
+from graphs import make_chain
+from offramp.export import onnx as export_onnx
+from offramp.graph import Graph
+from offramp.run._packed import pack, unpack
+
+ROWS = 6
+Model = Any  # openvino.Model, which has no types
+
+
+def read(graph: Graph, folder: Path, rows: int | None = ROWS) -> Model:
+    model = openvino.Core().read_model(export_onnx.save(graph, folder / "model.onnx"))
+    if rows:
+        model.reshape({"x": [rows, 3], "thresholds": [len(graph.gates)]})
+    return model
+
+
+def results(model: Model, graph: Graph, rows: int) -> list[np.ndarray]:
+    request = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
+    x = np.random.default_rng(3).integers(-8, 9, (rows, 3)).astype(np.float32)
+    given = {"x": x, "thresholds": np.array([1, 2, 0][: len(graph.gates)], np.float32)}
+    return [tensor.copy() for tensor in request.infer(given).values()]
+
+
+@pytest.mark.parametrize("rows", [1, ROWS])
+@pytest.mark.parametrize("graph", [GRAPH, make_chain(1), make_chain(3)])
+def test_packed_outputs_are_what_they_were(graph: Graph, rows: int, tmp_path: Path) -> None:
+    expected = results(read(graph, tmp_path, rows), graph, rows)
+    model = read(graph, tmp_path, rows)
+    columns = pack(model)
+    (packed,) = results(model, graph, rows)
+    for got, wanted in zip(unpack(packed, columns), expected, strict=True):
+        assert got.dtype == wanted.dtype
+        np.testing.assert_array_equal(got, wanted)
+
+
+def test_the_route_of_a_chain_is_looked_up_and_not_sent(tmp_path: Path) -> None:
+    model = read(make_chain(3), tmp_path)
+    names = [port.any_name for port in model.outputs]
+    columns = dict(zip(names, pack(model), strict=True))
+    assert columns["route"].place == columns["exit"].place
+    assert columns["route"].table is not None
+    assert list(model.outputs[0].shape) == [ROWS, 3 + 1 + 1]  # logits, exit, score
+
+
+def test_the_arrays_are_the_callers_own(tmp_path: Path) -> None:
+    graph = make_chain(2)
+    model = read(graph, tmp_path)
+    columns = pack(model)
+    (packed,) = results(model, graph, ROWS)
+    first = [array.copy() for array in unpack(packed, columns)]
+    kept = unpack(packed, columns)
+    packed[:] = -1
+    unpack(packed, columns)[0][:] = 7
+    for array, wanted in zip(kept, first, strict=True):
+        np.testing.assert_array_equal(array, wanted)
+
+
+def test_what_is_not_a_number_stays_so(tmp_path: Path) -> None:
+    model = read(make_chain(1), tmp_path)
+    columns = dict(zip([port.any_name for port in model.outputs], pack(model), strict=True))
+    packed = np.zeros((2, 5), np.float32)
+    packed[:, columns["score"].place] = [np.nan, -np.inf]
+    np.testing.assert_array_equal(unpack(packed, [columns["score"]])[0], [np.nan, -np.inf])
+
+
+def test_a_batch_of_free_size_stays_as_it_is(tmp_path: Path) -> None:
+    model = read(make_chain(1), tmp_path, rows=None)
+    assert pack(model) == ()
+    assert len(model.outputs) == 4
+
+
+def test_other_outputs_stay_as_they_are(tmp_path: Path) -> None:
+    dense = openvino.Core().read_model(export_onnx.save(make_chain(1), tmp_path / "dense.onnx", dense=True))
+    dense.reshape({"x": [ROWS, 3]})
+    before = [port.any_name for port in dense.outputs]
+    assert pack(dense) == ()
+    assert [port.any_name for port in dense.outputs] == before
+
+
+def test_a_network_without_control_nodes_has_no_route_to_pack(tmp_path: Path) -> None:
+    model = openvino.Core().read_model(export_onnx.save(make_chain(0), tmp_path / "model.onnx"))
+    model.reshape({"x": [ROWS, 3]})
+    assert pack(model) == ()
