@@ -12,41 +12,49 @@ import pytest
 from files import GRAPH
 from graphs import make_chain
 from offramp.export import onnx as export_onnx
-from offramp.graph import Graph
 from offramp.run._packed import pack, unpack
 
 ROWS = 6
 Model = Any  # openvino.Model, which has no types
 
 
-def read(graph: Graph, folder: Path, rows: int | None = ROWS) -> Model:
-    model = openvino.Core().read_model(export_onnx.save(graph, folder / "model.onnx"))
-    if rows:
-        model.reshape({"x": [rows, 3], "thresholds": [len(graph.gates)]})
+GRAPHS = {"any": GRAPH, "chain of 1": make_chain(1), "chain of 3": make_chain(3)}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("packed")
+    return {name: export_onnx.save(graph, folder / f"{name}.onnx") for name, graph in GRAPHS.items()}
+
+
+def read(path: Path, rows: int = ROWS) -> Model:
+    model = openvino.Core().read_model(path)
+    model.reshape({port: [rows, *list(port.partial_shape)[1:]] for port in model.inputs if port.any_name == "x"})
     return model
 
 
-def results(model: Model, graph: Graph, rows: int) -> list[np.ndarray]:
+def results(model: Model, rows: int = ROWS) -> list[np.ndarray]:
     request = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
     x = np.random.default_rng(3).integers(-8, 9, (rows, 3)).astype(np.float32)
-    given = {"x": x, "thresholds": np.array([1, 2, 0][: len(graph.gates)], np.float32)}
-    return [tensor.copy() for tensor in request.infer(given).values()]
+    (gates,) = (port.shape[0] for port in model.inputs if port.any_name == "thresholds")
+    thresholds = np.array([1, 2, 0][:gates], np.float32)
+    return [tensor.copy() for tensor in request.infer({"x": x, "thresholds": thresholds}).values()]
 
 
 @pytest.mark.parametrize("rows", [1, ROWS])
-@pytest.mark.parametrize("graph", [GRAPH, make_chain(1), make_chain(3)])
-def test_packed_outputs_are_what_they_were(graph: Graph, rows: int, tmp_path: Path) -> None:
-    expected = results(read(graph, tmp_path, rows), graph, rows)
-    model = read(graph, tmp_path, rows)
+@pytest.mark.parametrize("name", GRAPHS)
+def test_packed_outputs_are_what_they_were(name: str, rows: int, files: dict[str, Path]) -> None:
+    expected = results(read(files[name], rows), rows)
+    model = read(files[name], rows)
     columns = pack(model)
-    (packed,) = results(model, graph, rows)
+    (packed,) = results(model, rows)
     for got, wanted in zip(unpack(packed, columns), expected, strict=True):
         assert got.dtype == wanted.dtype
         np.testing.assert_array_equal(got, wanted)
 
 
-def test_the_route_of_a_chain_is_looked_up_and_not_sent(tmp_path: Path) -> None:
-    model = read(make_chain(3), tmp_path)
+def test_the_route_of_a_chain_is_looked_up_and_not_sent(files: dict[str, Path]) -> None:
+    model = read(files["chain of 3"])
     names = [port.any_name for port in model.outputs]
     columns = dict(zip(names, pack(model), strict=True))
     assert columns["route"].place == columns["exit"].place
@@ -54,11 +62,10 @@ def test_the_route_of_a_chain_is_looked_up_and_not_sent(tmp_path: Path) -> None:
     assert list(model.outputs[0].shape) == [ROWS, 3 + 1 + 1]  # logits, exit, score
 
 
-def test_the_arrays_are_the_callers_own(tmp_path: Path) -> None:
-    graph = make_chain(2)
-    model = read(graph, tmp_path)
+def test_the_arrays_are_the_callers_own(files: dict[str, Path]) -> None:
+    model = read(files["chain of 1"])
     columns = pack(model)
-    (packed,) = results(model, graph, ROWS)
+    (packed,) = results(model)
     first = [array.copy() for array in unpack(packed, columns)]
     kept = unpack(packed, columns)
     packed[:] = -1
@@ -67,16 +74,16 @@ def test_the_arrays_are_the_callers_own(tmp_path: Path) -> None:
         np.testing.assert_array_equal(array, wanted)
 
 
-def test_what_is_not_a_number_stays_so(tmp_path: Path) -> None:
-    model = read(make_chain(1), tmp_path)
+def test_what_is_not_a_number_stays_so(files: dict[str, Path]) -> None:
+    model = read(files["chain of 1"])
     columns = dict(zip([port.any_name for port in model.outputs], pack(model), strict=True))
     packed = np.zeros((2, 5), np.float32)
     packed[:, columns["score"].place] = [np.nan, -np.inf]
     np.testing.assert_array_equal(unpack(packed, [columns["score"]])[0], [np.nan, -np.inf])
 
 
-def test_a_batch_of_free_size_stays_as_it_is(tmp_path: Path) -> None:
-    model = read(make_chain(1), tmp_path, rows=None)
+def test_a_batch_of_free_size_stays_as_it_is(files: dict[str, Path]) -> None:
+    model = openvino.Core().read_model(files["chain of 1"])
     assert pack(model) == ()
     assert len(model.outputs) == 4
 
