@@ -133,6 +133,17 @@ def half_leaves(seen: Evidence, score: str = SCORE) -> NDArray[np.float32]:
 # ---- who skips ----
 
 
+def half_stops(
+    runtime: Call, samples: Samples, first_stops: NDArray[np.float32], nobody: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """[N] the same by the scores of a runtime itself: in 8 bits they may be others."""
+    batches = np.array_split(np.arange(len(samples)), -(-len(samples) // 64))
+    scores = np.concatenate([_with(runtime, first_stops)(samples.take(batch)).score for batch in batches])
+    limits = nobody.copy()
+    limits[0] = np.median(scores)
+    return limits
+
+
 def who_skips(subject: Subject, points: Sequence[Point], work: Path, seconds: float) -> Iterator[Row]:
     """Times if all leave first, half does, nobody does, in each runtime of the same network; and without conditions."""
     point, samples = points[0], subject.material.test
@@ -142,10 +153,7 @@ def who_skips(subject: Subject, points: Sequence[Point], work: Path, seconds: fl
     seen = point.chosen.evidence["test"]
     score = point.chosen.score
     first_stops = np.full(len(graph.gates), seen.gates[score].stop_all, np.float32)
-    limits = {
-        "everybody leaves first": first_stops, "nobody leaves": nobody_leaves(seen, score),
-        "half leaves first": half_leaves(seen, score),
-    }  # fmt: skip
+    nobody = nobody_leaves(seen, score)
     onnxruntime = Engine(name="onnxruntime")
     network, dense = exports.save_dense(backbone(graph), "skip-alone"), exports.save_dense(graph, "skip-dense")
     model = exports.save_scratch(graph, "skip")
@@ -166,6 +174,8 @@ def who_skips(subject: Subject, points: Sequence[Point], work: Path, seconds: fl
     first = float(path_costs(graph).relative[0])
     for name, (alone, ours) in runtimes.items():
         conditional = not name.startswith("all exits")
+        half = half_stops(ours, samples, first_stops, nobody) if conditional else nobody
+        limits = {"everybody leaves first": first_stops, "nobody leaves": nobody, "half leaves first": half}
         for size in SIZES:
             systems = {"alone": alone}
             systems |= {

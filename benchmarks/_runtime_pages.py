@@ -10,12 +10,13 @@ import numpy as np
 from _tables import format_markdown
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator, ScalarFormatter
+from matplotlib.ticker import LogLocator, NullLocator
 
 SIZES = ("b1", "b8", "b64", "b256")
 COLORS = {"f32": "#4477aa", "bf16": "#ee7733", "int8": "#228833", "int8+f32": "#ccbb44"}
 ENGINES = {"PyTorch eager": "black", "torch.compile": "#888888", "ONNX Runtime": "#aa3377", "PyTorch": "black"}
 MARKERS = {"resnet56": "o", "b_alexnet": "s", "b_lenet": "^", "vit_tiny": "D", "bert_mini": "v"}
+PANELS = 3  # side by side
 Network = Mapping[str, Any]  # Any: JSON
 Row = Mapping[str, Any]  # Any: JSON
 
@@ -87,9 +88,15 @@ def rows_of_skips(network: Network) -> Iterator[list[str]]:
 
 def draw_networks(networks: Sequence[Network], path: Path) -> None:
     """Samples per second over the batch size with one thread, a panel per network."""
-    figure = Figure(figsize=(7.4 * len(networks), 4.8), layout="constrained")
-    for axes, network in zip(np.atleast_1d(figure.subplots(1, len(networks))), networks, strict=True):
+    rows, across = -(-len(networks) // PANELS), min(PANELS, len(networks))
+    figure = Figure(figsize=(5.2 * across + 2.6, 4.6 * rows), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(rows, across)).ravel()
+    for axes, network in zip(panels, networks, strict=False):
         draw_network(axes, network)
+    for axes in panels[len(networks) :]:
+        axes.remove()
+    lines = {line.get_label(): line for axes in panels[: len(networks)] for line in axes.get_lines()}
+    figure.legend(handles=list(lines.values()), fontsize=8, handlelength=3.5, loc="outside right upper")
     figure.savefig(path, dpi=130)
 
 
@@ -109,14 +116,15 @@ def draw_network(axes: Axes, network: Network) -> None:
              title=network["network"])  # fmt: skip
     axes.set_xticks([1, 8, 64, 256], ["1", "8", "64", "256"])
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_minor_formatter(ScalarFormatter())
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+    axes.yaxis.set_minor_formatter("{x:,.0f}")
     axes.tick_params(which="minor", labelsize=7)
-    axes.legend(fontsize=7, handlelength=3.5, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def draw_growth(rows: Sequence[Row], networks: Sequence[Network], path: Path) -> None:
     """Efficiency as exits, depth and batches grow."""
-    figure = Figure(figsize=(14, 4.2), layout="constrained")
+    figure = Figure(figsize=(15.6, 4.2), layout="constrained")
     exits, depth, batch = figure.subplots(1, 3)
     for axes, study, name, title in (
         (exits, "exits", "exits", "ResNet-56, nobody leaves"),
@@ -140,5 +148,9 @@ def draw_growth(rows: Sequence[Row], networks: Sequence[Network], path: Path) ->
     for axes in (exits, depth, batch):
         axes.axhline(1, color="gray", linewidth=0.7)
         axes.set_ylim(0, 1.15)
+    for axes in (exits, depth):
         axes.legend(fontsize=7)
+    batch.set_xticks([1, 64, 256], ["1", "64", "256"])
+    batch.xaxis.set_minor_locator(NullLocator())
+    batch.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
     figure.savefig(path, dpi=130)
