@@ -29,7 +29,7 @@ from offramp.export import backbone
 from offramp.graph import Graph
 from offramp.measure import Evidence
 from offramp.measure.torch import path_costs
-from offramp.run import ArraySamples, Samples, openvino
+from offramp.run import ArraySamples, Samples, openvino, stream
 from offramp.run import torch as run_torch
 
 SIZES = (1, 64)
@@ -125,23 +125,15 @@ def nobody_leaves(seen: Evidence, score: str = SCORE) -> NDArray[np.float32]:
 
 def half_leaves(seen: Evidence, score: str = SCORE) -> NDArray[np.float32]:
     """[N] thresholds that let half of the samples leave at the first exit, and nobody at another."""
-    limits = nobody_leaves(seen, score)
-    limits[0] = np.median(seen.scores[score][:, 0])
-    return limits
+    return halved(nobody_leaves(seen, score), seen.scores[score][:, 0])
+
+
+def halved(nobody: NDArray[np.float32], first: NDArray[np.float32]) -> NDArray[np.float32]:
+    """[N] the thresholds with which nobody leaves, but for the first: the median of the scores [S] there."""
+    return np.concatenate([[np.median(first)], nobody[1:]]).astype(np.float32)
 
 
 # ---- who skips ----
-
-
-def half_stops(
-    runtime: Call, samples: Samples, first_stops: NDArray[np.float32], nobody: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """[N] the same by the scores of a runtime itself: in 8 bits they may be others."""
-    batches = np.array_split(np.arange(len(samples)), -(-len(samples) // 64))
-    scores = np.concatenate([_with(runtime, first_stops)(samples.take(batch)).score for batch in batches])
-    limits = nobody.copy()
-    limits[0] = np.median(scores)
-    return limits
 
 
 def who_skips(subject: Subject, points: Sequence[Point], work: Path, seconds: float) -> Iterator[Row]:
@@ -174,8 +166,10 @@ def who_skips(subject: Subject, points: Sequence[Point], work: Path, seconds: fl
     first = float(path_costs(graph).relative[0])
     for name, (alone, ours) in runtimes.items():
         conditional = not name.startswith("all exits")
-        half = half_stops(ours, samples, first_stops, nobody) if conditional else nobody
-        limits = {"everybody leaves first": first_stops, "nobody leaves": nobody, "half leaves first": half}
+        limits = {"everybody leaves first": first_stops, "nobody leaves": nobody, "half leaves first": nobody}
+        if conditional:  # by its own scores: in 8 bits they may be others
+            answered = stream(ours, samples, thresholds=first_stops)  # type: ignore[arg-type]  # a conditional runtime
+            limits["half leaves first"] = halved(nobody, np.concatenate([one.answer.score for one in answered]))
         for size in SIZES:
             systems = {"alone": alone}
             systems |= {

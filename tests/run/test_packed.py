@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,23 @@ import numpy as np
 import openvino
 import pytest
 
-from files import GRAPH
 from graphs import make_chain
 from offramp.export import onnx as export_onnx
+from offramp.graph import Graph
 from offramp.run._packed import pack, unpack
 
 ROWS = 6
 Model = Any  # openvino.Model, which has no types
 
 
-GRAPHS = {"any": GRAPH, "chain of 1": make_chain(1), "chain of 3": make_chain(3)}
+def make_early(exits: int) -> Graph:
+    """Prefers early exits, so that its file carries what happened as a matrix, and looks no route up."""
+    chain = make_chain(exits)
+    answer = replace(chain[chain.answer], inputs=chain[chain.answer].inputs[::-1])
+    return Graph(nodes=(*chain.nodes[:-1], answer), answer=chain.answer, bodies=chain.bodies)
+
+
+GRAPHS = {"early first": make_early(2), "chain of 1": make_chain(1), "chain of 3": make_chain(3)}
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +68,12 @@ def test_the_route_of_a_chain_is_looked_up_and_not_sent(files: dict[str, Path]) 
     assert columns["route"].place == columns["exit"].place
     assert columns["route"].table is not None
     assert list(model.outputs[0].shape) == [ROWS, 3 + 1 + 1]  # logits, exit, score
+
+
+def test_a_route_that_is_computed_is_sent(files: dict[str, Path]) -> None:
+    model = read(files["early first"])
+    assert [one.table for one in pack(model)] == [None] * 4
+    assert list(model.outputs[0].shape) == [ROWS, 3 + 1 + 1 + 2]
 
 
 def test_the_arrays_are_the_callers_own(files: dict[str, Path]) -> None:
