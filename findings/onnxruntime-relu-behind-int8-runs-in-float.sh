@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # ONNX Runtime 1.31.1 (CPU) turns a convolution between DequantizeLinear and QuantizeLinear into an integer kernel. With a Relu behind
 # it, this depends on the zero point of the output alone: only where that is the lowest code (0 of uint8, -128 of int8) is the
-# Relu dropped as clipping that happens anyway, and the kernel an integer one. With any other zero point, symmetric int8 among them (which is
-# what many quantizers write by default), the convolution runs in float between conversions, and nothing says so:
-# the file is "int8" and its answers are right, so only the optimized model shows it.
+# Relu dropped as clipping that happens anyway, and the kernel an integer one. With any other zero point, symmetric int8 among them,
+# the convolution runs in float between conversions, and nothing says so: the file is "int8" and its answers are right, so only the optimized model shows it.
 # What this prints, and fails if it changes:
 #   uint8, zero point    0, Relu: QLinearConv
 #   uint8, zero point  128, Relu: FusedConv
