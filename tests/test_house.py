@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -179,3 +180,31 @@ def test_an_error_refines_a_builtin_and_stays_an_offramp_error(name: str) -> Non
     first, *rest = getattr(errors, name).__bases__
     assert first is errors.OfframpError
     assert [base.__module__ for base in rest] == ["builtins"]
+
+
+def collected(folder: Path, *arguments: str) -> list[Path]:
+    """The files in which pytest, as this project configures it, finds a test."""
+    ask = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", "", "-p", "no:cacheprovider", *arguments]
+    done = subprocess.run(ask, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    return sorted({Path(line.split("::")[0]) for line in done.stdout.splitlines() if "::" in line})
+
+
+def has_doctests(path: Path) -> bool:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, documented)]
+    return any(">>>" in (ast.get_docstring(node) or "") for node in nodes)
+
+
+def test_every_test_file_and_every_module_with_doctests_is_collected() -> None:
+    on_disk = [*TESTS.rglob("test_*.py"), *(path for path in SOURCE.rglob("*.py") if has_doctests(path))]
+    assert collected(ROOT) == sorted(path.relative_to(ROOT) for path in on_disk)
+
+
+def test_what_setuptools_writes_into_build_is_not_collected(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for name in ("build/lib/test_copy.py", "build/lib.linux-x86_64-311/test_copy.py", "tests/build/test_one.py"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("def test_it(): assert path\n")
+    assert collected(tmp_path, ".") == [Path("tests/build/test_one.py")]
