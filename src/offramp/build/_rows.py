@@ -21,7 +21,7 @@ from ._copied import copy_module
 from ._inputs import Example, Inputs, read_example
 
 MOST = 4  # rows that are compared; the law is broken by any of them
-_TOLERANCE = 1e-3  # of the largest logit, as for a capture: another batch size gives another order of sums
+_TOLERANCE = 1e-4  # of the largest logit; 54 networks of torchvision and timm part by 7e-7 at most
 _COARSE = 5e-2  # the same where anything is computed in half precision
 _SKETCH = 4096  # numbers of a row that are remembered while the module is sought
 _SEEDS = (0, 1, 2)
