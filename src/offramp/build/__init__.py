@@ -24,6 +24,7 @@ from ._keep import keep_exits as keep_exits
 from ._load import LoadedModel as LoadedModel
 from ._load import load_model as load_model
 from ._normalize import Normalize as Normalize
+from ._rows import check_rows as check_rows
 from ._structures import d2nn_cascade as d2nn_cascade
 from ._structures import d2nn_chain as d2nn_chain
 from ._structures import d2nn_hierarchy as d2nn_hierarchy

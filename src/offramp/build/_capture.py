@@ -15,10 +15,12 @@ from offramp.errors import CaptureError
 from offramp.graph import Tensor
 
 from ._answer import find_logits
+from ._copied import copy_module
 from ._cuts import CutPoint, find_cuts, find_entry
 from ._export import trace_by_export
 from ._fx import TraceFailure, trace_symbolically
 from ._inputs import Example, Inputs, read_example
+from ._rows import check_rows
 from ._stages import build_stage
 from ._trace import Trace
 from ._values import Value, find_values
@@ -97,7 +99,8 @@ def capture(model: nn.Module, example: Example, *, whole: bool = False) -> Captu
         whole: True if it will not be cut, and needs no cut point.
 
     Raises:
-        CaptureError: The model cannot be captured, or has no cut point; the message names the module.
+        CaptureError: The model cannot be captured, has no cut point, or does not answer each sample by itself (see
+            `check_rows`); the message names the module.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
@@ -106,14 +109,15 @@ def capture(model: nn.Module, example: Example, *, whole: bool = False) -> Captu
     """
     inputs = read_example(example)
     inputs = inputs.rows(_ROWS)
-    copied: nn.Module | None = _copied(model)
+    copied: nn.Module | None = copy_module(model)
     assert copied is not None
     expected = _answer_of(copied, inputs)
+    check_rows(copied, example)
     failures: list[str] = []
     best: Capture | None = None
     for way, tracer in _WAYS.items():
         try:
-            found = _assemble(tracer(copied or _copied(model), inputs), inputs, expected)
+            found = _assemble(tracer(copied or copy_module(model), inputs), inputs, expected)
         except Exception as reason:  # tracing runs code of the user's, which may raise anything
             failures.append(f"{way}: {_brief(reason)}")
             copied = None  # what a way that failed has done to its copy is unknown
@@ -141,17 +145,6 @@ _WAYS: Mapping[str, Callable[[nn.Module, Inputs], Trace]] = {
     "torch.export": trace_by_export,
     "torch.fx with opaque modules": lambda model, inputs: trace_symbolically(model, inputs, whole=True),
 }
-
-
-def _copied(model: nn.Module) -> nn.Module:
-    """A copy in evaluation mode; the random state of PyTorch's generator stays."""
-    try:
-        return copy.deepcopy(model).eval()
-    except Exception as reason:  # whatever the model's members raise
-        raise CaptureError(
-            f"{type(model).__name__} must be copyable, but copying it failed with {_brief(reason)}. "
-            "Remove hooks and tensors that are results of computations (old weight_norm) from its members."
-        ) from reason
 
 
 def _answer_of(model: nn.Module, inputs: Inputs) -> torch.Tensor:

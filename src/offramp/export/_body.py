@@ -17,6 +17,7 @@ from torch import nn
 from offramp.errors import ExportError
 from offramp.graph import Node, Tensor
 
+from ._fold import fold_constants
 from ._scope import Scope
 
 OPSET = 18
@@ -56,7 +57,7 @@ def trace_body(node: Node, body: nn.Module, given: Sequence[Tensor]) -> onnx.Mod
         ) from error
     assert program is not None, "torch.onnx.export with dynamo gives a program"
     model: onnx.ModelProto = program.model_proto
-    return inliner.inline_local_functions(model) if model.functions else model
+    return fold_constants(inliner.inline_local_functions(model) if model.functions else model)
 
 
 def inline_body(scope: Scope, name: str, model: onnx.ModelProto, inputs: Sequence[str]) -> list[str]:
