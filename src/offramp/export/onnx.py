@@ -23,7 +23,7 @@ from ._scope import Scope
 from ._sound import find_sound
 from ._trace import trace_of
 
-IR_VERSION = 10
+IR_VERSION = helper.find_min_ir_version_for([helper.make_opsetid("", OPSET)])  # the oldest: old runtimes read it too
 Card = Mapping[str, Any]  # Any: JSON
 # By identity of a body and what it is given; the body is kept, so that no other gets its identity.
 Traces = dict[tuple[int, tuple[Tensor, ...]], tuple[nn.Module, onnx.ModelProto]]
@@ -182,6 +182,11 @@ def _passed(stage_pass: StagePass, node: Node, body: onnx.ModelProto) -> onnx.Mo
             raise ExportError(
                 f"a stage pass must keep the {port}s of {node.name!r}, {before}, but made {after}. Name them as before."
             )
+    versions = [entry.version for entry in made.opset_import if entry.domain in ("", "ai.onnx")]
+    if versions != [OPSET]:  # written as opset 18, its operators might mean something else
+        raise ExportError(
+            f"a stage pass must give opset {OPSET}, but made {node.name!r} in {versions}. Convert it with onnx."
+        )
     return made
 
 
