@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import openvino
 import pytest
+from google.protobuf.message import Message
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper, version_converter
 
 from graphs import STOP_HIGH, STOP_LOW, make_chain, random_graphs, with_numpy_bodies
+from offramp import build
 from offramp.errors import ExportError, GraphError
 from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
 from offramp.run import run_reference
+from quantized import make_small
 
 NAMES = ["logits", "exit", "score", "route"]
 GATES = {"higher": STOP_HIGH, "lower": STOP_LOW}
@@ -156,3 +162,68 @@ def test_a_pass_that_renames_what_a_body_reads_is_refused() -> None:
 
     with pytest.raises(ExportError, match="keep the inputs"):
         export_onnx.to_model(make_chain(1), stage_pass=rename)
+
+
+def test_a_pass_that_gives_another_opset_is_refused() -> None:
+    def convert(node: Any, body: Any) -> Any:
+        return version_converter.convert_version(body, 19)
+
+    with pytest.raises(ExportError, match=r"must give opset 18, but made .* in \[19\]"):
+        export_onnx.to_model(make_chain(1), stage_pass=convert)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("kind", ["exits", "no exits", "choices", "int8"])
+def test_the_file_asks_for_no_newer_reader_than_its_opset_does(kind: str, dense: bool) -> None:
+    make = {"exits": lambda: make_chain(2), "no exits": lambda: make_chain(0), "choices": make_choice}
+    stage_pass = None
+    if kind == "int8":
+        small = make_small()
+        graph, stage_pass = small.graph, small.quantized
+    else:
+        graph = make[kind]()
+    model = export_onnx.to_model(graph, dense=dense, stage_pass=stage_pass)
+    oldest = next(row for row in helper.VERSION_TABLE if row[2] == model.opset_import[0].version)
+    assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 18)]
+    assert model.ir_version == oldest[1] == 8
+    assert not fields_of(model) & NEWER
+    types = {tensor.data_type for tensor in tensors_of(model)}
+    assert {TensorProto.FLOAT, TensorProto.INT64} <= types <= KNOWN_BY_IR_8
+
+
+NEWER = {  # what IR 10 and later added: https://github.com/onnx/onnx/blob/main/onnx/onnx.in.proto
+    "GraphProto.metadata_props", "NodeProto.metadata_props", "NodeProto.overload", "NodeProto.device_configurations",
+    "TensorProto.metadata_props", "ValueInfoProto.metadata_props", "ModelProto.functions", "ModelProto.configuration",
+}  # fmt: skip
+KNOWN_BY_IR_8 = {
+    TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.INT64, TensorProto.INT32,
+    TensorProto.INT8, TensorProto.UINT8, TensorProto.BOOL,
+}  # fmt: skip
+
+
+def messages_of(message: Message) -> Iterator[Message]:
+    """A message and all that are in it."""
+    yield message
+    for _, value in message.ListFields():
+        several = value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else [value]
+        for one in several:
+            if isinstance(one, Message):
+                yield from messages_of(one)
+
+
+def fields_of(model: onnx.ModelProto) -> set[str]:
+    return {
+        f"{type(message).__name__}.{field.name}"
+        for message in messages_of(model)
+        for field, value in message.ListFields()
+        if value
+    }
+
+
+def tensors_of(model: onnx.ModelProto) -> list[TensorProto]:
+    return [message for message in messages_of(model) if isinstance(message, TensorProto)]
+
+
+def make_choice() -> Graph:
+    """A D2NN: a controller chooses one of two ways."""
+    return build.d2nn("q: x -> a, b\na: x | fc 8 | fc 3\nb: x | fc 3\nanswer: a or b", (4,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from graphs import make_chain, random_graphs, with_numpy_bodies
 from offramp import build
 from offramp.errors import GraphError
-from offramp.export._trace import MatrixTrace, PassedTrace, trace_of
+from offramp.export import onnx as export_onnx
+from offramp.export import static_path
+from offramp.export._trace import MatrixTrace, OnlyTrace, PassedTrace, trace_of
 from offramp.graph import Graph, plan
 from offramp.run import run_reference
 
@@ -36,8 +39,27 @@ def test_so_have_exits_attached_to_a_network(options: dict) -> None:
     assert trace(build.attach_exits(NETWORK, EXAMPLE, **options)) is PassedTrace
 
 
-def test_no_gates_no_lighter_one() -> None:
-    assert trace(build.attach_exits(NETWORK, EXAMPLE, exits=0)) is MatrixTrace
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: build.attach_exits(NETWORK, EXAMPLE, exits=0),
+        lambda: make_chain(0),
+        lambda: static_path(make_chain(2), "stage2"),
+        lambda: build.d2nn("h: x | fc 8 | fc 8\nanswer: h | fc 3", (4,)),
+    ],
+)
+def test_without_control_nodes_there_is_nothing_to_tell(make: Callable[[], Graph]) -> None:
+    assert trace(make()) is OnlyTrace
+
+
+def test_the_file_of_a_network_without_control_nodes_is_the_network_and_constants() -> None:
+    graph = build.attach_exits(NETWORK, EXAMPLE, exits=0)
+    bodies = export_onnx.trace(graph, [node for node in graph.nodes if node.kind == "function"])
+    model = export_onnx.to_model(graph)
+    inside = tuple(f"{name}/" for name in bodies)
+    around = [node.op_type for node in model.graph.node if not node.name.startswith(inside)]
+    assert sorted(around) == ["Concat", "ConstantOfShape", "ConstantOfShape", "ConstantOfShape", "Shape"]
+    assert len(model.graph.node) == len(around) + sum(len(body.graph.node) for body in bodies.values())
 
 
 def test_controllers_have_the_matrix() -> None:
@@ -54,7 +76,7 @@ def test_a_select_that_prefers_early_exits_has_the_matrix() -> None:
 @settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 @given(graph=random_graphs())
 def test_where_it_is_lighter_the_exit_is_the_number_of_gates_passed(graph: Graph) -> None:
-    if trace(graph) is MatrixTrace:
+    if trace(graph) is not PassedTrace:
         return
     random = np.random.default_rng(0)
     x = random.integers(-8, 9, (16, 3)).astype(np.float32)

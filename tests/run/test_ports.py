@@ -37,3 +37,12 @@ def test_other_types_and_shapes_are_refused(array: np.ndarray) -> None:
 def test_all_inputs_have_equally_many_rows() -> None:
     with pytest.raises(DataError, match="equally many rows"):
         check_inputs([PICTURE, TOKENS], {"ids": np.zeros(3, np.int64), "x": GOOD})
+
+
+def test_inputs_of_which_one_has_no_rows_are_refused() -> None:
+    with pytest.raises(DataError, match=r"equally many rows, but got \{'x': 2, 'ids': 0\}"):
+        check_inputs([PICTURE, TOKENS], {"ids": np.zeros(0, np.int64), "x": GOOD})
+
+
+def test_no_rows_are_rows() -> None:
+    assert check_inputs([PICTURE, TOKENS], {"ids": np.zeros(0, np.int64), "x": GOOD[:0]})[0] == 0

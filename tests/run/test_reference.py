@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from graphs import NUMBER, ROW, STOP_HIGH, STOP_LOW, make_chain, with_numpy_bodies
-from offramp.errors import GraphError, ThresholdError
+from offramp.errors import DataError, GraphError, ThresholdError
 from offramp.graph import DataEdge, Gate, Graph, Node
 from offramp.run import run_reference
 
@@ -145,3 +145,22 @@ def test_an_answer_that_is_null_for_a_sample_is_an_error() -> None:
     graph = Graph(nodes=nodes, answer="answer", bodies={"p": second, "q": second, "a": abs, "b": abs})
     with pytest.raises(GraphError, match="all inputs of 'answer' are null for a sample"):
         run_reference(graph, rows(1))
+
+
+def make_pair() -> Graph:
+    """Adds two inputs."""
+    inputs = (Node(name="a", kind="input", outputs=(ROW,)), Node(name="b", kind="input", outputs=(ROW,)))
+    nodes = (*inputs, Node(name="sum", kind="function", inputs=reads("a", "b"), outputs=(ROW,)))
+    return Graph(nodes=nodes, answer="sum", bodies={"sum": lambda a, b: a + b})
+
+
+@pytest.mark.parametrize("sizes", [(2, 1), (2, 0), (0, 2)])
+def test_inputs_with_unequal_numbers_of_rows_are_refused(sizes: tuple[int, int]) -> None:
+    given = {name: np.zeros((size, 3), np.float32) for name, size in zip("ab", sizes, strict=True)}
+    with pytest.raises(DataError, match="equally many rows"):
+        run_reference(make_pair(), given)
+
+
+def test_an_input_that_is_missing_is_named() -> None:
+    with pytest.raises(DataError, match=r"missing are \['b'\]"):
+        run_reference(make_pair(), {"a": np.zeros((0, 3), np.float32)})

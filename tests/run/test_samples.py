@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from offramp.errors import DataError
 from offramp.run import ArraySamples, Samples, bind
+from offramp.run._samples import check_rows
 
 
 def make_samples(count: int = 5, *, labels: bool = True) -> ArraySamples:
@@ -89,3 +90,9 @@ def test_several_arrays_are_matched_by_name_and_put_in_the_networks_order() -> N
 def test_a_mismatch_names_missing_and_unknown_arrays(given: np.ndarray | dict[str, np.ndarray]) -> None:
     with pytest.raises(DataError, match=r"missing are \[.*'b'\] and unknown are \['(c|the array)'\]"):
         bind(given, ["a", "b"])
+
+
+@pytest.mark.parametrize("sizes", [(2, 3), (0, 1)])
+def test_arrays_with_unequal_numbers_of_rows_are_refused(sizes: tuple[int, int]) -> None:
+    with pytest.raises(DataError, match=rf"equally many rows, but got \{{'a': {sizes[0]}, 'b': {sizes[1]}\}}"):
+        check_rows({name: np.ones(size) for name, size in zip("ab", sizes, strict=True)})

@@ -114,3 +114,23 @@ def test_pieces_that_do_not_fit_each_other_are_refused(pieces: list[dict[str, ND
 def test_a_batch_of_nothing_is_refused_before_anything_is_read() -> None:
     with pytest.raises(OptionError, match="batch"):
         stream(Echo(), iter([{"x": numbered(1)}]), batch=0)
+
+
+class Strict(Echo):
+    """Refuses what is no column of float32, as every runtime does."""
+
+    def __call__(self, inputs: Mapping[str, NDArray[Any]], thresholds: NDArray[np.float32] | None = None) -> Answer:
+        if list(inputs) != ["x"] or inputs["x"].shape[1:] != (1,):
+            raise DataError("x must be a column")
+        return super().__call__(inputs, thresholds)
+
+
+@pytest.mark.parametrize("piece", [{"x": np.zeros((0, 2))}, {"y": np.zeros((0, 1))}])
+def test_a_piece_without_rows_is_checked_like_any_other(piece: dict[str, NDArray[Any]]) -> None:
+    with pytest.raises(DataError, match="must be a column"):
+        list(stream(Strict(), [{"x": numbered(1)}, piece, {"x": numbered(1)}], batch=1))
+
+
+@pytest.mark.parametrize("pieces", [[], [{"x": numbered(0)}], [{"x": numbered(0)}, {"x": numbered(0)}]])
+def test_a_stream_of_nothing_gives_nothing(pieces: list[dict[str, NDArray[Any]]]) -> None:
+    assert list(stream(Strict(), pieces, batch=2)) == []

@@ -67,6 +67,7 @@ def inline_body(scope: Scope, name: str, model: onnx.ModelProto, inputs: Sequenc
     for initializer in graph.initializer:
         copied = onnx.TensorProto()
         copied.CopyFrom(initializer)
+        del copied.metadata_props[:]
         copied.name = renamed[initializer.name] = f"{name}/{initializer.name.removeprefix('module.')}"
         scope.initializers.append(copied)
     for node in graph.node:

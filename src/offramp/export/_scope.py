@@ -39,6 +39,16 @@ class Scope:
         self.nodes.append(helper.make_node(op, list(inputs), [name], name=f"{name}/node", **attributes))
         return name
 
+    def rename(self, value: str, name: str) -> bool:
+        """Give what a node of this scope makes another name; False if none makes it. For graphs without `If`s."""
+        made = any(value in node.output for node in self.nodes)
+        for node in self.nodes if made else []:
+            for names in (node.input, node.output):
+                for at, one in enumerate(names):
+                    if one == value:
+                        names[at] = name
+        return made
+
     def constant(self, value: NDArray[Any]) -> str:  # Any: any element type
         """Name of a constant of this scope; equal ones are kept once."""
         array = np.asarray(value)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from onnx import TensorProto
+from onnx import TensorProto, numpy_helper
 
 from offramp.graph import Block, Graph, Node, Plan, Run
 
@@ -58,7 +58,9 @@ class Trace(ABC):
 
 
 def trace_of(graph: Graph, route: Plan) -> Trace:
-    """The lighter one of the two that tells enough."""
+    """The lightest one that tells enough."""
+    if not graph.controls:
+        return OnlyTrace(route)
     return PassedTrace(graph) if graph.gates and _is_chain(graph, route) else MatrixTrace(graph, route)
 
 
@@ -115,6 +117,45 @@ class PassedTrace(Trace):
         scope.add("Gather", [scope.constant(table.astype(np.int64)), taken], axis=0, output="route")
 
 
+def only_exit(route: Plan) -> int:
+    """The exit that everybody takes where there is no control node."""
+    return next(rank for edges, rank in zip(route.exits, route.ranks, strict=True) if not edges)
+
+
+class OnlyTrace(Trace):
+    """Of a network without control nodes: there is nothing to tell, and the outputs are as good as constant.
+
+    `ConstantOfShape`, because OpenVINO up to 2025.3 dies with the whole process of an `Expand` to [B, 0] of a fixed B.
+    """
+
+    def __init__(self, route: Plan) -> None:
+        self._exit = only_exit(route)
+        self.blank = ()
+        self.gathered = False
+
+    def start(self, frame: Frame, fill: Fill) -> None:
+        pass  # nothing is noted
+
+    def compare(self, gate: Node, stops: str, goes: str, score: str, frame: Frame) -> None:
+        raise AssertionError("there is no gate")
+
+    def choose(self, control: Node, route: str, frame: Frame) -> None:
+        raise AssertionError("there is no control node")
+
+    def route(self, control: str, frame: Frame) -> str:
+        raise AssertionError("there is no control node")
+
+    def finish(self, frame: Frame, rows: str, mask: Mask) -> None:
+        scope = frame.scope
+        shape = scope.add("Concat", [rows, scope.shape(0)], axis=0)
+        for name, sizes, number in (
+            ("exit", rows, np.array([self._exit], np.int64)),
+            ("score", rows, np.ones(1, np.float32)),
+            ("route", shape, np.zeros(1, np.int64)),
+        ):
+            scope.add("ConstantOfShape", [sizes], output=name, value=numpy_helper.from_array(number))
+
+
 class MatrixTrace(Trace):
     """[rows, G + T] float32: the edge that each control node opened, then the score that each gate compared.
 
@@ -131,8 +172,7 @@ class MatrixTrace(Trace):
 
     def start(self, frame: Frame, fill: Fill) -> None:
         fills = [float(len(control.edges)) for control in self._graph.controls] + [1.0] * len(self._gates)
-        if fills:
-            frame.trace = (fill(np.array([fills], np.float32), frame),)
+        frame.trace = (fill(np.array([fills], np.float32), frame),)
 
     def compare(self, gate: Node, stops: str, goes: str, score: str, frame: Frame) -> None:
         route = frame.scope.add("Cast", [goes], to=TensorProto.FLOAT)
@@ -160,10 +200,6 @@ class MatrixTrace(Trace):
 
     def _emit_route(self, frame: Frame, rows: str) -> None:
         scope, count = frame.scope, len(self._controls)
-        if not count:
-            shape = scope.add("Concat", [rows, scope.shape(0)], axis=0)
-            scope.add("Expand", [scope.constant(np.zeros((1, 0), np.int64)), shape], output="route")
-            return
         routes = scope.add("Gather", [*frame.trace, scope.shape(*range(count))], axis=1)
         scope.add("Cast", [routes], to=TensorProto.INT64, output="route")
 

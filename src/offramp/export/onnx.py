@@ -21,9 +21,9 @@ from ._body import OPSET, trace_body
 from ._frame import Frame
 from ._scope import Scope
 from ._sound import find_sound
-from ._trace import trace_of
+from ._trace import only_exit, trace_of
 
-IR_VERSION = 10
+IR_VERSION = helper.find_min_ir_version_for([helper.make_opsetid("", OPSET)])  # the oldest: old runtimes read it too
 Card = Mapping[str, Any]  # Any: JSON
 # By identity of a body and what it is given; the body is kept, so that no other gets its identity.
 Traces = dict[tuple[int, tuple[Tensor, ...]], tuple[nn.Module, onnx.ModelProto]]
@@ -93,7 +93,7 @@ def to_model(
         scope.graph(inputs, outputs), opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
         producer_name="offramp",
     )  # fmt: skip
-    helper.set_model_props(model, {"offramp": json.dumps({**describe(graph), "dense": dense, **(card or {})})})
+    helper.set_model_props(model, {"offramp": json.dumps({**describe(graph), **_way(graph, route), **(card or {})})})
     try:
         onnx.checker.check_model(model)
     except (onnx.checker.ValidationError, ValueError) as error:
@@ -125,6 +125,13 @@ def describe(graph: Graph) -> dict[str, Any]:  # Any: JSON
     }
 
 
+def _way(graph: Graph, route: Plan | None) -> dict[str, Any]:  # Any: JSON
+    """What a runtime has to know of the way that samples take; without a plan it is all of them."""
+    if route is None or graph.controls:
+        return {"dense": route is None}
+    return {"dense": False, "only_exit": only_exit(route)}
+
+
 def score_name(node: Node) -> str:
     """The name of the score that a node computes, from its recipe."""
     return str((node.recipe or {}).get("score", node.name))
@@ -140,9 +147,9 @@ def _root(graph: Graph, scope: Scope) -> tuple[Frame, list[onnx.ValueInfoProto]]
 
 
 def _count_samples(graph: Graph, scope: Scope) -> tuple[str, str]:
-    """The number of samples as a list [1], and as many zeros."""
+    """The number of samples as a list [1], and as many zeros if there are blocks that need them."""
     rows = scope.add("Shape", [graph.inputs[0].name], start=0, end=1)
-    return rows, scope.add("Expand", [scope.constant(np.zeros(1, np.int64)), rows])
+    return rows, scope.add("Expand", [scope.constant(np.zeros(1, np.int64)), rows]) if graph.controls else ""
 
 
 def trace(graph: Graph, nodes: Sequence[Node], traces: Traces | None = None) -> dict[str, onnx.ModelProto]:
@@ -182,6 +189,11 @@ def _passed(stage_pass: StagePass, node: Node, body: onnx.ModelProto) -> onnx.Mo
             raise ExportError(
                 f"a stage pass must keep the {port}s of {node.name!r}, {before}, but made {after}. Name them as before."
             )
+    versions = [entry.version for entry in made.opset_import if entry.domain in ("", "ai.onnx")]
+    if versions != [OPSET]:  # written as opset 18, its operators might mean something else
+        raise ExportError(
+            f"a stage pass must give opset {OPSET}, but made {node.name!r} in {versions}. Convert it with onnx."
+        )
     return made
 
 
@@ -193,7 +205,9 @@ def _conditional(
     emitter = Emitter(graph, bodies, common, trace=trace_of(graph, route))
     emitter.run(route.root, frame, rows)
     scope, classes = frame.scope, graph[graph.answer].outputs[0].shape[0]
-    scope.add("Identity", [frame.values[route.answer]], output="logits")
+    logits = frame.values[route.answer]
+    if graph.controls or not scope.rename(logits, "logits"):
+        scope.add("Identity", [logits], output="logits")
     return [
         helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", classes]),
         helper.make_tensor_value_info("exit", TensorProto.INT64, ["batch"]),

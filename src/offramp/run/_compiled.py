@@ -85,6 +85,12 @@ class CompiledFile:
         """Names of the outputs, in order."""
         return tuple(port.any_name for port in self._model.outputs)
 
+    def keep(self, names: Sequence[str]) -> None:
+        """Drop all outputs but these, before the first call; what led to the others is not computed."""
+        for port in self._model.outputs:
+            if port.any_name not in names:
+                self._model.remove_result(port.get_node())
+
     @property
     def card(self) -> str | None:
         """The `offramp` metadata, if there is any."""
@@ -104,19 +110,21 @@ class CompiledFile:
 
     def _elsewhere(self, rows: int, arrays: Sequence[Array]) -> list[Array]:
         """Run what has no model of its own yet, or never will."""
+        if not rows:
+            return [np.empty((0, *_sizes(port)), port.element_type.to_dtype()) for port in self._model.outputs]
         with translated(self.path):
             size = self._size(rows)
             if size == rows:
                 return self._request(size)(arrays)
-            pieces = [self._piece(arrays, start, size, rows) for start in range(0, max(rows, 1), size)]
+            pieces = [self._piece(arrays, start, size, rows) for start in range(0, rows, size)]
             return [np.concatenate(column) for column in zip(*pieces, strict=True)]
 
     def _size(self, rows: int) -> int:
         """The batch size to run `rows` rows in: their own, if there is place for its model."""
         known = sorted(self._requests)
-        if rows and len(known) < SIZES:
+        if len(known) < SIZES:
             return rows
-        return next((size for size in known if size >= rows), known[-1] if known else 1)
+        return next((size for size in known if size >= rows), known[-1])
 
     def _piece(self, arrays: Sequence[Array], start: int, size: int, rows: int) -> list[Array]:
         """Outputs of the rows from `start`; where rows are missing to `size`, zeros go in and nothing comes out."""
@@ -238,6 +246,11 @@ def _preset(setter: Any, at: int, port: Any) -> Array:  # Any: OpenVINO has no t
 def _port(port: Any) -> Port:  # Any: openvino.Output
     sizes = tuple(None if size.is_dynamic else size.get_length() for size in list(port.partial_shape)[1:])
     return Port(name=port.any_name, shape=sizes, dtype=np.dtype(port.element_type.to_dtype()).name)
+
+
+def _sizes(port: Any) -> list[int]:  # Any: openvino.Output
+    """Without the batch axis; 0 where nobody knows."""
+    return [0 if size.is_dynamic else size.get_length() for size in list(port.partial_shape)[1:]]
 
 
 @functools.cache

@@ -10,7 +10,7 @@ import numpy as np
 
 from offramp.errors import DataError
 
-from ._samples import bind
+from ._samples import bind, check_rows
 
 Array = np.ndarray[Any, np.dtype[Any]]  # any shape, any dtype
 
@@ -62,11 +62,7 @@ def check_inputs(ports: Sequence[Port], inputs: Mapping[str, Array] | Array) -> 
                 f"input {port.name!r} must be {port.dtype} {wanted}, but got {array.dtype} {list(array.shape)}: "
                 "convert or reshape it."
             )
-    rows = {len(array) for array in arrays}
-    if len(rows) != 1:
-        sizes = {port.name: len(array) for port, array in zip(ports, arrays, strict=True)}
-        raise DataError(f"all inputs must have equally many rows, but got {sizes}: give one row per sample.")
-    return rows.pop(), arrays
+    return check_rows({port.name: array for port, array in zip(ports, arrays, strict=True)}), arrays
 
 
 def _fits(port: Port, array: Array) -> bool:

@@ -11,6 +11,7 @@ from offramp.errors import GraphError, ThresholdError
 from offramp.graph import Graph, Node
 
 from ._runtime import Answer
+from ._samples import bind, check_rows
 
 Array = np.ndarray[Any, np.dtype[Any]]  # any shape, any dtype
 _Values = dict[str, tuple[Array, ...] | None]
@@ -29,6 +30,7 @@ def run_reference(graph: Graph, inputs: Mapping[str, Array], thresholds: Array |
 
     Raises:
         ThresholdError: Not as many thresholds as gates, or one is NaN.
+        DataError: Inputs are missing, unknown, or have unequal numbers of rows.
         GraphError: All inputs of a select are null for some sample, or a body is missing.
 
     Example:
@@ -42,9 +44,10 @@ def run_reference(graph: Graph, inputs: Mapping[str, Array], thresholds: Array |
         array([[2., 2.]], dtype=float32)
     """
     limits = check_thresholds(thresholds, len(graph.gates))
-    rows = len(next(iter(inputs.values())))
+    given = bind(inputs, [node.name for node in graph.inputs])
+    rows = check_rows(given)
     answers = [
-        _run_sample(graph, {name: array[at : at + 1] for name, array in inputs.items()}, limits) for at in range(rows)
+        _run_sample(graph, {name: array[at : at + 1] for name, array in given.items()}, limits) for at in range(rows)
     ]
     classes = graph[graph.answer].outputs[0].shape[0]
     return Answer(

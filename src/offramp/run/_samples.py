@@ -148,3 +148,19 @@ def bind(inputs: Mapping[str, Array] | Array, names: Sequence[str]) -> dict[str,
             "Name each array as the network does."
         )
     return {name: given[name] for name in names}
+
+
+def check_rows(arrays: Mapping[str, Array]) -> int:
+    """The number of rows that all arrays have.
+
+    Raises:
+        DataError: They have unequal numbers of rows.
+
+    Example:
+        >>> check_rows({"x": np.zeros((2, 3)), "y": np.zeros(2)})
+        2
+    """
+    sizes = {name: len(array) for name, array in arrays.items()}
+    if len(set(sizes.values())) != 1:
+        raise DataError(f"all inputs must have equally many rows, but got {sizes}: give one row per sample.")
+    return next(iter(sizes.values()))

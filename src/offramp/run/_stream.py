@@ -65,7 +65,10 @@ def stream(
     """
     if batch < 1:
         raise OptionError(f"batch must be at least 1, but is {batch}. Choose 64 if in doubt.")
-    batches = _cut(samples, batch) if isinstance(samples, Samples) else _gather(samples, batch)
+    if isinstance(samples, Samples):
+        batches = _cut(samples, batch)
+    else:
+        batches = _gather(_with_rows(samples, runtime, thresholds), batch)
     return _answers(runtime, batches, batch, thresholds)
 
 
@@ -85,18 +88,29 @@ def _cut(samples: Samples, batch: int) -> _Batches:
         yield part.ids, part.take(slice(None))
 
 
+def _with_rows(
+    pieces: Pieces, runtime: Runtime, thresholds: NDArray[np.float32] | None
+) -> Iterator[Mapping[str, Array]]:
+    """The pieces that have a row; those without are checked by the runtime like any batch, and give nothing."""
+    for piece in pieces:
+        if _count(piece):
+            yield piece
+        else:
+            runtime(piece, thresholds)
+
+
 def _gather(pieces: Pieces, batch: int) -> _Batches:
     """Batches of exactly `batch` rows, but for the last, from pieces of any size."""
     waiting: list[Mapping[str, Array]] = []
     start = rows = 0
     for piece in pieces:
-        rows += (count := _count(piece))
-        waiting += [piece] if count else []
+        rows += _count(piece)
+        waiting.append(piece)
         while rows >= batch:
             joined = _joined(waiting)
             yield _numbers(start, batch), {name: array[:batch] for name, array in joined.items()}
-            waiting = [{name: array[batch:] for name, array in joined.items()}]
             start, rows = start + batch, rows - batch
+            waiting = [{name: array[batch:] for name, array in joined.items()}] if rows else []
     if rows:
         yield _numbers(start, rows), _joined(waiting)
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from offramp.errors import EngineError, OptionError
 
 from ._card import CARD_KEY, OUTPUTS, Card, Limits, check_exits, check_file, parse_card
+from ._known import answer_nothing, answer_on_the_only_way, outputs_to_ask
 from ._lift import Branch, Stage, Steps, lift
 from ._ports import Array, check_inputs, ports_of
 from ._runtime import Answer, DenseAnswer
@@ -53,7 +54,10 @@ class OnnxRuntime:
             model = onnx.load(path)
             self.card: Card = parse_card(_entry(model), path, dense=False)
             self.precision = "int8" if self.card.get("precision") == "int8" else "f32"  # the file says what is int8
-            self._run = _Staged(lift(model), threads) if staged else _Whole(path, OUTPUTS, threads)
+            self._outputs = outputs_to_ask(self.card) if staged else OUTPUTS
+            self._run = (
+                _Staged(lift(_trim(model, self._outputs)), threads) if staged else _Whole(path, OUTPUTS, threads)
+            )
         self._ports = ports_of(self.card["inputs"])
         self._limits = Limits(self.card)
 
@@ -65,13 +69,17 @@ class OnnxRuntime:
             ThresholdError: Not as many thresholds as gates, or one is NaN.
             EngineError: ONNX Runtime failed, or no exit ran for some sample.
         """
-        _, arrays = check_inputs(self._ports, inputs)
+        rows, arrays = check_inputs(self._ports, inputs)
         feed = {port.name: array for port, array in zip(self._ports, arrays, strict=True)}
         limits = self._limits(thresholds)
+        if not rows:
+            return answer_nothing(self.card)
         if len(limits):
             feed["thresholds"] = limits
         with translated(self._path):
             results: list[Any] = self._run(feed)
+        if len(self._outputs) == 1:
+            return answer_on_the_only_way(self.card, *results)
         logits, taken, score, route = results
         check_exits(taken)
         return Answer(logits=logits, exit=taken, score=score, route=route)
@@ -88,13 +96,15 @@ class OnnxDense:
         self.card: Card = parse_card(properties.get(CARD_KEY), path, dense=True)
         self._ports = ports_of(self.card["inputs"])
         self._outputs = [output.name for output in self._session.get_outputs()]
+        self._nothing = [np.empty((0, *output.shape[1:]), np.float32) for output in self._session.get_outputs()]
 
     def __call__(self, inputs: Mapping[str, Array]) -> DenseAnswer:
         """Give what all exits say of a batch; errors as for the conditional network."""
-        _, arrays = check_inputs(self._ports, inputs)
+        rows, arrays = check_inputs(self._ports, inputs)
         feed = {port.name: array for port, array in zip(self._ports, arrays, strict=True)}
         with translated(self._path):
-            results = dict(zip(self._outputs, self._session.run(self._outputs, feed), strict=True))
+            found = self._session.run(self._outputs, feed) if rows else self._nothing
+        results = dict(zip(self._outputs, found, strict=True))
         logits = results.pop("exit_logits")
         return DenseAnswer(
             logits=logits, scores={name.removeprefix("scores/"): score for name, score in results.items()}
@@ -121,14 +131,16 @@ class _Staged:
 
     def __init__(self, steps: Steps, threads: int) -> None:
         self._steps = steps
+        stages = list(_stages(steps))
+        several = len(stages) > 1
         self._sessions = {
-            id(stage): _session(stage.model.SerializeToString(), threads, rest=True) for stage in _stages(steps)
+            id(stage): _session(stage.model.SerializeToString(), threads, rest=several) for stage in stages
         }
 
     def __call__(self, feed: Mapping[str, Array]) -> list[Array]:
         values = dict(feed)
         self._run(self._steps, values)
-        return [values[name] for name in OUTPUTS]
+        return [values[name] for name in OUTPUTS if name in values]
 
     def _run(self, steps: Steps, values: dict[str, Array]) -> None:
         for step in steps:
@@ -164,6 +176,14 @@ def _session(model: Path | bytes, threads: int, *, rest: bool = False) -> Any:  
         options.add_session_config_entry("session.force_spinning_stop", "1")
     given = model if isinstance(model, bytes) else str(model)
     return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
+
+
+def _trim(model: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelProto:
+    """The model with these of its outputs, in place; ONNX Runtime drops what led to the others."""
+    kept = [output for output in model.graph.output if output.name in outputs]
+    del model.graph.output[:]
+    model.graph.output.extend(kept)
+    return model
 
 
 def _entry(model: onnx.ModelProto) -> str | None:

@@ -13,6 +13,7 @@ from ._card import OUTPUTS, Card, Limits, check_exits, parse_card
 from ._compiled import ROUNDED as ROUNDED
 from ._compiled import CompiledFile, Precision
 from ._compiled import list_precisions as list_precisions
+from ._known import answer_nothing, answer_on_the_only_way, outputs_to_ask
 from ._ports import Array, check_inputs, ports_of
 from ._runtime import Answer, DenseAnswer
 
@@ -60,7 +61,10 @@ class OpenvinoRuntime:
         self.card: Card = parse_card(file.card, file.path, dense=False)
         self._ports = ports_of(self.card["inputs"])
         self._limits = Limits(self.card)
-        self._ordered = itemgetter(*(file.outputs.index(name) for name in OUTPUTS))
+        self._outputs = outputs_to_ask(self.card)
+        if self._outputs != OUTPUTS:
+            file.keep(self._outputs)
+        self._ordered = itemgetter(*map(file.outputs.index, self._outputs))
 
     def __call__(self, inputs: Mapping[str, Array], thresholds: NDArray[np.float32] | None = None) -> Answer:
         """Answer a batch; without `thresholds` those that the file has chosen apply.
@@ -72,7 +76,11 @@ class OpenvinoRuntime:
         """
         rows, arrays = check_inputs(self._ports, inputs)
         limits = self._limits(thresholds)
+        if not rows:
+            return answer_nothing(self.card)
         results = self._file(rows, [*arrays, limits] if len(limits) else arrays)
+        if len(self._outputs) == 1:
+            return answer_on_the_only_way(self.card, *results)
         logits, taken, score, route = self._ordered(results)
         check_exits(taken)
         return Answer(logits=logits, exit=taken, score=score, route=route)

@@ -19,6 +19,7 @@ from offramp.nn import Executor, Outcome
 
 from ._buckets import Buckets
 from ._card import Card, Limits, check_exits
+from ._known import answer_nothing
 from ._ports import Array, Port, check_inputs
 from ._runtime import Answer, DenseAnswer
 
@@ -125,6 +126,8 @@ class TorchRuntime:
         given = self._session.bind(inputs)
         limits = torch.tensor(self._limits(thresholds))  # on the CPU: the device takes them as they are
         rows = len(next(iter(given.values())))
+        if not rows:
+            return answer_nothing(self.card)
         room = None if self._buckets is None else partial(self._buckets, batch=rows)
         with self._session.calling():
             outcome = self._session.executor.route(given, limits, room=room)
@@ -139,6 +142,7 @@ class TorchDense:
     def __init__(self, graph: Graph, device: str, threads: int | None) -> None:
         self._session = _Session(graph, device, threads)
         self._exits = graph.exits
+        self._classes: int = graph[graph.answer].outputs[0].shape[0]
         self._scores: dict[str, list[str]] = {}
         for node in graph.nodes:
             if node.role == "score":
@@ -147,12 +151,18 @@ class TorchDense:
     def __call__(self, inputs: Mapping[str, Array]) -> DenseAnswer:
         """Give what all exits say of a batch; errors as for the conditional network."""
         given = self._session.bind(inputs)
+        if not len(next(iter(given.values()))):
+            return self._answer_nothing()
         with self._session.calling():
             values = self._session.executor.dense(given)
         return DenseAnswer(
             logits=_stack(values, self._exits),
             scores={name: _stack(values, nodes) for name, nodes in self._scores.items()},
         )
+
+    def _answer_nothing(self) -> DenseAnswer:
+        scores = {name: np.empty((0, len(nodes)), np.float32) for name, nodes in self._scores.items()}
+        return DenseAnswer(logits=np.empty((0, len(self._exits), self._classes), np.float32), scores=scores)
 
 
 def _fetch(outcome: Outcome) -> Answer:

@@ -97,6 +97,17 @@ class RuntimeContract:
         with pytest.raises(DataError, match="but got"):
             runtime({name: array[..., :1] for name, array in _inputs(runtime, 2).items()})
 
+    def test_a_batch_without_rows_is_checked_like_any_other(self) -> None:
+        """There is nothing to ask the engine, but inputs and thresholds that do not fit are still a mistake."""
+        runtime = self.load()
+        gates, none = len(runtime.card["gates"]), _inputs(runtime, 0)
+        with pytest.raises(DataError, match="but got"):
+            runtime({name: array[..., :1] for name, array in none.items()})
+        with pytest.raises(ThresholdError, match="one per gate"):
+            runtime(none, np.zeros(gates + 1, np.float32))
+        with pytest.raises(ThresholdError, match="NaN"):
+            runtime(none, np.full(gates, np.nan, np.float32))
+
     def test_inputs_of_unknown_name_are_refused(self) -> None:
         """Unless there is only one, which needs no name."""
         runtime = self.load()
