@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from offramp.errors import EngineError, OptionError
 
+from ._alone import network_alone as network_alone
 from ._card import CARD_KEY, OUTPUTS, Card, Limits, check_exits, check_file, parse_card
 from ._lift import Branch, Stage, Steps, lift
 from ._ports import Array, check_inputs, ports_of
