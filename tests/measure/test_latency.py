@@ -92,6 +92,13 @@ def test_a_collector_that_was_off_stays_off() -> None:
         gc.enable()
 
 
+def test_turns_are_told_and_make_up_all_the_time() -> None:
+    times = latency({"a": lambda _: None, "b": lambda _: None}, BATCHES, warmup=1, repeats=3, turn_s=0.0)
+    for one in times.values():
+        assert len(one.turns) == one.calls == 21
+        assert sum(one.turns) == pytest.approx(one.mean_s * one.calls)
+
+
 def test_gain_divides_means() -> None:
     slow = Latency(mean_s=0.6, p50_s=0.5, p95_s=0.9, calls=3)
     fast = Latency(mean_s=0.3, p50_s=0.1, p95_s=0.9, calls=3)

@@ -13,6 +13,7 @@ from ._frontier import Frontier as Frontier
 from ._frontier import Quality as Quality
 from ._frontier import frontier as frontier
 from ._frontier import quality_of as quality_of
+from ._gain import gain_interval as gain_interval
 from ._knee import knee as knee
 from ._knee import knee_interval as knee_interval
 from ._latency import Latency as Latency

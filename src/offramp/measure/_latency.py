@@ -6,7 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,12 +28,14 @@ class Latency:
         p50_s: Median; past half early exits it is just the first exit, so never divide it.
         p95_s: 95th percentile.
         calls: How many were timed.
+        turns: Seconds of each turn in the order of time; systems timed side by side had the same batches in each.
     """
 
     mean_s: float
     p50_s: float
     p95_s: float
     calls: int
+    turns: tuple[float, ...] = field(default=(), repr=False)
 
 
 def latency(  # noqa: PLR0913  # all of one measurement
@@ -78,7 +80,7 @@ def latency(  # noqa: PLR0913  # all of one measurement
         once = {name: _time(call, batches[at % len(batches)]) for name, call in systems.items()}
     turn = max(1, int(turn_s / max(*once.values(), 1e-9)))
     settling = {name: settle if 10 * seconds <= turn_s else 0 for name, seconds in once.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in systems}
+    seconds: dict[str, list[list[float]]] = {name: [] for name in systems}
     names = list(systems)
     with _undisturbed():
         for _ in range(repeats):
@@ -88,8 +90,8 @@ def latency(  # noqa: PLR0913  # all of one measurement
                 for name in [names[at] for at in generator.permutation(len(names))]:
                     for at in range(settling[name]):
                         systems[name](batches[order[(start - 1 - at) % len(order)]])  # others than those that are timed
-                    seconds[name] += [_time(systems[name], batch) for batch in taken]
-    return {name: _summary(np.array(times)) for name, times in seconds.items()}
+                    seconds[name].append([_time(systems[name], batch) for batch in taken])
+    return {name: _summary(times) for name, times in seconds.items()}
 
 
 def gain(baseline: Latency, ours: Latency) -> float:
@@ -109,9 +111,16 @@ def _time(call: System, batch: Batch) -> float:
     return (time.perf_counter_ns() - start) * 1e-9
 
 
-def _summary(seconds: NDArray[np.float64]) -> Latency:
+def _summary(turns: Sequence[Sequence[float]]) -> Latency:
+    seconds = np.concatenate([np.asarray(turn) for turn in turns])
     p50, p95 = np.percentile(seconds, [50, 95])
-    return Latency(mean_s=float(seconds.mean()), p50_s=float(p50), p95_s=float(p95), calls=len(seconds))
+    return Latency(
+        mean_s=float(seconds.mean()),
+        p50_s=float(p50),
+        p95_s=float(p95),
+        calls=len(seconds),
+        turns=tuple(map(sum, turns)),
+    )
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from offramp.errors import EngineError, OptionError
 
+from ._alone import network_alone as network_alone
 from ._card import CARD_KEY, OUTPUTS, Card, Limits, check_exits, check_file, parse_card
 from ._known import answer_nothing, answer_on_the_only_way, outputs_to_ask
 from ._lift import Branch, Stage, Steps, lift
