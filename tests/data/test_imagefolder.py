@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from offramp.data import load
+from offramp.data import class_names_of, load
+from offramp.data._pictures import PictureSamples
 from offramp.errors import DataError, UnknownReference
 
 
@@ -67,3 +68,38 @@ def test_a_broken_picture_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"a\.png must be a whole picture"):
         load(f"imagefolder:{tmp_path}").take([0])
+
+
+@pytest.mark.parametrize("extra", ["empty", "notes/read.txt", ".cache/1.png", "__MACOSX/cat/._1.png", "@eaDir/1.png"])
+def test_folders_without_a_picture_of_the_user_are_no_classes(parted: Path, extra: str) -> None:
+    path = parted / "train" / extra
+    if path.suffix == ".png":
+        write(path, 0)
+    elif path.suffix:
+        path.parent.mkdir()
+        path.write_text("no picture")
+    else:
+        path.mkdir()
+    samples = load(f"imagefolder:{parted}")
+    assert class_names_of(samples) == ("a", "b", "c")
+    assert len(samples) == 3
+
+
+def test_hidden_folders_inside_a_class_hold_no_samples(parted: Path) -> None:
+    write(parted / "train" / "a" / ".ipynb_checkpoints" / "1-checkpoint.png", 0)
+    assert len(load(f"imagefolder:{parted}")) == 3
+
+
+def test_folders_are_numbered_by_the_names_of_the_network(parted: Path) -> None:
+    np.testing.assert_array_equal(load(f"imagefolder:{parted}", class_names="cxab").labels, [2, 3, 0])
+    with pytest.raises(DataError, match="'c' is not"):
+        load(f"imagefolder:{parted}", class_names="ab")
+
+
+def test_sizes_are_read_without_decoding(tmp_path: Path) -> None:
+    write(tmp_path / "a.png", 0)
+    cut = (tmp_path / "a.png").read_bytes()[:45]
+    (tmp_path / "a.png").write_bytes(cut)  # its pixels are gone, its head is not
+    samples = load(f"imagefolder:{tmp_path}")
+    assert isinstance(samples, PictureSamples)
+    assert samples.sizes() == {(2, 3)}

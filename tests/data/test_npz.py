@@ -39,6 +39,27 @@ def test_labels_are_optional(tmp_path: Path) -> None:
     np.testing.assert_array_equal(load(write(tmp_path, x=BYTES, y=np.array([3, 1], np.uint8))).labels, [3, 1])
 
 
+@pytest.mark.parametrize("y", [np.array([3.0, 1.0]), np.array([[3], [1]]), np.array([3, 1], np.uint8)])
+def test_labels_may_come_as_floats_or_in_a_column(tmp_path: Path, y: np.ndarray) -> None:
+    np.testing.assert_array_equal(load(write(tmp_path, x=BYTES, y=y)).labels, [3, 1])
+
+
+@pytest.mark.parametrize(
+    "arrays", [{"y": np.array(["dog", "cat "])}, {"y": np.array([1, 0]), "class_names": np.array(["cat", "dog"])}]
+)
+def test_named_labels_are_mapped_by_name(tmp_path: Path, arrays: dict[str, Any]) -> None:
+    reference = write(tmp_path, x=BYTES, **arrays)
+    np.testing.assert_array_equal(load(reference).labels, [1, 0])
+    np.testing.assert_array_equal(load(reference, class_names=("dog", "hen", "cat")).labels, [0, 2])
+
+
+@pytest.mark.parametrize("y", [np.array([0.5, 1]), np.array([[0, 1], [1, 0]]), np.array([0, 1, 2]), np.array(0)])
+def test_labels_that_cannot_be_used_are_absent_if_there_is_someone_to_tell(tmp_path: Path, y: np.ndarray) -> None:
+    said: list[str] = []
+    samples = load(write(tmp_path, x=BYTES, y=y), warn=said.append)
+    assert (len(samples), samples.labels, len(said)) == (2, None, 1)
+
+
 @pytest.mark.parametrize(
     ("suffix", "split", "part"),
     [("@test", None, "test"), ("@train", "test", "train"), ("", None, "train"), ("", "test", "test")],
@@ -68,8 +89,10 @@ def test_a_file_without_parts_serves_any_wish_but_no_demand(tmp_path: Path) -> N
         ({"x": np.zeros(2, np.float32)}, r"but is float32 \[2\]"),
         ({"x": np.array([None, 1])}, "cannot be read"),
         ({"x": BYTES, "y": np.array([0.5, 1])}, "integers"),
-        ({"x": BYTES, "y": np.array([[0], [1]])}, r"integers \[n\]"),
-        ({"x": BYTES, "y": np.array([0, 1, 2])}, "'labels': 3"),
+        ({"x": BYTES, "y": np.array([[0, 1], [1, 0]])}, r"integers \[n\]"),
+        ({"x": BYTES, "y": np.array([0, np.nan])}, "integers"),
+        ({"x": BYTES, "y": np.array([0, 1, 2])}, r"one label per sample \(2\)"),
+        ({"x": BYTES, "y": np.array([0, 2]), "class_names": np.array(["cat", "dog"])}, "Name every class"),
     ],
 )
 def test_arrays_of_another_form_are_refused(tmp_path: Path, arrays: dict[str, Any], said: str) -> None:

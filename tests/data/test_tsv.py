@@ -45,6 +45,18 @@ def test_texts_become_padded_tokens_and_a_mask(tmp_path: Path, tokenizer: str) -
         (["id\ttext\tlabel", "7\tgood\t1", "8\tbad\t0"], [1, 0]),
         (["good\tyes", "bad\tno"], [1, 0]),
         (["good\t1\r", "bad\t0\r"], [1, 0]),
+        (["\ufeffsentence\tlabel", "good\t1", "bad\t0"], [1, 0]),
+        (["\ufeffgood\t1", "bad\t0"], [1, 0]),
+        (["review\tsentiment", "good\tpositive", "bad\tnegative"], [1, 0]),
+        (["sentiment\treview", "1\tgood", "0\tbad"], [1, 0]),
+        (["id\treview\tclass", "7\tgood\t1", "8\tbad\t0"], [1, 0]),
+        (["was\tist", "good\t1", "bad\t0"], [1, 0]),  # numbers below a word
+        (["text\tverdict", "good\tyes", "bad\tno"], [1, 0]),
+        (["text\tid", "good\t1", "bad\t0"], None),
+        (["review", "good", "bad"], None),
+        (["good\t1.0", "bad\t0.0"], [1, 0]),
+        (["good\t11.0", "bad\t2.0"], [11, 2]),
+        (["good\t yes", "bad\tno "], [1, 0]),
         (["good", "bad"], None),
         (["text", "good", "bad"], None),
     ],
@@ -55,6 +67,28 @@ def test_headers_names_and_missing_labels_are_understood(
     samples = load(write(tmp_path / "a.tsv", *lines), tokenizer=tokenizer, max_length=3)
     np.testing.assert_array_equal(samples.take(slice(None))["input_ids"][:, 1], [5, 6])
     assert (None if samples.labels is None else samples.labels.tolist()) == labels
+
+
+def test_a_first_row_that_is_no_heading_stays_a_text(tmp_path: Path, tokenizer: str) -> None:
+    for lines in (["review\t1"], ["review\tno", "good\tyes"], ["review\tclass", "good\tclass", "bad\ttopic"]):
+        assert len(load(write(tmp_path / "a.tsv", *lines), tokenizer=tokenizer)) == len(lines)
+
+
+def test_names_of_the_network_number_the_labels_and_tell_a_heading(tmp_path: Path, tokenizer: str) -> None:
+    names = ("negative", "neutral", "positive")
+    rows = ["good\tpositive", "bad\tNegative"] * 2
+    for lines in (rows, ["meinung\turteil", *rows]):
+        samples = load(write(tmp_path / "a.tsv", *lines), tokenizer=tokenizer, class_names=names)
+        np.testing.assert_array_equal(samples.labels, [2, 0, 2, 0])
+
+
+@pytest.mark.parametrize("lines", [["good\t1", "bad\t"], ["good\t1", "bad\t0.5"], ["good\t1", "bad\tnan"]])
+def test_labels_that_cannot_be_used_are_absent_or_refused(tmp_path: Path, tokenizer: str, lines: list[str]) -> None:
+    reference, said = write(tmp_path / "a.tsv", *lines), list[str]()
+    samples = load(reference, tokenizer=tokenizer, warn=said.append)
+    assert (len(samples), samples.labels, len(said)) == (2, None, 1)
+    with pytest.raises(DataError, match=r"text 1 is empty|must be integers"):
+        load(reference, tokenizer=tokenizer)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +102,14 @@ def test_a_folder_has_parts(tmp_path: Path, tokenizer: str, suffix: str, split: 
 
 @pytest.mark.parametrize(
     ("lines", "said"),
-    [(["good\t1", "bad"], "others in row 2"), (["a\tb\tc"], "3 columns"), ([""], "0 rows")],
+    [
+        (["good\t1", "bad"], "others in row 2"),
+        (["text\tlabel"], "below its header"),
+        (["\ufefftext"], "below its header"),
+        (["kommentar\turteil", *["good\tgut", "bad\tschlecht"] * 2], "begins with 'urteil'"),
+        (["a\tb\tc"], "3 columns"),
+        ([""], "0 rows"),
+    ],
 )
 def test_a_file_of_another_form_is_refused(tmp_path: Path, tokenizer: str, lines: list[str], said: str) -> None:
     with pytest.raises(DataError, match=said):

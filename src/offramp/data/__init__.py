@@ -1,6 +1,10 @@
 """From a reference such as `npz:FILE@test` to samples."""
 
 from ._check import check_samples as check_samples
+from ._classes import Classes as Classes
+from ._classes import class_names_of as class_names_of
+from ._classes import read_class_names as read_class_names
+from ._classes import settle_labels as settle_labels
 from ._extra import import_extra as import_extra
 from ._load import load as load
 from ._split import split as split

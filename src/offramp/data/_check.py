@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from offramp.errors import DataError
 from offramp.run import ArraySamples, Samples, bind
 
+from ._classes import check_numbers, class_names_of
+
 CHUNK = 1024  # samples looked at in one go
 
 
@@ -36,7 +38,7 @@ def check_samples(samples: Samples, shape: tuple[int, ...] | Mapping[str, tuple[
     _check_shapes(samples, shape if isinstance(shape, Mapping) else {"x": shape})
     _check_pixels(samples)
     if samples.labels is not None:
-        _check_labels(samples.labels, classes)
+        check_numbers(samples.labels, classes, named=class_names_of(samples) is not None)
 
 
 def _check_shapes(samples: Samples, shapes: Mapping[str, tuple[int, ...]]) -> None:
@@ -70,14 +72,3 @@ def check_floats(array: NDArray[Any], name: str, positions: Sequence[int]) -> No
             f"pixels must lie in [0, 1], but {name} runs from {rows.min():g} to {rows.max():g}. "
             "Divide by 255, and leave mean and std to the network."
         )
-
-
-def _check_labels(labels: NDArray[np.int64], classes: int) -> None:
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= classes:
-        raise DataError(
-            f"labels must lie in 0 .. {classes - 1}, but run from {low} to {high}. "
-            "Renumber them or take a network with more classes."
-        )
-    if low == high:
-        raise DataError(f"labels must name two classes at least, but all {len(labels)} are {low}. Add other classes.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,19 +16,21 @@ from ._reference import PARTS
 from ._request import Request
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
+LEFT_BEHIND = ("__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information")  # by systems, not users
 
 
 def load_imagefolder(request: Request) -> PictureSamples:
     """Find the pictures of DIR/CLASS/ or DIR/PART/CLASS/; without class folders they have no labels.
 
-    Classes are numbered in the order of their names, over all parts together.
+    Classes are numbered in the order of their names, over all parts together, until somebody says what the network
+    calls them. Folders without a picture are no classes, nor are those that systems leave behind.
     """
     root = Path(request.place)
     if not root.is_dir():
         raise DataError(f"imagefolder needs a folder, but {root} is none. Check the path.")
     parts = [root / part for part in PARTS if (root / part).is_dir()]
     folder = _choose_part(root, parts, request)
-    classes = sorted({name for part in parts or [root] for name in _folders(part)})
+    classes = tuple(sorted({name for part in parts or [root] for name in _classes(part)}))
     paths, labels = _find(folder, classes)
     if not paths:
         raise DataError(f"{folder} must hold pictures ({', '.join(ENDINGS[:4])} ...), but has none. Check the path.")
@@ -39,6 +42,8 @@ def load_imagefolder(request: Request) -> PictureSamples:
         labels=np.array(labels, dtype=np.int64) if classes else None,
         image_size=request.image_size,
         channels=request.channels,
+        class_names=classes or None,
+        read_size=partial(_read_size, paths),
     )
 
 
@@ -56,11 +61,15 @@ def _choose_part(root: Path, parts: list[Path], request: Request) -> Path:
     )
 
 
-def _folders(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+def _classes(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.is_dir() and _is_ours(path) and _has_picture(path)]
 
 
-def _find(folder: Path, classes: list[str]) -> tuple[list[Path], list[int]]:
+def _has_picture(folder: Path) -> bool:
+    return any(_is_picture(path, folder) for path in folder.rglob("*"))
+
+
+def _find(folder: Path, classes: Sequence[str]) -> tuple[list[Path], list[int]]:
     if not classes:
         return _pictures(folder), []
     found = [(path, label) for label, name in enumerate(classes) for path in _pictures(folder / name)]
@@ -68,7 +77,26 @@ def _find(folder: Path, classes: list[str]) -> tuple[list[Path], list[int]]:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.name[0] != ".")
+    return sorted(path for path in folder.rglob("*") if _is_picture(path, folder))
+
+
+def _is_picture(path: Path, folder: Path) -> bool:
+    inside = path.relative_to(folder)
+    return path.suffix.lower() in ENDINGS and all(map(_is_ours, map(Path, inside.parts))) and not path.is_dir()
+
+
+def _is_ours(path: Path) -> bool:
+    """Not hidden, and not what a system or an archive left behind."""
+    return path.name[0] != "." and path.name not in LEFT_BEHIND
+
+
+def _read_size(paths: list[Path], at: int) -> tuple[int, int]:
+    """Height and width, from the head of the file."""
+    try:
+        with Image.open(paths[at]) as picture:
+            return picture.height, picture.width
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise _broken(paths[at], error) from error
 
 
 def _open(paths: list[Path], at: int) -> Image.Image:
@@ -77,4 +105,8 @@ def _open(paths: list[Path], at: int) -> Image.Image:
             picture.load()
             return picture
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:  # all that Pillow raises on broken files
-        raise DataError(f"{paths[at]} must be a whole picture, but: {error}. Repair or remove it.") from error
+        raise _broken(paths[at], error) from error
+
+
+def _broken(path: Path, error: Exception) -> DataError:
+    return DataError(f"{path} must be a whole picture, but: {error}. Repair or remove it.")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from offramp.errors import OptionError
 from offramp.run import Samples
 
+from ._classes import Classes, class_names_of, settle_labels
 from ._digits import load_digits
 from ._imagefolder import load_imagefolder
 from ._mnist import load_mnist
@@ -28,7 +29,7 @@ LOADERS: dict[str, Callable[[Request], Samples]] = {
 }
 
 
-def load(
+def load(  # noqa: PLR0913  # all that a reference may leave open, by keyword
     reference: str,
     *,
     split: str | None = None,
@@ -36,6 +37,8 @@ def load(
     image_size: int | tuple[int, int] | None = None,
     channels: int = 3,
     max_length: int = 128,
+    class_names: Sequence[str] | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> Samples:
     """Load the samples that a reference names.
 
@@ -49,13 +52,16 @@ def load(
         image_size: Height and width that picture files are brought to; None keeps their own.
         channels: 3 for color or 1 for grey; for picture files.
         max_length: Tokens per text; longer ones are cut, shorter ones padded.
+        class_names: What the network calls its classes, in the order of its outputs. Folders and named labels are
+            numbered by it; without it they are numbered in the order of their own names.
+        warn: Is told why labels cannot be used, which are then absent; without it that is an error.
 
     Returns:
         The samples; picture files and the rows of `npy:FILE` are read when they are taken, all others lie in memory.
 
     Raises:
         UnknownReference: The reference has no such kind, part or name.
-        DataError: A file is missing or holds something else.
+        DataError: A file is missing or holds something else, or a class is not among `class_names`.
         OptionError: Texts without a tokenizer, or `split` or `channels` has no such value.
         MissingExtra: The kind needs a package that is not installed.
 
@@ -76,5 +82,11 @@ def load(
         image_size=(image_size, image_size) if isinstance(image_size, int) else image_size,
         channels=channels,
         max_length=max_length,
+        class_names=None if class_names is None else tuple(class_names),
+        warn=warn,
     )
-    return LOADERS[named.kind](request)
+    samples = LOADERS[named.kind](request)
+    if request.class_names is None or class_names_of(samples) is None:
+        return samples
+    classes = Classes(count=len(request.class_names), names=request.class_names)
+    return settle_labels(samples, classes, reference, warn=warn)

@@ -14,11 +14,12 @@ from offramp.run import ArraySamples
 
 from ._request import Request
 
+NAMES = "class_names"  # key of what the labels are called
 Array = NDArray[Any]  # Any: whatever the file holds; `as_inputs` narrows it
 
 
 def load_npz(request: Request) -> ArraySamples:
-    """Read `x_PART` and `y_PART`, or `x` and `y`, from one file; labels may be absent.
+    """Read `x_PART` and `y_PART`, or `x` and `y`, from one file; labels may be absent, and `class_names` may name them.
 
     Pictures are uint8 [n, H, W, C] or [n, H, W], or floats [n, C, H, W] in [0, 1]; [n, D] are features.
     """
@@ -26,10 +27,10 @@ def load_npz(request: Request) -> ArraySamples:
     with _open(path) as archive:
         x_key, y_key, part = _keys(archive.files, request, path)
         x = as_inputs(_array(archive, x_key, path), f"{x_key} in {path}")
-        y = _as_labels(_array(archive, y_key, path), f"{y_key} in {path}") if y_key in archive.files else None
+        y, names = _labels(archive, y_key, len(x), request) if y_key in archive.files else (None, None)
     stem = f"{path.resolve().parent.name}/{path.stem}/{part}"
     ids = np.array([f"{stem}/{at}" for at in range(len(x))], dtype=np.str_)
-    return ArraySamples(inputs={"x": x}, ids=ids, labels=y)
+    return ArraySamples(inputs={"x": x}, ids=ids, labels=y, class_names=names)
 
 
 def _open(path: Path) -> np.lib.npyio.NpzFile:
@@ -75,7 +76,40 @@ def as_inputs(x: Array, name: str) -> Array:
     return x.astype(np.float32, copy=False)
 
 
-def _as_labels(y: Array, name: str) -> NDArray[np.int64]:
-    if not np.issubdtype(y.dtype, np.integer) or y.ndim != 1:
+def _labels(
+    archive: np.lib.npyio.NpzFile, key: str, rows: int, request: Request
+) -> tuple[NDArray[np.int64] | None, tuple[str, ...] | None]:
+    """Labels and what they are called; none of either if they cannot be used."""
+    path = Path(request.place)
+    try:
+        y = _array(archive, key, path)
+        if len(np.atleast_1d(y)) != rows:
+            raise DataError(f"{key} in {path} must have one label per sample ({rows}), but has {y.size}. Cut it anew.")
+        if y.dtype.kind == "U" and y.ndim == 1:
+            found, numbers = np.unique(np.char.strip(y), return_inverse=True)
+            return numbers.astype(np.int64), tuple(found.tolist())
+        labels = as_labels(y, f"{key} in {path}")
+        return labels, _names(archive, labels, path) if NAMES in archive.files else None
+    except DataError as error:
+        request.leave_out_labels(str(error))
+        return None, None
+
+
+def _names(archive: np.lib.npyio.NpzFile, labels: NDArray[np.int64], path: Path) -> tuple[str, ...]:
+    names = _array(archive, NAMES, path)
+    if names.ndim != 1 or names.dtype.kind != "U" or labels.min(initial=0) < 0 or labels.max(initial=-1) >= len(names):
+        raise DataError(f"{NAMES} in {path} must be texts that labels number, but are not. Name every class.")
+    return tuple(names.tolist())
+
+
+def as_labels(y: Array, name: str) -> NDArray[np.int64]:
+    """Whole numbers [n], in whatever type they come.
+
+    Raises:
+        DataError: They are something else.
+    """
+    flat = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+    whole = flat.dtype.kind in "iu" or (flat.dtype.kind == "f" and bool((np.floor(flat) == flat).all()))
+    if flat.ndim != 1 or not whole or (len(flat) and float(np.abs(flat).max()) >= 2**62):
         raise DataError(f"{name} must be integers [n], but is {y.dtype} {list(y.shape)}. Give class numbers.")
-    return y.astype(np.int64)
+    return flat.astype(np.int64)

@@ -17,6 +17,7 @@ from offramp.errors import DataError
 from offramp.run import Positions
 
 CROP = 0.875  # of the shorter side that the center crop keeps: 224 of 256, as most ImageNet networks are evaluated
+LOOKED_AT = 256  # pictures that are opened to learn their sizes
 DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # modes with more than 8 bits, which Pillow would clip
 
 
@@ -31,6 +32,8 @@ class PictureSamples:
         labels: The right class of each sample [S], or None.
         image_size: Height and width to bring pictures to; None keeps their own.
         channels: 3 for color, 1 for grey.
+        class_names: What the labels are called, by number; None if the numbers are all that is known.
+        read_size: From a position to height and width, without decoding the picture; None if it must be opened.
     """
 
     open_picture: Callable[[int], Image.Image]
@@ -39,6 +42,8 @@ class PictureSamples:
     labels: NDArray[np.int64] | None
     image_size: tuple[int, int] | None = None
     channels: int = 3
+    class_names: tuple[str, ...] | None = None
+    read_size: Callable[[int], tuple[int, int]] | None = None
 
     def __len__(self) -> int:
         """Number of samples."""
@@ -59,6 +64,14 @@ class PictureSamples:
         """Give one sample after the other, with a batch axis of 1."""
         for at in range(len(self)):
             yield self.take([at]), None if self.labels is None else int(self.labels[at])
+
+    def sizes(self) -> set[tuple[int, int]]:
+        """Heights and widths of the pictures as they are stored: of all whose heads can be read, else of some."""
+        if self.read_size is not None:
+            return {self.read_size(int(at)) for at in self.positions}
+        some = self.positions[np.unique(np.linspace(0, len(self) - 1, min(len(self), LOOKED_AT)).astype(np.int64))]
+        opened = (self.open_picture(int(at)) for at in some)
+        return {(picture.height, picture.width) for picture in opened}
 
     def _decode(self, at: int) -> NDArray[np.uint8]:
         try:

@@ -40,6 +40,7 @@ def load_torchvision(request: Request) -> PictureSamples:
         labels=_labels(dataset),
         image_size=request.image_size,
         channels=request.channels,
+        class_names=_names(dataset, datasets.DatasetFolder),
     )
 
 
@@ -73,6 +74,12 @@ def _labels(dataset: Any) -> NDArray[np.int64]:  # Any: as above
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise DataError(f"{type(dataset).__name__} must have one class number per picture. Take a classification set.")
     return labels.astype(np.int64)
+
+
+def _names(dataset: Any, of_folders: type) -> tuple[str, ...] | None:  # Any: as above
+    """What the labels are called, if they were numbered by the folders that happen to be there."""
+    names = getattr(dataset, "classes", None) if isinstance(dataset, of_folders) else None
+    return tuple(names) if names and all(isinstance(name, str) for name in names) else None
 
 
 def _picture(dataset: Any, at: int) -> Image.Image:  # Any: as above

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +13,40 @@ from numpy.typing import NDArray
 from offramp.errors import DataError, OptionError, UnknownReference
 from offramp.run import ArraySamples
 
+from ._classes import find_class, plain
 from ._extra import import_extra
+from ._npz import as_labels
 from ._request import Request
 
 TEXT = ("text", "sentence")  # names of the columns in a header
 LABEL = ("label", "labels")
+TEXTS = (*TEXT, "texts", "sentences", "review", "reviews", "content", "message", "comment", "tweet", "document", "body",
+         "title", "question", "utterance", "query", "premise")  # fmt: skip
+LABELS = (*LABEL, "sentiment", "class", "classes", "category", "target", "targets", "intent", "topic", "emotion",
+          "rating", "answer", "y")  # fmt: skip
+OTHERS = ("id", "idx", "index", "guid", "uid")  # columns that are no labels, whatever they hold
+REPEATED = 2  # so often every other label stands there, if the first row's, which stands there once, is a heading
 FILES = {"train": ("train.tsv",), "val": ("val.tsv", "dev.tsv"), "test": ("test.tsv",)}
 
 
 def load_tsv(request: Request) -> ArraySamples:
     """Read text and label from FILE, or from DIR/train.tsv and DIR/test.tsv, and tokenize the texts.
 
-    A header (`text` or `sentence`, and `label`) is recognized; a single column has no labels. Labels are class numbers,
-    or names that are numbered in alphabetical order. Without a part that must be, DIR/dev.tsv stands in for test.tsv.
+    A header (`text`, `sentence`, `review`, ... and `label`, `sentiment`, `class`, ...) is recognized; a single column
+    has no labels. Labels are class numbers, or names that are numbered in alphabetical order until somebody says what
+    the network calls them. Without a part that must be, DIR/dev.tsv stands in for test.tsv.
     """
     if request.tokenizer is None:
         raise OptionError("texts need a tokenizer, but none is given. Name the folder of a Hugging Face tokenizer.")
     path = _choose_file(Path(request.place), request)
-    texts, labels = _read(path)
+    texts, cells = _read(path, request.class_names)
+    labels, names = (None, None) if cells is None else _number(cells, path, request)
     stem = f"{path.resolve().parent.name}/{path.stem}"
     return ArraySamples(
         inputs=_tokenize(texts, request.tokenizer, request.max_length),
         ids=np.array([f"{stem}/{at}" for at in range(len(texts))], dtype=np.str_),
-        labels=None if labels is None else _as_numbers(labels),
+        labels=labels,
+        class_names=names,
     )
 
 
@@ -51,40 +64,116 @@ def _choose_file(place: Path, request: Request) -> Path:
     return place
 
 
-def _read(path: Path) -> tuple[list[str], list[str] | None]:
+def _read(path: Path, known: tuple[str, ...] | None) -> tuple[list[str], list[str] | None]:
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")  # not splitlines: texts may hold other line ends
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # not splitlines: texts may hold other line ends
     except UnicodeDecodeError as error:
         raise DataError(f"{path} must be UTF-8, but is not: {error}. Convert it.") from error
     rows = [line.rstrip("\r").split("\t") for line in lines if line.strip()]
-    text_column, label_column, header = _columns(rows[0] if rows else [])
     wanted = len(rows[0]) if rows else 0
     ragged = [at + 1 for at, row in enumerate(rows) if len(row) != wanted]
-    if not rows or (wanted > 2 and not header) or ragged:
+    columns = _columns(rows, path, known) if rows and not ragged else None
+    if columns is None or (wanted > 2 and not columns.header):
         raise DataError(
             f"{path} must hold text and label between tabs, but has {len(rows)} rows of {wanted} columns"
             f"{f', and others in row {ragged[0]}' if ragged else ''}. Rewrite it."
         )
-    body = rows[1:] if header else rows
-    labels = None if label_column is None else [row[label_column].strip() for row in body]
-    return [row[text_column] for row in body], labels
+    body = rows[1:] if columns.header else rows
+    if not body:
+        raise DataError(f"{path} must hold texts below its header, but ends with it. Add rows.")
+    labels = None if columns.label is None else [row[columns.label].strip() for row in body]
+    return [row[columns.text] for row in body], labels
 
 
-def _columns(first: list[str]) -> tuple[int, int | None, bool]:
-    """Column of the text, column of the label, and whether the first row is a header."""
-    names = [cell.strip().lower() for cell in first]
-    label = next((at for at, name in enumerate(names) if name in LABEL), None)
-    text = next((at for at, name in enumerate(names) if name in TEXT), None)
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Where text and label stand, and whether the first row says so."""
+
+    text: int
+    label: int | None
+    header: bool
+
+
+def _columns(rows: list[list[str]], path: Path, known: tuple[str, ...] | None) -> _Columns:
+    names = [cell.strip().lower() for cell in rows[0]]
+    text, label = _first(names, TEXT), _first(names, LABEL)
+    if text is None:  # words that a header often says, but a text might say too
+        told = _first(names, LABELS) if label is None else label
+        text = _first(names, TEXTS)
+        if told is not None and text is None and len(names) == 2:
+            text = 1 - told
+        if (told is None and len(names) > 1) or (told is not None and _stands_again(rows, told)):
+            text = None
+        label = told
     if text is not None:
-        return text, label, True
-    return 0, 1 if len(first) > 1 else None, False
+        return _Columns(text, _label_beside(names, text) if label is None else label, True)
+    if len(names) == 2 and _is_heading([row[1].strip() for row in rows], path, known):
+        return _Columns(0, 1, True)
+    return _Columns(0, 1 if len(names) > 1 else None, False)
 
 
-def _as_numbers(labels: list[str]) -> NDArray[np.int64]:
+def _first(names: list[str], words: tuple[str, ...]) -> int | None:
+    return next((at for at, name in enumerate(names) if name in words), None)
+
+
+def _label_beside(names: list[str], text: int) -> int | None:
+    """The column of the labels under a header that names the text: a known word, else the only other one."""
+    told = _first(names, LABELS)
+    beside = [at for at in range(len(names)) if at != text]
+    return beside[0] if told is None and len(beside) == 1 and names[beside[0]] not in OTHERS else told
+
+
+def _stands_again(rows: list[list[str]], column: int) -> bool:
+    """Whether the first cell of a column comes again below: then it is no heading."""
+    return rows[0][column].strip() in {row[column].strip() for row in rows[1:]}
+
+
+def _is_heading(cells: list[str], path: Path, known: tuple[str, ...] | None) -> bool:
+    """Whether the first label is the heading of the others.
+
+    Raises:
+        DataError: It stands there once and all others several times, so that it may be one.
+    """
+    first, others = cells[0], Counter(cells[1:])
+    if first in others or not others:
+        return False
+    if _as_number(first) is None and all(_as_number(cell) is not None for cell in others):
+        return True
+    if known is not None and find_class(first, known) is not None:
+        return False
+    if known is not None and all(find_class(cell, known) is not None for cell in others):
+        return True
+    if min(others.values()) >= REPEATED and _as_number(first) is None:
+        raise DataError(
+            f"{path} must say what its columns are, but begins with {first!r} where labels stand, which comes once. "
+            "Write the first row as text, tab, label."
+        )
+    return False
+
+
+def _number(cells: list[str], path: Path, request: Request) -> tuple[NDArray[np.int64] | None, tuple[str, ...] | None]:
+    """Class numbers, and the names that they stand for if the cells are no numbers; none if they cannot be used."""
+    numbers = [_as_number(cell) for cell in cells]
+    empty = next((at for at, cell in enumerate(cells) if not cell), None)
+    if empty is not None:
+        request.leave_out_labels(f"every row of {path} must have a label, but that of text {empty} is empty. Fill it.")
+        return None, None
+    if None in numbers:
+        found, places = np.unique([plain(cell) for cell in cells], return_inverse=True)
+        return places.astype(np.int64), tuple(found.tolist())
     try:
-        return np.array([int(label) for label in labels], dtype=np.int64)
+        return as_labels(np.array(numbers), f"labels in {path}"), None
+    except DataError as error:
+        request.leave_out_labels(str(error))
+        return None, None
+
+
+def _as_number(cell: str) -> float | None:
+    """Also of 3.0: labels that went through a table of floats."""
+    try:
+        return float(cell)
     except ValueError:
-        return np.unique(labels, return_inverse=True)[1].astype(np.int64)
+        return None
 
 
 def _tokenize(texts: list[str], folder: str, length: int) -> dict[str, NDArray[Any]]:  # Any: as `take` gives; int64

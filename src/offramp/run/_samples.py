@@ -54,6 +54,7 @@ class ArraySamples:
         inputs: By input name, an array with one row per sample.
         ids: One unique name per sample [S].
         labels: The right class of each sample [S], or None.
+        class_names: What the labels are called, by number; None if the numbers are all that is known.
 
     Raises:
         DataError: The numbers of rows differ, an id occurs twice, or uint8 pictures have no four axes.
@@ -69,6 +70,7 @@ class ArraySamples:
     inputs: Mapping[str, Array]
     ids: NDArray[np.str_]
     labels: NDArray[np.int64] | None = None
+    class_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         """Check that the columns fit each other."""
@@ -90,6 +92,7 @@ class ArraySamples:
             inputs={name: array[chosen] for name, array in self.inputs.items()},
             ids=self.ids[chosen],
             labels=None if self.labels is None else self.labels[chosen],
+            class_names=self.class_names,
         )
 
     def __iter__(self) -> Iterator[tuple[dict[str, Array], int | None]]:
