@@ -1,12 +1,15 @@
-"""Runs the command line in this process, and gives what a shell would see."""
+"""Runs the command line in this process or in one of its own, and gives what a shell would see."""
 
 from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -37,3 +40,26 @@ def call(*arguments: object) -> Done:
         except SystemExit as stop:
             code = stop.code
     return Done(code=code or 0, out=out.getvalue(), err=err.getvalue())
+
+
+COMMAND = [sys.executable, "-c", "from offramp.cli import main; main()"]  # as a shell would start `offramp`
+
+HOLD = """
+import sys
+from pathlib import Path
+from offramp.cli._lock import lock
+with lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@contextmanager
+def held_by_another(place: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process of its own that has the place until it is told to go on."""
+    command = [sys.executable, "-c", HOLD, str(place)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()

@@ -58,6 +58,7 @@ Confidence = Annotated[float | None, typer.Option(help="Of the promise.")]
 Kind = Annotated[str | None, typer.Option(help="Of the loss: agreement, harm or net.")]
 Budget = Annotated[float | None, typer.Option(help="Instead of --max-loss: share of the MACs to spend.")]
 Knee = Annotated[bool, typer.Option("--knee", help="Instead of --max-loss: the knee of the frontier.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Throw away what a killed run trained, and start anew.")]
 Folder = Annotated[Path, typer.Argument(help="What `offramp optimize` wrote.")]
 
 
@@ -93,13 +94,17 @@ def _root(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("out/demo"), seed: Seed = 0, json: Json = False
-) -> None:
-    """Train a LeNet-5 on scikit-learn's digits, make it faster, and show what was promised."""
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("out/demo"), seed: Seed = 0,
+    fresh: Fresh = False, json: Json = False,
+) -> None:  # fmt: skip
+    """Train a LeNet-5 on scikit-learn's digits, make it faster, and show what was promised.
+
+    A demo that was interrupted goes on where it was.
+    """
     from ._demo import demo as run
     from ._screen import Screen
 
-    _finish(run(out, seed=seed, screen=Screen(quiet=json)), out, json)
+    _finish(run(out, seed=seed, screen=Screen(quiet=json), fresh=fresh), out, json)
 
 
 @app.command()
@@ -174,6 +179,7 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     threads: Threads = 1,
     seed: Seed = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a killed run stopped.")] = False,
+    fresh: Fresh = False,
     json: Json = False,
 ) -> None:  # fmt: skip
     """Add exits to a trained network, choose thresholds, prove what was kept, and write it all to a folder."""
@@ -198,7 +204,7 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
         training_precision=training_precision,
         targets=targets, survivors=survivors, mix=mix, cascade=cascade, ensemble=ensemble,
         mean=read_numbers(mean, "--mean"), std=read_numbers(std, "--std"), shape=read_shape(shape),
-        engine=engine, precision=precision, threads=threads, seed=seed, resume=resume,
+        engine=engine, precision=precision, threads=threads, seed=seed, resume=resume, fresh=fresh,
     )  # fmt: skip
     from ._optimize import optimize as run
     from ._screen import Screen
@@ -265,15 +271,19 @@ def sweep(  # noqa: PLR0913  (options of the command line)
     json: Json = False,
 ) -> None:  # fmt: skip
     """Choose again from the evidence of a run, and say what each loss would cost. Runs no network, needs no PyTorch."""
+    from ._folder import reserve
     from ._request import read_goal, read_search
     from ._screen import Screen
     from ._sweep import open_run
     from ._sweep import sweep as run
 
     chosen = None if search is None and grid is None else read_search(search or "screening", grid)
-    opened = open_run(folder)
-    goal = read_goal(max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee, usual=opened.goal)
-    found = run(opened, Screen(quiet=json), goal=goal, score=score, search=chosen, apply=apply)
+    with reserve(folder, needed=apply):
+        opened = open_run(folder)
+        goal = read_goal(
+            max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee, usual=opened.goal
+        )
+        found = run(opened, Screen(quiet=json), goal=goal, score=score, search=chosen, apply=apply)
     if json:
         _print_json(found)
     else:
@@ -344,24 +354,31 @@ def recalibrate(  # noqa: PLR0913  (options of the command line)
 
     If too few samples were given for a promise, nobody leaves early any more, and the exit code is 3.
     """
+    from contextlib import ExitStack
     from dataclasses import replace
 
+    from ._folder import reserve
     from ._recalibrate import Renewal
     from ._recalibrate import recalibrate as run
     from ._request import read_goal, read_search
     from ._screen import Screen
     from ._sweep import open_run
 
-    opened = open_run(folder)
-    goal = read_goal(
-        max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee,
-        usual=replace(opened.goal, kind=None),
-    )  # fmt: skip
     chosen = None if search is None and grid is None else read_search(search or "screening", grid)
-    renewal = Renewal(
-        data=data, goal=goal, search=chosen, out=out, seed=seed, threads=threads, tokenizer=tokenizer
-    )  # fmt: skip
-    _finish(run(opened, renewal, Screen(quiet=json)), out or folder, json)
+    with ExitStack() as held:
+        held.enter_context(reserve(folder, needed=out is None))
+        if out is not None and out.resolve() != folder.resolve():
+            held.enter_context(reserve(out))
+        opened = open_run(folder)
+        goal = read_goal(
+            max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee,
+            usual=replace(opened.goal, kind=None),
+        )  # fmt: skip
+        renewal = Renewal(
+            data=data, goal=goal, search=chosen, out=out, seed=seed, threads=threads, tokenizer=tokenizer
+        )  # fmt: skip
+        result = run(opened, renewal, Screen(quiet=json))
+    _finish(result, out or folder, json)
 
 
 def _finish(result: dict[str, Any], out: Path, as_json: bool) -> None:  # Any: JSON

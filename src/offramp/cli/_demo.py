@@ -11,7 +11,7 @@ import torch
 from offramp import build, data, learn
 from offramp.run import ArraySamples, Samples
 
-from ._folder import check_out
+from ._folder import check_killed, check_out, reserve
 from ._material import Material
 from ._optimize import run_chain
 from ._request import Goal, Request
@@ -22,19 +22,31 @@ PARTS = (0.3, 450 / 997, 1 - 0.3 - 450 / 997)  # of the other 997: tune, calibra
 EPOCHS = 60  # of the LeNet-5
 
 
-def demo(out: Path, *, seed: int, screen: Screen) -> dict[str, Any]:  # Any: JSON
-    """Train a LeNet-5 on 800 digits, add one exit, promise 1 % on 450 others, and write everything to `out`."""
-    check_out(out)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # several get into each other's way on networks this small
-    try:
-        return _run(out, seed, screen)
-    finally:
-        torch.set_num_threads(threads)
+def demo(out: Path, *, seed: int, screen: Screen, fresh: bool = False) -> dict[str, Any]:  # Any: JSON
+    """Train a LeNet-5 on 800 digits, add one exit, promise 1 % on 450 others, and write everything to `out`.
+
+    A demo that was killed goes on where it was.
+
+    Args:
+        out: Folder to write.
+        seed: Of everything that is random.
+        screen: Where progress and warnings go.
+        fresh: Throw away what a killed run left instead.
+    """
+    request = _request(out, seed, fresh=fresh)
+    with reserve(out):
+        check_out(out)
+        check_killed(out, request.deciding(), resume=request.resume, fresh=fresh)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # several get into each other's way on networks this small
+        try:
+            return run_chain(request, _material(request, screen), screen, again="without --fresh")
+        finally:
+            torch.set_num_threads(threads)
 
 
-def _run(out: Path, seed: int, screen: Screen) -> dict[str, Any]:  # Any: JSON
-    request = Request(
+def _request(out: Path, seed: int, *, fresh: bool) -> Request:
+    return Request(
         model="zoo:lenet5",
         data="digits",
         out=out,
@@ -44,13 +56,18 @@ def _run(out: Path, seed: int, screen: Screen) -> dict[str, Any]:  # Any: JSON
         head="light:width=24,blocks=2",
         epochs=80,
         seed=seed,
+        resume=not fresh,
+        fresh=fresh,
     )
+
+
+def _material(request: Request, screen: Screen) -> Material:
     train, held = _digits()
     with screen.step(f"LeNet-5 on {len(train)} digits"):
-        loaded = build.load_model(request.model, seed=seed)
-        module = learn.train_classifier(loaded.module, train, epochs=EPOCHS, seed=seed)
-    tune, calibrate, test = data.split(held, PARTS, seed)
-    material = Material(
+        loaded = build.load_model(request.model, seed=request.seed)
+        module = learn.train_classifier(loaded.module, train, epochs=EPOCHS, seed=request.seed)
+    tune, calibrate, test = data.split(held, PARTS, request.seed)
+    return Material(
         model=build.LoadedModel(
             module=module,
             reference=loaded.reference,
@@ -64,7 +81,6 @@ def _run(out: Path, seed: int, screen: Screen) -> dict[str, Any]:  # Any: JSON
         test=test,
         held_out=True,
     )
-    return run_chain(request, material, screen)
 
 
 def _digits() -> tuple[Samples, Samples]:

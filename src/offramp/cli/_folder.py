@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from offramp.errors import OptionError, OutputError
+
+from ._lock import lock, resolve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,33 +34,95 @@ class WorkFolder:
         return self.path / "heads.safetensors"
 
     @property
+    def request(self) -> Path:
+        """The options that a resumed run must share."""
+        return self.path / "request.json"
+
+    @property
     def whole(self) -> Path:
         """The folder that becomes `out`."""
         return self.path / "whole"
 
+    @property
+    def old(self) -> Path:
+        """Where an earlier result waits until the new one is in its place."""
+        return self.path / "old"
+
     def finish(self) -> None:
         """Put the result in its place, and remove the rest.
 
+        At every moment the earlier result or the new one is there whole: what stops between the two renames puts the
+        earlier one back, and if even that is prevented, the next command does (`put_back`).
+
         Raises:
-            OutputError: The place cannot be written.
+            OutputError: The place cannot be written; then the earlier result is there.
         """
-        old = self.path / "old"
         try:
             if self.out.exists():
-                self.out.rename(old)
+                self.out.rename(self.old)
             self.whole.rename(self.out)
-            shutil.rmtree(self.path)
         except OSError as error:
-            if old.exists() and not self.out.exists():
-                old.rename(self.out)
+            self.put_back()
             raise _refused(self.out, error) from error
+        except BaseException:  # an interrupt
+            self.put_back()
+            raise
+        with suppress(OSError):  # the result is in its place, whatever stays here
+            self.checkpoint.unlink(missing_ok=True)
+            shutil.rmtree(self.path)
+
+    def put_back(self) -> bool:
+        """Put an earlier result back if nothing is in its place; gives whether one is still kept here."""
+        if os.path.lexists(self.out):
+            return False
+        with suppress(OSError):
+            self.old.rename(self.out)
+        return self.old.exists()
 
     def abandon(self) -> bool:
-        """Remove the folder unless a training is kept in it; gives whether one is."""
+        """Remove the folder unless a training or an earlier result is kept in it; gives whether a training is."""
+        kept = self.put_back()
         if self.checkpoint.exists():
             return True
-        shutil.rmtree(self.path, ignore_errors=True)
+        if not kept:
+            shutil.rmtree(self.path, ignore_errors=True)
         return False
+
+
+@contextmanager
+def reserve(out: Path, *, needed: bool = True) -> Iterator[None]:
+    """Have a folder to oneself while it is written, and put back what an interrupted command left beside it.
+
+    Args:
+        out: Where a result is or will be, by whatever name.
+        needed: False goes on without a lock if nothing may be written beside the folder.
+
+    Raises:
+        OutputError: Another command is writing it, or nothing can be written beside it.
+    """
+    with lock(out, needed=needed):
+        for work in _places(out):
+            work.put_back()
+        yield
+
+
+def repair(folder: Path) -> None:
+    """Put a result back that an interrupted command left beside its place, unless one is at work there."""
+    if not folder.exists() and any(work.old.exists() for work in _places(folder)):
+        with suppress(OutputError), reserve(folder):
+            pass
+
+
+def _put_back(work: WorkFolder) -> None:
+    """Before the hidden folder is made anew; errors as for `open_folder`."""
+    if work.put_back():
+        raise OutputError(f"{work.old} must go back to {work.out}, but cannot. Put it there, and try again.")
+
+
+def _places(out: Path) -> list[WorkFolder]:
+    """The hidden folders beside a result."""
+    out = resolve(out)
+    return [WorkFolder(out=out, path=out.parent / f".{out.name}.{kind}") for kind in ("partial", "changed")]
 
 
 def check_out(out: Path) -> None:
@@ -66,38 +131,69 @@ def check_out(out: Path) -> None:
     Raises:
         OutputError: It is a file, or a folder with other things in it.
     """
-    if out.exists() and not out.is_dir():
+    if os.path.lexists(resolve(out)) and not out.is_dir():
         raise OutputError(f"--out must be a folder, but {out} is a file. Choose another folder.")
     if out.is_dir() and any(out.iterdir()) and not (out / "result.json").is_file():
         raise OutputError(
             f"--out must be new, empty or an earlier result, but {out} holds other files. Choose another."
         )
+    if resolve(out).is_mount():
+        raise OutputError(f"--out is replaced as a whole, but {out} is a disk of its own. Name a folder in it.")
 
 
-def open_folder(out: Path, deciding: Mapping[str, Any], *, resume: bool) -> WorkFolder:  # Any: JSON
-    """Make the hidden folder, or take up the one that a killed run left.
+def check_killed(out: Path, deciding: Mapping[str, Any], *, resume: bool, fresh: bool) -> bool:  # Any: JSON
+    """Refuse to start over heads that a killed run trained, unless told what to do with them.
 
     Args:
         out: Where the result will be.
         deciding: The options that a resumed run must share.
-        resume: Go on from what is there, if anything is.
+        resume: Go on from what is there.
+        fresh: Throw away what is there.
+
+    Returns:
+        Whether there are such heads.
 
     Raises:
-        OptionError: What is there was made with other options.
+        OptionError: Heads are there and nothing was said of them, or they were trained with other options.
+    """
+    work, _ = _places(out)
+    there = work.checkpoint.exists()
+    if there and not (resume or fresh):
+        raise OptionError(
+            f"{work.path} holds heads that a killed run trained. Repeat the command with --resume to go on from them, "
+            "or with --fresh to throw them away."
+        )
+    if resume and work.request.is_file():
+        _check_same(_read_request(work.request), deciding, work.path)
+    return there
+
+
+def open_folder(
+    out: Path, deciding: Mapping[str, Any], *, resume: bool = False, fresh: bool = False
+) -> WorkFolder:  # Any: JSON
+    """Make the hidden folder, or take up the one that a killed run left.
+
+    Args:
+        out: Where the result will be; a symbolic link is followed and stays.
+        deciding: The options that a resumed run must share.
+        resume: Go on from what is there, if anything is.
+        fresh: Throw away what is there.
+
+    Raises:
+        OptionError: As for `check_killed`.
         OutputError: The place cannot be written.
     """
-    out = out.absolute()
-    work = WorkFolder(out=out, path=out.parent / f".{out.name}.partial")
-    request = work.path / "request.json"
-    if resume and request.is_file():
-        _check_same(json.loads(request.read_text()), deciding, work.path)
+    check_killed(out, deciding, resume=resume, fresh=fresh)
+    work, _ = _places(out)
+    _put_back(work)
     try:
         if not resume and work.path.exists():
             shutil.rmtree(work.path)
         work.path.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(work.whole, ignore_errors=True)
+        for rest in (work.whole, work.old):  # an old result that is still here was replaced
+            shutil.rmtree(rest, ignore_errors=True)
         work.whole.mkdir()
-        request.write_text(json.dumps(dict(deciding)))
+        replace_text(work.request, json.dumps(dict(deciding)))
     except OSError as error:
         raise _refused(out, error) from error
     return work
@@ -111,21 +207,26 @@ def copy_folder(source: Path, to: Path | None = None) -> WorkFolder:
     Raises:
         OutputError: The place cannot be written.
     """
-    out = (source if to is None else to).resolve()
-    work = WorkFolder(out=out, path=out.parent / f".{out.name}.changed")
+    _, work = _places(source if to is None else to)
+    out = work.out
+    _put_back(work)
     try:
         if work.path.exists():
             shutil.rmtree(work.path)
         work.path.mkdir(parents=to is not None)
         shutil.copytree(source.resolve(), work.whole, copy_function=_link if to is None else shutil.copy2)
     except OSError as error:
+        work.abandon()
         raise _refused(out, error) from error
+    except BaseException:  # an interrupt
+        work.abandon()
+        raise
     return work
 
 
 def replace_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all; errors as for `replace_bytes`."""
-    replace_bytes(path, text.encode())
+    replace_bytes(path, text.encode("utf-8"))
 
 
 def replace_bytes(path: Path, content: bytes) -> None:
@@ -139,8 +240,10 @@ def replace_bytes(path: Path, content: bytes) -> None:
         scratch.write_bytes(content)
         scratch.replace(path)
     except OSError as error:
-        scratch.unlink(missing_ok=True)
         raise _refused(path, error) from error
+    finally:
+        with suppress(OSError):
+            scratch.unlink()
 
 
 def _link(source: str, target: str) -> None:
@@ -151,12 +254,22 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
+def _read_request(path: Path) -> dict[str, Any]:  # Any: JSON
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OptionError(
+            f"{path} must say what the killed run was asked for, but is broken. Start anew with --fresh."
+        ) from error
+    return found if isinstance(found, dict) else {}
+
+
 def _check_same(then: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> None:  # Any: JSON
     other = [f"--{name.replace('_', '-')}" for name in now if then.get(name) != now[name]]
     if other:
         raise OptionError(
-            f"--resume needs the options of the killed run, but {', '.join(other)} differ from {path}. "
-            "Repeat them, or leave --resume out to start anew."
+            f"going on needs the options of the killed run, but {', '.join(other)} differ from {path}. "
+            "Repeat them, or start anew with --fresh."
         )
 
 

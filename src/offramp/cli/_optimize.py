@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from offramp import report
-from offramp.errors import ExportError, OfframpError, OutputError
+from offramp.errors import ExportError, OutputError
 from offramp.export import Origin, save_artifact
 from offramp.graph import Graph
 from offramp.measure import Evidence, exits_taken
@@ -22,7 +22,7 @@ from ._clock import time_network
 from ._drawing import draw_shipped
 from ._engine import Engine
 from ._exports import Exports
-from ._folder import WorkFolder, check_out, open_folder
+from ._folder import WorkFolder, check_killed, check_out, open_folder, reserve
 from ._material import Material, gather
 from ._placement import cheapest
 from ._precision import Laid, Way, describe, describe_passes, settle
@@ -39,18 +39,33 @@ def optimize(request: Request, screen: Screen) -> dict[str, Any]:  # Any: JSON
     Raises:
         OfframpError: Something does not fit; then nothing is written.
     """
-    check_out(request.out)
-    return run_chain(request, gather(request, screen), screen)
+    with reserve(request.out):
+        check_out(request.out)
+        there = check_killed(request.out, request.deciding(), resume=request.resume, fresh=request.fresh)
+        if request.resume and not there:
+            screen.say(f"nothing to resume beside {request.out}: starting anew.")
+        return run_chain(request, gather(request, screen), screen)
 
 
-def run_chain(request: Request, material: Material, screen: Screen) -> dict[str, Any]:  # Any: JSON
-    """The chain on material that is at hand; arguments and errors as for `optimize`."""
-    check_out(request.out)
+def run_chain(
+    request: Request, material: Material, screen: Screen, *, again: str = "with --resume"
+) -> dict[str, Any]:  # Any: JSON
+    """The chain on material that is at hand.
+
+    Args:
+        request: Of the run; its folder is reserved.
+        material: Of the run.
+        screen: Where progress and warnings go.
+        again: How to repeat the command if it is stopped after some training, to go on from there.
+
+    Raises:
+        OfframpError: As for `optimize`.
+    """
     with screen.step(f"exits: {request.exits}, {request.placement}"):
         graph = attach(request, material)
         costs = costs_by_score(graph)
     check_goal(request, cheapest(request, graph) if request.exits == "auto" else costs)
-    work = open_folder(request.out, request.deciding(), resume=request.resume)
+    work = open_folder(request.out, request.deciding(), resume=request.resume, fresh=request.fresh)
     try:
         with screen.step(f"{request.regime}: {request.epochs} epochs on {len(material.train)} samples"):
             graph = train(request, graph, material.train, work, screen)
@@ -59,9 +74,9 @@ def run_chain(request: Request, material: Material, screen: Screen) -> dict[str,
         chosen = replace(decide_on(request, material, laid[0], screen), precision=describe(asked, laid))
         result = _write(request, material, chosen, laid[0].way, work, screen)
         work.finish()
-    except OfframpError as error:
+    except BaseException as error:  # an interrupt too leaves nothing but what was trained
         if work.abandon():
-            error.add_note(f"What was trained is kept in {work.path}: repeat the command with --resume to use it.")
+            error.add_note(f"What was trained is kept in {work.path}: repeat the command {again} to use it.")
         raise
     return result
 

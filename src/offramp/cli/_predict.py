@@ -14,6 +14,7 @@ from offramp.run import AnsweredBatch, Runtime, Samples, stream
 from ._answers import COLUMNS, Rows
 from ._card import read_card
 from ._engine import Engine
+from ._folder import repair
 from ._samples import load_samples
 
 BATCH = 64
@@ -46,6 +47,7 @@ def to_rows(answered: AnsweredBatch) -> Rows:
 
 def open_runtime(folder: Path, *, engine: str | None, threads: int) -> Runtime:
     """The file of a result, by the engine that it was proven with unless another is named."""
+    repair(folder)
     path = folder / "model.onnx"
     if not path.is_file():
         raise DataError(f"{folder} must hold a model.onnx, but does not. Name a folder that `offramp optimize` wrote.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,16 @@ def redraw(folder: Path, result: Mapping[str, Any], test: Evidence, sweep: Mappi
     if samples is None:
         screen.warn("the test samples of the run are not found again, so the report shows none of them.")
     scratch = folder / ".report.html.partial"
-    report.html(result, scratch, drawing=_drawing(folder), evidence=test, samples=samples, sweep=sweep)
     try:
+        report.html(result, scratch, drawing=_drawing(folder), evidence=test, samples=samples, sweep=sweep)
         scratch.replace(folder / "report.html")
+    except OutputError:
+        raise
     except OSError as error:
-        scratch.unlink(missing_ok=True)
         raise OutputError(f"{folder} must be writable, but: {error.strerror}. Change its rights.") from error
+    finally:
+        with suppress(OSError):
+            scratch.unlink()
 
 
 def find_samples(result: Mapping[str, Any], test: Evidence) -> Samples | None:  # Any: JSON

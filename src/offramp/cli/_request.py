@@ -112,6 +112,7 @@ class Request:
     threads: int = 1
     seed: int = 0
     resume: bool = False
+    fresh: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values outside their range, all at once."""
@@ -137,6 +138,8 @@ class Request:
         if wrong:
             raise OptionError(f"options must lie in their range, but these do not: {', '.join(wrong)}. Change them.")
         self._check_regime()
+        if self.resume and self.fresh:
+            raise OptionError("--resume and --fresh exclude each other: go on with what is there, or throw it away.")
         if self.exits == "auto" and isinstance(self.placement, str) and not isinstance(self.head, str):
             raise OptionError("several --head need as many exits, but --exits is auto. Name the exits by --placement.")
         if (self.mean is None) != (self.std is None):
@@ -174,7 +177,7 @@ class Request:
 
     def options(self) -> dict[str, Any]:  # Any: JSON
         """All options, as JSON."""
-        return {name: _plain(value) for name, value in asdict(self).items() if name != "resume"}
+        return {name: _plain(value) for name, value in asdict(self).items() if name not in ("resume", "fresh")}
 
 
 def read_goal(

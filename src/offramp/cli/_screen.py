@@ -44,6 +44,10 @@ class Screen:
                 yield part
                 bar.advance(task, len(part))
 
+    def say(self, text: str) -> None:
+        """Say on standard error what is worth a word, but no warning."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
     def warn(self, text: str) -> None:
         """Say on standard error what the user should know, and remember it for the result."""
         self.warnings.append(text)

@@ -16,7 +16,7 @@ from offramp.measure import Costs, Evidence, Frontier
 
 from ._card import write_card
 from ._choice import Choice, choose_from, pick
-from ._folder import copy_folder, replace_text
+from ._folder import copy_folder, repair, replace_text
 from ._machine import describe_command
 from ._redraw import redraw
 from ._request import Goal, Search
@@ -107,6 +107,7 @@ def open_run(folder: Path) -> Run:
         DataError: The folder lacks a file, or an older version wrote it.
         EvidenceError: The evidence is broken.
     """
+    repair(folder)
     missing = [name for name in ("model.onnx", "result.json", "evidence.npz") if not (folder / name).is_file()]
     if missing:
         raise DataError(
