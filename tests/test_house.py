@@ -182,6 +182,25 @@ def test_an_error_refines_a_builtin_and_stays_an_offramp_error(name: str) -> Non
     assert [base.__module__ for base in rest] == ["builtins"]
 
 
+def told_folders(text: str) -> list[str]:
+    """Folders of one machine that a text names."""
+    return re.findall(r"(?<![\w.~-])/(?:home|root|tmp|work|mnt|media|scratch|Users)/[\w.-]*", text)
+
+
+@pytest.mark.parametrize("text", ["npz:/work/a.npz", "cd /tmp/a", '"/home/ada"', "--out=/root/out"])
+def test_a_folder_of_one_machine_is_recognized(text: str) -> None:
+    assert len(told_folders(text)) == 1
+
+
+def test_nothing_that_is_published_names_a_folder_of_one_machine() -> None:
+    places = ["benchmarks", "docs", "README.md", "CONTRIBUTING.md", "changelog.d"]
+    asked = subprocess.run(["git", "ls-files", "-z", *places], cwd=ROOT, capture_output=True, text=True, check=True)
+    tracked = [ROOT / name for name in asked.stdout.split("\0") if name]
+    assert len(tracked) > 100  # so git was asked in the right place
+    found = {str(path.relative_to(ROOT)): told_folders(path.read_bytes().decode(errors="replace")) for path in tracked}
+    assert {name: folders for name, folders in found.items() if folders} == {}
+
+
 def collected(folder: Path, *arguments: str) -> list[Path]:
     """The files in which pytest, as this project configures it, finds a test."""
     ask = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", "", "-p", "no:cacheprovider", *arguments]
