@@ -8,6 +8,8 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 # The first one found; say `make setup PYTHON=...` for another (3.11 or later).
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) 2>/dev/null)))
+# A process per core, each with runs of neighbouring tests, which share what they set up; none idles while another has tests left.
+SPREAD := -n auto --maxprocesses 8 --dist worksteal
 
 help:  ## show these words
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1@/' | while IFS=@ read -r word text; do \
@@ -32,10 +34,10 @@ demo: $(READY)  ## train a small network, make it faster, show what was promised
 	@$(BIN)/offramp demo
 
 test: $(READY)  ## the tests that run anywhere, in minutes
-	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q $(SPREAD)
 
 test-all: $(READY)  ## also the slow tests and those that need special hardware (they skip without it)
-	@$(BIN)/pytest -q -m ""
+	@$(BIN)/pytest -q $(SPREAD) -m ""
 
 check: lint types imports orphans  ## what a change must pass besides the tests
 

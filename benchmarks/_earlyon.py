@@ -50,7 +50,7 @@ from offramp.cli._batches import draw_batches
 from offramp.cli._clock import Timing, time_network
 from offramp.cli._engine import Engine
 from offramp.cli._exports import Exports
-from offramp.cli._machine import describe_machine, describe_versions
+from offramp.cli._machine import describe_command, describe_machine, describe_versions
 from offramp.graph import Graph
 from offramp.learn._augment import augment
 from offramp.learn._batch import draw, shuffle, take_batch
@@ -458,8 +458,8 @@ def main() -> None:
         file=Path(options.work) / "earlyon.pt",
     )  # fmt: skip
     page = {
-        "command": " ".join(["python", *sys.argv]), "machine": describe_machine(), "versions": describe_versions(),
-        "earlyon": earlyon.__version__, "epochs": options.epochs, "seed": options.seed,
+        "command": describe_command("python", sys.argv[0]), "machine": describe_machine(),
+        "versions": describe_versions(), "earlyon": earlyon.__version__, "epochs": options.epochs, "seed": options.seed,
         "rows": list(curves(loaded, model, data.load(f"{options.data}@test"))),
     }  # fmt: skip
     Path(options.out).write_text(json.dumps(page, indent=1) + "\n")

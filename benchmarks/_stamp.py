@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from offramp.cli._machine import describe_machine, describe_versions
+from offramp.cli._machine import describe_command, describe_machine, describe_versions
 
 
 def stamp(seed: int) -> dict[str, Any]:  # Any: JSON
@@ -15,6 +15,6 @@ def stamp(seed: int) -> dict[str, Any]:  # Any: JSON
     asked = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(asked, capture_output=True, text=True, cwd=Path(__file__).parent, check=True).stdout.strip()
     return {
-        "command": " ".join(["python", *sys.argv]), "commit": commit, "machine": describe_machine(),
+        "command": describe_command("python", sys.argv[0]), "commit": commit, "machine": describe_machine(),
         "versions": describe_versions(), "seed": seed,
     }  # fmt: skip

@@ -1,10 +1,11 @@
-"""What all tests share: the flag that rewrites golden files, and a guard that no test reaches the network."""
+"""What all tests share: one thread, the flag that rewrites golden files, and a guard that none reaches the network."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import ipaddress
+import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,19 @@ from typing import Any
 import pytest
 
 GOLDEN = Path(__file__).parent / "golden"
+
+# On networks this small several threads only wait for each other, and more so with a process per core. Set before
+# anything loads NumPy or PyTorch, and inherited by the processes that tests start.
+for library in ("OMP", "MKL", "OPENBLAS"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(optionalhook=True)  # without pytest-xdist nobody asks
+def pytest_xdist_auto_num_workers() -> int | None:
+    """The cores that this process may use: pytest-xdist would count those of the machine."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ or not hasattr(os, "sched_getaffinity"):
+        return None  # then pytest-xdist decides
+    return len(os.sched_getaffinity(0))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -182,6 +182,80 @@ def test_an_error_refines_a_builtin_and_stays_an_offramp_error(name: str) -> Non
     assert [base.__module__ for base in rest] == ["builtins"]
 
 
+def functions_of(*places: Path) -> Iterator[tuple[Path, ast.FunctionDef]]:
+    for path in (path for place in places for path in sorted(place.rglob("*.py"))):
+        yield from ((path, node) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef))
+
+
+def called_in(function: ast.FunctionDef) -> set[str]:
+    calls = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
+    return {call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in calls}
+
+
+def can_fail(function: ast.FunctionDef, asserting: set[str]) -> bool:
+    """True if it holds an assertion, or calls what does."""
+    named = {name for name in called_in(function) if name.startswith("assert_")}
+    asserts = any(isinstance(node, ast.Assert) for node in ast.walk(function))
+    return asserts or bool(named or called_in(function) & asserting)
+
+
+def returns_of(node: ast.AST) -> Iterator[int]:
+    """Lines with a return of this function, not of those inside it."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Return):
+            yield child.lineno
+        elif not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield from returns_of(child)
+
+
+def asserting_names() -> set[str]:
+    """What fails a test: pytest's own, and every function of tests and contracts that asserts, whoever calls it."""
+    found, names = set(), {"raises", "warns", "fail", "golden", "exec"}  # exec: a page's own assertions
+    while found != names:
+        found = set(names)
+        helpers = [one for _, one in functions_of(TESTS, SOURCE / "testing") if not one.name.startswith("test_")]
+        names |= {one.name for one in helpers if can_fail(one, found)}
+    return names
+
+
+def test_every_test_asserts_something() -> None:
+    asserting = asserting_names()
+    assert [
+        f"{path.relative_to(ROOT)}:{one.lineno} {one.name}"
+        for path, one in functions_of(TESTS)
+        if one.name.startswith("test_") and not can_fail(one, asserting)
+    ] == []
+
+
+def test_no_test_ends_early_without_a_word() -> None:
+    """A test that does not apply says so, by pytest.skip or hypothesis.assume."""
+    assert [
+        f"{path.relative_to(ROOT)}:{line} {one.name}"
+        for path, one in functions_of(TESTS)
+        if one.name.startswith("test_")
+        for line in returns_of(one)
+    ] == []
+
+
+def told_folders(text: str) -> list[str]:
+    """Folders of one machine that a text names."""
+    return re.findall(r"(?<![\w.~-])/(?:home|root|tmp|work|mnt|media|scratch|Users)/[\w.-]*", text)
+
+
+@pytest.mark.parametrize("text", ["npz:/work/a.npz", "cd /tmp/a", '"/home/ada"', "--out=/root/out"])
+def test_a_folder_of_one_machine_is_recognized(text: str) -> None:
+    assert len(told_folders(text)) == 1
+
+
+def test_nothing_that_is_published_names_a_folder_of_one_machine() -> None:
+    places = ["benchmarks", "docs", "README.md", "CONTRIBUTING.md", "changelog.d"]
+    asked = subprocess.run(["git", "ls-files", "-z", *places], cwd=ROOT, capture_output=True, text=True, check=True)
+    tracked = [ROOT / name for name in asked.stdout.split("\0") if name]
+    assert len(tracked) > 100  # so git was asked in the right place
+    found = {str(path.relative_to(ROOT)): told_folders(path.read_bytes().decode(errors="replace")) for path in tracked}
+    assert {name: folders for name, folders in found.items() if folders} == {}
+
+
 def collected(folder: Path, *arguments: str) -> list[Path]:
     """The files in which pytest, as this project configures it, finds a test."""
     ask = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", "", "-p", "no:cacheprovider", *arguments]

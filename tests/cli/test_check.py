@@ -116,8 +116,13 @@ def test_samples_that_were_chosen_on_are_named(folder: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["json", "png"])
 def test_a_file_is_written_only_if_asked(folder: Path, clean: str, ending: str, tmp_path: Path) -> None:
-    place = tmp_path / f"drift.{ending}"
-    done = call("check", folder, "--data", clean, "--samples", 20, "--out", place, "--json")
+    place, before = tmp_path / f"drift.{ending}", contents(folder)
+    asked = ("check", folder, "--data", clean, "--samples", 20, "--json")
+    assert call(*asked).code == 0
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+    done = call(*asked, "--out", place)
+    assert {path.name for path in tmp_path.iterdir()} == {folder.name, place.name}
+    assert contents(folder) == before
     assert place.stat().st_size > 1000
     if ending == "json":
         assert json.loads(place.read_text()) == done.json

@@ -27,6 +27,15 @@ def test_a_run_leaves_a_whole_folder_and_nothing_beside_it(finished: Any) -> Non
     assert [path.name for path in finished.folder.parent.iterdir()] == [finished.folder.name]
 
 
+def test_no_file_of_a_run_names_a_folder_of_this_machine(finished: Any, weights: Path) -> None:
+    command = finished.result["command"]
+    assert f"--weights .../{weights.name}" in command
+    assert "--out .../out" in command
+    folders = [str(folder).encode() for folder in (weights.parent, finished.folder.parent, Path.cwd())]
+    told = [path.name for path in finished.folder.iterdir() for folder in folders if folder in path.read_bytes()]
+    assert told == []
+
+
 def test_standard_output_is_the_result_that_was_written(finished: Any) -> None:
     assert json.loads((finished.folder / "result.json").read_text()) == finished.result
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file
 
 from commands import call
 from folders import card_of, read
@@ -45,8 +47,13 @@ def test_a_quantized_folder_says_everywhere_that_it_is(int8: Path) -> None:
     assert "What is in 8 bits" in (int8 / "README.md").read_text()
 
 
-def test_the_weights_beside_it_stay_in_float(int8: Path) -> None:
-    load_artifact(int8)
+def test_the_weights_beside_it_stay_in_float(int8: Path, weights: Path) -> None:
+    with safe_open(int8 / "model.safetensors", framework="np") as file:
+        kept = [np.asarray(file.get_tensor(name)) for name in file.keys()]  # noqa: SIM118  # no mapping
+    for name, value in load_file(weights).items():  # the very weights of the network that was given
+        assert any(np.array_equal(one, value) for one in kept), name
+    stored = [value.dtype for body in load_artifact(int8).bodies.values() for value in body.state_dict().values()]  # type: ignore[attr-defined]  # modules
+    assert {str(one) for one in stored} == {"torch.float32"}
 
 
 def test_a_quantized_file_is_smaller(int8: Path, finished: Any) -> None:

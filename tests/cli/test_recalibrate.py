@@ -39,6 +39,16 @@ def grey(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_where_new_samples_lie_is_told_only_where_they_are_opened_again(folder: Path, grey: Path) -> None:
+    reference = f"npz:{grey / 'labelled.npz'}"
+    assert call("recalibrate", folder, "--data", reference).code == 0
+    result = read(folder)
+    assert result["options"].pop("held_out") == reference
+    assert result["recalibrated"]["data"] == "npz:.../labelled.npz"
+    assert str(grey) not in str(result)
+    assert [path.name for path in folder.glob("*.[hm]*") if str(grey).encode() in path.read_bytes()] == []
+
+
 def test_the_same_choice_is_written_everywhere(folder: Path, grey: Path) -> None:
     before, weights = read(folder), (folder / "model.safetensors").read_bytes()
     done = call("recalibrate", folder, "--data", f"npz:{grey / 'labelled.npz'}", "--json")

@@ -30,7 +30,11 @@ def pixels(*values: float) -> np.ndarray:
     ],
 )
 def test_good_samples_pass(samples: ArraySamples) -> None:
+    given = {name: array.copy() for name, array in samples.inputs.items()}
     check_samples(samples, (1, 1, 1), 3)
+    assert {name: array.tobytes() for name, array in given.items()} == {
+        name: array.tobytes() for name, array in samples.inputs.items()
+    }  # they come through as they are
 
 
 @pytest.mark.parametrize(
@@ -58,7 +62,10 @@ def test_nan_is_found_far_behind_the_first_samples() -> None:
 
 
 def test_features_may_leave_the_range_of_pixels() -> None:
-    check_samples(make_samples(np.array([[-7.0, 40.0]])), (2,), 3)
+    far = np.array([[-7.0, 40.0]])
+    check_samples(make_samples(far), (2,), 3)
+    with pytest.raises(DataError, match="runs from -7 to 40"):
+        check_samples(make_samples(far.reshape(1, 1, 1, 2)), (1, 1, 2), 3)  # the same values as a picture
 
 
 def test_several_inputs_are_checked_by_name() -> None:

@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, version_converter
 
 from graphs import STOP_HIGH, STOP_LOW, make_chain, random_graphs, with_numpy_bodies
 from offramp import build
-from offramp.errors import ExportError, GraphError
+from offramp.errors import ExportError
 from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
 from offramp.run import run_reference
@@ -73,12 +73,8 @@ def compare(graph: Graph, run: Any, rows: int, seed: int) -> None:
     generator = np.random.default_rng(seed)
     x = generator.integers(-8, 9, (rows, 3)).astype(np.float32)
     thresholds = generator.integers(-10, 10, len(graph.gates)).astype(np.float32)
+    expected = run_reference(with_numpy_bodies(graph), {"x": x}, thresholds)
     got = run({"x": x, "thresholds": thresholds} if graph.gates else {"x": x})
-    try:
-        expected = run_reference(with_numpy_bodies(graph), {"x": x}, thresholds)
-    except GraphError:
-        assert -1 in got[1]
-        return
     for name, value in zip(NAMES, got, strict=True):
         np.testing.assert_array_equal(value, getattr(expected, name), err_msg=name)
 
@@ -129,10 +125,7 @@ def test_a_pass_that_changes_nothing_changes_nothing(dense: bool, graph: Graph) 
         seen.append(node.name)
         return body
 
-    try:
-        wanted = export_onnx.to_model(graph, dense=dense)
-    except GraphError:
-        return
+    wanted = export_onnx.to_model(graph, dense=dense)
     got = export_onnx.to_model(graph, dense=dense, stage_pass=identity)
     assert got.SerializeToString(deterministic=True) == wanted.SerializeToString(deterministic=True)
     assert len(seen) == len(set(seen))

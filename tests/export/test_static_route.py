@@ -27,10 +27,7 @@ def test_it_answers_as_the_graph_does_for_a_sample_on_this_route(graph: Graph, s
     generator = np.random.default_rng(seed)
     inputs = {"x": generator.integers(-8, 9, (1, 3)).astype(np.float32)}
     thresholds = generator.integers(-10, 10, len(graph.gates)).astype(np.float32)
-    try:
-        expected = run_reference(with_numpy_bodies(graph), inputs, thresholds)
-    except GraphError:
-        return
+    expected = run_reference(with_numpy_bodies(graph), inputs, thresholds)
     static = static_route(graph, expected.route[0])
     assert "control" not in {node.kind for node in static.nodes}
     np.testing.assert_array_equal(run_reference(with_numpy_bodies(static), inputs).logits, expected.logits)

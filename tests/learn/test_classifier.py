@@ -47,7 +47,11 @@ def test_a_seed_repeats_the_training_and_leaves_the_global_generator_alone() -> 
 
 
 def test_a_last_batch_of_one_breaks_no_batch_normalization() -> None:
-    train_classifier(make_module(), make_samples(17), epochs=1, batch=16)
+    samples = make_samples(17)
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        make_module().train()(torch.from_numpy(samples.inputs["x"][16:]))
+    trained = train_classifier(make_module(), samples, epochs=1, batch=16)
+    assert int(trained.state_dict()["1.num_batches_tracked"]) == 2
 
 
 @pytest.mark.parametrize(

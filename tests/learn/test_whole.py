@@ -80,11 +80,15 @@ def test_stages_fixed_in_eval_mode_are_refused_if_training_mode_would_differ() -
     graph = exported(norm=True)
     with pytest.raises(LearnError, match=r"but stage\d(, stage\d)* were captured by torch.export in eval mode"):
         Whole(graph, "float32", frozen=False)  # type: ignore[arg-type]
-    Whole(graph, "float32", frozen=True)  # type: ignore[arg-type]
+    assert Whole(graph, "float32", frozen=True).split_parameters()[0] == []  # type: ignore[arg-type]
 
 
 def test_stages_fixed_in_eval_mode_learn_if_training_mode_is_the_same() -> None:
-    Whole(exported(norm=False), "float32", frozen=False)  # type: ignore[arg-type]
+    whole = Whole(exported(norm=False), "float32", frozen=False)  # type: ignore[arg-type]
+    whole.train()({"x": torch.rand(4, 8)}, final_only=True).popitem()[1].sum().backward()
+    backbone = whole.split_parameters()[0]
+    assert len(backbone) == 4  # two layers with a bias each
+    assert [parameter.shape for parameter in backbone if parameter.grad is None] == []
 
 
 def test_weights_that_two_stages_share_stay_shared() -> None:

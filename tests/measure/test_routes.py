@@ -11,7 +11,6 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from graphs import make_chain, random_graphs
-from offramp.errors import GraphError
 from offramp.graph import Graph, find_routes
 from offramp.measure._routes import active_nodes, dearest_edges, route_chance, route_macs, running_nodes
 from offramp.nn import Executor
@@ -27,10 +26,7 @@ def test_the_cost_is_that_of_the_bodies_that_were_called(graph: Graph, seed: int
     for name, body in executor.bodies.items():
         body.register_forward_hook(lambda *_, name=name: called.update([name]))
     x = torch.tensor(random.integers(-8, 9, (1, 3)).astype(np.float32))
-    try:
-        route = executor({"x": x}, torch.zeros(len(graph.gates))).route
-    except GraphError:
-        return
+    route = executor({"x": x}, torch.zeros(len(graph.gates))).route
     priced = {name: price * (name in executor.bodies) for name, price in prices.items()}
     assert route_macs(graph, priced, route.numpy()) == sum(prices[name] for name in called)
 

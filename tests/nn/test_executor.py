@@ -9,19 +9,14 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from graphs import STOP_HIGH, STOP_LOW, make_chain, random_graphs, with_numpy_bodies
-from offramp.errors import GraphError, ThresholdError
+from offramp.errors import ThresholdError
 from offramp.graph import Graph
 from offramp.nn import Executor
 from offramp.run import run_reference
 
 
 def compare(graph: Graph, x: np.ndarray, thresholds: np.ndarray) -> None:
-    try:
-        expected = run_reference(with_numpy_bodies(graph), {"x": x}, thresholds)
-    except GraphError:
-        with pytest.raises(GraphError):
-            Executor(graph)({"x": torch.tensor(x)}, torch.tensor(thresholds))
-        return
+    expected = run_reference(with_numpy_bodies(graph), {"x": x}, thresholds)
     with torch.no_grad():
         got = Executor(graph)({"x": torch.tensor(x)}, torch.tensor(thresholds))
     np.testing.assert_array_equal(got.route.numpy(), expected.route)
@@ -85,12 +80,9 @@ def test_forced_edges_open_where_their_control_node_runs_and_nowhere_else(graph:
     x = torch.tensor(integers(seed, rows))
     thresholds = torch.zeros(len(graph.gates))
     forced = {node.name: torch.tensor(random.integers(-1, len(node.edges), rows)) for node in graph.controls}
-    try:
-        got = Executor(graph)({"x": x}, thresholds, forced=forced)
-        alone = [Executor(graph)({"x": x[[at]]}, thresholds, forced={n: f[[at]] for n, f in forced.items()})
-                 for at in range(rows)]  # fmt: skip
-    except GraphError:
-        return
+    got = Executor(graph)({"x": x}, thresholds, forced=forced)
+    alone = [Executor(graph)({"x": x[[at]]}, thresholds, forced={n: f[[at]] for n, f in forced.items()})
+             for at in range(rows)]  # fmt: skip
     for at, node in enumerate(graph.controls):
         route, wished = got.route[:, at], forced[node.name]
         obeyed = (route == wished) | (wished < 0) | (route == len(node.edges))
@@ -102,10 +94,7 @@ def test_forced_edges_open_where_their_control_node_runs_and_nowhere_else(graph:
 @settings(deadline=None, max_examples=60, phases=[Phase.generate])
 @given(graph=random_graphs(), seed=st.integers(0, 99))
 def test_the_edges_scores_explain_the_route_and_are_zero_where_nobody_ran(graph: Graph, seed: int) -> None:
-    try:
-        got = Executor(graph)({"x": torch.tensor(integers(seed, 6))}, torch.zeros(len(graph.gates)))
-    except GraphError:
-        return
+    got = Executor(graph)({"x": torch.tensor(integers(seed, 6))}, torch.zeros(len(graph.gates)))
     learned = [node.name for node in graph.controls if node.gate is None]
     assert sorted(got.values) == sorted(learned)
     for at, node in enumerate(graph.controls):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,9 @@ def test_the_picture_is_drawn(check: dict[str, Any], accepted: float | None, tmp
 
 def test_a_loss_of_nothing_is_drawn_too(check: dict[str, Any], tmp_path: Path) -> None:
     check["loss"] |= {"kind": "net", "mean": -0.01, "interval": [-0.02, 0.0], "max_loss": None}
-    draw_drift(check, tmp_path / "drift.png")
+    draw_drift(check, tmp_path / "drift.svg")
+    drawn = ElementTree.parse(tmp_path / "drift.svg")
+    assert "nan" not in ElementTree.tostring(drawn.getroot(), encoding="unicode").lower()
 
 
 def test_another_ending_is_refused(check: dict[str, Any], tmp_path: Path) -> None:

@@ -28,7 +28,10 @@ def test_the_frontiers_of_all_scores_share_a_plot(result: dict[str, Any], qualit
 def test_scores_that_never_lose_anything_can_be_drawn(result: dict[str, Any]) -> None:
     for one in result["scores"]["ranked"]:
         one["frontier"] = {"relative_macs": [0.3], "quality": [1.0]}
-    ElementTree.fromstring(plot_scores(result))
+    svg = plot_scores(result)
+    ElementTree.fromstring(svg)
+    assert all(text in svg for text in ("max_probability (gates)", ">entropy<", ">patience<"))
+    assert "nan" not in svg.lower()
 
 
 def test_between_two_points_the_cheaper_one_is_all_that_a_budget_buys() -> None:

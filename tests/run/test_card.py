@@ -56,7 +56,10 @@ def test_a_row_without_exit_is_named() -> None:
 
 
 def test_no_rows_need_no_exit() -> None:
-    check_exits(np.array([], np.int64))
+    none = np.array([-1, 0], np.int64)
+    check_exits(none[:0])
+    with pytest.raises(EngineError, match="row 0"):
+        check_exits(none[:1])
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:

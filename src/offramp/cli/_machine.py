@@ -5,12 +5,16 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import shlex
 import sys
 from pathlib import Path
 
 import offramp
 
+_ABSOLUTE = re.compile(
+    r"(?:^|(?<=[:=,]))/(?!/)"
+)  # where a path begins: `/a`, `npz:/a`, `--out=/a`, but not `https://a`
 PACKAGES = ("torch", "openvino", "onnxruntime", "onnx", "numpy")
 
 
@@ -29,9 +33,42 @@ def describe_versions() -> dict[str, str]:
     return versions | {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
-def describe_command() -> str:
-    """The command line that is running, ready to be pasted."""
-    return shlex.join(["offramp", *sys.argv[1:]])
+def describe_command(*program: str) -> str:
+    """The command line that is running, ready to be pasted where it names only files below the current folder.
+
+    A result travels, the folders of the machine that made it do not: see `without_folders`.
+
+    Args:
+        program: What comes before the arguments; offramp if nothing is given.
+    """
+    return shlex.join(map(without_folders, [*(program or ("offramp",)), *sys.argv[1:]]))
+
+
+def without_folders(argument: str) -> str:
+    """An argument that names no folder of this machine.
+
+    An absolute path below the current folder becomes relative to it; of any other one the last part stays, behind
+    `.../`. Relative paths, addresses such as `https://...` and everything else stay as they are.
+
+    Example:
+        >>> without_folders("npz:/home/ada/data/cifar10.npz@test"), without_folders("digits"), without_folders("out/a")
+        ('npz:.../cifar10.npz@test', 'digits', 'out/a')
+    """
+    near = relative_to_here(argument)
+    begin = _ABSOLUTE.search(near)
+    return near if begin is None else f"{near[: begin.start()]}.../{near.rstrip('/').rpartition('/')[2]}"
+
+
+def relative_to_here(argument: str) -> str:
+    """An argument in which an absolute path below the current folder is relative to it; others stay as they are."""
+    begin = _ABSOLUTE.search(argument)
+    here = str(Path.cwd())
+    if begin is None or here == "/":
+        return argument
+    before, path = argument[: begin.start()], os.path.normpath(argument[begin.start() :])
+    if path == here:
+        return f"{before}."
+    return before + path.removeprefix(f"{here}/") if path.startswith(f"{here}/") else argument
 
 
 def _processor() -> str:

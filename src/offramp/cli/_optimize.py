@@ -23,6 +23,7 @@ from ._drawing import draw_shipped
 from ._engine import Engine
 from ._exports import Exports
 from ._folder import WorkFolder, check_killed, check_out, open_folder, reserve
+from ._machine import without_folders
 from ._material import Material, gather
 from ._placement import cheapest
 from ._precision import Laid, Way, describe, describe_passes, settle
@@ -134,7 +135,7 @@ def _card(request: Request, chosen: Chosen, way: Way) -> dict[str, Any]:  # Any:
             "precision": way.engine.precision,
             "passes": describe_passes(way.quantized),
             "threads": request.threads,
-            "model": request.model,
+            "model": without_folders(request.model),
             "guarantee": describe_guarantee(chosen.decision.guarantee, chosen.test_loss),
         }
     )

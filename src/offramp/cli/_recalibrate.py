@@ -15,7 +15,7 @@ from offramp.measure import Evidence, evidence_by_passes
 
 from ._choice import Choice, pick
 from ._folder import check_out
-from ._machine import describe_command, describe_machine, describe_versions
+from ._machine import describe_command, describe_machine, describe_versions, relative_to_here, without_folders
 from ._predict import BATCH, open_runtime, open_samples
 from ._request import Goal, Search
 from ._result import clean, judge_alone, tell_scores
@@ -132,7 +132,11 @@ def _renew(
     result = clean(
         {
             **old,
-            "options": {**old["options"], "held_out": renewal.data, "tokenizer": tokenizer},
+            "options": {
+                **old["options"],
+                "held_out": relative_to_here(renewal.data),
+                "tokenizer": tokenizer and relative_to_here(tokenizer),
+            },
             "held_out": True,
             "samples": {**old["samples"], **counts},
             "scores": tell_scores(
@@ -143,7 +147,7 @@ def _renew(
             "exits_alone": judge_alone(list(parts.values()), [one["relative_macs"] for one in old["exits_alone"]]),
             "warnings": [text for text in old["warnings"] if not text.startswith("no --held-out")],
             "recalibrated": {
-                "data": renewal.data,
+                "data": without_folders(renewal.data),
                 "samples": sum(counts.values()),
                 "at": datetime.now(UTC).isoformat(timespec="seconds"),
                 "command": describe_command(),
@@ -154,7 +158,7 @@ def _renew(
                 "final_exit_differed": apart,
                 "former": {
                     **known,
-                    "held_out": old["options"]["held_out"] or old["options"]["data"],
+                    "held_out": without_folders(old["options"]["held_out"] or old["options"]["data"]),
                     "thresholds": old["chosen"]["thresholds"],
                     "relative_macs": old["chosen"]["relative_macs"],
                     "exit_rates": old["chosen"]["exit_rates"],

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from offramp.errors import OptionError
 
+from ._machine import relative_to_here, without_folders
+
 Kind = Literal["agreement", "harm", "net"]
 ENGINES = ("openvino", "onnxruntime")
 PRECISIONS = ("auto", "f32", "bf16", "f16", "int8", "int8+f32")
@@ -23,6 +25,8 @@ DECIDING = (  # options that a training cannot be resumed with other values of
     "price", "epochs", "training_precision", "mean", "std", "seed", "targets", "survivors", "mix",
     "cascade", "ensemble",
 )  # fmt: skip
+PLACES = ("model", "weights", "out")  # options that may name a folder of this machine, which nobody needs later
+SOURCES = ("data", "held_out", "tokenizer")  # the same, but later commands open them again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,8 +180,10 @@ class Request:
         return {name: _plain(given[name]) for name in DECIDING}
 
     def options(self) -> dict[str, Any]:  # Any: JSON
-        """All options, as JSON."""
-        return {name: _plain(value) for name, value in asdict(self).items() if name not in ("resume", "fresh")}
+        """All options, as JSON; paths name no folder of this machine, but those that a later command opens again."""
+        given = {name: _plain(value) for name, value in asdict(self).items() if name not in ("resume", "fresh")}
+        told = {name: without_folders(given[name]) for name in PLACES if given[name] is not None}
+        return given | told | {name: relative_to_here(given[name]) for name in SOURCES if given[name] is not None}
 
 
 def read_goal(

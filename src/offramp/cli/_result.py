@@ -13,7 +13,7 @@ from offramp.decide import Guarantee, Ranking
 from offramp.measure import Costs, Evidence, Frontier, OperatingPoint, macs_at
 
 from ._batches import to_json
-from ._machine import describe_command, describe_machine, describe_versions
+from ._machine import describe_command, describe_machine, describe_versions, without_folders
 
 if TYPE_CHECKING:  # they load PyTorch, which those do without that only tell a result again
     from ._chain import Chosen
@@ -45,8 +45,8 @@ def make_result(
         "threads": request.threads,
         "held_out": material.held_out,
         "samples": {name: len(part) for name, part in material.parts.items()},
-        "model": {"reference": request.model, "classes": material.model.classes, "inputs": material.model.shapes,
-                  "dtypes": _dtypes(chosen),
+        "model": {"reference": without_folders(request.model), "classes": material.model.classes,
+                  "inputs": material.model.shapes, "dtypes": _dtypes(chosen),
                   "exits": list(chosen.graph.exits), "cuts": name_cuts(chosen.graph)},
         "score": chosen.score,
         "scores": describe_scores(request, chosen),

@@ -21,5 +21,9 @@ def test_nothing_can_be_fitted_to_no_rows_or_to_some_that_are_not_finite(rows: t
         check_rows("luck", rows)
 
 
-def test_finite_rows_pass() -> None:
-    check_rows("luck", torch.zeros(1, 1))
+@pytest.mark.parametrize("far", [0.0, torch.finfo(torch.float32).max])
+def test_finite_rows_pass_however_large(far: float) -> None:
+    rows = torch.full((1, 1), far)
+    check_rows("luck", rows)
+    with pytest.raises(LearnError, match="1"):
+        check_rows("luck", torch.cat([rows, torch.full((1, 1), torch.inf)]))
