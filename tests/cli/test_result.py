@@ -17,7 +17,7 @@ def made(**changes: Any) -> dict[str, Any]:
         "precision": "f32",
         "score": "entropy",
         "scores": {"ranked": [{"score": "entropy", "candidate": True}, {"score": "margin", "candidate": False}]},
-        "chosen": {"gain": {"1": 1.5, "64": 1.4}, "relative_macs": 0.6, "agreement": 0.99},
+        "chosen": {"gain": {"1": 1.5, "64": 1.4}, "relative_macs": 0.6, "agreement": 0.99, "thresholds": [0.5]},
         "exits_alone": [
             {"exit": 0, "agreement": 0.9, "relative_macs": 0.3},
             {"exit": 1, "agreement": 1.0, "relative_macs": 1.0},
@@ -68,6 +68,18 @@ def test_a_score_that_was_chosen_is_named() -> None:
 def test_a_refused_promise_comes_first() -> None:
     result = {**made(), "guarantee": {"status": "refused", "remedy": "give more samples"}}
     assert verdict(result)[0] == "Nothing could be promised, so nobody leaves early: give more samples."
+
+
+def test_where_nobody_may_leave_the_gates_are_said_to_run_for_nothing() -> None:
+    result = {**made(relative_macs=1.1), "guarantee": {"status": "refused", "remedy": "give more samples"}}
+    assert "Its heads and gates run for nothing: until a promise holds, use the network alone." in verdict(result)
+
+
+@pytest.mark.parametrize("gain", [0.98, 1.02])
+def test_a_run_without_exits_is_the_network_alone_whatever_the_clock_said(gain: float) -> None:
+    result = made(gain={"1": gain, "64": gain}, relative_macs=1.0, agreement=1.0, thresholds=[])
+    result["exits_alone"] = result["exits_alone"][1:]
+    assert verdict(result) == ["No exit paid: the file is the network alone, behind the same outputs."]
 
 
 def test_a_kept_promise_has_no_remedy() -> None:

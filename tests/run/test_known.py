@@ -23,7 +23,7 @@ from offramp.run import Answer, DenseAnswer, run_reference
 from offramp.run import onnx as run_onnx
 from offramp.run import openvino as run_openvino
 from offramp.run import torch as run_torch
-from offramp.run._known import answer_nothing, answer_on_the_only_way, outputs_to_ask
+from offramp.run._known import OnlyWay, answer_nothing, outputs_to_ask
 
 
 class Rows(nn.Module):
@@ -188,10 +188,20 @@ def test_a_file_that_does_not_say_its_only_exit_is_asked_for_everything() -> Non
 
 
 def test_the_only_way_is_told_for_every_row() -> None:
-    answer = answer_on_the_only_way({"only_exit": 2}, np.zeros((3, 5), np.float32))
-    assert answer.exit.tolist() == [2, 2, 2]
-    assert answer.score.tolist() == [1, 1, 1]
-    assert answer.route.shape == (3, 0)
+    way = OnlyWay({"only_exit": 2})
+    for rows in (1, 3, 0, 3):
+        answer = way(np.zeros((rows, 5), np.float32))
+        assert answer.exit.tolist() == [2] * rows
+        assert answer.score.tolist() == [1] * rows
+        assert answer.route.shape == (rows, 0)
+
+
+def test_who_writes_into_an_answer_changes_no_other() -> None:
+    way = OnlyWay({"only_exit": 0})
+    first = way(np.zeros((2, 5), np.float32))
+    first.exit[:], first.score[:] = 7, 7
+    assert way(np.zeros((2, 5), np.float32)).exit.tolist() == [0, 0]
+    assert way(np.zeros((2, 5), np.float32)).score.tolist() == [1, 1]
 
 
 def test_nothing_has_the_width_of_the_card() -> None:

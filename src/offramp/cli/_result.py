@@ -164,13 +164,11 @@ def judge_alone(parts: Sequence[Evidence], relative_macs: Sequence[float]) -> li
 
 def verdict(result: Mapping[str, Any]) -> list[str]:  # Any: JSON
     """What a reader should know before the numbers, one sentence each."""
-    chosen, guarantee, lines = result["chosen"], result["guarantee"], []
-    if guarantee is not None and guarantee["status"] == "refused":
-        lines.append(f"Nothing could be promised, so nobody leaves early: {guarantee['remedy']}.")
-    slow = [batch for batch, gain in chosen["gain"].items() if gain <= 1]
+    chosen, lines = result["chosen"], list(_describe_leaving(result))
+    slow = [batch for batch, gain in chosen["gain"].items() if gain <= 1 and chosen["thresholds"]]
     if slow:
         lines.append(f"The network alone is as fast or faster at batch {' and '.join(slow)}: use it there instead.")
-    if chosen["relative_macs"] >= 1:
+    if chosen["relative_macs"] >= 1 and chosen["thresholds"]:
         lines.append("It does no less work than the network alone.")
     for alone in result["exits_alone"][:-1]:
         if alone["agreement"] >= chosen["agreement"] and alone["relative_macs"] <= chosen["relative_macs"]:
@@ -197,6 +195,17 @@ def verdict(result: Mapping[str, Any]) -> list[str]:  # Any: JSON
             "agreement there is with the file's own final exit."
         )
     return lines
+
+
+def _describe_leaving(result: Mapping[str, Any]) -> Iterator[str]:  # Any: JSON
+    """Why nobody leaves early, if so it is."""
+    guarantee, exits = result["guarantee"], result["chosen"]["thresholds"]
+    if guarantee is not None and guarantee["status"] == "refused":
+        yield f"Nothing could be promised, so nobody leaves early: {guarantee['remedy']}."
+        if exits:
+            yield "Its heads and gates run for nothing: until a promise holds, use the network alone."
+    if not exits:
+        yield "No exit paid: the file is the network alone, behind the same outputs."
 
 
 def _describe_work(chosen: Mapping[str, Any]) -> str:  # Any: JSON

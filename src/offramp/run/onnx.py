@@ -16,7 +16,7 @@ from offramp.errors import EngineError, OptionError
 
 from ._alone import network_alone as network_alone
 from ._card import CARD_KEY, OUTPUTS, Card, Limits, check_exits, check_file, parse_card
-from ._known import answer_nothing, answer_on_the_only_way, outputs_to_ask
+from ._known import OnlyWay, answer_nothing, outputs_to_ask
 from ._lift import Branch, Stage, Steps, lift
 from ._ports import Array, check_inputs, ports_of
 from ._runtime import Answer, DenseAnswer
@@ -55,10 +55,13 @@ class OnnxRuntime:
             model = onnx.load(path)
             self.card: Card = parse_card(_entry(model), path, dense=False)
             self.precision = "int8" if self.card.get("precision") == "int8" else "f32"  # the file says what is int8
-            self._outputs = outputs_to_ask(self.card) if staged else OUTPUTS
-            self._run = (
-                _Staged(lift(_trim(model, self._outputs)), threads) if staged else _Whole(path, OUTPUTS, threads)
-            )
+            outputs = outputs_to_ask(self.card) if staged else OUTPUTS
+            self._only = OnlyWay(self.card) if outputs != OUTPUTS else None
+            self._run: _Staged | _Whole
+            if self._only:
+                self._run = _Whole(_trimmed(model, outputs), outputs, threads)
+            else:
+                self._run = _Staged(lift(model), threads) if staged else _Whole(path, OUTPUTS, threads)
         self._ports = ports_of(self.card["inputs"])
         self._limits = Limits(self.card)
 
@@ -79,8 +82,8 @@ class OnnxRuntime:
             feed["thresholds"] = limits
         with translated(self._path):
             results: list[Any] = self._run(feed)
-        if len(self._outputs) == 1:
-            return answer_on_the_only_way(self.card, *results)
+        if self._only:
+            return self._only(*results)
         logits, taken, score, route = results
         check_exits(taken)
         return Answer(logits=logits, exit=taken, score=score, route=route)
@@ -113,10 +116,10 @@ class OnnxDense:
 
 
 class _Whole:
-    """The file as it is."""
+    """One model."""
 
-    def __init__(self, path: Path, outputs: Sequence[str], threads: int) -> None:
-        self._session, self._outputs = _session(path, threads), list(outputs)
+    def __init__(self, model: Path | bytes, outputs: Sequence[str], threads: int) -> None:
+        self._session, self._outputs = _session(model, threads), list(outputs)
 
     def __call__(self, feed: Mapping[str, Array]) -> list[Array]:
         results: list[Array] = self._session.run(self._outputs, dict(feed))
@@ -132,16 +135,14 @@ class _Staged:
 
     def __init__(self, steps: Steps, threads: int) -> None:
         self._steps = steps
-        stages = list(_stages(steps))
-        several = len(stages) > 1
         self._sessions = {
-            id(stage): _session(stage.model.SerializeToString(), threads, rest=several) for stage in stages
+            id(stage): _session(stage.model.SerializeToString(), threads, rest=True) for stage in _stages(steps)
         }
 
     def __call__(self, feed: Mapping[str, Array]) -> list[Array]:
         values = dict(feed)
         self._run(self._steps, values)
-        return [values[name] for name in OUTPUTS if name in values]
+        return [values[name] for name in OUTPUTS]
 
     def _run(self, steps: Steps, values: dict[str, Array]) -> None:
         for step in steps:
@@ -179,12 +180,13 @@ def _session(model: Path | bytes, threads: int, *, rest: bool = False) -> Any:  
     return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
 
 
-def _trim(model: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelProto:
-    """The model with these of its outputs, in place; ONNX Runtime drops what led to the others."""
+def _trimmed(model: onnx.ModelProto, outputs: Sequence[str]) -> bytes:
+    """The model with these of its outputs; ONNX Runtime drops what led to the others."""
     kept = [output for output in model.graph.output if output.name in outputs]
     del model.graph.output[:]
     model.graph.output.extend(kept)
-    return model
+    content: bytes = model.SerializeToString()
+    return content
 
 
 def _entry(model: onnx.ModelProto) -> str | None:

@@ -13,7 +13,7 @@ from ._card import OUTPUTS, Card, Limits, check_exits, parse_card
 from ._compiled import ROUNDED as ROUNDED
 from ._compiled import CompiledFile, Precision
 from ._compiled import list_precisions as list_precisions
-from ._known import answer_nothing, answer_on_the_only_way, outputs_to_ask
+from ._known import OnlyWay, answer_nothing, outputs_to_ask
 from ._ports import Array, check_inputs, ports_of
 from ._runtime import Answer, DenseAnswer
 
@@ -61,10 +61,11 @@ class OpenvinoRuntime:
         self.card: Card = parse_card(file.card, file.path, dense=False)
         self._ports = ports_of(self.card["inputs"])
         self._limits = Limits(self.card)
-        self._outputs = outputs_to_ask(self.card)
-        if self._outputs != OUTPUTS:
-            file.keep(self._outputs)
-        self._ordered = itemgetter(*map(file.outputs.index, self._outputs))
+        outputs = outputs_to_ask(self.card)
+        self._only = OnlyWay(self.card) if outputs != OUTPUTS else None
+        if self._only:
+            file.keep(outputs)
+        self._ordered = itemgetter(*map(file.outputs.index, outputs))
 
     def __call__(self, inputs: Mapping[str, Array], thresholds: NDArray[np.float32] | None = None) -> Answer:
         """Answer a batch; without `thresholds` those that the file has chosen apply.
@@ -79,8 +80,8 @@ class OpenvinoRuntime:
         if not rows:
             return answer_nothing(self.card)
         results = self._file(rows, [*arrays, limits] if len(limits) else arrays)
-        if len(self._outputs) == 1:
-            return answer_on_the_only_way(self.card, *results)
+        if self._only:
+            return self._only(*results)
         logits, taken, score, route = self._ordered(results)
         check_exits(taken)
         return Answer(logits=logits, exit=taken, score=score, route=route)
