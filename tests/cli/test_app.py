@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
+import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import offramp
+from commands import COMMAND, held_by_another
 from offramp import cli
 
 Call = Callable[..., tuple[int, str, str]]
@@ -72,3 +78,167 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(
     assert says in error
     assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+SLOW = ["--model", "zoo:mlp", "--data", "digits", "--exits", "1", "--epochs", "100000"]  # until it is stopped
+
+
+def start(*words: object, **options: Any) -> subprocess.Popen[str]:
+    """A command in a process of its own."""
+    return subprocess.Popen([*COMMAND, *map(str, words)], stderr=subprocess.PIPE, text=True, **options)
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    until = time.monotonic() + 120
+    while not path.exists():
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        assert time.monotonic() < until, f"{path} does not appear"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_run_alone_in_its_folder_that_is_interrupted_says_how_to_go_on(
+    number: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    heads = tmp_path / ".out.partial" / "heads.safetensors"
+    (tmp_path / "link").symlink_to("out")
+    with start("optimize", *SLOW, "--out", "out", cwd=tmp_path) as first:
+        wait_for(heads, first)
+        with start("optimize", *SLOW, "--out", "link", "--seed", 2, cwd=tmp_path) as second:
+            _, refused = second.communicate(timeout=120)
+        first.send_signal(number)
+        _, said = first.communicate(timeout=120)
+    assert second.returncode == 2
+    assert f"must be free, but process {first.pid} is writing it" in refused
+    assert first.returncode == code
+    assert "interrupted.\nWhat was trained is kept in" in said
+    assert "--resume" in said
+    assert "Traceback" not in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.partial", "link"]
+    assert heads.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["optimize", *SLOW, "--resume"], ["optimize", *SLOW, "--fresh"], ["demo"], ["demo", "--fresh"]],
+    ids=["resume", "fresh", "demo", "fresh demo"],
+)
+def test_a_second_run_in_one_folder_is_refused_whatever_it_would_do(
+    call: Call, words: list[str], tmp_path: Path
+) -> None:
+    with held_by_another(tmp_path / "out"):
+        code, _, error = call(*words, "--out", str(tmp_path / "out"))
+    assert code == 2
+    assert "must be free" in error
+
+
+@pytest.mark.parametrize(
+    "words", [["optimize", *SLOW], ["demo"], ["demo", "--seed", "1"]], ids=["optimize", "demo", "demo, another seed"]
+)
+def test_heads_of_a_killed_run_are_not_thrown_away_without_a_word(call: Call, words: list[str], tmp_path: Path) -> None:
+    hidden = tmp_path / ".out.partial"
+    hidden.mkdir()
+    (hidden / "heads.safetensors").write_text("trained")
+    (hidden / "request.json").write_text('{"seed": 5}')
+    code, _, error = call(*words, "--out", str(tmp_path / "out"))
+    assert code == 2
+    assert "--fresh" in error
+    assert (hidden / "heads.safetensors").read_text() == "trained"
+
+
+def test_going_on_and_starting_anew_exclude_each_other(call: Call, tmp_path: Path) -> None:
+    code, _, error = call("optimize", *SLOW, "--out", str(tmp_path / "out"), "--resume", "--fresh")
+    assert code == 2
+    assert "--resume and --fresh exclude each other" in error
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sweep", "FOLDER", "--apply"],
+        ["sweep", "FOLDER"],
+        ["recalibrate", "FOLDER", "--data", "digits@test"],
+        ["recalibrate", "FOLDER", "--data", "digits@test", "--out", "OTHER"],
+        ["optimize", *SLOW, "--out", "FOLDER"],
+        ["predict", "FOLDER", "--data", "digits@test", "--out", "OTHER/a.csv"],
+        ["check", "FOLDER", "--data", "digits@test", "--out", "OTHER/a.json"],
+    ],
+    ids=lambda words: " ".join(words[:1] + words[2:]),
+)
+def test_no_command_writes_where_another_one_does(call: Call, words: list[str], finished: Any, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    place = tmp_path / "other" if "OTHER" in words else finished.folder
+    place = tmp_path / "other" / words[-1].removeprefix("OTHER/") if words[-1].startswith("OTHER/") else place
+    filled = [word.replace("FOLDER", str(finished.folder)).replace("OTHER", str(tmp_path / "other")) for word in words]
+    before = {path: path.stat().st_mtime_ns for path in finished.folder.iterdir()}
+    with held_by_another(place):
+        code, _, error = call(*filled)
+    assert code == 2
+    assert "must be free" in error
+    assert {path: path.stat().st_mtime_ns for path in finished.folder.iterdir()} == before
+    assert list((tmp_path / "other").iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [["predict", "--data", "digits@test"], ["sweep"], ["check", "--data", "digits"]])
+def test_a_folder_whose_new_result_was_about_to_be_put_in_place_is_found(
+    call: Call, words: list[str], finished: Any, tmp_path: Path
+) -> None:
+    kept = tmp_path / ".run.changed" / "old"
+    kept.parent.mkdir()
+    shutil.copytree(finished.folder, kept)
+    code, _, error = call(words[0], str(tmp_path / "run"), *words[1:])
+    assert code in (0, 3), error
+    assert (tmp_path / "run" / "model.onnx").is_file()
+
+
+def test_a_full_disk_behind_standard_output_is_a_sentence(finished: Any) -> None:
+    words = ["predict", finished.folder, "--data", "digits@test"]
+    with Path("/dev/full").open("wb") as full, start(*words, stdout=full) as process:
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert said.splitlines()[-1].startswith("error: standard output must take what is printed, but: No space left")
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("words", [["--version"], ["inspect", "--model", "zoo:mlp"], ["sweep", "--help"]])
+def test_a_full_disk_is_a_sentence_for_short_answers_too(words: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full, start(*words, stdout=full) as process:
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert "error: standard output" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("batch", [1, 64])
+def test_a_reader_who_has_enough_is_no_error(batch: int, finished: Any) -> None:
+    words = ["predict", finished.folder, "--data", "digits@test", "--batch", batch]
+    with start(*words, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert process.returncode == 141
+    assert said == ""
+
+
+def test_a_closed_standard_output_is_a_sentence() -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND, "inspect", "--model", "zoo:mlp"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == ("error: standard output must be open, but is closed. Send it to a file, or to /dev/null.\n")
+
+
+def test_an_interrupt_of_what_cannot_go_on_does_not_speak_of_it(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("offramp.cli._inspect.inspect", interrupted)
+    assert call("inspect", "--model", "zoo:mlp") == (130, "", "interrupted: repeat the command.\n")
+
+
+def test_a_word_that_does_not_exist_stays_typers_own_message(call: Call) -> None:
+    code, _, error = call("optimise")
+    assert code == 2
+    assert "No such command" in error
