@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -11,11 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import offramp
 from commands import COMMAND, held_by_another
-from offramp import cli
+from offramp import cli, data
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -242,3 +245,46 @@ def test_a_word_that_does_not_exist_stays_typers_own_message(call: Call) -> None
     code, _, error = call("optimise")
     assert code == 2
     assert "No such command" in error
+
+
+C_LOCALE = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+CLASSES = ("grün", "rød", "猫", "b")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Digits as class folders whose names, and those of the pictures, are not ASCII."""
+    digits = data.load("digits@train")
+    shown = (255 * digits.take(slice(None))["x"][:, 0]).astype(np.uint8)
+    assert digits.labels is not None
+    for label, name in enumerate(CLASSES):
+        folder = tmp_path / "bilder-ä" / name
+        folder.mkdir(parents=True)
+        for at in np.flatnonzero(digits.labels == label)[:40]:
+            Image.fromarray(shown[at]).resize((28, 28)).save(folder / f"ö{at}.png")
+    return tmp_path / "bilder-ä"
+
+
+def test_names_beyond_ascii_live_under_the_c_locale(pictures: Path, tmp_path: Path) -> None:
+    def run(*words: object) -> str:
+        command = [*COMMAND, *map(str, words)]
+        env = {**os.environ, **C_LOCALE}
+        env.pop("PYTHONIOENCODING", None)
+        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, check=False)
+        assert done.returncode in (0, 3), done.stderr.decode()
+        assert "Traceback" not in done.stderr.decode()
+        return done.stdout.decode()
+
+    reference, out = f"imagefolder:{pictures}", tmp_path / "läufe" / "é"
+    run("optimize", "--model", "zoo:mlp", "--data", reference, "--epochs", 1, "--exits", 1, "--out", out)
+    printed = run("predict", out, "--data", reference)
+    run("predict", out, "--data", reference, "--out", tmp_path / "å.csv")
+    run("sweep", out, "--apply", "--max-loss", 0.3)
+    assert (tmp_path / "å.csv").read_text(encoding="utf-8") == printed
+    assert sum(f"bilder-ä/{name}/ö" in printed for name in CLASSES) == len(CLASSES)
+    assert "läufe/é" in (out / "README.md").read_text(encoding="utf-8")
+    assert "läufe/é" in (out / "report.html").read_text(encoding="utf-8")
+    result = json.loads((out / "result.json").read_text(encoding="utf-8"))
+    assert result["options"]["data"] == reference
+    ids = np.load(out / "evidence.npz")["ids"].tolist()
+    assert all(name.startswith("bilder-ä/") for name in ids)

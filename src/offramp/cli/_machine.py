@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import offramp
+from offramp.run import legible
 
 PACKAGES = ("torch", "openvino", "onnxruntime", "onnx", "numpy")
 
@@ -31,12 +32,12 @@ def describe_versions() -> dict[str, str]:
 
 def describe_command() -> str:
     """The command line that is running, ready to be pasted."""
-    return shlex.join(["offramp", *sys.argv[1:]])
+    return legible(shlex.join(["offramp", *sys.argv[1:]]))
 
 
 def _processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:  # not Linux
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from offramp.errors import OptionError
+from offramp.run import legible
 
 Kind = Literal["agreement", "harm", "net"]
 ENGINES = ("openvino", "onnxruntime")
@@ -367,4 +368,6 @@ def read_scores(text: str) -> Scoring:
 
 
 def _plain(value: Any) -> Any:  # Any: JSON
-    return str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
+    if isinstance(value, str | Path):
+        return legible(str(value))
+    return list(value) if isinstance(value, tuple) else value
