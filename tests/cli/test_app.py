@@ -8,9 +8,10 @@ import shutil
 import signal
 import subprocess
 import time
+import typing
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
@@ -81,6 +82,78 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(
     assert says in error
     assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+FEW = {  # of each command: the words that it needs, then its options that take numbers
+    "optimize": (
+        ["--model", "nobody:nothing", "--data", "digits", "--out", "out"],
+        ["--max-loss", "--confidence", "--budget", "--exits", "--batch", "--price", "--survivors", "--mix", "--epochs",
+         "--mean", "--std", "--shape", "--threads", "--seed", "--grid"],
+    ),
+    "inspect": (["--model", "nobody:nothing"], ["--shape"]),
+    "demo": (["--out", "out"], ["--seed"]),
+    "bench": (["nowhere"], ["--batch", "--threads"]),
+    "predict": (["nowhere", "--data", "digits"], ["--batch", "--threads"]),
+    "sweep": (["nowhere"], ["--max-loss", "--confidence", "--budget", "--grid"]),
+    "check": (["nowhere", "--data", "digits"], ["--samples", "--confidence", "--alpha", "--threads", "--seed"]),
+    "recalibrate": (
+        ["nowhere", "--data", "digits"],
+        ["--max-loss", "--confidence", "--budget", "--grid", "--threads", "--seed"],
+    ),
+}  # fmt: skip
+WITH = {  # what an option needs beside it
+    "--grid": ["--search", "screening"],
+    "--price": ["--regime", "cumulative"],
+    "--mean": ["--std", "0.5"],
+    "--std": ["--mean", "0.5"],
+}
+BAD = ["nan", "inf", "-inf", "1e400", "99999999999999999999", "-1", "--4", "", " ", "²", "1e-320", "0x1", "1,,1"]
+FINE = {("--mean", "-1"), ("--mean", "1e-320"), ("--grid", "-1"), ("--grid", "1e-320"), ("--price", "1e-320"),
+        ("--survivors", "1e-320"), ("--mix", "1e-320")}  # fmt: skip
+
+
+@pytest.mark.parametrize("value", BAD, ids=repr)
+@pytest.mark.parametrize(("word", "option"), [(word, option) for word, (_, all) in FEW.items() for option in all])
+def test_a_number_that_is_none_is_a_sentence_before_any_work(
+    call: Call, word: str, option: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("offramp.cli._demo._material", lambda *_: pytest.fail("it began to work"))
+    code, out, error = call(word, *FEW[word][0], *WITH.get(option, []), f"{option}={value}")
+    assert (code, out) == (2, "")
+    assert (option in error) != ((option, value) in FINE), error
+    assert "Traceback" not in error
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("word", ["predict", "check"])
+@pytest.mark.parametrize("name", [".", "missing/a.json"])
+def test_a_file_that_can_be_none_is_a_sentence_before_any_work(
+    call: Call, word: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, error = call(word, "nowhere", "--data", "digits", "--out", name)
+    assert code == 2
+    assert "nowhere" not in error
+    assert error.startswith("error: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def numbers_of(command: Callable[..., object]) -> set[str]:
+    """The options that take numbers, or texts with numbers in them."""
+    hints = typing.get_type_hints(command, include_extras=True)
+    kinds = {name: {int, float} & set(typing.get_args(hint.__origin__)) or hint.__origin__ in (int, float)
+             for name, hint in hints.items() if typing.get_origin(hint) is Annotated}  # fmt: skip
+    lists = {name for name, hint in hints.items() if "list[int]" in str(hint)}
+    texts = {"grid", "mean", "std", "shape", "exits"} & set(hints)
+    return {f"--{name.replace('_', '-')}" for name in lists | texts | {name for name, found in kinds.items() if found}}
+
+
+def test_the_table_of_numbers_is_complete() -> None:
+    commands = [command.callback for command in cli._app.app.registered_commands]
+    assert {one.__name__: numbers_of(one) for one in commands if one} == {
+        word: set(options) for word, (_, options) in FEW.items()
+    }
 
 
 SLOW = ["--model", "zoo:mlp", "--data", "digits", "--exits", "1", "--epochs", "100000"]  # until it is stopped

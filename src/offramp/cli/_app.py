@@ -267,6 +267,7 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     json: Json = False,
 ) -> None:  # fmt: skip
     """Add exits to a trained network, choose thresholds, prove what was kept, and write it all to a folder."""
+    from ._ranges import SMALLEST
     from ._request import (
         Request,
         read_exits,
@@ -287,7 +288,7 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
         head=read_heads(head, regime), score=read_score(score, regime), regime=regime, price=price, epochs=epochs,
         training_precision=training_precision,
         targets=targets, survivors=survivors, mix=mix, cascade=cascade, ensemble=ensemble,
-        mean=read_numbers(mean, "--mean"), std=read_numbers(std, "--std"), shape=read_shape(shape),
+        mean=read_numbers(mean, "--mean"), std=read_numbers(std, "--std", least=SMALLEST), shape=read_shape(shape),
         engine=engine, precision=precision, threads=threads, seed=seed, resume=resume, fresh=fresh,
     )  # fmt: skip
     from ._optimize import optimize as run
@@ -308,7 +309,9 @@ def bench(
     """Time the file of a run again, here: with its thresholds, and with nobody leaving early. Needs no PyTorch."""
     from ._bench import bench as run
     from ._bench import print_times
+    from ._ranges import check_ranges
 
+    check_ranges(threads=threads)
     found = run(folder, data=data, batches=batch or [1, 64], engine=engine, threads=threads)
     _print_json(found) if json else print_times(found)
 
@@ -332,8 +335,10 @@ def predict(  # noqa: PLR0913  (options of the command line)
     from ._answers import write_answers
     from ._file import reserve_file
     from ._predict import predict as run
+    from ._ranges import check_ranges
     from ._screen import Screen
 
+    check_ranges(batch=batch, threads=threads)
     with reserve_file(out):
         count, rows = run(folder, data, engine=engine, threads=threads, tokenizer=tokenizer, batch=batch)
         screen = Screen(quiet=out is None and sys.stdout.isatty())  # a bar would stand between the rows
@@ -364,11 +369,13 @@ def sweep(  # noqa: PLR0913  (options of the command line)
     from ._sweep import sweep as run
 
     chosen = None if search is None and grid is None else read_search(search or "screening", grid)
+    given: dict[str, Any] = {  # Any: as the options are
+        "max_loss": max_loss, "confidence": confidence, "kind": kind, "budget": budget, "knee": knee,
+    }  # fmt: skip
+    read_goal(**given)  # what is wrong is said before anything is opened
     with reserve(folder, needed=apply):
         opened = open_run(folder)
-        goal = read_goal(
-            max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee, usual=opened.goal
-        )
+        goal = read_goal(**given, usual=opened.goal)
         found = run(opened, Screen(quiet=json), goal=goal, score=score, search=chosen, apply=apply)
     if json:
         _print_json(found)
@@ -402,8 +409,10 @@ def check(  # noqa: PLR0913  (options of the command line)
     from ._check import Question, check_out, write_found
     from ._check import check as run
     from ._file import reserve_file
+    from ._ranges import check_ranges
     from ._screen import Screen
 
+    check_ranges(threads=threads)
     question = Question(samples=samples, confidence=confidence, alpha=alpha, seed=seed)
     if out is not None:
         check_out(out)
@@ -446,6 +455,7 @@ def recalibrate(  # noqa: PLR0913  (options of the command line)
     from dataclasses import replace
 
     from ._folder import reserve
+    from ._ranges import check_ranges
     from ._recalibrate import Renewal
     from ._recalibrate import recalibrate as run
     from ._request import read_goal, read_search
@@ -453,15 +463,17 @@ def recalibrate(  # noqa: PLR0913  (options of the command line)
     from ._sweep import open_run
 
     chosen = None if search is None and grid is None else read_search(search or "screening", grid)
+    check_ranges(seed=seed, threads=threads)
+    given: dict[str, Any] = {  # Any: as the options are
+        "max_loss": max_loss, "confidence": confidence, "kind": kind, "budget": budget, "knee": knee,
+    }  # fmt: skip
+    read_goal(**given)  # what is wrong is said before anything is opened
     with ExitStack() as held:
         held.enter_context(reserve(folder, needed=out is None))
         if out is not None and out.resolve() != folder.resolve():
             held.enter_context(reserve(out))
         opened = open_run(folder)
-        goal = read_goal(
-            max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee,
-            usual=replace(opened.goal, kind=None),
-        )  # fmt: skip
+        goal = read_goal(**given, usual=replace(opened.goal, kind=None))
         renewal = Renewal(
             data=data, goal=goal, search=chosen, out=out, seed=seed, threads=threads, tokenizer=tokenizer
         )  # fmt: skip

@@ -16,13 +16,13 @@ import numpy as np
 
 from offramp import decide, report
 from offramp.decide import Drift, Promise, Standing, Verdict, Watch
-from offramp.errors import OptionError
 from offramp.measure import Costs, Evidence, evidence_by_passes, operate
 from offramp.run import Samples, stream
 
 from ._file import open_file
 from ._machine import describe_command, describe_machine, describe_versions
 from ._predict import BATCH, known_tokenizer, open_runtime, open_samples
+from ._ranges import check_ranges
 from ._result import clean
 from ._screen import Screen
 from ._sweep import Run, check_exits, open_run
@@ -47,10 +47,7 @@ class Question:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.samples < 1 or self.seed < 0:
-            raise OptionError(
-                f"--samples must be 1 or more and --seed 0 or more, but are {self.samples}, {self.seed}. Change them."
-            )
+        check_ranges(samples=self.samples, confidence=self.confidence, alpha=self.alpha, seed=self.seed)
 
 
 def check(
