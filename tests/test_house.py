@@ -142,6 +142,32 @@ def test_every_exception_to_the_mirror_is_still_needed() -> None:
     assert [name for name in UNMIRRORING if not (TESTS / name).exists()] == []
 
 
+def texts_without_encoding(path: Path) -> Iterator[str]:
+    """Calls that read or write a text in whatever encoding the locale has."""
+    for node in ast.walk(ast.parse((SOURCE / path).read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        named = {keyword.arg for keyword in node.keywords}
+        if name in ("read_text", "write_text", "NamedTemporaryFile", "fdopen") and "encoding" not in named:
+            yield f"{path}:{node.lineno}"
+        if name == "open" and "encoding" not in named and opens_text(node):
+            yield f"{path}:{node.lineno}"
+
+
+def opens_text(node: ast.Call) -> bool:
+    """Whether a call of `open` asks for a text; of those who open something else than files, none is given a mode."""
+    bare = isinstance(node.func, ast.Name)
+    given = [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg == "mode")]
+    modes = [one.value for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    found = [mode for mode in modes if re.fullmatch(r"[rwaxbt+]{1,3}", mode)]
+    return not any("b" in mode for mode in found) if found else bare
+
+
+def test_every_text_file_is_utf8_whatever_the_locale() -> None:
+    assert [place for path in modules() for place in texts_without_encoding(path)] == []
+
+
 def public_names() -> Iterator[str]:
     for path in modules():
         if not any(part.startswith("_") and part != "__init__.py" for part in path.parts):

@@ -23,5 +23,11 @@ def test_its_numbers_are_stored_with_the_weights() -> None:
     ("mean", "std"), [([], []), ([0.5], []), ([0.5], [0.2, 0.2]), ([0.5], [0.0]), ([0.5, 0.5], [1.0, -1.0])]
 )
 def test_unequal_lengths_and_deviations_that_are_not_positive_are_refused(mean: list[float], std: list[float]) -> None:
-    with pytest.raises(OptionError, match="one entry per channel and std be positive"):
+    with pytest.raises(OptionError, match="one entry per channel, finite, and std be positive"):
+        Normalize(mean, std)
+
+
+@pytest.mark.parametrize(("mean", "std"), [([float("nan")], [1.0]), ([0.0], [float("nan")]), ([0.0], [float("inf")])])
+def test_numbers_that_are_not_finite_are_refused(mean: list[float], std: list[float]) -> None:
+    with pytest.raises(OptionError, match="finite"):
         Normalize(mean, std)

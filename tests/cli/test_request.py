@@ -201,7 +201,7 @@ def test_a_price_goes_with_its_regime_alone() -> None:
 
 @pytest.mark.parametrize("price", [-1.0, float("nan")])
 def test_a_price_is_not_negative(price: float) -> None:
-    with pytest.raises(OptionError, match=r"--price .* or more"):
+    with pytest.raises(OptionError, match=r"--price .* \(0 to"):
         asked(regime="cumulative", price=price)
 
 
@@ -216,3 +216,43 @@ def test_the_tokenizer_beside_a_models_weights_is_taken_unless_another_is_given(
     assert read_tokenizer(None, f"hf:{tmp_path}") == str(tmp_path)
     assert read_tokenizer("other", f"hf:{tmp_path}") == "other"
     assert read_tokenizer(None, f"zoo:{tmp_path}") is None
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"max_loss": 1e-320}, "--max-loss"),
+        ({"max_loss": float("nan")}, "--max-loss"),
+        ({"confidence": 1.0}, "--confidence"),
+        ({"confidence": 1 - 1e-16}, "--confidence"),
+        ({"budget": float("inf")}, "--budget"),
+        ({"budget": float("nan")}, "--budget"),
+        ({"budget": 1e-320}, "--budget"),
+    ],
+)
+def test_a_share_that_nobody_can_prove_is_refused(options: dict[str, object], says: str) -> None:
+    with pytest.raises(OptionError, match=says):
+        goal(**options)
+
+
+@pytest.mark.parametrize("text", ["--4", "²", "", " ", "4.0", "nan", "0x4", "4" * 5000])
+def test_exits_that_are_no_number_are_refused(text: str) -> None:
+    with pytest.raises(OptionError, match="a number or auto"):
+        read_exits(text)
+
+
+@pytest.mark.parametrize("text", ["--4", "²", "1" * 30, "input"])
+def test_what_is_no_index_is_a_name(text: str) -> None:
+    assert read_placement(text) == (text,)
+
+
+@pytest.mark.parametrize("text", ["nan", "0.1,inf", "1e400", "", "0.1,,0.2", "101%", "-1%", "nan%", "1e10"])
+def test_a_grid_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(OptionError, match="--grid"):
+        read_search("screening", text)
+
+
+@pytest.mark.parametrize("text", ["nan", "3,nan,3", "inf", "1e400", "0", "-3,2,2", "2.5", "", "3,,3", "99999,99999,9"])
+def test_a_shape_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(OptionError, match="--shape"):
+        read_shape(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ class Normalize(nn.Module):
         std: One positive number per channel.
 
     Raises:
-        OptionError: Unequal lengths, or a standard deviation that is not positive.
+        OptionError: Unequal lengths, a standard deviation that is not positive, or a number that is not finite.
 
     Example:
         >>> Normalize([0.5], [0.25])(torch.ones(1, 1, 1, 2))
@@ -30,10 +31,10 @@ class Normalize(nn.Module):
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
-        if not mean or len(mean) != len(std) or min(std) <= 0:
+        if not mean or len(mean) != len(std) or min(std) <= 0 or not all(map(isfinite, (*mean, *std))):
             raise OptionError(
-                f"mean and std must have one entry per channel and std be positive, but are {list(mean)} and "
-                f"{list(std)}. Give them in units of pixels in [0, 1]."
+                "mean and std must have one entry per channel, finite, and std be positive, but are "
+                f"{list(mean)} and {list(std)}. Give them in units of pixels in [0, 1]."
             )
         self.register_buffer("mean", torch.tensor([float(value) for value in mean]))
         self.register_buffer("std", torch.tensor([float(value) for value in std]))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from offramp.errors import OutputError
+from ._file import open_file
 
 Rows = list[dict[str, Any]]  # Any: JSON
 COLUMNS = ("id", "answer", "exit", "score")
@@ -19,7 +19,7 @@ COLUMNS = ("id", "answer", "exit", "score")
 def write_answers(batches: Iterable[Rows], out: Path | None, *, as_json: bool = False) -> None:
     """Write answers batch by batch: as CSV, as JSON if asked or if the file ends in .json, as JSON lines in .jsonl.
 
-    A file appears under its name when it is whole; what fails or is interrupted leaves nothing behind.
+    A file appears under its name when it is whole, and is UTF-8; what fails or is interrupted leaves nothing behind.
 
     Args:
         batches: Answers in order.
@@ -34,21 +34,8 @@ def write_answers(batches: Iterable[Rows], out: Path | None, *, as_json: bool = 
         for text in texts:
             sys.stdout.write(text)
         return
-    scratch = out.with_name(f".{out.name}.partial")
-    try:
-        with scratch.open("w", newline="") as file:
-            file.writelines(texts)
-        scratch.replace(out)
-    except OSError as error:
-        raise OutputError(f"{out} must be writable, but: {error.strerror}. Choose another file.") from error
-    finally:
-        _remove(scratch)
-
-
-def _remove(scratch: Path) -> None:
-    """Nothing is there if the file is whole, or if its folder is none."""
-    if scratch.parent.is_dir():
-        scratch.unlink(missing_ok=True)
+    with open_file(out) as file:
+        file.writelines(text.encode("utf-8", "surrogateescape") for text in texts)  # ids may be names of files
 
 
 def _form(out: Path | None, as_json: bool) -> Callable[[Iterable[Rows]], Iterator[str]]:

@@ -2,24 +2,61 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import signal
 import sys
+import threading
 import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import offramp
-from offramp.errors import OfframpError
+from offramp.errors import OfframpError, OutputError
+
+from ._stream import discard_output, speak_utf8
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-BAD_INPUT, NOT_CERTIFIED, INTERRUPTED = 2, 3, 130
+BAD_INPUT, NOT_CERTIFIED, INTERRUPTED, CLOSED, TERMINATED = 2, 3, 130, 141, 143  # 128 + the signal
+
+
+class Stopped(BaseException):
+    """An interrupt on its way out; typer would take a KeyboardInterrupt for its own, and leave without a word."""
+
+    def __init__(self, code: int, notes: Iterable[str]) -> None:
+        super().__init__()
+        self.code, self.notes = code, tuple(notes)
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which shall leave as little behind as Ctrl-C."""
+
+
+class _Commands(TyperGroup):
+    """All commands; an interrupt of one goes on as `Stopped`."""
+
+    def invoke(self, ctx: Any) -> Any:  # Any: click's, wherever typer keeps it
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            code = TERMINATED if isinstance(error, _Terminated) else INTERRUPTED
+            raise Stopped(code, getattr(error, "__notes__", ())) from error
+        except BrokenPipeError as error:  # who read standard output has enough
+            discard_output()
+            raise SystemExit(CLOSED) from error
+
 
 app = typer.Typer(
     name="offramp",
+    cls=_Commands,
     help="Make a trained network spend on each input only the compute that this input needs.",
     no_args_is_help=True,
     add_completion=False,
@@ -65,16 +102,63 @@ Folder = Annotated[Path, typer.Argument(help="What `offramp optimize` wrote.")]
 def main() -> None:
     """Run the command line: a user's mistake is one sentence and exit code 2, never a traceback."""
     warnings.filterwarnings("ignore", module=r"(torch|onnxscript|onnx_ir)\b.*")
+    speak_utf8()
     try:
-        app(prog_name="offramp")
+        with _terminable():
+            _run()
     except OfframpError as error:
-        print(f"error: {' '.join(str(error).split())}", *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
+        _tell(f"error: {' '.join(str(error).split())}", *getattr(error, "__notes__", ()))
         sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        print(
-            "interrupted: repeat the command; `offramp optimize` goes on where it was with --resume.", file=sys.stderr
-        )
-        sys.exit(INTERRUPTED)
+    except Stopped as stop:
+        _tell(*(["interrupted.", *stop.notes] if stop.notes else ["interrupted: repeat the command."]))
+        sys.exit(stop.code)
+
+
+def _run() -> None:
+    """The command, and everything it printed.
+
+    Raises:
+        OutputError: Standard output takes no more.
+    """
+    if sys.stdout is None:
+        raise OutputError("standard output must be open, but is closed. Send it to a file, or to /dev/null.")
+    try:
+        try:
+            app(prog_name="offramp")
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if isinstance(error, OfframpError) or error.filename is not None:
+            raise
+        discard_output()
+        if error.errno == errno.EPIPE:
+            sys.exit(CLOSED)
+        raise OutputError(
+            f"standard output must take what is printed, but: {error.strerror}. Send it somewhere else."
+        ) from error
+
+
+def _tell(*lines: str) -> None:
+    """Say something on standard error, if anybody listens."""
+    with suppress(OSError):
+        print(*lines, sep="\n", file=sys.stderr)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does, unless it is to be ignored."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _show_version(wanted: bool) -> None:
@@ -183,6 +267,7 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     json: Json = False,
 ) -> None:  # fmt: skip
     """Add exits to a trained network, choose thresholds, prove what was kept, and write it all to a folder."""
+    from ._ranges import SMALLEST
     from ._request import (
         Request,
         read_exits,
@@ -203,7 +288,7 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
         head=read_heads(head, regime), score=read_score(score, regime), regime=regime, price=price, epochs=epochs,
         training_precision=training_precision,
         targets=targets, survivors=survivors, mix=mix, cascade=cascade, ensemble=ensemble,
-        mean=read_numbers(mean, "--mean"), std=read_numbers(std, "--std"), shape=read_shape(shape),
+        mean=read_numbers(mean, "--mean"), std=read_numbers(std, "--std", least=SMALLEST), shape=read_shape(shape),
         engine=engine, precision=precision, threads=threads, seed=seed, resume=resume, fresh=fresh,
     )  # fmt: skip
     from ._optimize import optimize as run
@@ -224,7 +309,9 @@ def bench(
     """Time the file of a run again, here: with its thresholds, and with nobody leaving early. Needs no PyTorch."""
     from ._bench import bench as run
     from ._bench import print_times
+    from ._ranges import check_ranges
 
+    check_ranges(threads=threads)
     found = run(folder, data=data, batches=batch or [1, 64], engine=engine, threads=threads)
     _print_json(found) if json else print_times(found)
 
@@ -246,12 +333,16 @@ def predict(  # noqa: PLR0913  (options of the command line)
 ) -> None:
     """Answer samples: class, exit and score of each, written as they come. Needs no PyTorch."""
     from ._answers import write_answers
+    from ._file import reserve_file
     from ._predict import predict as run
+    from ._ranges import check_ranges
     from ._screen import Screen
 
-    count, rows = run(folder, data, engine=engine, threads=threads, tokenizer=tokenizer, batch=batch)
-    screen = Screen(quiet=out is None and sys.stdout.isatty())  # a bar would stand between the rows
-    write_answers(screen.progress(rows, count, "answering"), out, as_json=json)
+    check_ranges(batch=batch, threads=threads)
+    with reserve_file(out):
+        count, rows = run(folder, data, engine=engine, threads=threads, tokenizer=tokenizer, batch=batch)
+        screen = Screen(quiet=out is None and sys.stdout.isatty())  # a bar would stand between the rows
+        write_answers(screen.progress(rows, count, "answering"), out, as_json=json)
 
 
 @app.command()
@@ -278,11 +369,13 @@ def sweep(  # noqa: PLR0913  (options of the command line)
     from ._sweep import sweep as run
 
     chosen = None if search is None and grid is None else read_search(search or "screening", grid)
+    given: dict[str, Any] = {  # Any: as the options are
+        "max_loss": max_loss, "confidence": confidence, "kind": kind, "budget": budget, "knee": knee,
+    }  # fmt: skip
+    read_goal(**given)  # what is wrong is said before anything is opened
     with reserve(folder, needed=apply):
         opened = open_run(folder)
-        goal = read_goal(
-            max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee, usual=opened.goal
-        )
+        goal = read_goal(**given, usual=opened.goal)
         found = run(opened, Screen(quiet=json), goal=goal, score=score, search=chosen, apply=apply)
     if json:
         _print_json(found)
@@ -315,14 +408,18 @@ def check(  # noqa: PLR0913  (options of the command line)
     """
     from ._check import Question, check_out, write_found
     from ._check import check as run
+    from ._file import reserve_file
+    from ._ranges import check_ranges
     from ._screen import Screen
 
+    check_ranges(threads=threads)
     question = Question(samples=samples, confidence=confidence, alpha=alpha, seed=seed)
     if out is not None:
         check_out(out)
-    found = run(folder, data, Screen(quiet=json), question=question, threads=threads, tokenizer=tokenizer)
-    if out is not None:
-        write_found(found, out)
+    with reserve_file(out):
+        found = run(folder, data, Screen(quiet=json), question=question, threads=threads, tokenizer=tokenizer)
+        if out is not None:
+            write_found(found, out)
     if json:
         _print_json(found)
     else:
@@ -358,6 +455,7 @@ def recalibrate(  # noqa: PLR0913  (options of the command line)
     from dataclasses import replace
 
     from ._folder import reserve
+    from ._ranges import check_ranges
     from ._recalibrate import Renewal
     from ._recalibrate import recalibrate as run
     from ._request import read_goal, read_search
@@ -365,15 +463,17 @@ def recalibrate(  # noqa: PLR0913  (options of the command line)
     from ._sweep import open_run
 
     chosen = None if search is None and grid is None else read_search(search or "screening", grid)
+    check_ranges(seed=seed, threads=threads)
+    given: dict[str, Any] = {  # Any: as the options are
+        "max_loss": max_loss, "confidence": confidence, "kind": kind, "budget": budget, "knee": knee,
+    }  # fmt: skip
+    read_goal(**given)  # what is wrong is said before anything is opened
     with ExitStack() as held:
         held.enter_context(reserve(folder, needed=out is None))
         if out is not None and out.resolve() != folder.resolve():
             held.enter_context(reserve(out))
         opened = open_run(folder)
-        goal = read_goal(
-            max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee,
-            usual=replace(opened.goal, kind=None),
-        )  # fmt: skip
+        goal = read_goal(**given, usual=replace(opened.goal, kind=None))
         renewal = Renewal(
             data=data, goal=goal, search=chosen, out=out, seed=seed, threads=threads, tokenizer=tokenizer
         )  # fmt: skip

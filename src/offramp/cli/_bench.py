@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from offramp.errors import DataError, OptionError
+from offramp.errors import DataError
 from offramp.measure import gain, latency
 from offramp.run import Runtime, Samples
 
 from ._batches import draw_batches, to_json
 from ._machine import describe_command, describe_machine, describe_versions
 from ._predict import known_tokenizer, open_runtime, open_samples
+from ._ranges import check_ranges
 
 
 def bench(
@@ -28,10 +29,10 @@ def bench(
 
     Raises:
         DataError: The folder holds no result, or its samples cannot be found again.
-        OptionError: A batch size below 1.
+        OptionError: A batch size out of range.
     """
-    if min(batches) < 1:
-        raise OptionError(f"--batch must be 1 or more, but is {min(batches)}. Choose 1 or 64.")
+    for batch in batches:
+        check_ranges(batch=batch)
     runtime = open_runtime(folder, engine=engine, threads=threads)
     samples = open_samples(data or _known_data(folder), runtime, tokenizer=known_tokenizer(folder))
     full = np.asarray([gate["stop_none"] for gate in runtime.card["gates"]], np.float32)
@@ -83,7 +84,7 @@ def _time(runtime: Runtime, samples: Samples, full: NDArray[np.float32], batch: 
 def _known_data(folder: Path) -> str:
     """The data reference of the run."""
     try:
-        options = json.loads((folder / "result.json").read_text())["options"]
+        options = json.loads((folder / "result.json").read_text(encoding="utf-8"))["options"]
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
             f"{folder} must hold a result.json that names its samples, but does not. Give --data."

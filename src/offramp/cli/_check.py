@@ -9,19 +9,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
 from offramp import decide, report
 from offramp.decide import Drift, Promise, Standing, Verdict, Watch
-from offramp.errors import OptionError
 from offramp.measure import Costs, Evidence, evidence_by_passes, operate
 from offramp.run import Samples, stream
 
-from ._folder import replace_text
+from ._file import open_file
 from ._machine import describe_command, describe_machine, describe_versions
 from ._predict import BATCH, known_tokenizer, open_runtime, open_samples
+from ._ranges import check_ranges
 from ._result import clean
 from ._screen import Screen
 from ._sweep import Run, check_exits, open_run
@@ -46,10 +47,7 @@ class Question:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.samples < 1 or self.seed < 0:
-            raise OptionError(
-                f"--samples must be 1 or more and --seed 0 or more, but are {self.samples}, {self.seed}. Change them."
-            )
+        check_ranges(samples=self.samples, confidence=self.confidence, alpha=self.alpha, seed=self.seed)
 
 
 def check(
@@ -121,9 +119,14 @@ def write_found(found: Mapping[str, Any], out: Path) -> None:  # Any: JSON
         OutputError: The file cannot be written.
     """
     if out.suffix == ".json":
-        replace_text(out, json.dumps(found, indent=1, allow_nan=False))
+        content = json.dumps(found, indent=1, allow_nan=False).encode("utf-8")
     else:
-        report.draw_drift(found, out)
+        with TemporaryDirectory() as scratch:
+            picture = Path(scratch) / f"picture{out.suffix}"
+            report.draw_drift(found, picture)
+            content = picture.read_bytes()
+    with open_file(out) as file:
+        file.write(content)
 
 
 def watch_for(run: Run, question: Question) -> Watch:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import offramp
+from offramp.run import legible
 
 _ABSOLUTE = re.compile(
     r"(?:^|(?<=[:=,]))/(?!/)"
@@ -41,7 +42,7 @@ def describe_command(*program: str) -> str:
     Args:
         program: What comes before the arguments; offramp if nothing is given.
     """
-    return shlex.join(map(without_folders, [*(program or ("offramp",)), *sys.argv[1:]]))
+    return legible(shlex.join(map(without_folders, [*(program or ("offramp",)), *sys.argv[1:]])))
 
 
 def without_folders(argument: str) -> str:
@@ -73,7 +74,7 @@ def relative_to_here(argument: str) -> str:
 
 def _processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:  # not Linux
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -183,8 +183,8 @@ def _write_folder(
     )
     join(chosen.evidence).save(folder / "evidence.npz")
     try:
-        (folder / "result.json").write_text(json.dumps(result, indent=1, allow_nan=False))
-        (folder / "README.md").write_text(report.model_card(result))
+        (folder / "result.json").write_text(json.dumps(result, indent=1, allow_nan=False), encoding="utf-8")
+        (folder / "README.md").write_text(report.model_card(result), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{request.out} must be writable, but: {error.strerror}. Choose another folder.") from error
     report.html(

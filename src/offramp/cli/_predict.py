@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from offramp.errors import DataError, OptionError
+from offramp.errors import DataError
 from offramp.run import AnsweredBatch, Runtime, Samples, stream
 
 from ._answers import COLUMNS, Rows
 from ._card import read_card
 from ._engine import Engine
 from ._folder import repair
+from ._ranges import check_ranges
 from ._samples import load_samples
 
 BATCH = 64
@@ -28,11 +29,10 @@ def predict(
 
     Raises:
         DataError: The folder holds no result, or the samples do not fit.
-        OptionError: `batch` is not positive.
+        OptionError: `batch` is out of range.
         EngineError: The engine fails; also while the answers are read.
     """
-    if batch < 1:
-        raise OptionError(f"--batch must be 1 or more, but is {batch}. Choose 64 if in doubt.")
+    check_ranges(batch=batch)
     runtime = open_runtime(folder, engine=engine, threads=threads)
     samples = open_samples(reference, runtime, tokenizer=tokenizer or known_tokenizer(folder))
     return len(samples), map(to_rows, stream(runtime, samples, batch=batch))
@@ -67,7 +67,7 @@ def open_samples(reference: str, runtime: Runtime, *, tokenizer: str | None = No
 def known_tokenizer(folder: Path) -> str | None:
     """The tokenizer of the run, if its result is there and names one; the file alone needs no result."""
     try:
-        found = json.loads((folder / "result.json").read_text())["options"]["tokenizer"]
+        found = json.loads((folder / "result.json").read_text(encoding="utf-8"))["options"]["tokenizer"]
     except (OSError, ValueError, KeyError):
         return None
     return None if found is None else str(found)

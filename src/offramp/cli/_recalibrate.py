@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from offramp import data, decide
-from offramp.errors import DataError, OptionError
+from offramp.errors import DataError
 from offramp.measure import Evidence, evidence_by_passes
 
 from ._choice import Choice, pick
 from ._folder import check_out
 from ._machine import describe_command, describe_machine, describe_versions, relative_to_here, without_folders
 from ._predict import BATCH, open_runtime, open_samples
+from ._ranges import check_ranges
 from ._request import Goal, Search
 from ._result import clean, judge_alone, tell_scores
 from ._screen import Screen
@@ -49,8 +50,7 @@ class Renewal:
     tokenizer: str | None = None
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise OptionError(f"--seed must be 0 or more, but is {self.seed}. Change it.")
+        check_ranges(seed=self.seed)
 
 
 def recalibrate(run: Run, renewal: Renewal, screen: Screen) -> dict[str, Any]:  # Any: JSON

@@ -88,6 +88,6 @@ def _join(found: list[Samples], test: Evidence) -> Samples | None:
 
 def _drawing(folder: Path) -> str | None:
     try:
-        return draw_shipped(from_json(json.loads((folder / "config.json").read_text())["graph"]))
+        return draw_shipped(from_json(json.loads((folder / "config.json").read_text(encoding="utf-8"))["graph"]))
     except (OSError, ValueError, KeyError, GraphError):
         return None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from offramp.errors import OptionError
+from offramp.run import legible
 
 from ._machine import relative_to_here, without_folders
+from ._ranges import LARGEST, SMALLEST, find_outside, refuse
 
 Kind = Literal["agreement", "harm", "net"]
 ENGINES = ("openvino", "onnxruntime")
@@ -121,12 +124,10 @@ class Request:
     def __post_init__(self) -> None:
         """Refuse values outside their range, all at once."""
         wrong = [
-            *([f"--exits {self.exits} (1 or more, or auto)"] if self.exits != "auto" and self.exits < 1 else []),
-            *([f"--batch {self.batch} (1 or more)"] if self.batch < 1 else []),
-            *([f"--epochs {self.epochs} (1 or more)"] if self.epochs < 1 else []),
-            *([f"--threads {self.threads} (1 or more)"] if self.threads < 1 else []),
-            *([f"--seed {self.seed} (0 or more)"] if self.seed < 0 else []),
-            *([f"--price {self.price} (0 or more)"] if self.price is not None and not self.price >= 0 else []),
+            *find_outside(
+                exits=None if self.exits == "auto" else self.exits, batch=self.batch, epochs=self.epochs,
+                threads=self.threads, seed=self.seed, price=self.price, survivors=self.survivors, mix=self.mix,
+            ),
             *([f"--engine {self.engine} ({' or '.join(ENGINES)})"] if self.engine not in ENGINES else []),
             *([f"--precision {self.precision} ({', '.join(PRECISIONS)})"] if self.precision not in PRECISIONS else []),
             *([f"--regime {self.regime} ({', '.join(REGIMES)})"] if self.regime not in REGIMES else []),
@@ -136,11 +137,8 @@ class Request:
                 else []
             ),
             *([f"--targets {self.targets} ({' or '.join(TARGETS)})"] if self.targets not in TARGETS else []),
-            *([f"--survivors {self.survivors} (0 to 1)"] if not 0 <= self.survivors <= 1 else []),
-            *([f"--mix {self.mix} (0 to 1)"] if not 0 <= self.mix <= 1 else []),
-        ]
-        if wrong:
-            raise OptionError(f"options must lie in their range, but these do not: {', '.join(wrong)}. Change them.")
+        ]  # fmt: skip
+        refuse(wrong)
         self._check_regime()
         if self.resume and self.fresh:
             raise OptionError("--resume and --fresh exclude each other: go on with what is there, or throw it away.")
@@ -219,14 +217,16 @@ def read_goal(
     if not named:
         return usual
     if budget is not None:
-        if not budget > 0:
-            raise OptionError(f"--budget must be positive, but is {budget}. For half the work give 0.5.")
+        if not SMALLEST <= budget <= LARGEST:
+            raise OptionError(f"--budget must be a positive share, but is {budget}. For half the work give 0.5.")
         return Goal(budget=budget)
     if knee:
         return Goal()
     for name, share in (("--max-loss", max_loss), ("--confidence", confidence)):
-        if share is not None and not 0 < share < 1:
-            raise OptionError(f"{name} must lie between 0 and 1, but is {share}. For one percent give 0.01.")
+        if share is not None and not SMALLEST <= share <= 1 - SMALLEST:
+            raise OptionError(
+                f"{name} must lie between 0 and 1, a billionth from both, but is {share}. For one percent give 0.01."
+            )
     if kind not in (None, "agreement", "harm", "net"):
         raise OptionError(f"--kind must be agreement, harm or net, but is {kind!r}. Choose one of them.")
     like = usual if usual.name == "promise" else PROMISE
@@ -245,9 +245,10 @@ def read_exits(text: str) -> int | Literal["auto"]:
     """
     if text == "auto":
         return "auto"
-    if not text.lstrip("-").isdigit():
-        raise OptionError(f"--exits must be a number or auto, but is {text!r}. Write 4 or auto.")
-    return int(text)
+    try:
+        return int(text)
+    except ValueError as error:
+        raise OptionError(f"--exits must be a number or auto, but is {text!r}. Write 4 or auto.") from error
 
 
 def read_search(search: str, grid: str | None) -> Search:
@@ -273,12 +274,22 @@ def read_search(search: str, grid: str | None) -> Search:
     numbers = read_numbers(grid.replace("%", ""), "--grid", "0.01,0.1,0.5")
     assert numbers is not None
     if all(percent):
+        if any(not 0 <= number <= 100 for number in numbers):
+            raise OptionError(f"--grid must be percentages from 0 to 100, but is {grid!r}. Write 80%,90%.")
         return Search(name="screening", shares=tuple(number / 100 for number in numbers))
     return Search(name="screening", grid=numbers)
 
 
-def read_numbers(text: str | None, option: str, such_as: str = "0.5,0.5,0.5") -> tuple[float, ...] | None:
+def read_numbers(
+    text: str | None, option: str, such_as: str = "0.5,0.5,0.5", *, least: float = -LARGEST
+) -> tuple[float, ...] | None:
     """Numbers between commas.
+
+    Args:
+        text: Of the option; None if it is not given.
+        option: Its name.
+        such_as: An example.
+        least: The smallest number that is meant.
 
     Raises:
         OptionError: Something else.
@@ -290,9 +301,12 @@ def read_numbers(text: str | None, option: str, such_as: str = "0.5,0.5,0.5") ->
     if text is None:
         return None
     try:
-        return tuple(float(part) for part in text.split(","))
+        numbers = tuple(float(part) for part in text.split(","))
     except ValueError as error:
         raise OptionError(f"{option} must be numbers between commas, but is {text!r}. Write {such_as}.") from error
+    if not all(least <= number <= LARGEST for number in numbers):  # NaN lies nowhere
+        raise OptionError(f"{option} must be numbers from {least:g} to {LARGEST:g}, but is {text!r}. Write {such_as}.")
+    return numbers
 
 
 def read_shape(text: str | None) -> tuple[int, ...] | None:
@@ -301,8 +315,8 @@ def read_shape(text: str | None) -> tuple[int, ...] | None:
     Raises:
         OptionError: Something else.
     """
-    sizes = read_numbers(text, "--shape")
-    if sizes is not None and any(size < 1 or size != int(size) for size in sizes):
+    sizes = read_numbers(text, "--shape", "3,224,224")
+    if sizes is not None and (math.prod(sizes) > LARGEST or any(size < 1 or size != int(size) for size in sizes)):
         raise OptionError(f"--shape must be whole positive sizes, but is {text!r}. Write 3,224,224.")
     return None if sizes is None else tuple(int(size) for size in sizes)
 
@@ -346,7 +360,16 @@ def read_placement(text: str) -> str | tuple[str | int, ...]:
     """
     if text in RULES:
         return text
-    return tuple(int(part) if part.lstrip("-").isdigit() else part for part in map(str.strip, text.split(",")))
+    return tuple(map(_name_or_index, map(str.strip, text.split(","))))
+
+
+def _name_or_index(text: str) -> str | int:
+    """An index, if it is one that a network may have."""
+    try:
+        index = int(text)
+    except ValueError:
+        return text
+    return index if abs(index) <= LARGEST else text
 
 
 def read_scores(text: str) -> Scoring:
@@ -373,4 +396,6 @@ def read_scores(text: str) -> Scoring:
 
 
 def _plain(value: Any) -> Any:  # Any: JSON
-    return str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
+    if isinstance(value, str | Path):
+        return legible(str(value))
+    return list(value) if isinstance(value, tuple) else value

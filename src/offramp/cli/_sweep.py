@@ -114,7 +114,7 @@ def open_run(folder: Path) -> Run:
             f"{folder} must hold {', '.join(missing)}, but does not. Name a folder that `offramp optimize` wrote."
         )
     try:
-        result = json.loads((folder / "result.json").read_text())
+        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         counts = [int(result["samples"][name]) for name in PARTS]
         costs = Costs(macs=np.array(result["exit_macs"]), baseline_macs=result["baseline"]["macs"])
         told = result.get("clock")  # older results have none
@@ -224,7 +224,7 @@ def apply_choice(
         write_card(work.whole / "model.onnx", {"thresholds": thresholds, "guarantee": found["guarantee"]})
         config = work.whole / "config.json"
         if config.is_file():
-            told = {**json.loads(config.read_text()), "thresholds": thresholds}
+            told = {**json.loads(config.read_text(encoding="utf-8")), "thresholds": thresholds}
             replace_text(config, json.dumps(told, indent=1, allow_nan=False))
         if evidence is not None:
             evidence.save(work.whole / "evidence.npz")

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from offramp.errors import DataError, UnknownReference
+from offramp.run import legible
 
 from ._pictures import PictureSamples
 from ._reference import PARTS
@@ -38,7 +39,7 @@ def load_imagefolder(request: Request) -> PictureSamples:
     return PictureSamples(
         open_picture=partial(_open, paths),
         positions=np.arange(len(paths)),
-        ids=np.array([f"{name}/{path.relative_to(root).as_posix()}" for path in paths]),
+        ids=np.array([legible(f"{name}/{path.relative_to(root).as_posix()}") for path in paths]),
         labels=np.array(labels, dtype=np.int64) if classes else None,
         image_size=request.image_size,
         channels=request.channels,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offramp.errors import DataError, UnknownReference
-from offramp.run import ArraySamples
+from offramp.run import ArraySamples, legible
 
 from ._request import Request
 
@@ -31,7 +31,7 @@ def load_mnist(request: Request) -> ArraySamples:
     if missing:
         raise DataError(f"mnist needs the official idx files, but {folder} lacks {missing}. Name their folder.")
     pixels, labels = _read_idx(pictures, axes=3), _read_idx(classes, axes=1)
-    ids = np.array([f"{folder.resolve().name}/{part}/{at}" for at in range(len(pixels))])
+    ids = np.array([f"{legible(folder.resolve().name)}/{part}/{at}" for at in range(len(pixels))])
     return ArraySamples(inputs={"x": pixels[..., None]}, ids=ids, labels=labels.astype(np.int64))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offramp.errors import DataError
-from offramp.run import ArraySamples, Positions
+from offramp.run import ArraySamples, Positions, legible
 
 from ._check import check_floats
 from ._npz import Array, as_inputs
@@ -80,7 +80,7 @@ def load_npy(request: Request) -> MappedSamples:
     opened = partial(
         np.memmap, path, dtype=mapped.dtype, mode="r", offset=mapped.offset, shape=mapped.shape, order=order
     )
-    stem = f"{path.resolve().parent.name}/{path.stem}/all"
+    stem = legible(f"{path.resolve().parent.name}/{path.stem}/all")
     return MappedSamples(open_rows=opened, positions=range(rows), stem=stem)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offramp.errors import DataError
-from offramp.run import ArraySamples
+from offramp.run import ArraySamples, legible
 
 from ._request import Request
 
@@ -28,7 +28,7 @@ def load_npz(request: Request) -> ArraySamples:
         x_key, y_key, part = _keys(archive.files, request, path)
         x = as_inputs(_array(archive, x_key, path), f"{x_key} in {path}")
         y, names = _labels(archive, y_key, len(x), request) if y_key in archive.files else (None, None)
-    stem = f"{path.resolve().parent.name}/{path.stem}/{part}"
+    stem = legible(f"{path.resolve().parent.name}/{path.stem}/{part}")
     ids = np.array([f"{stem}/{at}" for at in range(len(x))], dtype=np.str_)
     return ArraySamples(inputs={"x": x}, ids=ids, labels=y, class_names=names)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offramp.errors import DataError, OptionError, UnknownReference
-from offramp.run import ArraySamples
+from offramp.run import ArraySamples, legible
 
 from ._classes import find_class, plain
 from ._extra import import_extra
@@ -44,7 +44,7 @@ def load_tsv(request: Request) -> ArraySamples:
     stem = f"{path.resolve().parent.name}/{path.stem}"
     return ArraySamples(
         inputs=_tokenize(texts, request.tokenizer, request.max_length),
-        ids=np.array([f"{stem}/{at}" for at in range(len(texts))], dtype=np.str_),
+        ids=np.array([f"{legible(stem)}/{at}" for at in range(len(texts))], dtype=np.str_),
         labels=labels,
         class_names=names,
     )

@@ -85,7 +85,7 @@ def save_artifact(
         save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()},
                   Path(folder) / "model.safetensors")  # fmt: skip
         written = Path(folder) / "config.json"
-        written.write_text(json.dumps(config, indent=1, allow_nan=False))
+        written.write_text(json.dumps(config, indent=1, allow_nan=False), encoding="utf-8")
         (Path(folder) / "model.safetensors").chmod(written.stat().st_mode)  # safetensors lets only the owner read
     except (OSError, SafetensorError) as error:
         raise OutputError(f"{folder} must be writable, but: {error}. Choose another folder.") from error
@@ -244,7 +244,7 @@ def _compare(graph: Graph, tensors: Mapping[str, Tensor], folder: str | Path) ->
 
 def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:  # Any: JSON
     try:
-        config = json.loads((folder / "config.json").read_text())
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         tensors = load_file(folder / "model.safetensors")
     except (OSError, ValueError, SafetensorError) as error:
         raise ExportError(

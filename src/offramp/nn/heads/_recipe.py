@@ -56,7 +56,7 @@ class HeadRecipe:
         options: dict[str, int] = {}
         for part in filter(None, rest.split(",")):
             name, _, value = part.partition("=")
-            if not value.isdigit():
+            if not value.isdecimal() or len(value) > 6:  # a million of whatever it is fits nowhere
                 raise OptionError(f"a head is written as light or light:width=16,blocks=1, not {text!r}. Fix {part!r}.")
             options[name] = int(value)
         return HeadRecipe(kind, **options)
