@@ -19,6 +19,7 @@ from offramp.run import Runtime, Samples
 from ._batches import draw_batches, to_json
 from ._machine import describe_command, describe_machine, describe_versions
 from ._predict import known_tokenizer, open_runtime, open_samples
+from ._screen import Screen
 
 
 def bench(
@@ -33,7 +34,9 @@ def bench(
     if min(batches) < 1:
         raise OptionError(f"--batch must be 1 or more, but is {min(batches)}. Choose 1 or 64.")
     runtime = open_runtime(folder, engine=engine, threads=threads)
-    samples = open_samples(data or _known_data(folder), runtime, tokenizer=known_tokenizer(folder))
+    samples = open_samples(
+        data or _known_data(folder), runtime, tokenizer=known_tokenizer(folder), warn=Screen(quiet=True).warn
+    )
     full = np.asarray([gate["stop_none"] for gate in runtime.card["gates"]], np.float32)
     return {
         "folder": str(folder),
