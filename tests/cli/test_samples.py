@@ -208,6 +208,21 @@ def test_texts_go_through_all_commands_and_the_tokenizer_beside_the_weights_is_f
     assert call("bench", out, "--data", data, "--batch", 2, "--json").json["samples"] == 40
 
 
+def test_another_tokenizer_is_refused_before_any_work(bert: Path, tmp_path: Path, vision: Any) -> None:
+    transformers = pytest.importorskip("transformers")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "bad", "film", "very", "good"]
+    transformers.BertTokenizer(vocab={word: at for at, word in enumerate(words)}).save_pretrained(tmp_path / "other")
+    options = ["--data", f"tsv:{bert / 'texts.tsv'}", "--tokenizer", tmp_path / "other", "--out", tmp_path / "out"]
+    done = call("optimize", "--model", f"hf:{bert}", "--budget", 30, *options)
+    assert (done.code, (tmp_path / "out").exists()) == (2, False)
+    assert "tokens 0 to 7" in done.err
+    assert "has 8. Name its own tokenizer" in done.err
+
+
+def test_the_file_knows_its_vocabulary(finished: Any, tmp_path: Path) -> None:
+    assert card_of(finished.folder)["vocabulary"] == 0
+
+
 def test_without_its_result_a_file_for_texts_must_be_told_the_tokenizer(bert: Path, tmp_path: Path) -> None:
     from offramp.cli._predict import known_tokenizer
 
