@@ -55,6 +55,30 @@ def test_a_text_classifier_reads_tokens_and_a_mask(save: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("told", "names"),
+    [
+        ({0: "cat", 1: "dog", 2: "hen"}, ("cat", "dog", "hen")),
+        ({2: " hen", 0: "tench, Tinca tinca", 1: "dog"}, ("tench, Tinca tinca", "dog", "hen")),
+        ({0: "LABEL_0", 1: "LABEL_1", 2: "LABEL_2"}, None),
+        ({0: "cat", 1: "LABEL_1", 2: "hen"}, None),
+        ({0: "cat", 1: "cat", 2: "hen"}, None),
+        ({}, None),
+    ],
+)
+@pytest.mark.parametrize("kind", [VIT, BERT])
+def test_the_configuration_says_what_the_outputs_are_called(
+    save: Any, kind: tuple[str, str, dict[str, Any]], told: dict[int, str], names: tuple[str, ...] | None
+) -> None:
+    config, model, options = kind
+    asked = {**options, "id2label": told} if told else options
+    loaded = load_model(
+        save(config, model, {name: one for name, one in asked.items() if name != "num_labels" or not told})
+    )
+    assert loaded.class_names == names
+    assert loaded.vocabulary == (99 if kind is BERT else 0)
+
+
+@pytest.mark.parametrize(
     ("processor", "mean", "std"),
     [
         ({"image_mean": [0.5] * 3, "image_std": [0.25] * 3}, 0.5, 0.25),

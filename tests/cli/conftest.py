@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
+from PIL import Image
 from safetensors.torch import save_file
 
 from commands import call
@@ -60,5 +62,46 @@ def finished(arguments: list[object], tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("run") / "out"
     with few_calls():
         done = call(*arguments, "--max-loss", 0.05, "--out", folder, "--json")
+    assert done.code == 0, done.err
+    return Run(folder, done.json)
+
+
+NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")  # text order is another
+
+
+@pytest.fixture(scope="session")
+def class_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The digits as picture files, `train/zero/12.png` and so on."""
+    root = tmp_path_factory.mktemp("folders")
+    for part in ("train", "test"):
+        digits = data.load(f"digits@{part}")
+        pixels = np.rint(digits.take(slice(None))["x"][:, 0] * 255).astype(np.uint8)
+        assert digits.labels is not None
+        for name in NAMES:
+            (root / part / name).mkdir(parents=True)
+        for at, label in enumerate(digits.labels.tolist()):
+            Image.fromarray(pixels[at]).save(root / part / NAMES[label] / f"{at}.png")
+    return root
+
+
+@pytest.fixture(scope="session")
+def named(weights: Path, class_folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that knows what its classes are called, with a promise of 5 % harm."""
+    folder = tmp_path_factory.mktemp("named") / "out"
+    model = ["--model", "zoo:mlp", "--weights", weights, "--exits", 1, "--epochs", 1]
+    samples = ["--data", f"imagefolder:{class_folders}", "--held-out", f"imagefolder:{class_folders}@test"]
+    with few_calls():
+        done = call(
+            "optimize",
+            *model,
+            *samples,
+            "--class-names",
+            ",".join(NAMES),
+            "--max-loss",
+            0.05,
+            "--out",
+            folder,
+            "--json",
+        )
     assert done.code == 0, done.err
     return Run(folder, done.json)

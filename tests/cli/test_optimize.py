@@ -100,12 +100,17 @@ def test_the_artefact_builds_the_graph_again(finished: Any) -> None:
 
 
 @pytest.mark.usefixtures("hurry")
-def test_too_few_samples_to_certify_exit_with_3_and_a_remedy(arguments: list[object], tmp_path: Path) -> None:
-    done = call(*arguments, "--max-loss", 0.001, "--kind", "agreement", "--out", tmp_path / "out", "--json")
+def test_a_promise_that_fails_exits_with_3_and_a_remedy(arguments: list[object], tmp_path: Path) -> None:
+    done = call(*arguments, "--max-loss", 0.0001, "--kind", "net", "--out", tmp_path / "out", "--json")
     assert done.code == 3
     assert done.json["guarantee"]["status"] == "refused"
-    assert "2995 calibration samples" in done.json["guarantee"]["remedy"]
+    assert "calibration samples" in done.json["guarantee"]["remedy"]
     assert done.json["chosen"]["exit_rates"] == [0.0, 1.0]
+
+
+def test_too_few_samples_for_a_promise_are_refused_before_training(arguments: list[object], tmp_path: Path) -> None:
+    done = call(*arguments, "--max-loss", 0.001, "--kind", "agreement", "--out", tmp_path / "out", "--json")
+    check_refused(done, tmp_path, "needs 2995 calibration samples, but 279 of 797 held out are. Give --held-out 8,559")
 
 
 @pytest.mark.usefixtures("hurry")
@@ -196,6 +201,7 @@ def broken_data(kind: str, folder: Path) -> str:
         "one class": {"x": pixels(), "y": labels * 0},
         "rows": {"x": pixels(), "y": labels[:7]},
         "few": {"x": pixels(4)},
+        "none": {"x": pixels()},
         "empty": {"x": pixels(0)},
     }[kind]
     return write_npz(folder / "broken.npz", **arrays)
@@ -218,9 +224,6 @@ def check_refused(done: Any, folder: Path, word: str) -> None:
         ("shape", "[1, 8, 8]"),
         ("nan", "sample 7"),
         ("range", "[0, 1]"),
-        ("labels", "0 .. 9"),
-        ("one class", "two classes"),
-        ("rows", "row per id"),
         ("few", "held out"),
         ("empty", "one sample"),
     ],
@@ -228,6 +231,20 @@ def check_refused(done: Any, folder: Path, word: str) -> None:
 def test_unfit_samples_are_refused_in_a_sentence(kind: str, word: str, tmp_path: Path) -> None:
     done = call("optimize", "--model", "zoo:mlp", "--data", broken_data(kind, tmp_path), "--out", tmp_path / "out")
     check_refused(done, tmp_path, word)
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"),
+    [("labels", "0 .. 9"), ("one class", "two classes"), ("rows", "one label per sample"), ("none", "has none")],
+)
+@pytest.mark.parametrize("asked", [["--kind", "harm"], ["--kind", "net"], ["--regime", "joint"]])
+def test_unfit_labels_are_refused_if_something_needs_them(
+    kind: str, word: str, asked: list[str], tmp_path: Path
+) -> None:
+    reference = broken_data(kind, tmp_path)
+    done = call("optimize", "--model", "zoo:mlp", "--data", reference, *asked, "--out", tmp_path / "out")
+    check_refused(done, tmp_path, word)
+    assert "warning" not in done.err
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from scipy.stats import binom
 
+from evidences import make_costs, make_evidence
+from offramp import decide
 from offramp.data import Classes, class_names_of, read_class_names, settle_labels
 from offramp.data._classes import number_names
 from offramp.errors import DataError, OptionError
+from offramp.measure import Evidence, frontier
 from offramp.run import ArraySamples
 
 PETS = ("cat", "dog", "Eule", "Bär")
@@ -156,3 +162,54 @@ def test_a_file_of_names_must_be_text(tmp_path: Path) -> None:
 def test_there_is_one_name_per_output() -> None:
     with pytest.raises(OptionError, match="must be 3, one per output"):
         Classes(count=3, names=("cat", "dog"))
+
+
+TEN = tuple(f"digit{at}" for at in range(10))
+DRAWS, LOSS, CONFIDENCE = 200, 0.03, 0.95
+
+
+def labels_of_folders(seen: Evidence, *, by_name: bool) -> NDArray[np.int64]:
+    """The labels of these samples if they lie in class folders: by the names of the run, or numbered per file."""
+    assert seen.labels is not None
+    present, numbers = np.unique(seen.labels, return_inverse=True)
+    samples = make(numbers.tolist(), tuple(TEN[at] for at in present.tolist()))
+    settled = settle_labels(samples, Classes(count=10, names=TEN), "new") if by_name else samples
+    assert settled.labels is not None
+    return settled.labels
+
+
+def share_of_broken_promises(seen: Evidence, labels: NDArray[np.int64]) -> tuple[float, float]:
+    """Of 200 calibration sets, those whose point harms more of all others than was promised; and those with a promise.
+
+    Thresholds are chosen and proven by `labels`; what they harm is judged by the truth.
+    """
+    random, costs = np.random.default_rng(0), make_costs(2)
+    order = random.permutation(len(seen))
+    cut = round(0.3 * len(seen))
+    told = replace(seen, labels=labels)
+    drawn = frontier(told.subset(order[:cut]), costs, score="max_probability", quality=decide.quality_for("harm"))
+    rest, broken, made = order[cut:], 0, 0
+    for _ in range(DRAWS):
+        some = random.permutation(rest)[: len(rest) // 2]
+        chosen = decide.thresholds(drawn, told.subset(some), max_loss=LOSS, confidence=CONFIDENCE, kind="harm")
+        assert chosen.guarantee is not None
+        lost = decide.find_losses(seen.subset(rest), chosen.thresholds, "max_probability", "harm").mean()
+        made += chosen.guarantee.status == "certified"
+        broken += chosen.guarantee.status == "certified" and lost > LOSS
+    return broken / DRAWS, made / DRAWS
+
+
+@pytest.mark.parametrize("left_out", [(), (0,), (0, 1, 2, 3, 4), (2, 7), (1, 3, 4, 5, 6, 8, 9)])
+def test_the_promise_holds_on_every_subset_of_the_classes(left_out: tuple[int, ...]) -> None:
+    everything = make_evidence(4000, 2, seed=3)
+    seen = everything.subset(~np.isin(everything.labels, left_out))
+    broken, made = share_of_broken_promises(seen, labels_of_folders(seen, by_name=True))
+    assert broken <= binom.ppf(0.99, DRAWS, 1 - CONFIDENCE) / DRAWS
+    assert made == 1  # and it is worth something: there is one
+
+
+@pytest.mark.parametrize("left_out", [(0,), (0, 1, 2, 3, 4)])
+def test_numbers_given_per_file_would_promise_what_does_not_hold(left_out: tuple[int, ...]) -> None:
+    everything = make_evidence(4000, 2, seed=3)
+    seen = everything.subset(~np.isin(everything.labels, left_out))
+    assert share_of_broken_promises(seen, labels_of_folders(seen, by_name=False)) == (1, 1)

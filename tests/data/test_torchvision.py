@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from offramp.data import load
+from offramp.data import load, stored_sizes
 from offramp.errors import DataError, UnknownReference
 
 pytestmark = pytest.mark.usefixtures("vision")
@@ -24,6 +24,15 @@ def test_a_set_without_parts_is_read_as_a_whole(tmp_path: Path) -> None:
     assert samples.take([0, 1])["x"].shape == (2, 3, 4, 4)
     with pytest.raises(UnknownReference, match="no part 'test'"):
         load(f"torchvision:ImageFolder:{tmp_path}@test")
+
+
+def test_folders_are_classes_by_name_and_sizes_are_seen(tmp_path: Path) -> None:
+    for at, name in enumerate(("a", "c")):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (4 + at, 4)).save(tmp_path / name / "1.png")
+    samples = load(f"torchvision:ImageFolder:{tmp_path}", class_names=("c", "b", "a"))
+    np.testing.assert_array_equal(samples.labels, [2, 0])
+    assert stored_sizes(samples) == {(4, 4), (4, 5)}
 
 
 class Parted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,6 +106,7 @@ def _text_source(module: Any, config: Any) -> Source:  # Any: as above
         module=module,
         shapes={"input_ids": (length,), "attention_mask": (length,)},
         vocabulary=config.vocab_size,
+        class_names=_class_names(config),
     )
 
 
@@ -112,7 +114,22 @@ def _picture_source(module: Any, config: Any, processor: dict[str, Any]) -> Sour
     channels = getattr(config, "num_channels", 3)  # some families know color only
     size = _picture_size(config, processor)
     mean, std = _normalization(processor, channels)
-    return Source(module=module, shapes={"pixel_values": (channels, *size) if size else ()}, mean=mean, std=std)
+    return Source(
+        module=module,
+        shapes={"pixel_values": (channels, *size) if size else ()},
+        mean=mean,
+        std=std,
+        class_names=_class_names(config),
+    )
+
+
+def _class_names(config: Any) -> tuple[str, ...] | None:  # Any: as above
+    """What the configuration calls the outputs; None for LABEL_0 and the like, which say nothing, or if two are one."""
+    told = {int(at): str(name).strip() for at, name in (getattr(config, "id2label", None) or {}).items()}
+    names = tuple(told.get(at, "") for at in range(len(told)))
+    if not all(names) or len(set(names)) < len(names) or any(re.fullmatch(r"LABEL_\d+", name) for name in names):
+        return None
+    return names or None
 
 
 def _picture_size(config: Any, processor: dict[str, Any]) -> tuple[int, int] | None:  # Any: as above

@@ -41,6 +41,8 @@ class LoadedModel:
         classes: Number of classes that it tells apart.
         mean: Per channel, that the weights expect to be subtracted from pixels in [0, 1]; None if nobody knows.
         std: That they expect to be divided by.
+        class_names: In the order of the outputs, if the origin of the network says them.
+        vocabulary: Number of tokens that a network for texts knows; 0 for all others.
     """
 
     module: nn.Module
@@ -50,6 +52,8 @@ class LoadedModel:
     classes: int
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    class_names: tuple[str, ...] | None = None
+    vocabulary: int = 0
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -104,14 +108,18 @@ def load_model(
         source, arguments = _build(reference, arguments, weights)
         example = _example(_with_shape(source, shape, reference), reference)
     module = source.module.eval()
+    classes = _count_classes(module, example, reference)
+    names = source.class_names
     return LoadedModel(
         module=module,
         reference=reference,
         arguments=arguments,
         example=example,
-        classes=_count_classes(module, example, reference),
+        classes=classes,
         mean=source.mean,
         std=source.std,
+        class_names=names if names is not None and len(names) == classes else None,
+        vocabulary=source.vocabulary,
     )
 
 

@@ -34,6 +34,7 @@ class Source:
         mean: Per channel, that the weights expect to be subtracted from pixels in [0, 1]; None if nobody knows.
         std: That they expect to be divided by.
         classes_argument: Keyword of the builder that sets the number of classes; None if there is none.
+        class_names: In the order of the outputs, if the origin says them.
     """
 
     module: nn.Module
@@ -42,6 +43,7 @@ class Source:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     classes_argument: str | None = None
+    class_names: tuple[str, ...] | None = None
 
 
 def from_zoo(name: str, arguments: Arguments) -> Source:

@@ -258,6 +258,11 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     shape: Shape = None,
     tokenizer: Annotated[str | None, typer.Option(help="Folder of a Hugging Face tokenizer, for texts. Default: that "
                                                   "of an hf: model.")] = None,
+    class_names: Annotated[str | None, typer.Option(help="What the outputs of the network are called, in their order: "
+                                                    "names between commas, or a text file with one per line. Folders "
+                                                    "and named labels are mapped by them. Default: as an hf: model "
+                                                    "says, else the names in --data if there are as many as "
+                                                    "outputs.")] = None,
     engine: EngineName = "openvino",
     precision: Precision = "f32",
     threads: Threads = 1,
@@ -267,6 +272,8 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     json: Json = False,
 ) -> None:  # fmt: skip
     """Add exits to a trained network, choose thresholds, prove what was kept, and write it all to a folder."""
+    from offramp.data import read_class_names
+
     from ._ranges import SMALLEST
     from ._request import (
         Request,
@@ -289,6 +296,7 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
         training_precision=training_precision,
         targets=targets, survivors=survivors, mix=mix, cascade=cascade, ensemble=ensemble,
         mean=read_numbers(mean, "--mean"), std=read_numbers(std, "--std", least=SMALLEST), shape=read_shape(shape),
+        class_names=None if class_names is None else read_class_names(class_names),
         engine=engine, precision=precision, threads=threads, seed=seed, resume=resume, fresh=fresh,
     )  # fmt: skip
     from ._optimize import optimize as run

@@ -20,6 +20,7 @@ from ._batches import draw_batches, to_json
 from ._machine import describe_command, describe_machine, describe_versions
 from ._predict import known_tokenizer, open_runtime, open_samples
 from ._ranges import check_ranges
+from ._screen import Screen
 
 
 def bench(
@@ -34,7 +35,9 @@ def bench(
     for batch in batches:
         check_ranges(batch=batch)
     runtime = open_runtime(folder, engine=engine, threads=threads)
-    samples = open_samples(data or _known_data(folder), runtime, tokenizer=known_tokenizer(folder))
+    samples = open_samples(
+        data or _known_data(folder), runtime, tokenizer=known_tokenizer(folder), warn=Screen(quiet=True).warn
+    )
     full = np.asarray([gate["stop_none"] for gate in runtime.card["gates"]], np.float32)
     return {
         "folder": str(folder),

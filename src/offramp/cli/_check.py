@@ -13,8 +13,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from offramp import decide, report
+from offramp import data, decide, report
 from offramp.decide import Drift, Promise, Standing, Verdict, Watch
 from offramp.measure import Costs, Evidence, evidence_by_passes, operate
 from offramp.run import Samples, stream
@@ -24,6 +25,7 @@ from ._machine import describe_command, describe_machine, describe_versions
 from ._predict import BATCH, known_tokenizer, open_runtime, open_samples
 from ._ranges import check_ranges
 from ._result import clean
+from ._samples import drop_repeats
 from ._screen import Screen
 from ._sweep import Run, check_exits, open_run
 
@@ -70,8 +72,10 @@ def check(
     run = open_run(folder)
     check_exits(run)
     runtime = open_runtime(folder, engine=None, threads=threads)
-    samples = open_samples(reference, runtime, tokenizer=tokenizer or known_tokenizer(folder))
-    warn_of_known(run, samples, screen)
+    samples = open_samples(reference, runtime, tokenizer=tokenizer or known_tokenizer(folder), warn=screen.warn)
+    contents = data.fingerprint(samples, meter=screen.progress)
+    samples, contents = drop_repeats(samples, contents, reference, screen)
+    warn_of_known(run, samples, contents, screen)
     watch = watch_for(run, question)
     limits = np.asarray(run.result["chosen"]["thresholds"], np.float32)
     with screen.step(f"exit rates of {len(samples)} samples"):
@@ -144,15 +148,24 @@ def watch_for(run: Run, question: Question) -> Watch:
     return Watch(promise=promise, confidence=confidence, alpha=question.alpha, seed=question.seed)
 
 
-def warn_of_known(run: Run, samples: Samples, screen: Screen) -> None:
-    """Say so if samples have the names of those that thresholds were chosen on."""
-    chosen_on = np.concatenate([run.parts["tune"].ids, run.parts["calibrate"].ids])
-    known = len(np.intersect1d(samples.ids, chosen_on))
-    if known:
-        screen.warn(
-            f"{known} of {len(samples)} samples have names of those that the thresholds were chosen on: if they are "
-            "the same, they look better than new ones would."
+def warn_of_known(run: Run, samples: Samples, contents: NDArray[np.uint64], screen: Screen) -> None:
+    """Say so if samples are among those that thresholds were chosen on, under whatever name.
+
+    Evidence of older runs does not keep what its samples hold; then equal names are told.
+    """
+    before = [run.parts[name] for name in ("tune", "calibrate")]
+    kept = [one.contents for one in before if one.contents is not None]
+    if len(kept) == len(before):
+        known = int(np.isin(contents, np.concatenate(kept)).sum())
+        what = "are those that the thresholds were chosen on: they look better than new ones would."
+    else:
+        known = len(np.intersect1d(samples.ids, np.concatenate([one.ids for one in before])))
+        what = (
+            "have names of those that the thresholds were chosen on: if they are the same, they look better than new "
+            "ones would."
         )
+    if known:
+        screen.warn(f"{known} of {len(samples)} samples {what}")
 
 
 def describe_drift(drift: Drift, costs: Costs) -> dict[str, Any]:  # Any: JSON

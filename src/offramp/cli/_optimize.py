@@ -24,7 +24,7 @@ from ._engine import Engine
 from ._exports import Exports
 from ._folder import WorkFolder, check_killed, check_out, open_folder, reserve
 from ._machine import without_folders
-from ._material import Material, gather
+from ._material import Material, check_counts, gather
 from ._placement import cheapest
 from ._precision import Laid, Way, describe, describe_passes, settle
 from ._request import Request
@@ -68,6 +68,7 @@ def run_chain(
     check_goal(request, cheapest(request, graph) if request.exits == "auto" else costs)
     work = open_folder(request.out, request.deciding(), resume=request.resume, fresh=request.fresh)
     try:
+        check_counts(request, material)
         with screen.step(f"{request.regime}: {request.epochs} epochs on {len(material.train)} samples"):
             graph = train(request, graph, material.train, work, screen)
         laid = settle(request, graph, material, Exports(work.path), screen)
@@ -107,7 +108,7 @@ def _write(
 ) -> dict[str, Any]:  # Any: JSON
     """Everything that goes into the folder."""
     with screen.step("model.onnx"):
-        model = way.exports.save(chosen.graph, work.whole / "model.onnx", _card(request, chosen, way))
+        model = way.exports.save(chosen.graph, work.whole / "model.onnx", _card(request, material, chosen, way))
         _check_shipped(way.engine, model, material.test, chosen)
     with screen.step("time"):
         timings = time_network(
@@ -127,7 +128,7 @@ def _write(
     return result
 
 
-def _card(request: Request, chosen: Chosen, way: Way) -> dict[str, Any]:  # Any: JSON
+def _card(request: Request, material: Material, chosen: Chosen, way: Way) -> dict[str, Any]:  # Any: JSON
     card: dict[str, Any] = clean(
         {
             "thresholds": list(chosen.decision.thresholds),
@@ -136,6 +137,8 @@ def _card(request: Request, chosen: Chosen, way: Way) -> dict[str, Any]:  # Any:
             "passes": describe_passes(way.quantized),
             "threads": request.threads,
             "model": without_folders(request.model),
+            "class_names": material.class_names,
+            "vocabulary": material.model.vocabulary,
             "guarantee": describe_guarantee(chosen.decision.guarantee, chosen.test_loss),
         }
     )
@@ -206,6 +209,7 @@ def join(parts: dict[str, Evidence]) -> Evidence:
     some = list(parts.values())
     first = some[0]
     labels = [part.labels for part in some if part.labels is not None]
+    contents = [part.contents for part in some if part.contents is not None]
     return Evidence(
         ids=np.concatenate([part.ids for part in some]),
         predictions=np.concatenate([part.predictions for part in some]),
@@ -213,4 +217,5 @@ def join(parts: dict[str, Evidence]) -> Evidence:
         gates=first.gates,
         reference=np.concatenate([part.reference for part in some]),
         labels=np.concatenate(labels) if len(labels) == len(some) else None,
+        contents=np.concatenate(contents) if len(contents) == len(some) else None,
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from offramp.data import Classes
 from offramp.errors import DataError
 from offramp.run import AnsweredBatch, Runtime, Samples, stream
 
@@ -16,7 +18,8 @@ from ._card import read_card
 from ._engine import Engine
 from ._folder import repair
 from ._ranges import check_ranges
-from ._samples import load_samples
+from ._samples import Reads, Warn
+from ._screen import Screen
 
 BATCH = 64
 
@@ -34,7 +37,9 @@ def predict(
     """
     check_ranges(batch=batch)
     runtime = open_runtime(folder, engine=engine, threads=threads)
-    samples = open_samples(reference, runtime, tokenizer=tokenizer or known_tokenizer(folder))
+    samples = open_samples(
+        reference, runtime, tokenizer=tokenizer or known_tokenizer(folder), warn=Screen(quiet=True).warn
+    )
     return len(samples), map(to_rows, stream(runtime, samples, batch=batch))
 
 
@@ -58,10 +63,32 @@ def open_runtime(folder: Path, *, engine: str | None, threads: int) -> Runtime:
     return Engine(name=chosen, precision=precision, threads=threads).load(path)
 
 
-def open_samples(reference: str, runtime: Runtime, *, tokenizer: str | None = None) -> Samples:
-    """Samples in the form that the file reads, checked against it."""
-    shapes = {name: tuple(spec["shape"]) for name, spec in runtime.card["inputs"].items()}
-    return load_samples(reference, shapes, int(runtime.card["classes"]), split="test", tokenizer=tokenizer)
+def open_samples(
+    reference: str, runtime: Runtime, *, tokenizer: str | None = None, warn: Warn | None = None, strict: bool = False
+) -> Samples:
+    """Samples in the form that the file reads, checked against it; labels are mapped to its classes by name.
+
+    Args:
+        reference: Which samples.
+        runtime: Of the file, whose card says what it reads.
+        tokenizer: Folder of a Hugging Face tokenizer, for texts.
+        warn: Is told why labels cannot be used, which are then absent; without it that is an error.
+        strict: Refuse classes of which only some are unknown, even if there is someone to warn.
+    """
+    reads = _reads(runtime.card, tokenizer)
+    samples = reads.read(reference, split="test", warn=warn, strict=strict)
+    return reads.fit(samples, reference, warn=warn, strict=strict)
+
+
+def _reads(card: Mapping[str, Any], tokenizer: str | None) -> Reads:  # Any: JSON
+    """What a file reads; older files do not say what their classes are called, nor how many tokens they know."""
+    names = card.get("class_names")
+    return Reads(
+        shapes={name: tuple(spec["shape"]) for name, spec in card["inputs"].items()},
+        classes=Classes(count=int(card["classes"]), names=None if names is None else tuple(names)),
+        tokenizer=tokenizer,
+        vocabulary=int(card.get("vocabulary") or 0),
+    )
 
 
 def known_tokenizer(folder: Path) -> str | None:

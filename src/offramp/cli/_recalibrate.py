@@ -18,8 +18,9 @@ from ._folder import check_out
 from ._machine import describe_command, describe_machine, describe_versions, relative_to_here, without_folders
 from ._predict import BATCH, open_runtime, open_samples
 from ._ranges import check_ranges
-from ._request import Goal, Search
+from ._request import LABELLED, Goal, Search
 from ._result import clean, judge_alone, tell_scores
+from ._samples import count_once
 from ._screen import Screen
 from ._sweep import PARTS, TIMES, Run, apply_choice, check_exits, describe_choice, part
 
@@ -52,6 +53,11 @@ class Renewal:
     def __post_init__(self) -> None:
         check_ranges(seed=self.seed)
 
+    @property
+    def needs_labels(self) -> bool:
+        """Whether a promise was asked for that only labels can prove."""
+        return self.goal is not None and self.goal.kind in LABELLED
+
 
 def recalibrate(run: Run, renewal: Renewal, screen: Screen) -> dict[str, Any]:  # Any: JSON
     """Choose thresholds anew on new samples, prove what they keep, and write the result that is returned.
@@ -74,7 +80,15 @@ def recalibrate(run: Run, renewal: Renewal, screen: Screen) -> dict[str, Any]:  
     check_exits(run)
     tokenizer = renewal.tokenizer or run.result["options"]["tokenizer"]
     runtime = open_runtime(run.folder, engine=None, threads=renewal.threads)
-    samples = open_samples(renewal.data, runtime, tokenizer=tokenizer)
+    samples = open_samples(
+        renewal.data, runtime, tokenizer=tokenizer, warn=None if renewal.needs_labels else screen.warn, strict=True
+    )
+    if renewal.needs_labels and samples.labels is None:
+        assert renewal.goal is not None
+        raise DataError(
+            f"--kind {renewal.goal.kind} needs labels, but {renewal.data} has none. Add some, or ask for agreement."
+        )
+    samples = count_once(samples, renewal.data, screen)
     if len(samples) < FEWEST:
         raise DataError(
             f"choosing, proving and testing need {FEWEST} samples at least, but there are {len(samples)}. Add some."

@@ -21,11 +21,13 @@ REGIMES = ("post", "cumulative", "frozen", "mixed", "joint")
 TRAINING_PRECISIONS = ("float32", "bfloat16")
 TARGETS = ("soft", "hard")
 SEARCHES = ("frontier", "screening")
+LABELLED = ("harm", "net")  # kinds of a promise that only labels prove
+SUPERVISED = ("frozen", "mixed", "joint")  # regimes in which labels teach
 RULES = ("linear", "fine", "pareto", "golden")
 LEARNED = "head_confidence"  # the score that heads learn themselves
 DECIDING = (  # options that a training cannot be resumed with other values of
-    "model", "weights", "data", "held_out", "tokenizer", "shape", "exits", "placement", "head", "score", "regime",
-    "price", "epochs", "training_precision", "mean", "std", "seed", "targets", "survivors", "mix",
+    "model", "weights", "data", "held_out", "tokenizer", "shape", "class_names", "exits", "placement", "head",
+    "score", "regime", "price", "epochs", "training_precision", "mean", "std", "seed", "targets", "survivors", "mix",
     "cascade", "ensemble",
 )  # fmt: skip
 PLACES = ("model", "weights", "out")  # options that may name a folder of this machine, which nobody needs later
@@ -114,6 +116,7 @@ class Request:
     ensemble: bool = False
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    class_names: tuple[str, ...] | None = None
     engine: str = "openvino"
     precision: str = "f32"
     threads: int = 1
@@ -171,6 +174,12 @@ class Request:
     def scoring(self) -> Scoring:
         """What `score` says."""
         return read_scores(self.score)
+
+    @property
+    def asked_labels(self) -> tuple[bool, bool]:
+        """Whether something was asked for that needs labels of what is learned from, and of what is held out."""
+        learns, proves = self.regime in SUPERVISED, self.goal.kind in LABELLED
+        return learns or (proves and self.held_out is None), proves
 
     def deciding(self) -> dict[str, Any]:  # Any: JSON
         """What a resumed run must have in common with the one that was killed."""

@@ -39,6 +39,7 @@ def load(  # noqa: PLR0913  # all that a reference may leave open, by keyword
     max_length: int = 128,
     class_names: Sequence[str] | None = None,
     warn: Callable[[str], None] | None = None,
+    strict: bool = True,
 ) -> Samples:
     """Load the samples that a reference names.
 
@@ -55,6 +56,7 @@ def load(  # noqa: PLR0913  # all that a reference may leave open, by keyword
         class_names: What the network calls its classes, in the order of its outputs. Folders and named labels are
             numbered by it; without it they are numbered in the order of their own names.
         warn: Is told why labels cannot be used, which are then absent; without it that is an error.
+        strict: Refuse classes of which only some are not among `class_names`, even if there is someone to warn.
 
     Returns:
         The samples; picture files and the rows of `npy:FILE` are read when they are taken, all others lie in memory.
@@ -89,4 +91,4 @@ def load(  # noqa: PLR0913  # all that a reference may leave open, by keyword
     if request.class_names is None or class_names_of(samples) is None:
         return samples
     classes = Classes(count=len(request.class_names), names=request.class_names)
-    return settle_labels(samples, classes, reference, warn=warn)
+    return settle_labels(samples, classes, reference, warn=warn, strict=strict)

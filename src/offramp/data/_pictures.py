@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from offramp.errors import DataError
-from offramp.run import Positions
+from offramp.run import Positions, Samples
 
 CROP = 0.875  # of the shorter side that the center crop keeps: 224 of 256, as most ImageNet networks are evaluated
 LOOKED_AT = 256  # pictures that are opened to learn their sizes
@@ -92,6 +92,11 @@ class PictureSamples:
             return np.zeros((0, self.channels, *(self.image_size or (0, 0))), np.float32)
         channels_first = np.stack(pictures).transpose(0, 3, 1, 2)
         return np.ascontiguousarray(channels_first, dtype=np.float32) / np.float32(255)
+
+
+def stored_sizes(samples: Samples) -> set[tuple[int, int]]:
+    """Heights and widths of picture files as they are stored; empty for samples that are no picture files."""
+    return samples.sizes() if isinstance(samples, PictureSamples) else set()
 
 
 def fit(picture: Image.Image, size: tuple[int, int]) -> Image.Image:

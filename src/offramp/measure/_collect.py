@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from offramp.errors import EvidenceError, OptionError
 from offramp.graph import Gate
+from offramp.run import digest_rows
 
 from ._evidence import Evidence
 
@@ -43,9 +44,12 @@ def evidence(
     if batch < 1:
         raise OptionError(f"batch must be at least 1, but is {batch}. Choose 64 if in doubt.")
     predictions: list[NDArray[np.int64]] = []
+    contents: list[NDArray[np.uint64]] = []
     scores: dict[str, list[NDArray[np.float32]]] = {name: [] for name in gates}
     for start in range(0, len(samples), batch):
-        answer = runtime(samples.take(slice(start, min(start + batch, len(samples)))))
+        inputs = samples.take(slice(start, min(start + batch, len(samples))))
+        contents.append(digest_rows(inputs))
+        answer = runtime(inputs)
         _check(answer, gates, start)
         predictions.append(np.argmax(answer.logits, axis=2).astype(np.int64))
         for name, parts in scores.items():
@@ -62,6 +66,7 @@ def evidence(
         gates=gates,
         reference=answers[:, -1] if reference is None else reference,
         labels=samples.labels,
+        contents=np.concatenate(contents),
     )
 
 

@@ -41,6 +41,7 @@ class Evidence:
         gates: Name of the score -> its direction and extremes.
         reference: [S] the answers of the original float network.
         labels: [S] the true classes, or None.
+        contents: [S] what each sample holds, as `run.digest_rows` has it; None if older evidence did not keep it.
 
     Raises:
         EvidenceError: Shapes disagree, an id occurs twice, or a score has no gate.
@@ -52,6 +53,7 @@ class Evidence:
     gates: Mapping[str, Gate]
     reference: NDArray[np.int64]
     labels: NDArray[np.int64] | None = None
+    contents: NDArray[np.uint64] | None = None
 
     def __post_init__(self) -> None:
         ids = np.asarray(self.ids)
@@ -83,6 +85,7 @@ class Evidence:
             scores={name: value[positions] for name, value in self.scores.items()},
             reference=self.reference[positions],
             labels=None if self.labels is None else self.labels[positions],
+            contents=None if self.contents is None else self.contents[positions],
         )
 
     def keep(self, exits: Sequence[int]) -> Evidence:
@@ -116,8 +119,8 @@ class Evidence:
         arrays: dict[str, Any] = {f"scores/{name}": value for name, value in self.scores.items()}  # Any: savez's stub
         arrays |= {"ids": self.ids, "predictions": self.predictions, "reference": self.reference}
         arrays |= {"gates": np.array(json.dumps({name: asdict(gate) for name, gate in self.gates.items()}))}
-        if self.labels is not None:
-            arrays["labels"] = self.labels
+        arrays |= {} if self.labels is None else {"labels": self.labels}
+        arrays |= {} if self.contents is None else {"contents": self.contents}
         try:
             with temporary.open("wb") as file:
                 np.savez_compressed(file, **arrays)
@@ -144,6 +147,7 @@ class Evidence:
                 gates=gates,
                 reference=arrays["reference"],
                 labels=arrays.get("labels"),
+                contents=arrays.get("contents"),
             )
         except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
             if isinstance(error, EvidenceError):
@@ -204,6 +208,8 @@ def _check(evidence: Evidence) -> None:
     }
     if evidence.labels is not None:
         wanted["labels"] = (evidence.labels.shape, (samples,))
+    if evidence.contents is not None:
+        wanted["contents"] = (evidence.contents.shape, (samples,))
     wrong = [f"{name} {list(got)} instead of {list(want)}" for name, (got, want) in wanted.items() if got != want]
     if wrong or not samples:
         raise EvidenceError(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from offramp.errors import EvidenceError, OptionError
 from offramp.graph import Gate
+from offramp.run import digest_rows
 
 from ._evidence import Evidence
 
@@ -45,11 +46,13 @@ def evidence_by_passes(runtime: Runtime, samples: Samples, *, batch: int = 64) -
     passes = _passes(gates)
     predictions = np.empty((len(samples), len(passes)), np.int64)
     scores = np.empty((len(samples), len(gates)), np.float32)
+    contents = np.empty(len(samples), np.uint64)
     for start in range(0, len(samples), batch):
         rows = slice(start, min(start + batch, len(samples)))
         inputs = samples.take(rows)
         answers = [runtime(inputs, limits) for limits in passes]
         predictions[rows], scores[rows] = _read(answers, start)
+        contents[rows] = digest_rows(inputs)
     return Evidence(
         ids=samples.ids,
         predictions=predictions,
@@ -57,6 +60,7 @@ def evidence_by_passes(runtime: Runtime, samples: Samples, *, batch: int = 64) -
         gates={score: gates[0]},
         reference=predictions[:, -1],
         labels=samples.labels,
+        contents=contents,
     )
 
 

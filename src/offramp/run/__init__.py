@@ -1,5 +1,6 @@
 """From a graph or a file to answers: what every runtime takes and gives."""
 
+from ._content import digest_rows as digest_rows
 from ._names import legible as legible
 from ._reference import check_thresholds as check_thresholds
 from ._reference import run_reference as run_reference
