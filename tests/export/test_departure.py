@@ -151,3 +151,12 @@ def test_an_engine_that_refuses_says_so():
 def test_an_unknown_engine_is_refused():
     with pytest.raises(OptionError, match="engine must be openvino or onnxruntime, but is 'tensorrt'"):
         find_departure(attached(SAME["plain"]), SAMPLES, engine="tensorrt")  # type: ignore[arg-type]  # on purpose
+
+
+def test_a_sample_with_nan_is_left_out_because_its_answer_means_nothing():
+    spoiled = {"x": SAMPLES["x"].copy()}
+    spoiled["x"][1, 0, 3, 3] = np.nan
+    assert find_departure(attached(SAME["plain"]), spoiled) is None
+    found = find_departure(attached(OTHER["shrunk with antialias"][0]), spoiled)
+    assert found is not None
+    assert found.samples == 3

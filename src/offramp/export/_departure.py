@@ -166,7 +166,9 @@ def _load(engine: str, precision: Precision, path: Path) -> OpenvinoValues | Onn
 
 
 def _compare(answered: Array, wanted: Array, engine: str, precision: str) -> Departure | None:
-    """None if they are close enough, and the same class is answered wherever two classes do not stand next to it."""
+    """None if they are close enough; samples whose answer is not finite have no class, and are left out."""
+    sound = np.isfinite(wanted).all(axis=1)
+    answered, wanted = answered[sound], wanted[sound]
     error, allowed = _part(answered, wanted), ALLOWED[precision]
     if error <= allowed:
         return None
@@ -212,7 +214,8 @@ def _values_by_node(graph: Graph, given: Mapping[str, Array]) -> dict[str, tuple
 def _locate(found: Departure, graph: Graph, given: Mapping[str, Array], wanted: Array, path: Path) -> Departure:
     """The same with the first operation that differs, on the sample that differs most."""
     answered = _ask(found.engine, "f32", path, given)
-    worst = max(range(len(wanted)), key=lambda row: _part(answered[row : row + 1], wanted[row : row + 1]))
+    sound = np.flatnonzero(np.isfinite(wanted).all(axis=1))
+    worst = max(sound, key=lambda row: _part(answered[row : row + 1], wanted[row : row + 1]))
     row = {name: array[worst : worst + 1] for name, array in given.items()}
     known = {step.name: step for step in _steps(graph, row)}
     model = onnx_format.load(path)
