@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 
 import pytest
 
-from offramp.compress._nncf import import_nncf, quantize_model
+from offramp.compress._nncf import check_installed, import_nncf, quantize_model
 from offramp.errors import ExportError, MissingExtra
 from quantized import make_small
 
@@ -45,3 +46,12 @@ def test_without_nncf_the_sentence_says_what_to_install(monkeypatch: pytest.Monk
     with pytest.raises(MissingExtra, match=r"pip install 'offramp\[int8\]'"):
         import_nncf()
     assert sys.modules.get("openvino_telemetry", "not there") is not None
+
+
+def test_whether_it_is_installed_is_known_without_importing_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_installed()
+    monkeypatch.delitem(sys.modules, "nncf", raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtra, match="int8 needs NNCF, but it is not installed"):
+        check_installed()
+    assert "nncf" not in sys.modules

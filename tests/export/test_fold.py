@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from offramp.export import _fold
+from offramp.build import attach_exits
+from offramp.export import _fold, find_departure
 from offramp.export._body import trace_body
 from offramp.export._fold import fold_constants
 from offramp.graph import DataEdge, Node, Tensor
@@ -145,3 +146,21 @@ def test_operators_that_the_folding_runtime_lacks_stay():
     nodes = [helper.make_node("NoSuchOperator", ["w"], ["v"]), helper.make_node("Add", ["x", "v"], ["y"])]
     model = fold_constants(model_of(nodes, ["y"], [("w", np.float32([4]))]))
     assert [node.op_type for node in model.graph.node] == ["NoSuchOperator", "Add"]
+
+
+@pytest.mark.usefixtures("vision")
+def test_a_vision_transformer_at_another_size_than_trained_answers_as_pytorch_does_in_openvino():
+    timm = pytest.importorskip("timm", reason="timm is an extra")
+    torch.manual_seed(0)
+    net = timm.create_model(
+        "vit_tiny_patch16_224", num_classes=10, img_size=64, patch_size=8, dynamic_img_size=True, depth=2
+    ).eval()
+    nn.init.normal_(net.pos_embed)  # as large as what it is added to, as in a trained one
+    nn.init.normal_(net.head.weight)
+    graph = attach_exits(net, torch.rand(2, 3, 96, 96), exits=0)
+    given = np.random.default_rng(0).random((4, 3, 96, 96)).astype(np.float32)
+    with torch.no_grad():
+        expected = net(torch.from_numpy(given)).numpy()
+    traces: dict = {}
+    assert find_departure(graph, {"x": given}, expected, traces=traces) is None
+    assert "Resize" not in {node.op_type for _, model in traces.values() for node in model.graph.node}

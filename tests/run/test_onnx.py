@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from files import GRAPH, FileContract
+from files import GRAPH, FileContract, make_batch
 from graphs import random_graphs, with_numpy_bodies
 from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
@@ -75,3 +75,16 @@ def test_any_graph_answers_like_the_reference(
     got = runtime(inputs, thresholds)
     for name in ("logits", "exit", "score", "route"):
         np.testing.assert_array_equal(getattr(got, name), getattr(expected, name), err_msg=name)
+
+
+def test_all_outputs_of_any_file_are_given_by_name(chain_files: Path) -> None:
+    values = run_onnx.load_values(chain_files / "dense.onnx")(make_batch(3))
+    dense = run_onnx.load_dense(chain_files / "dense.onnx")(make_batch(3))
+    np.testing.assert_array_equal(values["exit_logits"], dense.logits)
+    assert set(values) == {"exit_logits", *(f"scores/{name}" for name in dense.scores)}
+
+
+def test_an_inner_value_that_onnx_runtime_cannot_compute_is_an_engine_error(tmp_path: Path) -> None:
+    (tmp_path / "no.onnx").write_bytes(b"no model")
+    with pytest.raises(EngineError, match="ONNX Runtime cannot run"):
+        run_onnx.load_values(tmp_path / "no.onnx")

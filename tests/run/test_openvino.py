@@ -105,3 +105,10 @@ def test_a_static_file_gives_its_logits(tmp_path: Path) -> None:
 def test_a_precision_that_nobody_knows_is_refused(path: Path) -> None:
     with pytest.raises(OptionError, match="precision"):
         run_openvino.load(path, precision="f8")  # type: ignore[arg-type]  # on purpose
+
+
+def test_all_outputs_of_any_file_are_given_by_name(chain_files: Path) -> None:
+    values = run_openvino.load_values(chain_files / "dense.onnx")(make_batch(3))
+    dense = run_openvino.load_dense(chain_files / "dense.onnx")(make_batch(3))
+    np.testing.assert_array_equal(values["exit_logits"], dense.logits)
+    assert set(values) == {"exit_logits", *(f"scores/{name}" for name in dense.scores)}

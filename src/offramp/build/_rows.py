@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -48,7 +47,6 @@ def check_rows(model: nn.Module, example: Example, *, answer: Answer = find_logi
     Example:
         >>> check_rows(nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 3)), torch.rand(2, 4))
     """
-    model = copy_module(model)
     with torch.no_grad(), keep_random_state():
         _check(_Trial(model, _several(model, read_example(example), answer), answer))
 
@@ -66,7 +64,7 @@ def keep_random_state() -> Iterator[None]:
 
 
 class _Trial:
-    """A network and the rows that it is asked."""
+    """A network, of which copies are asked, and the rows that they are asked."""
 
     def __init__(self, model: nn.Module, inputs: Inputs, answer: Answer) -> None:
         self.model = model
@@ -82,7 +80,7 @@ class _Trial:
 
     def fresh(self) -> nn.Module:
         """A copy that has not been asked yet."""
-        return copy.deepcopy(self.model)
+        return copy_module(self.model)
 
     def ask(self, model: nn.Module, rows: Sequence[int], seed: int) -> Tensor:
         """Logits of some rows."""
@@ -368,7 +366,7 @@ def _several(model: nn.Module, inputs: Inputs, answer: Answer) -> Inputs:
         names=rows.names, tensors=tuple(_vary(tensor, generator) for tensor in rows.tensors), keyword=rows.keyword
     )
     try:
-        logits = answer(varied.call(copy.deepcopy(model)))
+        logits = answer(varied.call(copy_module(model)))
     except Exception:  # it asks more of its input than its type: then as given
         return rows
     return varied if isinstance(logits, Tensor) and bool(logits.isfinite().all()) else rows

@@ -215,17 +215,22 @@ def gates_by_score(graph: Graph) -> dict[str, Gate]:
     return {onnx.score_name(node): gate_of(graph.bodies[node.name]) for node in scores}
 
 
-@torch.no_grad()
 def answer_in_float(material: Material, samples: Samples) -> NDArray[np.int64]:
     """[S] what the user's own module answers, in PyTorch and float32."""
-    model = material.model
-    normalize = None if material.mean is None else build.Normalize(material.mean, material.std or ())
-    answers = []
-    for start in range(0, len(samples), BATCH):
-        taken = samples.take(slice(start, min(start + BATCH, len(samples))))
-        tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in taken.items()}
-        answers.append(_logits(model, tensors, normalize).argmax(dim=1).numpy())
+    parts = [slice(start, min(start + BATCH, len(samples))) for start in range(0, len(samples), BATCH)]
+    answers = [logits_in_float(material, samples.take(part)).argmax(axis=1) for part in parts]
     return np.concatenate(answers).astype(np.int64)
+
+
+@torch.no_grad()
+def logits_in_float(
+    material: Material, taken: Mapping[str, NDArray[Any]]
+) -> NDArray[np.float32]:  # Any: pixels, tokens
+    """[B, K] the logits of the user's own module for some samples, in PyTorch and float32."""
+    normalize = None if material.mean is None else build.Normalize(material.mean, material.std or ())
+    tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in taken.items()}
+    logits: NDArray[np.float32] = _logits(material.model, tensors, normalize).numpy()
+    return logits
 
 
 def _logits(

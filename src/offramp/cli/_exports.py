@@ -32,6 +32,11 @@ class Exports:
         """The same with another pass, or with none: the files of the network as it was trained."""
         return Exports(self._folder, stage_pass=stage_pass, traces=self._traces)
 
+    @property
+    def traces(self) -> onnx.Traces:
+        """Bodies that were traced already; those that somebody else traces may be added."""
+        return self._traces
+
     def trace(self, graph: Graph) -> dict[str, ModelProto]:
         """The bodies of all function nodes, as they were trained."""
         return onnx.trace(graph, [node for node in graph.nodes if node.kind == "function"], self._traces)

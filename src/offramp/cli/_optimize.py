@@ -27,6 +27,7 @@ from ._machine import without_folders
 from ._material import Material, check_counts, gather
 from ._placement import cheapest
 from ._precision import Laid, Way, describe, describe_passes, settle
+from ._probe import probe
 from ._request import Request
 from ._result import clean, describe_guarantee, make_result
 from ._screen import Screen
@@ -66,12 +67,13 @@ def run_chain(
         graph = attach(request, material)
         costs = costs_by_score(graph)
     check_goal(request, cheapest(request, graph) if request.exits == "auto" else costs)
+    traces = probe(request, graph, material, screen)
     work = open_folder(request.out, request.deciding(), resume=request.resume, fresh=request.fresh)
     try:
         check_counts(request, material)
         with screen.step(f"{request.regime}: {request.epochs} epochs on {len(material.train)} samples"):
             graph = train(request, graph, material.train, work, screen)
-        laid = settle(request, graph, material, Exports(work.path), screen)
+        laid = settle(request, graph, material, Exports(work.path, traces=traces), screen)
         asked, request = request.precision, replace(request, precision=laid[0].precision)
         chosen = replace(decide_on(request, material, laid[0], screen), precision=describe(asked, laid))
         result = _write(request, material, chosen, laid[0].way, work, screen)

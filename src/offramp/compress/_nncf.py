@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import io
 import logging
 import sys
@@ -53,6 +54,16 @@ def quantize_model(model: onnx.ModelProto, items: Sequence[Item]) -> onnx.ModelP
             first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
             raise ExportError(f"NNCF cannot quantize this part ({first[:200]}): keep it in float.") from error
     return made
+
+
+def check_installed() -> None:
+    """Refuse to go on without NNCF; asks without importing it, which takes seconds.
+
+    Raises:
+        MissingExtra: It is not installed.
+    """
+    if "nncf" not in sys.modules and importlib.util.find_spec("nncf") is None:
+        raise MissingExtra("int8 needs NNCF, but it is not installed. Run: pip install 'offramp[int8]'")
 
 
 def import_nncf() -> ModuleType:

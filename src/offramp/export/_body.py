@@ -35,6 +35,15 @@ def trace_body(node: Node, body: nn.Module, given: Sequence[Tensor]) -> onnx.Mod
     Raises:
         ExportError: The body has an operator that ONNX lacks, or fixes the size of the batch.
     """
+    model: onnx.ModelProto = export_body(node, body, given).model_proto
+    return fold_constants(inliner.inline_local_functions(model) if model.functions else model)
+
+
+def export_body(node: Node, body: nn.Module, given: Sequence[Tensor]) -> torch.onnx.ONNXProgram:
+    """What the exporter makes of a body: the ONNX model, and the PyTorch program whose names its values have.
+
+    Arguments and errors as for `trace_body`.
+    """
     module = copy.deepcopy(body).eval().cpu()
     names = [f"i{at}" for at in range(len(given))]
     count = 1 if node.edges else len(node.outputs)
@@ -56,8 +65,7 @@ def trace_body(node: Node, body: nn.Module, given: Sequence[Tensor]) -> onnx.Mod
             "replace the operator, or cut the network elsewhere."
         ) from error
     assert program is not None, "torch.onnx.export with dynamo gives a program"
-    model: onnx.ModelProto = program.model_proto
-    return fold_constants(inliner.inline_local_functions(model) if model.functions else model)
+    return program
 
 
 def inline_body(scope: Scope, name: str, model: onnx.ModelProto, inputs: Sequence[str]) -> list[str]:

@@ -20,6 +20,7 @@ from ._known import OnlyWay, answer_nothing, outputs_to_ask
 from ._lift import Branch, Stage, Steps, lift
 from ._ports import Array, check_inputs, ports_of
 from ._runtime import Answer, DenseAnswer
+from ._samples import bind
 
 
 def load(path: str | Path, *, threads: int = 1, staged: bool = True) -> OnnxRuntime:
@@ -41,6 +42,14 @@ def load(path: str | Path, *, threads: int = 1, staged: bool = True) -> OnnxRunt
 def load_dense(path: str | Path, *, threads: int = 1) -> OnnxDense:
     """The dense twin of a network, which runs every exit for every sample; arguments and errors as for `load`."""
     return OnnxDense(check_file(path), threads)
+
+
+def load_values(path: str | Path, *, threads: int = 1) -> OnnxValues:
+    """Any file whose outputs are wanted by name, such as one whose inner values were made outputs.
+
+    Arguments and errors as for `load`.
+    """
+    return OnnxValues(check_file(path), threads)
 
 
 class OnnxRuntime:
@@ -113,6 +122,22 @@ class OnnxDense:
         return DenseAnswer(
             logits=logits, scores={name.removeprefix("scores/"): score for name, score in results.items()}
         )
+
+
+class OnnxValues:
+    """A file of which all outputs are wanted; made by `load_values`."""
+
+    def __init__(self, path: Path, threads: int) -> None:
+        self._path = path
+        with translated(path):
+            self._session = _session(path, threads)
+        self._outputs = [output.name for output in self._session.get_outputs()]
+
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """All outputs of a batch by name; errors as for the conditional network."""
+        given = bind(inputs, [port.name for port in self._session.get_inputs()])
+        with translated(self._path):
+            return dict(zip(self._outputs, self._session.run(self._outputs, given), strict=True))
 
 
 class _Whole:

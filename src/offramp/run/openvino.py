@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from ._card import OUTPUTS, Card, Limits, check_exits, parse_card
 from ._compiled import ROUNDED as ROUNDED
-from ._compiled import CompiledFile, Precision
+from ._compiled import CompiledFile
+from ._compiled import Precision as Precision
 from ._compiled import list_precisions as list_precisions
 from ._known import OnlyWay, answer_nothing, outputs_to_ask
 from ._ports import Array, check_inputs, ports_of
@@ -47,6 +48,14 @@ def load_static(path: str | Path, *, precision: Precision = "f32", threads: int 
     Its call is as cheap as ours can be: it serves as baseline and as ideal.
     """
     return OpenvinoStatic(CompiledFile(path, precision=precision, threads=threads))
+
+
+def load_values(path: str | Path, *, precision: Precision = "f32", threads: int = 1) -> OpenvinoValues:
+    """Any file whose outputs are wanted by name, such as one whose inner values were made outputs.
+
+    Arguments and errors as for `load`.
+    """
+    return OpenvinoValues(CompiledFile(path, precision=precision, threads=threads))
 
 
 class OpenvinoRuntime:
@@ -118,3 +127,16 @@ class OpenvinoStatic:
         rows, arrays = check_inputs(self._ports, inputs)
         logits: NDArray[np.float32] = self._file(rows, arrays)[self._logits]
         return logits
+
+
+class OpenvinoValues:
+    """A file of which all outputs are wanted; made by `load_values`."""
+
+    def __init__(self, file: CompiledFile) -> None:
+        self._file = file
+        self._ports = file.ports
+
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """All outputs of a batch by name; errors as for the conditional network."""
+        rows, arrays = check_inputs(self._ports, inputs)
+        return dict(zip(self._file.outputs, self._file(rows, arrays), strict=True))
