@@ -155,7 +155,7 @@ def train(request: Request, graph: Graph, samples: Samples, work: WorkFolder, sc
     shared: dict[str, Any] = {  # Any: of different types
         "epochs": request.epochs, "seed": request.seed, "batch": batch, "precision": request.training_precision,
     }  # fmt: skip
-    kept: dict[str, Any] = {"checkpoint": work.checkpoint, "resume": request.resume, "progress": screen.lively}
+    kept: dict[str, Any] = {"checkpoint": work.checkpoint, "resume": request.resume, "progress": screen.watch}
     if request.regime == "post":
         told: dict[str, Any] = {"targets": request.targets, "survivors": request.survivors, "mix": request.mix}
         return learn.post(graph, samples, learn.PostSettings(**shared, **told), **kept)
