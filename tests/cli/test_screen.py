@@ -30,7 +30,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_log_has_a_line_when_a_step_starts_and_one_when_it_is_done(
     capsys: pytest.CaptureFixture[str], clock: Clock
 ) -> None:
-    screen = Screen(clock=clock)
+    screen = Screen(log=True, clock=clock)
     with screen.step("time [4]"):
         assert capsys.readouterr().err == "· time [4]\n"
         clock.now += 75
@@ -87,10 +87,17 @@ def test_lines_come_by_themselves_as_long_as_a_step_takes(monkeypatch: pytest.Mo
 
 
 def test_a_step_that_fails_is_not_called_done(capsys: pytest.CaptureFixture[str]) -> None:
-    screen = Screen()
+    screen = Screen(log=True)
     with pytest.raises(ValueError, match="broken"), screen.step("work"):
         raise ValueError("broken")
     assert capsys.readouterr().err == "· work\n"
+
+
+def test_short_commands_are_silent_in_a_log(capsys: pytest.CaptureFixture[str], clock: Clock) -> None:
+    screen = Screen(clock=clock)
+    with screen.step("decision"):
+        screen.warn("mind the gap")
+    assert capsys.readouterr().err == "warning: mind the gap\n"
 
 
 @pytest.mark.parametrize("lively", [False, True])
@@ -100,7 +107,7 @@ def test_nothing_but_warnings_is_shown_to_who_wants_quiet(
     if lively:
         monkeypatch.setenv("FORCE_COLOR", "1")
         monkeypatch.setenv("NO_COLOR", "1")
-    screen = Screen(quiet=True)
+    screen = Screen(quiet=True, log=True)
     with screen.step("work"):
         screen.watch(1, 2, "half")
         screen.warn("mind the [gap]")

@@ -1,7 +1,7 @@
 """What a person sees while a command runs: steps and how far they are, warnings; never on standard output.
 
-On a terminal each step has a bar. Elsewhere, as in a log, each has a line when it starts, one when it is done, and one
-now and then between.
+On a terminal each step has a bar. Elsewhere, as in a log, a long step has a line now and then, and in a long command
+each step has one when it starts and one when it is done; short commands are silent there, for who runs them hourly.
 """
 
 from __future__ import annotations
@@ -54,20 +54,28 @@ class Screen:
 
     Args:
         quiet: True shows no progress, as with --json; warnings stay.
+        log: Whether each step has its lines where there is no terminal.
         interval_s: Between two lines of one step where there is no terminal.
         clock: Seconds that go by.
     """
 
     def __init__(
-        self, *, quiet: bool = False, interval_s: float = INTERVAL_S, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+        self, *, quiet: bool = False, log: bool = False, interval_s: float = INTERVAL_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
         self._console = Console(stderr=True, highlight=False)
         self._interval_s, self._clock = interval_s, clock
         self.lively = self._console.is_terminal and not quiet
         self._plain = not self._console.is_terminal and not quiet
+        self._log = log and self._plain
         self._steps: list[_Step] = []  # the innermost last
         self._bar: tuple[Progress, TaskID] | None = None
         self.warnings: list[str] = []
+
+    @property
+    def shows(self) -> bool:
+        """Whether progress is shown at all."""
+        return self.lively or self._log
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
@@ -75,14 +83,14 @@ class Screen:
         start = self._clock()
         if self.lively:
             self._console.print(f"[dim]·[/] {text}", soft_wrap=True)
-        elif self._plain:
+        elif self._log:
             self.say(f"· {text}")
         with self._shown(text):
             yield
         taken = self._clock() - start
         if self.lively and taken >= 1:
             self._console.print(f"[dim]  {taken:.0f} s[/]")
-        elif self._plain:
+        elif self._log:
             self.say(f"  done in {tell_seconds(taken)}")
 
     def progress(self, parts: Iterable[Part], total: int, text: str) -> Iterator[Part]:
