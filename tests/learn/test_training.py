@@ -79,3 +79,10 @@ def test_a_loss_that_is_not_finite_stops_the_training_by_name() -> None:
     samples.inputs["x"][:] = np.inf
     with pytest.raises(LearnError, match="that of mean does not at epoch 1, step 1"):
         train(Mean(), samples)
+
+
+def test_a_watcher_is_told_after_each_step_where_the_training_is() -> None:
+    told: list[tuple[int, int, str]] = []
+    train(Mean(), make_samples(), progress=lambda *where: told.append(where))
+    assert [(done, total) for done, total, _ in told] == [(step, STEPS) for step in range(1, STEPS + 1)]
+    assert told[0][2].startswith("mean: epoch 1/3, loss ")

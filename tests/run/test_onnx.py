@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from files import GRAPH, FileContract, make_batch
 from graphs import random_graphs, with_numpy_bodies
+from offramp.errors import EngineError
 from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
 from offramp.run import Answer, Runtime, run_reference

@@ -188,7 +188,7 @@ def demo(
     from ._demo import demo as run
     from ._screen import Screen
 
-    _finish(run(out, seed=seed, screen=Screen(quiet=json), fresh=fresh), out, json)
+    _finish(run(out, seed=seed, screen=Screen(quiet=json, log=True), fresh=fresh), out, json)
 
 
 @app.command()
@@ -302,7 +302,7 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     from ._optimize import optimize as run
     from ._screen import Screen
 
-    _finish(run(request, Screen(quiet=json)), out, json)
+    _finish(run(request, Screen(quiet=json, log=True)), out, json)
 
 
 @app.command()

@@ -150,18 +150,37 @@ def check_goal(request: Request, costs: Mapping[str, Costs]) -> None:
 
 def train(request: Request, graph: Graph, samples: Samples, work: WorkFolder, screen: Screen) -> Graph:
     """The graph with trained exits; goes on from the work folder's checkpoint if it is to resume."""
-    usual = learn.PostSettings().batch
-    batch = max(2, min(usual, len(samples), max(SMALLEST, len(samples) // STEPS)))  # few samples: still enough steps
+    kept: dict[str, Any] = {"checkpoint": work.checkpoint, "resume": request.resume, "progress": screen.watch}
+    return learn_exits(request, graph, samples, batch=batch_size(samples), epochs=request.epochs, **kept)
+
+
+def batch_size(samples: Samples) -> int:
+    """Samples per step of training; of few samples still enough steps."""
+    return max(2, min(learn.PostSettings().batch, len(samples), max(SMALLEST, len(samples) // STEPS)))
+
+
+def learn_exits(
+    request: Request, graph: Graph, samples: Samples, *, batch: int, epochs: int, **kept: Any
+) -> Graph:  # Any: as the functions of `learn` take it
+    """The graph with trained exits, by the regime that is asked for.
+
+    Args:
+        request: Of the run.
+        graph: With untrained exits.
+        samples: To learn from.
+        batch: Samples per step.
+        epochs: Passes over them.
+        **kept: Checkpoint, resume and progress.
+    """
     shared: dict[str, Any] = {  # Any: of different types
-        "epochs": request.epochs, "seed": request.seed, "batch": batch, "precision": request.training_precision,
+        "epochs": epochs, "seed": request.seed, "batch": batch, "precision": request.training_precision,
     }  # fmt: skip
-    kept: dict[str, Any] = {"checkpoint": work.checkpoint, "resume": request.resume, "progress": screen.lively}
     if request.regime == "post":
         told: dict[str, Any] = {"targets": request.targets, "survivors": request.survivors, "mix": request.mix}
         return learn.post(graph, samples, learn.PostSettings(**shared, **told), **kept)
     if request.regime == "cumulative":
-        warm = request.epochs // 2
-        shared |= {"epochs": request.epochs - warm, "warm_epochs": warm}
+        warm = epochs // 2
+        shared |= {"epochs": epochs - warm, "warm_epochs": warm}
         shared |= {} if request.price is None else {"price": request.price}
         return learn.cumulative(graph, samples, learn.CumulativeSettings(**shared), **kept)
     return learn.joint(graph, samples, learn.JointSettings(regime=request.regime, **JOINT, **shared), **kept)  # type: ignore[arg-type]  # checked by the request

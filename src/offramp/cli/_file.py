@@ -38,7 +38,7 @@ def reserve_file(out: Path | None) -> Iterator[None]:
     if target.exists() and not (target.is_file() and os.access(target, os.W_OK)):
         raise OutputError(f"--out must be a file that may be written, but {out} is none. Choose another file.")
     if not target.parent.is_dir():
-        raise OutputError(f"--out must lie in a folder, but {target.parent} is none. Make it, or choose another file.")
+        raise OutputError(f"{out} must lie in a folder, but {target.parent} is none. Make it, or choose another file.")
     with lock(target):
         yield
 

@@ -21,6 +21,7 @@ from ._chain import BATCH, Chosen, attach, check_goal, choose, collect, collect_
 from ._clock import time_network
 from ._drawing import draw_shipped
 from ._engine import Engine
+from ._estimate import announce
 from ._exports import Exports
 from ._folder import WorkFolder, check_killed, check_out, open_folder, reserve
 from ._machine import without_folders
@@ -63,14 +64,15 @@ def run_chain(
     Raises:
         OfframpError: As for `optimize`.
     """
+    check_counts(request, material)
     with screen.step(f"exits: {request.exits}, {request.placement}"):
         graph = attach(request, material)
         costs = costs_by_score(graph)
     check_goal(request, cheapest(request, graph) if request.exits == "auto" else costs)
     traces = probe(request, graph, material, screen)
+    announce(request, graph, material, screen)
     work = open_folder(request.out, request.deciding(), resume=request.resume, fresh=request.fresh)
     try:
-        check_counts(request, material)
         with screen.step(f"{request.regime}: {request.epochs} epochs on {len(material.train)} samples"):
             graph = train(request, graph, material.train, work, screen)
         laid = settle(request, graph, material, Exports(work.path, traces=traces), screen)

@@ -12,7 +12,7 @@ LARGEST = 1e9  # of a pixel, a threshold, or what they are divided by
 # Inclusive. The upper ends are far beyond use, and below what numbers of 32 or 64 bits hold.
 RANGES: Mapping[str, tuple[float, float]] = {
     "alpha": (SMALLEST, 1 - SMALLEST),
-    "batch": (1, 2**20),
+    "batch": (1, 2**16),
     "confidence": (SMALLEST, 1 - SMALLEST),
     "epochs": (1, 10**6),
     "exits": (1, 10**4),

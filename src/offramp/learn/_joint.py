@@ -22,7 +22,7 @@ from ._losses import exit_losses
 from ._schedule import rate_in_phases
 from ._settings import JointSettings
 from ._team import Team, run_in_team
-from ._training import Training
+from ._training import Progress, Training
 from ._whole import Whole
 
 
@@ -33,7 +33,7 @@ def joint(
     *,
     checkpoint: Path | None = None,
     resume: bool = False,
-    progress: bool | None = None,
+    progress: Progress = None,
 ) -> Graph:
     """The graph with all its exits trained together on labels, and its scores fitted.
 
@@ -47,7 +47,8 @@ def joint(
         settings: None for the defaults.
         checkpoint: File in which the training keeps where it stands; None keeps nothing.
         resume: True goes on from `checkpoint` if it exists.
-        progress: True draws a bar on stderr, False does not, None does so on a terminal.
+        progress: True draws a bar on stderr, False does not, None does so on a terminal; a function is told after each
+            step how many are done, of how many, and where the training is.
 
     Raises:
         DataError: No labels, or labels that the network has no class for.
@@ -102,7 +103,7 @@ def _train(  # noqa: PLR0913  # all of one training
     settings: JointSettings,
     checkpoint: Path | None,
     resume: bool,
-    progress: bool | None,
+    progress: Progress,
 ) -> bytes:
     """The weights that this team learns, as safetensors: tensors would vanish with the process that made them."""
     lesson = _Lesson(graph, settings, team)

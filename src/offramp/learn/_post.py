@@ -18,7 +18,7 @@ from ._head_lesson import HeadLesson
 from ._losses import teaching_loss
 from ._settings import PostSettings
 from ._survivors import stay_on, weigh_survivors
-from ._training import Training
+from ._training import Progress, Training
 
 
 def post(
@@ -28,7 +28,7 @@ def post(
     *,
     checkpoint: Path | None = None,
     resume: bool = False,
-    progress: bool | None = None,
+    progress: Progress = None,
 ) -> Graph:
     """The graph with trained heads and fitted scores; its backbone stays frozen, in eval mode.
 
@@ -43,7 +43,8 @@ def post(
         settings: None for the defaults.
         checkpoint: File in which the training keeps where it stands; None keeps nothing.
         resume: True goes on from `checkpoint` if it exists.
-        progress: True draws a bar on stderr, False does not, None does so on a terminal.
+        progress: True draws a bar on stderr, False does not, None does so on a terminal; a function is told after each
+            step how many are done, of how many, and where the training is.
 
     Raises:
         LearnError: No head, too few samples, a checkpoint of another training, or a loss that is not finite.

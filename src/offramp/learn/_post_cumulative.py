@@ -18,7 +18,7 @@ from ._cumulative import Said, cumulative_losses
 from ._frozen import Values
 from ._head_lesson import HeadLesson
 from ._settings import CumulativeSettings
-from ._training import Training
+from ._training import Progress, Training
 
 
 def cumulative(
@@ -28,7 +28,7 @@ def cumulative(
     *,
     checkpoint: Path | None = None,
     resume: bool = False,
-    progress: bool | None = None,
+    progress: Progress = None,
 ) -> Graph:
     """The graph with heads and confidences trained together, and fitted scores; its backbone stays frozen.
 
@@ -44,7 +44,8 @@ def cumulative(
         settings: None for the defaults.
         checkpoint: File in which the training keeps where it stands; None keeps nothing.
         resume: True goes on from `checkpoint` if it exists.
-        progress: True draws a bar on stderr, False does not, None does so on a terminal.
+        progress: True draws a bar on stderr, False does not, None does so on a terminal; a function is told after each
+            step how many are done, of how many, and where the training is.
 
     Raises:
         LearnError: An exit without a confidence, too few samples, a checkpoint of another training, or a loss that is

@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import torch
 from rich.console import Console
-from rich.progress import Progress, TaskID
+from rich.progress import Progress as Bar
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -30,6 +30,9 @@ from ._batch import draw, shuffle, take_batch, take_labels
 from ._checkpoint import Position, load_checkpoint, save_checkpoint
 from ._settings import TrainingSettings
 from ._team import Team
+
+Watcher = Callable[[int, int, str], None]  # steps that are done, all steps, and where the training is
+Progress = bool | Watcher | None
 
 
 class Lesson(Protocol):
@@ -95,21 +98,26 @@ class Training:
         self.fingerprint = _fingerprint(graph, samples, settings, digest)
         self._augment = choose_augment(settings.augment, graph.inputs)
 
-    def run(self, *, checkpoint: Path | None, resume: bool, progress: bool | None) -> None:
+    def run(self, *, checkpoint: Path | None, resume: bool, progress: Progress) -> None:
         """Train to the end, with a checkpoint after each epoch and now and then between.
 
         Args:
             checkpoint: Where to keep what is reached; None keeps nothing.
             resume: True goes on from the checkpoint, if there is one.
-            progress: True draws a bar on stderr, None does so on a terminal.
+            progress: True draws a bar on stderr, None does so on a terminal; a function is told after each step.
         """
         position = self._resume(checkpoint) if resume and checkpoint else Position()
         saved = time.monotonic()
         total, done = self.lesson.epochs * self.steps, self._count(position)
-        with _isolate(self.lesson.device), _bar(progress if self.team.rank == 0 else False) as bar:
+        shown = progress if self.team.rank == 0 else False
+        watcher = shown if callable(shown) else None
+        with _isolate(self.lesson.device), _bar(False if callable(shown) else shown) as bar:
             task = bar.add_task(self.lesson.title, total=total, completed=done)
             for reached, loss in self._advance(position):
-                self._show(bar, task, reached, loss)
+                text = self._tell(reached, loss)
+                bar.update(task, completed=self._count(reached), description=text)
+                if watcher is not None:
+                    watcher(self._count(reached), total, text)
                 due = time.monotonic() - saved >= self.settings.checkpoint_interval_s
                 if checkpoint is not None and self.team.rank == 0 and (due or reached.step == 0):
                     self._save(checkpoint, reached)
@@ -159,10 +167,9 @@ class Training:
             fingerprint=self.fingerprint,
         )
 
-    def _show(self, bar: Progress, task: TaskID, position: Position, loss: float) -> None:
+    def _tell(self, position: Position, loss: float) -> str:
         epochs = self.lesson.epochs
-        text = f"{self.lesson.title}: epoch {min(position.epoch + 1, epochs)}/{epochs}, loss {loss:.3f}"
-        bar.update(task, completed=self._count(position), description=text)
+        return f"{self.lesson.title}: epoch {min(position.epoch + 1, epochs)}/{epochs}, loss {loss:.3f}"
 
 
 def _check_finite(losses: Mapping[str, Tensor], where: str, learning_rate: float) -> None:
@@ -192,7 +199,7 @@ def _isolate(device: torch.device) -> AbstractContextManager[None]:
     return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 
-def _bar(progress: bool | None) -> Progress:
+def _bar(progress: bool | None) -> Bar:
     console = Console(stderr=True)
     shown = console.is_terminal if progress is None else progress
-    return Progress(console=console, disable=not shown)
+    return Bar(console=console, disable=not shown)
