@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +35,19 @@ def load_npz(request: Request) -> ArraySamples:
     return ArraySamples(inputs={"x": x}, ids=ids, labels=y, class_names=names)
 
 
-def _open(path: Path) -> np.lib.npyio.NpzFile:
+@contextmanager
+def _open(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
     if not path.is_file():
         raise DataError(f"npz needs a file, but {path} is none. Check the path.")
-    try:
-        archive = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} must be a NumPy archive, but is not. Write it with numpy.savez.") from error
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise DataError(f"{path} must be an archive of named arrays, but is one array. Write it with numpy.savez.")
-    return archive
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(path.open("rb"))  # one that NumPy opens stays open if the archive is cut
+            archive = np.load(file, allow_pickle=False)
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise DataError(f"{path} must be a NumPy archive, but is not. Write it with numpy.savez.") from error
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise DataError(f"{path} must be an archive of named arrays, but is one array. Write it with numpy.savez.")
+        yield archive
 
 
 def _keys(present: list[str], request: Request, path: Path) -> tuple[str, str, str]:

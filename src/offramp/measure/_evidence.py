@@ -137,7 +137,8 @@ class Evidence:
             EvidenceError: The file is missing, broken, or holds no evidence.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            # a file that NumPy opens itself stays open if the archive is cut
+            with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             gates = {name: Gate(**gate) for name, gate in json.loads(str(arrays["gates"])).items()}
             return cls(
