@@ -24,6 +24,7 @@ def load_imagefolder(request: Request) -> PictureSamples:
 
     Classes are numbered in the order of their names, over all parts together, until somebody says what the network
     calls them. Folders without a picture are no classes, nor are those that systems leave behind.
+    Pictures are read as they are stored: a turn that a camera only noted is not made, as torchvision does not.
     """
     root = Path(request.place)
     if not root.is_dir():
