@@ -17,7 +17,18 @@ from offramp.graph import Graph
 from offramp.measure import Evidence, exits_taken
 from offramp.run import Samples, openvino, stream
 
-from ._chain import BATCH, Chosen, attach, check_goal, choose, collect, collect_shipped, costs_by_score, train
+from ._chain import (
+    BATCH,
+    Chosen,
+    attach,
+    check_goal,
+    choose,
+    collect,
+    collect_shipped,
+    costs_by_score,
+    train,
+    warn_of_guessing,
+)
 from ._clock import time_network
 from ._drawing import draw_shipped
 from ._engine import Engine
@@ -53,6 +64,8 @@ def run_chain(request: Request, material: Material, screen: Screen) -> dict[str,
     work = open_folder(request.out, request.deciding(), resume=request.resume)
     try:
         check_counts(request, material)
+        if request.regime != "joint":  # which is for networks that know nothing yet
+            warn_of_guessing(material, screen)
         with screen.step(f"{request.regime}: {request.epochs} epochs on {len(material.train)} samples"):
             graph = train(request, graph, material.train, work, screen)
         laid = settle(request, graph, material, Exports(work.path), screen)
