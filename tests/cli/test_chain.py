@@ -10,7 +10,16 @@ import torch
 from torch import nn
 
 from offramp import build, data
-from offramp.cli._chain import attach, candidates, check_goal, choose, costs_by_score, gates_by_score, train
+from offramp.cli._chain import (
+    attach,
+    candidates,
+    check_goal,
+    choose,
+    costs_by_score,
+    gates_by_score,
+    train,
+    warn_of_guessing,
+)
 from offramp.cli._folder import WorkFolder
 from offramp.cli._material import Material
 from offramp.cli._request import Goal, Request
@@ -19,6 +28,7 @@ from offramp.errors import CurveError
 from offramp.graph import Gate, Graph
 from offramp.measure import Costs, Evidence
 from offramp.nn.scores import SCORES
+from offramp.run import ArraySamples
 
 COSTS = Costs(macs=np.array([25.0, 110.0]), baseline_macs=100.0)
 GATES = {
@@ -136,6 +146,17 @@ def test_a_budget_must_do_for_every_score_that_may_gate() -> None:
 def test_every_score_of_a_graph_declares_its_gate() -> None:
     found = gates_by_score(attached("margin", "entropy"))
     assert {name: gate.direction for name, gate in found.items()} == {"margin": "higher", "entropy": "lower"}
+
+
+@pytest.mark.parametrize(("order", "warned"), [(range(10), False), (range(9, -1, -1), True), (None, False)])
+def test_labels_that_the_network_does_not_know_are_told(weights: Path, order: range | None, warned: bool) -> None:
+    digits = data.load("digits@test")
+    labels = None if order is None or digits.labels is None else np.array(order)[digits.labels]
+    samples = ArraySamples(inputs=digits.take(slice(None)), ids=digits.ids, labels=labels)
+    model, screen = build.load_model("zoo:mlp", weights=weights), Screen(quiet=True)
+    parts = dict.fromkeys(("train", "tune", "calibrate", "test"), samples)
+    warn_of_guessing(Material(model=model, held_out=True, **parts), screen)
+    assert [("of 64 samples, as by guessing" in text) for text in screen.warnings] == [True] * warned
 
 
 def test_heads_are_attached_and_taught_as_asked(tmp_path: Path) -> None:

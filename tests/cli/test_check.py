@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from offramp.cli import _check
 from offramp.cli._check import Question
 from offramp.cli._sweep import open_run
 from offramp.errors import OptionError
-from offramp.measure import exits_taken
+from offramp.measure import Evidence, exits_taken
 
 
 @pytest.fixture
@@ -112,6 +113,34 @@ def test_without_a_promise_the_samples_are_still_compared(folder: Path, clean: s
 def test_samples_that_were_chosen_on_are_named(folder: Path) -> None:
     done = call("check", folder, "--data", "digits@test", "--samples", 20)
     assert "518 of 797 samples are those that the thresholds were chosen on" in done.err
+
+
+def test_they_are_known_under_another_name_and_new_ones_under_a_known_name_are_not(
+    finished: Any, folder: Path, tmp_path: Path
+) -> None:
+    proven = open_run(finished.folder).parts["calibrate"].ids
+    known = data.load("digits@test")
+    chosen = known.subset(np.flatnonzero(np.isin(known.ids, proven)))
+    np.savez(tmp_path / "copy.npz", x=chosen.take(slice(None))["x"])
+    done = call("check", folder, "--data", f"npz:{tmp_path / 'copy.npz'}")
+    assert "279 of 279 samples are those that the thresholds were chosen on" in done.err
+    np.savez(tmp_path / "new.npz", x=1 - chosen.take(slice(None))["x"])
+    assert "chosen on" not in call("check", folder, "--data", f"npz:{tmp_path / 'new.npz'}").err
+
+
+def test_evidence_that_keeps_no_contents_is_compared_by_name(folder: Path) -> None:
+    seen = Evidence.load(folder / "evidence.npz")
+    replace(seen, contents=None).save(folder / "evidence.npz")
+    done = call("check", folder, "--data", "digits@test", "--samples", 20)
+    assert "518 of 797 samples have names of those that the thresholds were chosen on" in done.err
+
+
+def test_repeats_are_counted_once(folder: Path, tmp_path: Path) -> None:
+    pixels = data.load("digits@test").take(slice(0, 50))["x"]
+    np.savez(tmp_path / "twice.npz", x=np.concatenate([pixels, pixels]))
+    done = call("check", folder, "--data", f"npz:{tmp_path / 'twice.npz'}", "--json")
+    assert "50 of 100 samples" in done.err
+    assert done.json["samples"]["new"] == 50
 
 
 @pytest.mark.parametrize("ending", ["json", "png"])

@@ -28,6 +28,15 @@ def test_json_says_the_same_as_the_table(finished: Any) -> None:
     assert [str(row["answer"]) for row in rows] == [row["answer"] for row in table]
 
 
+def test_a_run_that_knows_what_its_classes_are_called_says_it(named: Any, class_folders: Path) -> None:
+    names, reference = named.result["model"]["class_names"], f"imagefolder:{class_folders}@test"
+    rows = call("predict", named.folder, "--data", reference, "--json").json
+    assert all(row["name"] == names[row["answer"]] for row in rows)
+    assert np.mean([row["name"] == row["id"].split("/")[2] for row in rows]) > 0.8
+    table = list(csv.DictReader(io.StringIO(call("predict", named.folder, "--data", reference).out)))
+    assert [row["name"] for row in table] == [row["name"] for row in rows]
+
+
 def test_a_file_is_written_whole(finished: Any, tmp_path: Path) -> None:
     done = call("predict", finished.folder, "--data", "digits@test", "--out", tmp_path / "answers.json")
     assert (done.code, done.out) == (0, "")

@@ -221,3 +221,25 @@ finally: print("torch" in sys.modules, file=sys.stderr)"""
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stderr.strip().endswith("False")
+
+
+def test_samples_three_times_over_prove_nothing_more(folder: Path, tmp_path: Path) -> None:
+    pixels = data.load("digits@test").take(slice(0, 100))["x"]
+    np.savez(tmp_path / "thrice.npz", x=np.concatenate([pixels] * 3))
+    done = call("recalibrate", folder, "--data", f"npz:{tmp_path / 'thrice.npz'}", "--max-loss", 0.03, "--json")
+    assert "200 of 300 samples" in done.err
+    assert (done.code, done.json["guarantee"]["calibration_samples"]) == (3, 50)
+    contents = Evidence.load(folder / "evidence.npz").contents
+    assert contents is not None
+    assert len(np.unique(contents)) == 100
+
+
+@pytest.mark.parametrize("kind", ["harm", "net"])
+def test_a_promise_that_needs_labels_is_refused_without_them_before_any_work(
+    folder: Path, grey: Path, kind: str
+) -> None:
+    before = contents(folder)
+    done = call("recalibrate", folder, "--data", f"npz:{grey / 'unlabelled.npz'}", "--kind", kind)
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert f"--kind {kind} needs labels" in done.err
+    assert contents(folder) == before

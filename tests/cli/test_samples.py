@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -188,7 +189,8 @@ def bert(tmp_path_factory: pytest.TempPathFactory, vision: Any) -> Path:
         max_position_embeddings=6, num_labels=2,
     )  # fmt: skip
     transformers.BertForSequenceClassification(config).save_pretrained(folder)
-    lines = [f"{'good ' * (at % 3)}{'bad ' * (at % 2)}film\t{at % 2}" for at in range(40)]
+    texts = [" ".join(words) for words in itertools.product(("good", "bad", "film"), repeat=4)]
+    lines = [f"{text}\t{at % 2}" for at, text in enumerate(texts[::2])][:40]
     (folder / "texts.tsv").write_text("\n".join(lines) + "\n")
     return folder
 
@@ -205,6 +207,13 @@ def test_texts_go_through_all_commands_and_the_tokenizer_beside_the_weights_is_f
     assert "Loading weights" not in done.err
     assert done.json["options"]["tokenizer"] == str(bert)
     assert len(call("predict", out, "--data", data, "--json").json) == 40
+    other = tmp_path / "other"
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "bad", "film", "very", "good"]
+    pytest.importorskip("transformers").BertTokenizer(
+        vocab={word: at for at, word in enumerate(words)}
+    ).save_pretrained(other)
+    refused = call("predict", out, "--data", data, "--tokenizer", other)
+    assert (refused.code, "knows tokens 0 to 7" in refused.err) == (2, True)
     assert call("bench", out, "--data", data, "--batch", 2, "--json").json["samples"] == 40
 
 
@@ -217,10 +226,6 @@ def test_another_tokenizer_is_refused_before_any_work(bert: Path, tmp_path: Path
     assert (done.code, (tmp_path / "out").exists()) == (2, False)
     assert "tokens 0 to 7" in done.err
     assert "has 8. Name its own tokenizer" in done.err
-
-
-def test_the_file_knows_its_vocabulary(finished: Any, tmp_path: Path) -> None:
-    assert card_of(finished.folder)["vocabulary"] == 0
 
 
 def test_without_its_result_a_file_for_texts_must_be_told_the_tokenizer(bert: Path, tmp_path: Path) -> None:

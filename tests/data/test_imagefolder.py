@@ -44,6 +44,16 @@ def test_a_class_that_a_part_lacks_shifts_no_label(parted: Path) -> None:
     np.testing.assert_array_equal(load(f"imagefolder:{parted}@val").labels, [2])
 
 
+def test_a_train_beside_other_vehicles_is_a_class(tmp_path: Path) -> None:
+    for name in ("train/1.png", "bus/1.png", "test/1.png"):
+        write(tmp_path / name, 0)
+    samples = load(f"imagefolder:{tmp_path}")
+    assert class_names_of(samples) == ("bus", "test", "train")
+    np.testing.assert_array_equal(samples.labels, [0, 1, 2])
+    write(tmp_path / "train" / "cat" / "1.png", 0)  # but with classes inside it is a part
+    assert class_names_of(load(f"imagefolder:{tmp_path}")) == ("cat",)
+
+
 @pytest.mark.parametrize(("split", "count"), [(None, 3), ("train", 3), ("test", 1)])
 def test_a_wish_for_test_is_met_by_val(parted: Path, split: str | None, count: int) -> None:
     assert len(load(f"imagefolder:{parted}", split=split)) == count

@@ -82,6 +82,16 @@ def test_names_of_the_network_number_the_labels_and_tell_a_heading(tmp_path: Pat
         np.testing.assert_array_equal(samples.labels, [2, 0, 2, 0])
 
 
+@pytest.mark.parametrize("cells", [("5", "1"), ("5.0", "1.0")])
+def test_classes_may_be_called_by_numbers_that_are_not_theirs(
+    tmp_path: Path, tokenizer: str, cells: tuple[str, str]
+) -> None:
+    reference = write(tmp_path / "a.tsv", *(f"good\t{cell}" for cell in cells))
+    stars = load(reference, tokenizer=tokenizer, class_names=("1", "2", "3", "4", "5"))
+    np.testing.assert_array_equal(stars.labels, [4, 0])
+    np.testing.assert_array_equal(load(reference, tokenizer=tokenizer, class_names="abcdef").labels, [5, 1])
+
+
 @pytest.mark.parametrize("lines", [["good\t1", "bad\t"], ["good\t1", "bad\t0.5"], ["good\t1", "bad\tnan"]])
 def test_labels_that_cannot_be_used_are_absent_or_refused(tmp_path: Path, tokenizer: str, lines: list[str]) -> None:
     reference, said = write(tmp_path / "a.tsv", *lines), list[str]()

@@ -24,6 +24,16 @@ def test_saved_evidence_comes_back(tmp_path: Path, labels: bool) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["evidence.npz"]
 
 
+def test_what_samples_hold_goes_with_them(tmp_path: Path) -> None:
+    seen = replace(make_evidence(5, 1), contents=np.arange(5, dtype=np.uint64) + np.uint64(2**63))
+    seen.subset(np.array([4, 1])).save(tmp_path / "e.npz")
+    back = Evidence.load(tmp_path / "e.npz").contents
+    assert back is not None
+    assert (back.dtype, back.tolist()) == (np.uint64, [2**63 + 4, 2**63 + 1])
+    with pytest.raises(EvidenceError, match="contents"):
+        replace(seen, contents=np.zeros(4, np.uint64))
+
+
 def test_names_may_be_ids(tmp_path: Path) -> None:
     seen = replace(make_evidence(3, 1), ids=np.array(["a", "b", "c"]))
     seen.save(tmp_path / "e.npz")

@@ -15,7 +15,7 @@ from files import GRAPH, rewrite_card
 from graphs import STOP_HIGH
 from offramp.errors import EvidenceError, OptionError
 from offramp.measure import evidence, evidence_by_passes
-from offramp.run import Answer, ArraySamples, openvino
+from offramp.run import Answer, ArraySamples, digest_rows, openvino
 from offramp.run import onnx as onnxruntime
 
 SAMPLES = ArraySamples(
@@ -58,6 +58,8 @@ def test_passes_tell_what_the_dense_file_tells(chain_files: Path, engine: Module
     np.testing.assert_array_equal(passes.scores["sum"], dense.scores["sum"])
     np.testing.assert_array_equal(passes.reference, dense.predictions[:, -1])
     assert (passes.gates, passes.ids.tolist()) == (dense.gates, SAMPLES.ids.tolist())
+    for seen in (passes, dense):
+        np.testing.assert_array_equal(seen.contents, digest_rows(SAMPLES.inputs))
     assert passes.labels is not None
     assert passes.labels.tolist() == SAMPLES.labels.tolist()  # type: ignore[union-attr]  # it has some
 

@@ -14,6 +14,7 @@ from ._file import open_file
 
 Rows = list[dict[str, Any]]  # Any: JSON
 COLUMNS = ("id", "answer", "exit", "score")
+NAME = "name"  # of the class, where the file knows it
 
 
 def write_answers(batches: Iterable[Rows], out: Path | None, *, as_json: bool = False) -> None:
@@ -45,11 +46,16 @@ def _form(out: Path | None, as_json: bool) -> Callable[[Iterable[Rows]], Iterato
 
 
 def _csv(batches: Iterable[Rows]) -> Iterator[str]:
-    yield ",".join(COLUMNS) + "\n"
+    columns: tuple[str, ...] = ()
     for rows in batches:
         target = io.StringIO()
-        csv.DictWriter(target, COLUMNS, lineterminator="\n").writerows(rows)
+        if rows and not columns:
+            columns = (*COLUMNS, *([NAME] if NAME in rows[0] else []))
+            target.write(",".join(columns) + "\n")
+        csv.DictWriter(target, columns, lineterminator="\n").writerows(rows)
         yield target.getvalue()
+    if not columns:
+        yield ",".join(COLUMNS) + "\n"
 
 
 def _json(batches: Iterable[Rows]) -> Iterator[str]:

@@ -339,7 +339,10 @@ def predict(  # noqa: PLR0913  (options of the command line)
     ] = None,
     json: Json = False,
 ) -> None:
-    """Answer samples: class, exit and score of each, written as they come. Needs no PyTorch."""
+    """Answer samples: class, exit and score of each, and the name of the class if the run knows it, as they come.
+
+    Needs no PyTorch.
+    """
     from ._answers import write_answers
     from ._file import reserve_file
     from ._predict import predict as run

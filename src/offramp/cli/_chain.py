@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import binom
 
 from offramp import build, decide, learn
 from offramp.decide import Decision, Ranking
@@ -33,6 +34,8 @@ from ._screen import Screen
 
 FREE_SCORES = ("max_probability", "entropy", "margin")  # cost next to nothing, so the evidence always has them
 BATCH = 64
+LOOKED_AT = 64  # samples by which labels are compared with the network, before it is trained
+GUESSED = 0.05  # chance to be right so often without knowing anything, above which a warning is due
 HELD_OUT = ("tune", "calibrate", "test")
 # a trained backbone moves slowly, under new heads that also learn from it
 JOINT: dict[str, Any] = {"optimizer": "sgd", "learning_rate": 0.05, "backbone_rate": 0.3, "weight_decay": 5e-4,
@@ -145,6 +148,22 @@ def check_goal(request: Request, costs: Mapping[str, Costs]) -> None:
         raise CurveError(
             f"--budget must be {cheapest:.3f} or more, what the first exit costs, but is {goal.budget:g}. "
             "Raise it, or place an exit earlier."
+        )
+
+
+def warn_of_guessing(material: Material, screen: Screen) -> None:
+    """Say so if the network knows the labels no better than chance: then one of them is not what it seems.
+
+    Classes in another order than the network's make everything look harmless, since hardly an answer is right before.
+    """
+    some = material.tune.subset(slice(LOOKED_AT))
+    if some.labels is None:
+        return
+    right = int((answer_in_float(material, some) == some.labels).sum())
+    if binom.sf(right - 1, len(some), 1 / material.model.classes) > GUESSED:
+        screen.warn(
+            f"the network is right about {right} of {len(some)} samples, as by guessing: look at --weights, "
+            "--class-names, --mean and --std."
         )
 
 

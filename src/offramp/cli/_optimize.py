@@ -17,7 +17,18 @@ from offramp.graph import Graph
 from offramp.measure import Evidence, exits_taken
 from offramp.run import Samples, openvino, stream
 
-from ._chain import BATCH, Chosen, attach, check_goal, choose, collect, collect_shipped, costs_by_score, train
+from ._chain import (
+    BATCH,
+    Chosen,
+    attach,
+    check_goal,
+    choose,
+    collect,
+    collect_shipped,
+    costs_by_score,
+    train,
+    warn_of_guessing,
+)
 from ._clock import time_network
 from ._drawing import draw_shipped
 from ._engine import Engine
@@ -70,6 +81,8 @@ def run_chain(
         costs = costs_by_score(graph)
     check_goal(request, cheapest(request, graph) if request.exits == "auto" else costs)
     traces = probe(request, graph, material, screen)
+    if request.regime != "joint":  # which is for networks that know nothing yet
+        warn_of_guessing(material, screen)
     announce(request, graph, material, screen)
     work = open_folder(request.out, request.deciding(), resume=request.resume, fresh=request.fresh)
     try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from offramp.data import Classes
 from offramp.errors import DataError
 from offramp.run import AnsweredBatch, Runtime, Samples, stream
 
-from ._answers import COLUMNS, Rows
+from ._answers import COLUMNS, NAME, Rows
 from ._card import read_card
 from ._engine import Engine
 from ._folder import repair
@@ -40,14 +41,17 @@ def predict(
     samples = open_samples(
         reference, runtime, tokenizer=tokenizer or known_tokenizer(folder), warn=Screen(quiet=True).warn
     )
-    return len(samples), map(to_rows, stream(runtime, samples, batch=batch))
+    told = partial(to_rows, names=runtime.card.get("class_names"))
+    return len(samples), map(told, stream(runtime, samples, batch=batch))
 
 
-def to_rows(answered: AnsweredBatch) -> Rows:
-    """Class, exit and score of each sample of a batch."""
+def to_rows(answered: AnsweredBatch, names: Sequence[str] | None = None) -> Rows:
+    """Class, exit and score of each sample of a batch, and what the class is called if the file knows it."""
     answer = answered.answer
     columns = (answered.ids, np.argmax(answer.logits, axis=1), answer.exit, answer.score)
-    return [dict(zip(COLUMNS, row, strict=True)) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    told: Rows = [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+    return told if names is None else [{**row, NAME: names[row["answer"]]} for row in told]
 
 
 def open_runtime(folder: Path, *, engine: str | None, threads: int) -> Runtime:

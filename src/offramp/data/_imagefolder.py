@@ -25,11 +25,12 @@ def load_imagefolder(request: Request) -> PictureSamples:
 
     Classes are numbered in the order of their names, over all parts together, until somebody says what the network
     calls them. Folders without a picture are no classes, nor are those that systems leave behind.
+    Pictures are read as they are stored: a turn that a camera only noted is not made, as torchvision does not.
     """
     root = Path(request.place)
     if not root.is_dir():
         raise DataError(f"imagefolder needs a folder, but {root} is none. Check the path.")
-    parts = [root / part for part in PARTS if (root / part).is_dir()]
+    parts = _parts(root)
     folder = _choose_part(root, parts, request)
     classes = tuple(sorted({name for part in parts or [root] for name in _classes(part)}))
     paths, labels = _find(folder, classes)
@@ -46,6 +47,13 @@ def load_imagefolder(request: Request) -> PictureSamples:
         class_names=classes or None,
         read_size=partial(_read_size, paths),
     )
+
+
+def _parts(root: Path) -> list[Path]:
+    """Folders called train, val and test, unless they are classes beside others: a train is a vehicle too."""
+    parts = [root / part for part in PARTS if (root / part).is_dir()]
+    others = set(_classes(root)) - set(PARTS) if parts else set()
+    return [] if others and not any(_classes(part) for part in parts) else parts
 
 
 def _choose_part(root: Path, parts: list[Path], request: Request) -> Path:

@@ -154,6 +154,13 @@ def _is_heading(cells: list[str], path: Path, known: tuple[str, ...] | None) -> 
 def _number(cells: list[str], path: Path, request: Request) -> tuple[NDArray[np.int64] | None, tuple[str, ...] | None]:
     """Class numbers, and the names that they stand for if the cells are no numbers; none if they cannot be used."""
     numbers = [_as_number(cell) for cell in cells]
+    if request.class_names is not None:  # classes may be called 1 to 5 and have the numbers 0 to 4
+        called = [
+            str(int(one)) if one is not None and one.is_integer() else cell
+            for cell, one in zip(cells, numbers, strict=True)
+        ]
+        if all(find_class(name, request.class_names) is not None for name in set(called)):
+            cells, numbers = called, [None]
     empty = next((at for at, cell in enumerate(cells) if not cell), None)
     if empty is not None:
         request.leave_out_labels(f"every row of {path} must have a label, but that of text {empty} is empty. Fill it.")
