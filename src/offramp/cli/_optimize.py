@@ -120,7 +120,7 @@ def _card(request: Request, chosen: Chosen, way: Way) -> dict[str, Any]:  # Any:
             "passes": describe_passes(way.quantized),
             "threads": request.threads,
             "model": request.model,
-            "guarantee": describe_guarantee(chosen.decision.guarantee, chosen.test_loss),
+            "guarantee": describe_guarantee(chosen.decision.guarantee, chosen.test_loss, chosen.test_interval),
         }
     )
     return card
