@@ -75,6 +75,13 @@ def test_a_gain_whose_interval_holds_one_is_called_no_difference(gain: float) ->
     assert "network alone is faster" not in " ".join(told)
 
 
+def test_a_network_in_few_bits_is_compared_with_the_network_in_few_bits() -> None:
+    changes = {"gain": {"1": 0.8, "64": 1.0}, "gain_interval": {"1": [0.7, 0.9], "64": [0.9, 1.1]}}
+    told = " ".join(verdict({**made(**changes), "precision": "int8+f32", "baseline": {}}))
+    assert "The network alone in int8 is faster: this one gains 0.80x" in told
+    assert "No difference in time from the network alone in int8 was measured: 1.00x" in told
+
+
 def test_a_gain_without_an_interval_decides_nothing() -> None:
     told = " ".join(verdict(made(gain={"1": 0.8, "64": 1.4}, gain_interval={})))
     assert "How sure a gain is was not measured (0.80x at batch 1 and 1.40x at batch 64)" in told

@@ -176,13 +176,13 @@ def verdict(result: Mapping[str, Any]) -> list[str]:  # Any: JSON
         lines.append(f"Nothing could be promised, so nobody leaves early: {guarantee['remedy']}.")
     slower = describe_gains(chosen, only="slower")
     if slower:
-        lines.append(f"The network alone is faster: this one gains {slower}. Use the network alone there.")
+        lines.append(f"{_alone(result)} is faster: this one gains {slower}. Use the network alone there.")
     if chosen["relative_macs"] >= 1:
         lines.append("It does no less work than the network alone.")
     lines += _describe_smaller(result)
     if not lines:
         lines.append(_describe_work(chosen))
-    lines += _describe_doubts(chosen)
+    lines += _describe_doubts(chosen, _alone(result))
     lines += explain_test(result)
     lines += _describe_precision(result)
     if result.get("placement"):  # older results have none
@@ -222,11 +222,17 @@ def _describe_work(chosen: Mapping[str, Any]) -> str:  # Any: JSON
     return f"{work} and is faster: {faster}." if faster else f"{work}."
 
 
-def _describe_doubts(chosen: Mapping[str, Any]) -> Iterator[str]:  # Any: JSON
+def _alone(result: Mapping[str, Any]) -> str:  # Any: JSON
+    """What gains are over: the network in the precision of the file."""
+    name = result["precision"].partition("+")[0]  # int8+f32: the network alone is the one in 8 bits
+    return "The network alone" + ("" if name == "f32" else f" in {name}")
+
+
+def _describe_doubts(chosen: Mapping[str, Any], alone: str) -> Iterator[str]:  # Any: JSON
     """Gains of which nothing can be said, in a sentence or two."""
     same, unknown = (describe_gains(chosen, only=judgment) for judgment in ("no difference", "unknown"))
     if same:
-        yield f"No difference in time from the network alone was measured: {same}, with 95 % confidence."
+        yield f"No difference in time from {alone[0].lower()}{alone[1:]} was measured: {same}, with 95 % confidence."
     if unknown:
         yield f"How sure a gain is was not measured ({unknown}): run `offramp bench --apply`."
 
