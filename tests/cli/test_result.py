@@ -82,6 +82,13 @@ def test_a_network_in_few_bits_is_compared_with_the_network_in_few_bits() -> Non
     assert "No difference in time from the network alone in int8 was measured: 1.00x" in told
 
 
+@pytest.mark.parametrize("relative", [0.6, 1.1])
+def test_times_that_are_not_known_are_said_to_be_unknown(relative: float) -> None:
+    told = verdict(made(gain={}, gain_interval={}, relative_macs=relative))
+    assert "Its time was not measured at these thresholds: run `offramp bench --apply`." in told
+    assert "faster" not in " ".join(told)
+
+
 def test_a_gain_without_an_interval_decides_nothing() -> None:
     told = " ".join(verdict(made(gain={"1": 0.8, "64": 1.4}, gain_interval={})))
     assert "How sure a gain is was not measured (0.80x at batch 1 and 1.40x at batch 64)" in told

@@ -153,7 +153,7 @@ def test_times_stay_with_the_thresholds_that_they_were_measured_at(folder: Path,
     assert [one["thresholds"] for one in result["times"]] == [other["in_file"]]
     assert {name: result["times"][0]["chosen"][name] for name in times} == times
     assert result["times"][0]["command"] == finished.result["command"]
-    assert "bench --apply" in result["verdict"][0]
+    assert "Its time was not measured at these thresholds: run `offramp bench --apply`." in result["verdict"]
     for name in ("README.md", "report.html"):
         assert "imed before, at another point" in (folder / name).read_text()
 

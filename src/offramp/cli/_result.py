@@ -217,8 +217,6 @@ def _describe_smaller(result: Mapping[str, Any]) -> Iterator[str]:  # Any: JSON
 def _describe_work(chosen: Mapping[str, Any]) -> str:  # Any: JSON
     """Work and, if it was measured, time."""
     work, faster = f"It does {chosen['relative_macs']:.2f} of the work", describe_gains(chosen, only="faster")
-    if not chosen["gain"]:
-        return f"{work}; its time was not measured at these thresholds: run `offramp bench --apply`."
     return f"{work} and is faster: {faster}." if faster else f"{work}."
 
 
@@ -230,6 +228,8 @@ def _alone(result: Mapping[str, Any]) -> str:  # Any: JSON
 
 def _describe_doubts(chosen: Mapping[str, Any], alone: str) -> Iterator[str]:  # Any: JSON
     """Gains of which nothing can be said, in a sentence or two."""
+    if not chosen["gain"]:
+        yield "Its time was not measured at these thresholds: run `offramp bench --apply`."
     same, unknown = (describe_gains(chosen, only=judgment) for judgment in ("no difference", "unknown"))
     if same:
         yield f"No difference in time from {alone[0].lower()}{alone[1:]} was measured: {same}, with 95 % confidence."
