@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -36,11 +37,19 @@ def test_a_quick_system_gets_all_calls_and_a_slow_one_a_few(monkeypatch: pytest.
     def idle(inputs: Any) -> None:
         return None
 
-    assert affordable({"quick": idle}, {}, 1) == _batches.CALLS[1]
+    assert affordable({"quick": idle}, {}, 1) == _batches.MOST
     assert affordable({"quick": idle}, {}, 1, most=30) == 30
     assert affordable({"quick": idle}, {}, 1, seconds=0) == _batches.FEWEST
     monkeypatch.setattr(_batches, "SECONDS", 0)
     assert affordable({"slow": idle}, {}, 1) == _batches.FEWEST
+
+
+def test_a_system_is_timed_long_enough_to_tell_how_sure_its_gain_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([0.0, 0.004, 0.004, 0.005])  # one call of 4 and one of 1 ms
+    monkeypatch.setattr(_batches, "time", SimpleNamespace(perf_counter=lambda: next(times)))
+    calls = affordable({name: lambda inputs: None for name in ("slow", "quick")}, {}, 64)
+    assert calls * 0.004 == pytest.approx(_batches.LEAST_S, rel=0.01)
+    assert calls > _batches.CALLS[64]
 
 
 def test_rounds_make_up_for_few_samples() -> None:

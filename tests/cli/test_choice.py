@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from evidences import make_costs, make_evidence
 from offramp.cli._choice import choose_from, draw, name_kind, pick
@@ -92,3 +93,20 @@ def test_labels_name_the_kind(labels: bool, kind: str) -> None:
     assert name_kind(Goal(max_loss=0.1), calibrate).kind == kind
     assert name_kind(Goal(max_loss=0.1, kind="net"), calibrate).kind == "net"
     assert name_kind(Goal(), calibrate).kind is None
+
+
+@pytest.mark.parametrize("kind", ["agreement", "harm", "net"])
+def test_the_test_loss_has_the_interval_of_its_kind(kind: Any) -> None:
+    choice = pick(Goal(max_loss=0.1, kind=kind), Search(), parts(), make_costs(2), "entropy")
+    assert choice.test_interval is not None
+    assert choice.test_loss is not None
+    low, high = choice.test_interval
+    assert low <= choice.test_loss <= high
+    lost, count = round(choice.test_loss * len(parts()["test"])), len(parts()["test"])
+    if kind != "net":
+        exact = binomtest(lost, count).proportion_ci(0.95, method="exact")
+        assert (low, high) == pytest.approx((exact.low, exact.high))
+
+
+def test_a_goal_without_a_promise_has_no_interval() -> None:
+    assert pick(Goal(budget=0.9), Search(), parts(), make_costs(2), "entropy").test_interval is None

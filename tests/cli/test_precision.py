@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ AGREE = ("--max-loss", 0.1, "--kind", "agreement")
 def finish(arguments: list[object], precision: str, folder: Path) -> Path:
     """A finished run in a precision."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_batches, "CALLS", {1: 30, 64: 4})  # nobody reads the times
+        patch.setattr(_batches, "CALLS", {1: 30, 64: 6})  # nobody reads the times
+        patch.setattr(_batches, "LEAST_S", 0.0)
         done = call(*arguments, *AGREE, "--precision", precision, "--out", folder, "--json")
     assert done.code == 0, done.err
     return folder
@@ -155,6 +157,33 @@ def test_other_commands_run_a_file_with_a_fallback(backed: Path, command: tuple[
     name, *rest = command
     done = call(name, backed, *rest, "--json")
     assert done.code == 0, done.err
+
+
+def test_behind_a_fallback_the_network_alone_is_timed_in_both_precisions(
+    backed: Path, tmp_path: Path, hurry: None
+) -> None:
+    folder = shutil.copytree(backed, tmp_path / "out")
+    row = call("bench", folder, "--batch", 1, "--apply", "--json").json["batches"]["1"]
+    result = read(folder)
+    assert row["gain"] == pytest.approx(row["alone"]["mean"] / row["ours"]["mean"])
+    assert row["gain_to_float"] == pytest.approx(row["floating"]["mean"] / row["ours"]["mean"])
+    assert result["baseline"]["float_latency_s"]["1"] == row["floating"]
+    assert result["chosen"]["gain_to_float"]["1"] == row["gain_to_float"]
+    names = [line.split()[:2] for line in (folder / "README.md").read_text().splitlines()[3:7]]
+    assert ["in", "int8"] in names
+
+
+def test_a_file_in_8_bits_alone_says_that_the_network_in_float_is_not_in_it(
+    int8: Path, tmp_path: Path, hurry: None
+) -> None:
+    folder = shutil.copytree(int8, tmp_path / "out")
+    done = call("bench", folder, "--batch", 1, "--apply")
+    assert "holds the network in 8 bits only" in done.out
+    result = read(folder)
+    assert result["baseline"]["float_latency_s"] == result["chosen"]["gain_to_float"] == {}
+    network, lower = (folder / "README.md").read_text().splitlines()[4:6]
+    assert network.split()[3:5] == ["-", "-"]  # its time and gain
+    assert lower.split()[:2] + lower.split()[5:6] == ["in", "int8", "1.00x"]
 
 
 def test_of_candidates_the_end_of_the_network_always_stays(

@@ -136,18 +136,71 @@ def test_the_applied_file_leaves_where_the_evidence_says(folder: Path) -> None:
     assert answer.exit.tolist() == [int(taken[place[name]]) for name in samples.ids[:100].tolist()]
 
 
-def test_times_of_other_thresholds_are_forgotten(folder: Path) -> None:
-    same = call("sweep", folder, "--apply", "--json")
-    assert same.code == 0
-    assert set(read(folder, "result.json")["chosen"]["gain"]) == {"1", "64"}
-    budget = read(folder, "result.json")["frontier"][0]["relative_macs"]  # that of the safest point
+def test_times_stay_with_the_thresholds_that_they_were_measured_at(folder: Path, finished: Any) -> None:
+    times = {name: finished.result["chosen"][name] for name in ("latency_s", "gain", "gain_interval", "efficiency")}
+    assert set(times["gain"]) == {"1", "64"}
+    assert call("sweep", folder, "--apply", "--json").code == 0
+    same = read(folder)
+    assert {name: same["chosen"][name] for name in times} == times
+    assert same["verdict"] == finished.result["verdict"]
+    assert "Not measured since" not in (folder / "report.html").read_text()
+
+    budget = same["frontier"][0]["relative_macs"]  # that of the safest point
     other = call("sweep", folder, "--budget", budget, "--apply", "--json").json
     assert other["chosen"]["thresholds"] != other["in_file"]
-    result = read(folder, "result.json")
-    assert result["chosen"]["gain"] == {}
-    assert "offramp bench" in " ".join(result["verdict"])
-    assert "Not measured since" in (folder / "report.html").read_text()
-    assert call("bench", folder, "--batch", 1).code == 0
+    result = read(folder)
+    assert {name: result["chosen"][name] for name in times} == {name: {} for name in times}
+    assert [one["thresholds"] for one in result["times"]] == [other["in_file"]]
+    assert {name: result["times"][0]["chosen"][name] for name in times} == times
+    assert result["times"][0]["command"] == finished.result["command"]
+    assert "Its time was not measured at these thresholds: run `offramp bench --apply`." in result["verdict"]
+    for name in ("README.md", "report.html"):
+        assert "imed before, at another point" in (folder / name).read_text()
+
+    back = ("--max-loss", 0.05, "--confidence", 0.95, "--kind", "harm")
+    assert call("sweep", folder, *back, "--apply", "--json").json["chosen"]["thresholds"] == other["in_file"]
+    assert {name: read(folder)["chosen"][name] for name in times} == times
+
+
+def test_times_of_a_folder_of_an_older_version_stay_too(folder: Path, finished: Any) -> None:
+    old = read(folder)
+    del old["times"]
+    for part, name in (("chosen", "gain_interval"), ("chosen", "gain_to_float_interval")):
+        del old[part][name]
+    del old["baseline"]["float_gain_interval"], old["goal"]["margin"]
+    (folder / "result.json").write_text(json.dumps(old))
+    assert call("sweep", folder, "--knee", "--apply").code == 0
+    (times,) = read(folder)["times"]
+    assert times["thresholds"] == finished.result["chosen"]["thresholds"]
+    assert times["chosen"]["gain"] == finished.result["chosen"]["gain"]
+    assert call("sweep", folder).code == 0
+
+
+def test_a_margin_is_in_the_promise_and_where_the_next_sweep_starts(folder: Path) -> None:
+    strict = call("sweep", folder, "--max-loss", 0.04, "--json").json
+    found = call("sweep", folder, "--max-loss", 0.05, "--margin", 0.2, "--apply", "--json").json
+    assert found["chosen"]["thresholds"] == strict["chosen"]["thresholds"]
+    assert (found["guarantee"]["max_loss"], found["guarantee"]["margin"]) == (0.05, 0.2)
+    assert card_of(folder)["guarantee"]["margin"] == read(folder)["goal"]["margin"] == 0.2
+    assert "proven for 4 %" in (folder / "README.md").read_text()
+    assert call("sweep", folder, "--json").json["goal"] == found["goal"]
+    assert call("sweep", folder, "--margin", 0, "--json").json["goal"]["margin"] == 0
+
+
+def test_no_margin_changes_nothing(folder: Path) -> None:
+    found, same = (call("sweep", folder, *more, "--json").json for more in ((), ("--margin", 0.0)))
+    assert {**found, "command": ""} == {**same, "command": ""}
+
+
+@pytest.mark.parametrize(
+    "options", [["--margin", "1"], ["--margin", "-0.1"], ["--margin", "nan"], ["--margin", "0.1", "--knee"]]
+)
+def test_a_margin_that_is_none_is_refused(folder: Path, options: list[str]) -> None:
+    before = contents(folder)
+    done = call("sweep", folder, *options)
+    assert done.code == 2
+    assert "--margin" in done.err or "--max-loss" in done.err
+    assert contents(folder) == before
 
 
 def test_an_applied_sweep_is_where_the_next_one_starts(folder: Path) -> None:

@@ -133,3 +133,53 @@ def test_the_knee_lies_between_the_ends(drawn: Frontier) -> None:
 def test_a_frontier_without_a_bend_says_what_to_ask_instead() -> None:
     with pytest.raises(CurveError, match="loss or a budget"):
         decide.knee(frontier(make_evidence(20, 0), make_costs(0), score="entropy"))
+
+
+@pytest.mark.parametrize("kind", ["agreement", "harm", "net"])
+def test_no_margin_is_the_identity(drawn: Frontier, kind: Kind) -> None:
+    plain, none = (
+        decide.thresholds(drawn, CALIBRATE, max_loss=0.02, kind=kind, **more) for more in ({}, {"margin": 0.0})
+    )
+    assert plain == none
+
+
+@pytest.mark.parametrize("kind", ["agreement", "harm", "net"])
+@pytest.mark.parametrize("margin", [0.1, 0.5])
+def test_a_margin_chooses_as_for_less_and_promises_the_whole(drawn: Frontier, kind: Kind, margin: float) -> None:
+    kept = decide.thresholds(drawn, CALIBRATE, max_loss=0.03, kind=kind, margin=margin)
+    less = decide.thresholds(drawn, CALIBRATE, max_loss=0.03 * (1 - margin), kind=kind)
+    assert kept.guarantee is not None
+    assert less.guarantee is not None
+    assert kept.point == less.point
+    assert kept.guarantee == replace(less.guarantee, max_loss=0.03, margin=margin)
+
+
+def test_a_margin_that_asks_too_much_is_told_beside_the_samples(drawn: Frontier) -> None:
+    refusal, remedy = _refusal(decide.thresholds(drawn, CALIBRATE.subset(slice(0, 400)), margin=0.5))
+    assert refusal is Refusal.TOO_FEW_SAMPLES
+    assert "at least 598 calibration samples, has 400" in remedy
+    assert remedy.endswith("or a smaller margin")
+
+
+@pytest.mark.parametrize("margin", [-0.1, 1.0, float("nan")])
+def test_a_margin_beyond_its_range_is_refused(drawn: Frontier, margin: float) -> None:
+    with pytest.raises(OptionError, match="margin"):
+        decide.thresholds(drawn, CALIBRATE, margin=margin)
+
+
+@pytest.mark.parametrize("kind", ["agreement", "harm"])
+def test_with_a_margin_test_samples_exceed_the_promise_more_rarely(kind: Kind) -> None:
+    """Many calibration samples bring the loss close to the promise, and 300 test samples are off by chance."""
+    seen = make_evidence(9000, 1, seed=3)
+    drawn = frontier(seen.subset(slice(0, 1000)), make_costs(1), score="max_probability", quality=kind)
+    rest, draws = seen.subset(slice(1000, 9000)), 40
+    above = dict.fromkeys((0.0, 0.4), 0)
+    for margin in above:
+        random = np.random.default_rng(0)
+        for _ in range(draws):
+            order = random.permutation(8000)
+            made = decide.thresholds(drawn, rest.subset(order[:4000]), max_loss=0.02, kind=kind, margin=margin)
+            test = rest.subset(order[4000:4300])
+            above[margin] += decide.find_losses(test, made.thresholds, "max_probability", kind).mean() > 0.02
+    assert above[0.0] >= 0.1 * draws
+    assert above[0.4] <= above[0.0] / 3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from evidences import GATES, make_evidence
-from offramp.decide import Kind, certifiable_loss, find_losses, needed_samples, p_value
+from offramp.decide import Kind, aim_at, certifiable_loss, find_losses, needed_samples, p_value
 from offramp.errors import EvidenceError, OptionError
 from offramp.measure import Evidence
 
@@ -89,3 +89,9 @@ def test_net_losses_that_are_certifiable_certify_in_most_draws() -> None:
     draws = [np.random.default_rng(at).choice(np.array([-1, 0, 1], np.int8), 5000, p=shares) for at in range(60)]
     passed = [p_value(one, "net", max_loss=0.02, confidence=0.95) <= 0.05 for one in draws]
     assert np.mean(passed) > 0.3
+
+
+@pytest.mark.parametrize(("margin", "aim"), [(0.0, 0.03), (0.1, 0.027), (0.9, 0.003)])
+def test_a_margin_is_a_share_of_the_promised_loss(margin: float, aim: float) -> None:
+    assert aim_at(0.03, margin) == pytest.approx(aim)
+    assert (aim_at(0.03, margin) == 0.03) is (margin == 0)

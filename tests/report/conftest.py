@@ -62,13 +62,14 @@ def result() -> dict[str, Any]:
             **point(0.41, 0.9912, (0.5, 0.3, 0.2)),
             "latency_s": {batch: {**row, "mean": 0.0008} for batch, row in latency.items()},
             "gain": {"1": 2.5, "64": 2.4},
+            "gain_interval": {"1": [2.31, 2.7], "64": [2.35, 2.45]},
             "efficiency": {"1": 0.9, "64": 0.95},
             "ideal_latency_s": {"1": 0.0007, "64": 0.0007},
             "empty_latency_s": {"1": 0.0001, "64": 0.0001},
         },
         "guarantee": {
             "kind": "agreement", "max_loss": 0.01, "confidence": 0.95, "status": "certified", "p_value": 0.04,
-            "calibration_samples": 3493, "test_loss": 0.0088,
+            "calibration_samples": 3493, "margin": 0.0, "test_loss": 0.0088, "test_interval": [0.001, 0.02],
         },
         "frontier": [
             point(0.9, 1.0, (0.1, 0.1, 0.8)), point(0.4, 0.99, (0.5, 0.3, 0.2)), point(0.2, 0.8, (0.9, 0.1, 0.0)),
@@ -81,7 +82,7 @@ def result() -> dict[str, Any]:
             {"exit": 2, "agreement": 1.0, "accuracy": 0.93, "relative_macs": 1.0},
         ],
         "warnings": [],
-        "verdict": ["It does 0.41 of the work and is faster: 2.50x at batch 1 and 2.40x at batch 64."],
+        "verdict": ["It does 0.41 of the work and is faster: 2.50x [2.31, 2.70] at batch 1."],
     }  # fmt: skip
 
 

@@ -40,7 +40,9 @@ def test_ids_are_unique(page: str) -> None:
     [
         "It does 0.41 of the work",
         "3,493 calibration samples, OpenVINO f32",
-        "0.88 % were lost",
+        "Test: 0.88 % lost of 60 samples, 95 % interval 0.10 to 2.00 %.",
+        "2.50x [2.31, 2.70]",
+        "gain at batch 64, 95 % interval 2.35 to 2.45",
         "Test CPU",
         "272,474 parameters",
         "exit 0 (layer1)",
@@ -73,6 +75,45 @@ def test_a_score_that_was_asked_for_needs_no_candidates(result: dict[str, Any]) 
 
 def test_what_the_user_typed_is_escaped(page: str) -> None:
     assert "out/&lt;b&gt;" in page
+
+
+def test_times_of_another_point_are_said_to_be_of_another(result: dict[str, Any]) -> None:
+    chosen = result["chosen"]
+    told = {name: chosen[name] for name in ("latency_s", "gain", "gain_interval")}
+    former = {"thresholds": [0.5, 0.25], "relative_macs": 0.3, "command": "offramp bench <x>", "chosen": told}
+    result |= {"times": [former], "chosen": {**chosen, **{key: {} for key in told}, "empty_latency_s": {}}}
+    page = render(result)
+    assert "Not measured since these thresholds were written" in page
+    assert "Timed before, at another point (T 0.5 0.25, 0.300 of the work): 0.800 ms, 2.50x [2.31, 2.70], at" in page
+    assert "offramp bench &lt;x&gt;" in page
+    assert "gain at batch" not in page
+
+
+def test_times_say_by_which_command_and_where_they_were_measured(result: dict[str, Any]) -> None:
+    result["times"] = [
+        {
+            "thresholds": [0.875, 0.5], "threads": 3, "command": "offramp bench out", "machine": {"cpu": "Other CPU"},
+        }
+    ]  # fmt: skip
+    assert "Measured on Other CPU, 3 threads, by <code>offramp bench out</code>" in render(result)
+
+
+def test_times_without_efficiency_or_other_batch_sizes_have_a_page_too(result: dict[str, Any]) -> None:
+    for part in (result["chosen"], result["baseline"]):
+        part["latency_s"] = {"7": part["latency_s"]["1"]}
+    result["chosen"] |= {"gain": {"7": 2.5}, "gain_interval": {}, "efficiency": {}, "empty_latency_s": {}}
+    page = render(result)
+    assert "<b>2.50x</b><span>gain at batch 7</span>" in page
+    assert "network that does nothing" not in page
+
+
+@pytest.mark.parametrize(("interval", "bad"), [([0.7, 0.9], True), ([0.9, 1.1], False), (None, False)])
+def test_only_a_network_that_is_surely_slower_is_marked(
+    result: dict[str, Any], interval: list[float] | None, bad: bool
+) -> None:
+    result["chosen"] |= {"gain": {"1": 0.8}, "gain_interval": {} if interval is None else {"1": interval}}
+    result["chosen"]["latency_s"].pop("64")
+    assert ('class="verdict bad"' in render(result)) is bad
 
 
 def test_a_refused_promise_is_marked(result: dict[str, Any]) -> None:

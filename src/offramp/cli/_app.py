@@ -96,6 +96,13 @@ Kind = Annotated[str | None, typer.Option(help="Of the loss: agreement, harm or 
 Budget = Annotated[float | None, typer.Option(help="Instead of --max-loss: share of the MACs to spend.")]
 Knee = Annotated[bool, typer.Option("--knee", help="Instead of --max-loss: the knee of the frontier.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Throw away what a killed run trained, and start anew.")]
+Margin = Annotated[
+    float | None,
+    typer.Option(
+        help="Share of the accepted loss to hold in reserve, such as 0.1: the point is chosen and proven for that much "
+        "less than is promised, so that samples to come exceed the promise more rarely. [default: 0, or as in the run]"
+    ),
+]
 Folder = Annotated[Path, typer.Argument(help="What `offramp optimize` wrote.")]
 
 
@@ -217,6 +224,7 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     confidence: Annotated[float | None, typer.Option(help="Of the promise; 0.95.")] = None,
     kind: Annotated[str | None, typer.Option(help="What a loss is: agreement (the answer changes), harm (it turns "
                                              "wrong; default with labels) or net (lost accuracy).")] = None,
+    margin: Margin = None,
     budget: Budget = None,
     knee: Knee = False,
     search: SearchName = "frontier",
@@ -290,7 +298,7 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
 
     request = Request(
         model=model, data=data, out=out, weights=weights, held_out=held_out, tokenizer=read_tokenizer(tokenizer, model),
-        goal=read_goal(max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee),
+        goal=read_goal(max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee, margin=margin),
         search=read_search(search, grid), exits=read_exits(exits), batch=batch, placement=read_placement(placement),
         head=read_heads(head, regime), score=read_score(score, regime), regime=regime, price=price, epochs=epochs,
         training_precision=training_precision,
@@ -306,21 +314,26 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
 
 
 @app.command()
-def bench(
+def bench(  # noqa: PLR0913  (options of the command line)
     folder: Folder,
     data: Annotated[str | None, typer.Option(help="Samples to time; those of the run by default.")] = None,
     batch: Annotated[list[int] | None, typer.Option(help="Batch size; may be given several times.")] = None,
     engine: Annotated[str | None, typer.Option(help="openvino or onnxruntime; that of the run by default.")] = None,
     threads: Threads = 1,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Write the times to the result, report and model card.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Time the file of a run again, here: with its thresholds, and with nobody leaving early. Needs no PyTorch."""
+    """Time the file of a run again, here, beside the network alone and with nobody leaving. Needs no PyTorch."""
+    from ._bench import Measurement, print_times
     from ._bench import bench as run
-    from ._bench import print_times
-    from ._ranges import check_ranges
+    from ._folder import reserve
+    from ._screen import Screen
 
-    check_ranges(threads=threads)
-    found = run(folder, data=data, batches=batch or [1, 64], engine=engine, threads=threads)
+    asked = Measurement(batches=tuple(batch or [1, 64]), data=data, engine=engine, threads=threads, apply=apply)
+    with reserve(folder, needed=apply):
+        found = run(folder, asked, Screen(quiet=json))
     _print_json(found) if json else print_times(found)
 
 
@@ -362,6 +375,7 @@ def sweep(  # noqa: PLR0913  (options of the command line)
     max_loss: MaxLoss = None,
     confidence: Confidence = None,
     kind: Kind = None,
+    margin: Margin = None,
     budget: Budget = None,
     knee: Knee = False,
     score: Annotated[str | None, typer.Option(help="One of those in the evidence; that of the file by "
@@ -381,7 +395,7 @@ def sweep(  # noqa: PLR0913  (options of the command line)
 
     chosen = None if search is None and grid is None else read_search(search or "screening", grid)
     given: dict[str, Any] = {  # Any: as the options are
-        "max_loss": max_loss, "confidence": confidence, "kind": kind, "budget": budget, "knee": knee,
+        "max_loss": max_loss, "confidence": confidence, "kind": kind, "budget": budget, "knee": knee, "margin": margin,
     }  # fmt: skip
     read_goal(**given)  # what is wrong is said before anything is opened
     with reserve(folder, needed=apply):
@@ -449,6 +463,7 @@ def recalibrate(  # noqa: PLR0913  (options of the command line)
     max_loss: MaxLoss = None,
     confidence: Confidence = None,
     kind: Kind = None,
+    margin: Margin = None,
     budget: Budget = None,
     knee: Knee = False,
     search: Annotated[str | None, typer.Option(help="frontier or screening; as in the run by default.")] = None,
@@ -476,7 +491,7 @@ def recalibrate(  # noqa: PLR0913  (options of the command line)
     chosen = None if search is None and grid is None else read_search(search or "screening", grid)
     check_ranges(seed=seed, threads=threads)
     given: dict[str, Any] = {  # Any: as the options are
-        "max_loss": max_loss, "confidence": confidence, "kind": kind, "budget": budget, "knee": knee,
+        "max_loss": max_loss, "confidence": confidence, "kind": kind, "budget": budget, "knee": knee, "margin": margin,
     }  # fmt: skip
     read_goal(**given)  # what is wrong is said before anything is opened
     with ExitStack() as held:

@@ -19,7 +19,8 @@ from offramp.run import Samples
 CALLS = {1: 2000, 64: 60}  # at least so many calls of each system, if there is time
 USUAL = 100  # at other batch sizes
 SECONDS = 240  # for one batch size; slower networks get fewer calls
-FEWEST = 20
+LEAST_S = 2.0  # of the slowest system, so that it takes some twenty turns: fewer do not tell how sure a gain is
+FEWEST, MOST = 20, 20_000
 IN_MEMORY = 2**29  # bytes; batches beyond it are made when they are needed
 
 
@@ -68,16 +69,19 @@ def affordable(
     systems: Mapping[str, Callable[[Any], Any]], inputs: Mapping[str, NDArray[Any]], batch: int, *,
     seconds: float | None = None, most: int | None = None,
 ) -> int:  # fmt: skip
-    """How many calls of each system fit in the time there is, but at most so many as are usual."""
+    """How many calls of each system fit in the time there is, but at most so many as are usual, or as tell enough."""
     for call in systems.values():
         call(inputs)  # the first call compiles
-    start = time.perf_counter()
-    for call in systems.values():
-        call(inputs)
-    once = max(time.perf_counter() - start, 1e-9)
-    usual = CALLS.get(batch, USUAL)
-    fitting = int((SECONDS if seconds is None else seconds) / once)
+    once = [max(_time(call, inputs), 1e-6) for call in systems.values()]
+    usual = max(CALLS.get(batch, USUAL), min(MOST, math.ceil(LEAST_S / max(once))))
+    fitting = int((SECONDS if seconds is None else seconds) / sum(once))
     return max(FEWEST, min(usual, fitting, usual if most is None else most))
+
+
+def _time(call: Callable[[Any], Any], inputs: Mapping[str, NDArray[Any]]) -> float:
+    start = time.perf_counter()
+    call(inputs)
+    return time.perf_counter() - start
 
 
 def draw_batches(

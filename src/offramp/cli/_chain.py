@@ -57,6 +57,7 @@ class Chosen:
         evidence: By part: tune, calibrate, test.
         test: The chosen point on the test samples.
         test_loss: Mean loss there, of the kind that was promised; None without a promise.
+        test_interval: Between which limits the loss of all samples lies, by the test samples, with 95 % confidence.
         knee: Position of the knee on the frontier, if it has one.
         placement: Of which candidates the exits were chosen, and what the alternatives would cost; None if they were
             named.
@@ -73,6 +74,7 @@ class Chosen:
     evidence: dict[str, Evidence]
     test: OperatingPoint
     test_loss: float | None
+    test_interval: tuple[float, float] | None
     knee: int | None
     placement: dict[str, Any] | None = None  # Any: JSON
     clock: Costs | None = None
@@ -323,6 +325,7 @@ def choose(
         evidence=found,
         test=picked.test,
         test_loss=picked.test_loss,
+        test_interval=picked.test_interval,
         knee=picked.knee,
         clock=clock,
     )

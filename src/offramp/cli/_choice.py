@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from offramp import decide
 from offramp.decide import Decision, Kind
 from offramp.errors import CurveError
@@ -26,6 +28,7 @@ class Choice:
         decision: Which point, and what is promised.
         test: The chosen point on the test samples.
         test_loss: Mean loss there, of the kind that was promised; None without a promise.
+        test_interval: Between which limits the loss of all samples lies, by the test samples, with 95 % confidence.
         knee: Position of the knee on the frontier, if it has one.
         timed: The curve by time that a promised point was chosen from instead, or None.
     """
@@ -37,6 +40,7 @@ class Choice:
     test_loss: float | None
     knee: int | None
     timed: Frontier | None = None
+    test_interval: tuple[float, float] | None = None
 
 
 def pick(
@@ -83,9 +87,11 @@ def choose_from(drawn: Frontier, goal: Goal, parts: Mapping[str, Evidence], *, t
     """
     by = timed if timed is not None and goal.name == "promise" else drawn
     decision = _tell(_decide(goal, by, parts["calibrate"]), drawn, parts)
-    point, loss = decision.thresholds, None
+    point, loss, interval = decision.thresholds, None, None
     if goal.name == "promise" and goal.kind is not None:
-        loss = float(decide.find_losses(parts["test"], point, drawn.score, goal.kind).mean())
+        losses = decide.find_losses(parts["test"], point, drawn.score, goal.kind)
+        losses = losses[np.random.default_rng(0).permutation(len(losses))]  # bets need a random order
+        loss, interval = float(losses.mean()), decide.loss_interval(losses, goal.kind)
     return Choice(
         goal=goal,
         frontier=drawn,
@@ -94,6 +100,7 @@ def choose_from(drawn: Frontier, goal: Goal, parts: Mapping[str, Evidence], *, t
         test_loss=loss,
         knee=_knee(drawn),
         timed=timed,
+        test_interval=interval,
     )
 
 
@@ -111,7 +118,9 @@ def _decide(goal: Goal, drawn: Frontier, calibrate: Evidence) -> Decision:
     if goal.max_loss is None:
         return decide.knee(drawn)
     assert goal.kind is not None
-    return decide.thresholds(drawn, calibrate, max_loss=goal.max_loss, confidence=goal.confidence, kind=goal.kind)
+    return decide.thresholds(
+        drawn, calibrate, max_loss=goal.max_loss, confidence=goal.confidence, kind=goal.kind, margin=goal.margin
+    )
 
 
 def _tell(decision: Decision, drawn: Frontier, parts: Mapping[str, Evidence]) -> Decision:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from offramp.export import backbone, nothing, static_path
 from offramp.graph import Graph
-from offramp.measure import Evidence, Latency, efficiency, exits_taken, gain, latency
+from offramp.measure import Evidence, Latency, efficiency, exits_taken, gain, gain_interval, latency
 from offramp.run import Samples
 
 from ._batches import draw_batches, warm
@@ -51,6 +51,21 @@ class Timing:
     def gain_to_float(self) -> float:
         """Mean of the network alone in f32 by mean of the conditional network."""
         return self.gain if self.floating is None else gain(self.floating, self.ours)
+
+    @property
+    def gain_interval(self) -> tuple[float, float] | None:
+        """Between which limits the gain lies with 95 % confidence; None if too few turns were timed to tell."""
+        return gain_interval(self.baseline, self.ours)
+
+    @property
+    def gain_to_float_interval(self) -> tuple[float, float] | None:
+        """The same of the gain over the network alone in f32."""
+        return gain_interval(self.floating or self.baseline, self.ours)
+
+    @property
+    def float_gain_interval(self) -> tuple[float, float] | None:
+        """The same of what the network alone gains by the precision of the file."""
+        return None if self.floating is None else gain_interval(self.floating, self.baseline)
 
 
 def time_network(  # noqa: PLR0913  (everything of one run)

@@ -156,7 +156,7 @@ def _card(request: Request, material: Material, chosen: Chosen, way: Way) -> dic
             "model": without_folders(request.model),
             "class_names": material.class_names,
             "vocabulary": material.model.vocabulary,
-            "guarantee": describe_guarantee(chosen.decision.guarantee, chosen.test_loss),
+            "guarantee": describe_guarantee(chosen.decision.guarantee, chosen.test_loss, chosen.test_interval),
         }
     )
     return card

@@ -102,7 +102,8 @@ def _with_score(timed: Breakdown, counted: Breakdown, usual: Breakdown) -> Break
 def _promise(goal: Goal) -> Promise:
     """What is promised; the usual if nothing is."""
     usual = Promise()
-    return Promise(max_loss=goal.max_loss or usual.max_loss, confidence=goal.confidence, kind=goal.kind or usual.kind)
+    aim = decide.aim_at(goal.max_loss or usual.max_loss, goal.margin)
+    return Promise(max_loss=aim, confidence=goal.confidence, kind=goal.kind or usual.kind)
 
 
 def _kept(goal: Goal, found: Placement) -> tuple[int, ...]:

@@ -209,7 +209,9 @@ def _expect(
     goal = name_kind(asked, seen)
     assert goal.max_loss is not None, "a promise has it"
     assert goal.kind is not None, "named above"
-    allowed = decide.certifiable_loss(calibration, goal.kind, max_loss=goal.max_loss, confidence=goal.confidence)
+    allowed = decide.certifiable_loss(
+        calibration, goal.kind, max_loss=decide.aim_at(goal.max_loss, goal.margin), confidence=goal.confidence
+    )
     drawn = draw(request.search, seen, clock, score=score, quality=decide.quality_for(goal.kind))
     points = list(zip(drawn.losses.tolist(), drawn.macs.tolist(), strict=True))
     loss, seconds = min(points, key=lambda point: (max(0.0, point[0] - allowed), point[1]))

@@ -22,7 +22,8 @@ from ._request import LABELLED, Goal, Search
 from ._result import clean, judge_alone, tell_scores
 from ._samples import count_once
 from ._screen import Screen
-from ._sweep import PARTS, TIMES, Run, apply_choice, check_exits, describe_choice, part
+from ._sweep import PARTS, Run, apply_choice, check_exits, describe_choice, part
+from ._times import known_times
 
 SHARES = (0.3, 0.5, 0.2)  # tune, calibrate, test: most go where the promise is proven
 FEWEST = 15  # samples: three to test on
@@ -157,7 +158,7 @@ def _renew(
                 {score: drawn}, ranking, gates_by=score, auto=False, candidates=(score,), accepted=choice.goal.max_loss
             ),
             "baseline": {**old["baseline"], "accuracy": _accuracy(parts["test"])},
-            "chosen": {**old["chosen"], **{name: {} for name in TIMES}},
+            "times": known_times(old),
             "exits_alone": judge_alone(list(parts.values()), [one["relative_macs"] for one in old["exits_alone"]]),
             "warnings": [text for text in old["warnings"] if not text.startswith("no --held-out")],
             "recalibrated": {

@@ -23,14 +23,16 @@ from ._screen import Screen
 LIGHT = ("digits", "mnist", "npz", "imagefolder")  # kinds of data that are read without PyTorch
 
 
-def redraw(folder: Path, result: Mapping[str, Any], test: Evidence, sweep: Mapping[str, Any], screen: Screen) -> None:
+def redraw(
+    folder: Path, result: Mapping[str, Any], test: Evidence, sweep: Mapping[str, Any] | None, screen: Screen
+) -> None:
     """Write `report.html` whole or not at all.
 
     Args:
         folder: Of the run.
         result: What the page shall say; not necessarily what `result.json` says yet.
         test: Evidence of the test samples.
-        sweep: What was found.
+        sweep: What was found by a sweep, if there was one.
         screen: Is told if the pictures of the samples cannot be found again.
 
     Raises:

@@ -43,12 +43,14 @@ class Goal:
         confidence: Of the promise.
         kind: What a loss is; None for harm with labels and agreement without.
         budget: Relative MACs that may be spent, or None.
+        margin: Share of `max_loss` that a promise holds in reserve: the point is chosen and proven for that much less.
     """
 
     max_loss: float | None = None
     confidence: float = 0.95
     kind: Kind | None = None
     budget: float | None = None
+    margin: float = 0.0
 
     @property
     def name(self) -> str:
@@ -193,13 +195,14 @@ class Request:
         return given | told | {name: relative_to_here(given[name]) for name in SOURCES if given[name] is not None}
 
 
-def read_goal(
+def read_goal(  # noqa: PLR0913  (options of the command line)
     *,
     max_loss: float | None,
     confidence: float | None,
     kind: str | None,
     budget: float | None,
     knee: bool,
+    margin: float | None = None,
     usual: Goal = PROMISE,
 ) -> Goal:
     """The goal that the options name.
@@ -210,6 +213,7 @@ def read_goal(
         kind: Of the loss.
         budget: Relative MACs.
         knee: Choose the knee.
+        margin: Share of the loss to hold in reserve.
         usual: What is meant if no option is given; if it is a promise, also by those parts of one that are not given.
 
     Raises:
@@ -217,7 +221,12 @@ def read_goal(
     """
     promise = [
         name
-        for name, value in (("--max-loss", max_loss), ("--confidence", confidence), ("--kind", kind))
+        for name, value in (
+            ("--max-loss", max_loss),
+            ("--confidence", confidence),
+            ("--kind", kind),
+            ("--margin", margin),
+        )
         if value is not None
     ]
     named = [*promise[:1], *(["--budget"] if budget is not None else []), *(["--knee"] if knee else [])]
@@ -236,6 +245,8 @@ def read_goal(
             raise OptionError(
                 f"{name} must lie between 0 and 1, a billionth from both, but is {share}. For one percent give 0.01."
             )
+    if margin is not None and not 0 <= margin < 1:
+        raise OptionError(f"--margin must be 0 or more and below 1, but is {margin}. For a tenth in reserve give 0.1.")
     if kind not in (None, "agreement", "harm", "net"):
         raise OptionError(f"--kind must be agreement, harm or net, but is {kind!r}. Choose one of them.")
     like = usual if usual.name == "promise" else PROMISE
@@ -243,6 +254,7 @@ def read_goal(
         max_loss=like.max_loss if max_loss is None else max_loss,
         confidence=like.confidence if confidence is None else confidence,
         kind=like.kind if kind is None else kind,  # type: ignore[arg-type]  # checked above
+        margin=like.margin if margin is None else margin,
     )
 
 

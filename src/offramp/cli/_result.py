@@ -11,9 +11,11 @@ import numpy as np
 
 from offramp.decide import Guarantee, Ranking
 from offramp.measure import Costs, Evidence, Frontier, OperatingPoint, macs_at
+from offramp.report import describe_gains, explain_test
 
 from ._batches import to_json
 from ._machine import describe_command, describe_machine, describe_versions, without_folders
+from ._times import known_times
 
 if TYPE_CHECKING:  # they load PyTorch, which those do without that only tell a result again
     from ._chain import Chosen
@@ -31,7 +33,7 @@ def make_result(
     from ._placement import name_cuts  # it loads PyTorch
 
     versions = describe_versions()
-    guarantee = describe_guarantee(chosen.decision.guarantee, chosen.test_loss)
+    guarantee = describe_guarantee(chosen.decision.guarantee, chosen.test_loss, chosen.test_interval)
     result = {
         "offramp": versions["offramp"],
         "versions": versions,
@@ -62,9 +64,10 @@ def make_result(
         "frontier_quality": chosen.frontier.quality,
         "knee": chosen.knee,
         "exits_alone": exits_alone(chosen),
-        "placement": chosen.placement,
+        "placement": chosen.placement and {**chosen.placement, "thresholds": list(chosen.decision.thresholds)},
         "warnings": list(warnings),
     }  # fmt: skip
+    result["times"] = known_times(result)
     result["verdict"] = verdict(result)
     cleaned = clean(result)
     assert isinstance(cleaned, dict)
@@ -76,8 +79,10 @@ def describe_clock(clock: Costs | None) -> dict[str, Any] | None:  # Any: JSON
     return None if clock is None else {"exit_s": clock.macs.tolist(), "baseline_s": clock.baseline_macs}
 
 
-def describe_guarantee(guarantee: Guarantee | None, test_loss: float | None) -> dict[str, Any] | None:  # Any: JSON
-    """The promise as JSON; None if nothing was asked."""
+def describe_guarantee(
+    guarantee: Guarantee | None, test_loss: float | None, test_interval: tuple[float, float] | None = None
+) -> dict[str, Any] | None:  # Any: JSON
+    """The promise as JSON, with what the test samples say of it; None if nothing was asked."""
     if guarantee is None:
         return None
     return {
@@ -87,7 +92,9 @@ def describe_guarantee(guarantee: Guarantee | None, test_loss: float | None) -> 
         "status": guarantee.status,
         "p_value": guarantee.p_value,
         "calibration_samples": guarantee.calibration_samples,
+        "margin": guarantee.margin,
         "test_loss": test_loss,
+        "test_interval": None if test_interval is None else list(test_interval),
         **({} if guarantee.remedy is None else {"remedy": guarantee.remedy}),
     }
 
@@ -166,23 +173,19 @@ def judge_alone(parts: Sequence[Evidence], relative_macs: Sequence[float]) -> li
 def verdict(result: Mapping[str, Any]) -> list[str]:  # Any: JSON
     """What a reader should know before the numbers, one sentence each."""
     chosen, lines = result["chosen"], list(_describe_leaving(result))
-    slow = [batch for batch, gain in chosen["gain"].items() if gain <= 1 and chosen["thresholds"]]
-    if slow:
-        lines.append(f"The network alone is as fast or faster at batch {' and '.join(slow)}: use it there instead.")
+    slower = describe_gains(chosen, only="slower") if chosen["thresholds"] else ""
+    if slower:
+        lines.append(f"{_alone(result)} is faster: this one gains {slower}. Use the network alone there.")
     if chosen["relative_macs"] >= 1 and chosen["thresholds"]:
         lines.append("It does no less work than the network alone.")
-    for alone in result["exits_alone"][:-1]:
-        if alone["agreement"] >= chosen["agreement"] and alone["relative_macs"] <= chosen["relative_macs"]:
-            lines.append(
-                f"A plain smaller network beats it: the network cut at exit {alone['exit']} agrees on "
-                f"{100 * alone['agreement']:.1f} % at {alone['relative_macs']:.2f} of the work."
-            )
-            break
+    lines += _describe_smaller(result)
     if not lines:
         lines.append(_describe_work(chosen))
+    lines += _describe_doubts(chosen, _alone(result))
+    lines += explain_test(result)
     lines += _describe_precision(result)
     if result.get("placement"):  # older results have none
-        lines.append(describe_placement(result["placement"]))
+        lines.append(describe_placement(result["placement"], expected=_is_first_point(result)))
     count = sum(one["candidate"] for one in result["scores"]["ranked"])
     if count > 1:
         best = (
@@ -209,44 +212,87 @@ def _describe_leaving(result: Mapping[str, Any]) -> Iterator[str]:  # Any: JSON
         yield "No exit paid: the file is the network alone, behind the same outputs."
 
 
+def _describe_smaller(result: Mapping[str, Any]) -> Iterator[str]:  # Any: JSON
+    """The first exit that beats the whole as a network of its own, in a sentence; nothing if none does."""
+    chosen = result["chosen"]
+    for alone in result["exits_alone"][:-1]:
+        if alone["agreement"] >= chosen["agreement"] and alone["relative_macs"] <= chosen["relative_macs"]:
+            yield (
+                f"A plain smaller network beats it: the network cut at exit {alone['exit']} agrees on "
+                f"{100 * alone['agreement']:.1f} % at {alone['relative_macs']:.2f} of the work."
+            )
+            return
+
+
 def _describe_work(chosen: Mapping[str, Any]) -> str:  # Any: JSON
     """Work and, if it was measured, time."""
+    work, faster = f"It does {chosen['relative_macs']:.2f} of the work", describe_gains(chosen, only="faster")
+    return f"{work} and is faster: {faster}." if faster else f"{work}."
+
+
+def _alone(result: Mapping[str, Any]) -> str:  # Any: JSON
+    """What gains are over: the network in the precision of the file."""
+    name = result["precision"].partition("+")[0]  # int8+f32: the network alone is the one in 8 bits
+    return "The network alone" + ("" if name == "f32" else f" in {name}")
+
+
+def _describe_doubts(chosen: Mapping[str, Any], alone: str) -> Iterator[str]:  # Any: JSON
+    """Gains of which nothing can be said, in a sentence or two."""
     if not chosen["gain"]:
-        return f"It does {chosen['relative_macs']:.2f} of the work; its time was not measured: run `offramp bench`."
-    gains = " and ".join(f"{gain:.2f}x at batch {batch}" for batch, gain in chosen["gain"].items())
-    return f"It does {chosen['relative_macs']:.2f} of the work and is faster: {gains}."
+        yield "Its time was not measured at these thresholds: run `offramp bench --apply`."
+    same, unknown = (describe_gains(chosen, only=judgment) for judgment in ("no difference", "unknown"))
+    if same:
+        yield f"No difference in time from {alone[0].lower()}{alone[1:]} was measured: {same}, with 95 % confidence."
+    if unknown:
+        yield f"How sure a gain is was not measured ({unknown}): run `offramp bench --apply`."
+
+
+def _is_first_point(result: Mapping[str, Any]) -> bool:  # Any: JSON
+    """Whether the point is still the one for which exits and precision were chosen; older results do not say."""
+    placed = result.get("placement") or {}
+    if "thresholds" in placed:
+        return bool(placed["thresholds"] == result["chosen"]["thresholds"]) and "recalibrated" not in result
+    return "applied" not in result and "recalibrated" not in result
 
 
 def _describe_precision(result: Mapping[str, Any]) -> Iterator[str]:
     """What the precision does, in a sentence or two; nothing if it is f32 and nothing else was tried."""
     told, precision = result.get("precisions"), result["precision"]  # older results have none
-    if told and len(told["tried"]) > 1:
+    if told and len(told["tried"]) > 1 and _is_first_point(result):
         seconds = [f"{one['precision']} {1000 * one['expected_s']:.3f}" for one in told["tried"]]
         missed = [one["precision"] for one in told["tried"] if one["loss"] > one["allowed_loss"]]
         lost = f" ({' and '.join(missed)}: too many answers change)" if missed else ""
-        yield f"Expected ms per call at the accepted loss: {', '.join(seconds)}{lost}; the file is in {precision}."
+        yield f"Estimated ms per call at the accepted loss: {', '.join(seconds)}{lost}; the file is in {precision}."
     if precision == "f32":
         return
-    alone, gains = result["baseline"].get("in_precision"), result["chosen"].get("gain_to_float") or {}
+    alone, chosen = result["baseline"].get("in_precision"), result["chosen"]
     if alone is None:
         return
     name = precision.partition("+")[0]
     line = f"In {name} the network alone agrees with itself in f32 on {100 * alone['agreement']:.2f} %"
-    compared = " and ".join(f"{gain:.2f}x at batch {batch}" for batch, gain in gains.items())
+    compared = describe_gains(chosen, "gain_to_float") if chosen.get("gain_to_float") else ""
     yield f"{line}; against f32 the file gains {compared}." if compared else f"{line}."
     kept = [one["name"] for one in (told or {}).get("bodies", []) if one["kept"] != "int8"]
     if kept:
         yield f"In float, all or in part, since the answers suffer: {', '.join(kept)}."
 
 
-def describe_placement(placement: Mapping[str, Any]) -> str:  # Any: JSON
-    """Why these exits, in a sentence."""
+def describe_placement(placement: Mapping[str, Any], *, expected: bool = True) -> str:  # Any: JSON
+    """Why these exits, in a sentence.
+
+    Args:
+        placement: As `result.json` holds it.
+        expected: Whether the point is the one that was expected when they were chosen; else no figure is told.
+    """
     candidates, best, by = placement["candidates"], placement["trials"][0], placement["judged_by"]
     kept = [f"{candidates[at]['head']} at {candidates[at]['cut']}" for at in placement["kept"]]
     everything = next(one for one in placement["trials"] if len(one["kept"]) == len(candidates))
+    names = " and ".join(kept) if kept else "none"
+    stays = f"Of {len(candidates)} candidates {names} {'stay' if len(kept) > 1 else 'stays'}"
+    if not expected:
+        return f"{stays}."
     return (
-        f"Of {len(candidates)} candidates {' and '.join(kept) if kept else 'none'} "
-        f"{'stay' if len(kept) > 1 else 'stays'}: {best['relative']:.2f} of the network's {by} is expected, "
+        f"{stays}: {best['relative']:.2f} of the network's {by} is expected, "
         f"with all of them {everything['relative']:.2f}."
     )
 
@@ -289,7 +335,12 @@ def _baseline(material: Material, chosen: Chosen, timings: Mapping[int, Timing])
         "float_latency_s": {
             str(batch): to_json(timing.floating) for batch, timing in timings.items() if timing.floating is not None
         },
+        "float_gain_interval": _intervals({batch: timing.float_gain_interval for batch, timing in timings.items()}),
     }
+
+
+def _intervals(found: Mapping[int, tuple[float, float] | None]) -> dict[str, list[float]]:
+    return {str(batch): list(limits) for batch, limits in found.items() if limits is not None}
 
 
 def _chosen(chosen: Chosen, timings: Mapping[int, Timing]) -> dict[str, Any]:  # Any: JSON
@@ -297,7 +348,9 @@ def _chosen(chosen: Chosen, timings: Mapping[int, Timing]) -> dict[str, Any]:  #
         **describe_point(chosen.test),
         "latency_s": {str(batch): to_json(timing.ours) for batch, timing in timings.items()},
         "gain": {str(batch): timing.gain for batch, timing in timings.items()},
+        "gain_interval": _intervals({batch: timing.gain_interval for batch, timing in timings.items()}),
         "gain_to_float": {str(batch): timing.gain_to_float for batch, timing in timings.items()},
+        "gain_to_float_interval": _intervals({at: timing.gain_to_float_interval for at, timing in timings.items()}),
         "efficiency": {str(batch): timing.efficiency for batch, timing in timings.items()},
         "ideal_latency_s": {str(batch): timing.ideal_s for batch, timing in timings.items()},
         "empty_latency_s": {str(batch): timing.empty_s for batch, timing in timings.items()},

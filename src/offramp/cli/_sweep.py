@@ -22,10 +22,10 @@ from ._redraw import redraw
 from ._request import Goal, Search
 from ._result import clean, describe_guarantee, describe_point, verdict
 from ._screen import Screen
+from ._times import known_times, show_times
 
 LOSSES = (0.001, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05)
 PARTS = ("tune", "calibrate", "test")
-TIMES = ("latency_s", "gain", "gain_to_float", "efficiency", "ideal_latency_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +167,7 @@ def price_losses(
     rows = []
     for loss in sorted({*LOSSES, *(() if goal.max_loss is None else (goal.max_loss,))}):
         choice = choose_from(drawn, replace(goal, max_loss=loss, budget=None), parts, timed=timed)
-        told = describe_guarantee(choice.decision.guarantee, choice.test_loss)
+        told = describe_guarantee(choice.decision.guarantee, choice.test_loss, choice.test_interval)
         assert told is not None, "a promise was asked for"
         rows.append({**told, **describe_point(choice.test)})
     return rows
@@ -193,7 +193,7 @@ def describe_choice(run: Run, choice: Choice, search: Search) -> dict[str, Any]:
             "knee": choice.knee,
             "losses": price_losses(drawn, replace(choice.goal, kind=kind), run.parts, timed=choice.timed),
             "chosen": describe_point(choice.test),
-            "guarantee": describe_guarantee(choice.decision.guarantee, choice.test_loss),
+            "guarantee": describe_guarantee(choice.decision.guarantee, choice.test_loss, choice.test_interval),
             "in_file": run.result["chosen"]["thresholds"],
             "applied": False,
         }
@@ -238,20 +238,24 @@ def apply_choice(
 
 
 def _with_choice(result: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
-    """The result with another point; times are kept only if its thresholds are the same."""
-    same = found["chosen"]["thresholds"] == result["chosen"]["thresholds"]
-    times: dict[str, Any] = {} if same else {name: {} for name in TIMES}
+    """The result with another point, and the times that belong to it; others are kept with theirs."""
+    times = known_times(result)
+    placement = result.get("placement")
+    if placement and "thresholds" not in placement and not {"applied", "recalibrated"} & result.keys():
+        placement = {**placement, "thresholds": result["chosen"]["thresholds"]}
     changed = {
         **result,
         "goal": found["goal"],
         "search": found["search"],
-        "chosen": {**result["chosen"], **found["chosen"], **times},
+        "chosen": {**result["chosen"], **found["chosen"]},
         "guarantee": found["guarantee"],
         "frontier": found["points"],
         "frontier_quality": found["quality"],
         "knee": found["knee"],
+        "placement": placement,
         "applied": found["command"],
     }
+    changed = show_times(changed, times)
     return {**changed, "verdict": verdict(changed)}
 
 

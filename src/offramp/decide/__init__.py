@@ -12,6 +12,7 @@ from ._drift import Drift as Drift
 from ._drift import drift as drift
 from ._interval import loss_interval as loss_interval
 from ._loss import Kind as Kind
+from ._loss import aim_at as aim_at
 from ._loss import certifiable_loss as certifiable_loss
 from ._loss import find_losses as find_losses
 from ._loss import needed_samples as needed_samples

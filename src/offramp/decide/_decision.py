@@ -17,7 +17,7 @@ from offramp.errors import CurveError, OptionError
 from offramp.measure import Evidence, Frontier, OperatingPoint, check_disjoint, operate
 from offramp.measure import knee as find_knee
 
-from ._loss import Kind, check_promise, find_losses, needed_samples
+from ._loss import Kind, aim_at, check_promise, find_losses, needed_samples
 from ._sequence import last_certified, order_points
 
 
@@ -52,6 +52,7 @@ class Guarantee:
         status: "certified" or "refused".
         p_value: Of the promised point; of the safest if refused.
         calibration_samples: On which it was proved.
+        margin: Share of `max_loss` that was held in reserve: what was proved is a loss of `(1 - margin) x max_loss`.
         refusal: Why not, or None.
         remedy: What would help, or None.
     """
@@ -64,6 +65,7 @@ class Guarantee:
     calibration_samples: int
     refusal: Refusal | None = None
     remedy: str | None = None
+    margin: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +95,7 @@ def thresholds(
     max_loss: float = 0.01,
     confidence: float = 0.95,
     kind: Kind = "agreement",
+    margin: float = 0.0,
 ) -> Decision:
     """The cheapest point that provably loses at most `max_loss`.
 
@@ -106,10 +109,12 @@ def thresholds(
         max_loss: The accepted share of lost answers.
         confidence: Probability, over the calibration samples, with which the promise holds.
         kind: "agreement", "harm" or "net"; the last two need labels.
+        margin: Share of the accepted loss to hold in reserve, from 0 to below 1: points are ordered, proven and refused
+            as for `(1 - margin) x max_loss`, and what is promised of them is `max_loss`.
 
     Raises:
         EvidenceError: A calibration sample was used to tune, or labels are needed and missing.
-        OptionError: A limit is not between 0 and 1, or there is no such kind.
+        OptionError: A limit or the margin is not between 0 and 1, or there is no such kind.
 
     Reference:
         Angelopoulos, Bates, Candes, Jordan, Lei, "Learn then Test", 2021, section 2.3 (fixed sequence testing).
@@ -117,11 +122,14 @@ def thresholds(
     check_promise(max_loss, confidence)
     check_disjoint(frontier, calibrate)
     calibrate = calibrate.subset(np.random.default_rng(0).permutation(len(calibrate)))  # bets need a random order
-    points = order_points(frontier, max_loss)
+    aim = aim_at(max_loss, margin)
+    points = order_points(frontier, aim)
     losses = (find_losses(calibrate, point.thresholds, frontier.score, kind) for point in points)
-    place, promise = prove(losses, len(calibrate), kind, max_loss=max_loss, confidence=confidence)
+    place, promise = prove(losses, len(calibrate), kind, max_loss=aim, confidence=confidence)
     if place < 0:
         promise = _refuse(promise, points[0], frontier, calibrate)
+        promise = replace(promise, remedy=f"{promise.remedy}, or a smaller margin") if margin else promise
+    promise = replace(promise, max_loss=max_loss, margin=margin)
     chosen = points[place] if place >= 0 else frontier.full
     evaluated = operate(calibrate, frontier.costs, chosen.thresholds, frontier.score)
     return Decision(point=chosen, evaluated=evaluated, guarantee=promise)

@@ -133,6 +133,25 @@ def certifiable_loss(samples: int, kind: Kind, *, max_loss: float, confidence: f
     return max(0, most - int(binom.cdf(most, samples, max_loss) > 1 - confidence)) / samples
 
 
+def aim_at(max_loss: float, margin: float) -> float:
+    """The stricter loss that is proven where `max_loss` is promised, so that samples to come exceed that more rarely.
+
+    Args:
+        max_loss: That is promised.
+        margin: Share of it to hold in reserve, from 0 to below 1.
+
+    Raises:
+        OptionError: The margin is no such share.
+
+    Example:
+        >>> round(aim_at(0.01, 0.2), 6), aim_at(0.01, 0.0)
+        (0.008, 0.01)
+    """
+    if not 0 <= margin < 1:
+        raise OptionError(f"margin must be 0 or more and below 1, but is {margin}. For a tenth in reserve give 0.1.")
+    return max_loss * (1 - margin)
+
+
 def check_promise(max_loss: float, confidence: float) -> None:
     """Refuses limits that are no shares.
 

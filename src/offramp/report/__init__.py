@@ -3,6 +3,8 @@
 from ._drift import check_picture as check_picture
 from ._drift import draw_drift as draw_drift
 from ._drift import print_drift as print_drift
+from ._gain import describe_gain as describe_gain
+from ._gain import describe_gains as describe_gains
 from ._html import html as html
 from ._model_card import model_card as model_card
 from ._route_plot import draw_routes as draw_routes
@@ -12,3 +14,5 @@ from ._table import LOSSES as LOSSES
 from ._table import describe_promise as describe_promise
 from ._table import draw_table as draw_table
 from ._table import print_table as print_table
+from ._test_loss import describe_test as describe_test
+from ._test_loss import explain_test as explain_test

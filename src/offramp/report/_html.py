@@ -15,11 +15,14 @@ from offramp.errors import OutputError
 from offramp.measure import Evidence
 from offramp.run import Samples
 
+from ._gain import describe_gain, find_interval, judge_gain
 from ._placement import describe_placement
 from ._plot import MOST, plot_exits, plot_frontier, plot_scores
 from ._samples import find_rows, shares_by_class
 from ._sweep import COSTS, POINTS, Sweep, describe_losses, describe_search, loss_rows, point_rows
 from ._table import COLUMNS, describe_promise, draw_table, milliseconds, percent, rows, threshold
+from ._test_loss import describe_test
+from ._times import former_times
 
 Result = Mapping[str, Any]  # Any: JSON, as `result.json` holds it
 
@@ -63,6 +66,10 @@ def render(
         columns=COLUMNS,
         rows=rows(result),
         promise=describe_promise(result),
+        test_lines=describe_test(result),
+        slow=_is_slow(result),
+        former=former_times(result),
+        made=_made(result),
         text=draw_table(result),
         frontier=Markup(own_names(plot_frontier(result, sweep), "frontier")),  # made by us
         scores=Markup(own_names(plot_scores(result), "scores")),  # made by us
@@ -81,6 +88,7 @@ def load_template(name: str) -> Template:
         lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {"percent": percent, "ms": milliseconds, "threshold": threshold, "macs": millions}
+    environment.globals |= {"describe_gain": describe_gain, "find_interval": find_interval}
     return environment.get_template(name)
 
 
@@ -120,6 +128,20 @@ def _swept(sweep: Sweep) -> dict[str, Any]:  # Any: jinja reads it
         "loss_columns": COSTS,
         "loss_rows": loss_rows(sweep),
     }
+
+
+def _is_slow(result: Result) -> bool:
+    """Whether the network alone is surely faster at some batch size, or does no more work."""
+    chosen = result["chosen"]
+    slower = any(judge_gain(find_interval(chosen, batch)) == "slower" for batch in chosen["gain"])
+    return bool(slower or chosen["relative_macs"] >= 1)
+
+
+def _made(result: Result) -> Mapping[str, Any] | None:  # Any: JSON
+    """How the times of the chosen point were measured; older results do not say."""
+    chosen = result["chosen"]
+    same = [one for one in result.get("times", []) if one["thresholds"] == chosen["thresholds"]]
+    return same[-1] if same and chosen["latency_s"] else None
 
 
 def _gated(result: Result) -> bool:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ._table import describe_promise, percent, shares, thresholds
+from ._test_loss import describe_test
 
 Sweep = Mapping[str, Any]  # Any: JSON, as `offramp sweep --json` prints it
 POINTS = ("Acc. %", "Agree %", "MACs", "Threshold T", "Exit %")
@@ -37,7 +38,8 @@ def print_sweep(sweep: Sweep, console: Console) -> None:
         f"{macs} of the work",
         markup=False, soft_wrap=True,
     )  # fmt: skip
-    console.print(describe_promise(sweep), markup=False, soft_wrap=True)
+    for line in (describe_promise(sweep), *describe_test(sweep)):
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def describe_search(sweep: Sweep) -> str:

@@ -9,6 +9,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from ._gain import describe_gain, find_interval
+from ._test_loss import describe_test
+from ._times import former_times
+
 Result = Mapping[str, Any]  # Any: JSON, as `result.json` holds it
 COLUMNS = ("Acc. %", "Agree %", "Time ms", "Gain", "MACs", "Threshold T", "Exit %")
 ENGINES = {"openvino": "OpenVINO", "onnxruntime": "ONNX Runtime", "torch": "PyTorch"}
@@ -41,33 +45,35 @@ def print_table(result: Result, console: Console) -> None:
     for row in rows(result):
         table.add_row(*row)
     console.print(table)
-    console.print(describe_promise(result), soft_wrap=True, markup=False)
+    for line in (describe_promise(result), *describe_test(result), *former_times(result)):
+        console.print(line, soft_wrap=True, markup=False)
 
 
 def rows(result: Result) -> list[tuple[str, ...]]:
     """The rows of the table, as text, at batch 1: the network in f32, in the precision of the file, with exits."""
     baseline, chosen = result["baseline"], result["chosen"]
     count = len(chosen["thresholds"])
-    floating = baseline.get("float_latency_s")  # results in f32, and older ones, have none
-    gain = chosen.get("gain_to_float") or chosen["gain"]
+    floating = baseline.get("float_latency_s")  # not those in f32, nor times of a file that holds 8 bits only
+    lower = result["precision"] != "f32" and "in_precision" in baseline  # older results have none
+    gain = "gain_to_float" if chosen.get("gain_to_float") else "gain"
     return [
         (
             result["model"]["reference"].replace(":", "/").rstrip("/").rpartition("/")[2],
             percent(baseline["accuracy"]),
             "100.00",
-            milliseconds((floating or baseline["latency_s"])["1"]["mean"]),
-            "1.00x",
+            _mean(floating or ({} if lower else baseline["latency_s"])),
+            "1.00x" if floating or not lower else "-",
             "1.000",
             "-",
             "100",
         ),
-        *([_lower(result)] if floating else []),
+        *([_lower(result)] if lower else []),
         (
             f"  + {count} exit{'s' if count != 1 else ''}",
             percent(chosen["accuracy"]),
             percent(chosen["agreement"]),
-            milliseconds(chosen["latency_s"]["1"]["mean"]) if chosen["latency_s"] else "-",
-            f"{gain['1']:.2f}x" if gain else "-",
+            _mean(chosen["latency_s"]),
+            describe_gain(chosen[gain]["1"], find_interval(chosen, "1", gain)) if "1" in chosen[gain] else "-",
             f"{chosen['relative_macs']:.3f}",
             thresholds(chosen["thresholds"]),
             shares(chosen["exit_rates"]),
@@ -75,13 +81,21 @@ def rows(result: Result) -> list[tuple[str, ...]]:
     ]
 
 
+def _mean(times: Mapping[str, Mapping[str, float]]) -> str:
+    """Mean time at batch 1, or a dash."""
+    return milliseconds(times["1"]["mean"]) if "1" in times else "-"
+
+
 def _lower(result: Result) -> tuple[str, ...]:
     """The network alone in the precision of the file."""
-    baseline = result["baseline"]
-    lower, floating = (baseline[name]["1"]["mean"] for name in ("latency_s", "float_latency_s"))
+    baseline, gain = result["baseline"], "1.00x"
+    lower, floating = baseline["latency_s"], baseline.get("float_latency_s", {})
+    if "1" in lower and "1" in floating:
+        found = baseline.get("float_gain_interval", {}).get("1")  # older results have none
+        gain = describe_gain(floating["1"]["mean"] / lower["1"]["mean"], found)
     quality = [percent(baseline["in_precision"][name]) for name in ("accuracy", "agreement")]
     name = result["precision"].partition("+")[0]  # int8+f32: the network alone is the one in 8 bits
-    return f"  in {name}", *quality, milliseconds(lower), f"{floating / lower:.2f}x", "1.000", "-", "100"
+    return f"  in {name}", *quality, _mean(lower), gain, "1.000", "-", "100"
 
 
 def describe_promise(result: Result) -> str:
@@ -113,7 +127,9 @@ def describe_guarantee(guarantee: Mapping[str, Any], engine: str | None = None) 
     what = f"{bound}, {100 * guarantee['confidence']:g} % confidence"
     if guarantee["status"] == "refused":
         return f"refused ({what}); {guarantee['remedy']}"
-    return f"{what} ({guarantee['calibration_samples']:,} calibration samples{'' if engine is None else f', {engine}'})"
+    margin, on = guarantee.get("margin"), "" if engine is None else f", {engine}"  # older results have no margin
+    aim = f", proven for {100 * (1 - margin) * guarantee['max_loss']:.3g} %" if margin else ""
+    return f"{what} ({guarantee['calibration_samples']:,} calibration samples{on}{aim})"
 
 
 def thresholds(values: Sequence[float]) -> str:

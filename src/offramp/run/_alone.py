@@ -86,7 +86,7 @@ def _constants(graph: GraphProto) -> Iterable[TensorProto]:
 
 def _end_of(nodes: Iterable[NodeProto], exit: str) -> str:
     """What the body of an exit's node gives."""
-    ends = [node.output[0] for node in nodes if node.name.startswith(f"{exit}/")]
+    ends: list[str] = [node.output[0] for node in nodes if node.name.startswith(f"{exit}/")]
     if not ends:
         raise EngineError(f"the file must have an exit {exit}, but has none of that name. Name one of its card.")
     return ends[-1]
