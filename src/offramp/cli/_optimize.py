@@ -25,7 +25,7 @@ from ._exports import Exports
 from ._folder import WorkFolder, check_out, open_folder
 from ._material import Material, gather
 from ._placement import cheapest
-from ._precision import Laid, Way, describe, describe_passes, settle
+from ._precision import Laid, Way, check_precision, describe, describe_passes, settle
 from ._request import Request
 from ._result import clean, describe_guarantee, make_result
 from ._screen import Screen
@@ -49,6 +49,7 @@ def run_chain(request: Request, material: Material, screen: Screen) -> dict[str,
     with screen.step(f"exits: {request.exits}, {request.placement}"):
         graph = attach(request, material)
         costs = costs_by_score(graph)
+    check_precision(request.precision, graph)
     check_goal(request, cheapest(request, graph) if request.exits == "auto" else costs)
     work = open_folder(request.out, request.deciding(), resume=request.resume)
     try:

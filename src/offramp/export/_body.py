@@ -16,7 +16,9 @@ from torch import nn
 
 from offramp.errors import ExportError
 from offramp.graph import Node, Tensor
+from offramp.run import fits_in_one_file
 
+from ._external import weigh
 from ._scope import Scope
 
 OPSET = 18
@@ -34,7 +36,7 @@ def trace_body(node: Node, body: nn.Module, given: Sequence[Tensor]) -> onnx.Mod
     Raises:
         ExportError: The body has an operator that ONNX lacks, or fixes the size of the batch.
     """
-    module = copy.deepcopy(body).eval().cpu()
+    module = _copied(body).eval().cpu()
     names = [f"i{at}" for at in range(len(given))]
     count = 1 if node.edges else len(node.outputs)
     batch = torch.export.Dim("batch")
@@ -56,7 +58,19 @@ def trace_body(node: Node, body: nn.Module, given: Sequence[Tensor]) -> onnx.Mod
         ) from error
     assert program is not None, "torch.onnx.export with dynamo gives a program"
     model: onnx.ModelProto = program.model_proto
+    if model.functions and not fits_in_one_file(weigh(model)):  # the inliner reads no more than protobuf can write
+        raise ExportError(
+            f"the body of {node.name!r} has functions of ONNX and more weights than one file holds: cut the network "
+            "into smaller parts."
+        )
     return inliner.inline_local_functions(model) if model.functions else model
+
+
+def _copied(body: nn.Module) -> nn.Module:
+    """A copy, whose weights are the body's own if they are so many that twice as many may not fit into memory."""
+    weights = [*body.parameters(), *body.buffers()]
+    alone = fits_in_one_file(sum(weight.nbytes for weight in weights)) or any(weight.is_cuda for weight in weights)
+    return copy.deepcopy(body, {} if alone else {id(weight): weight for weight in weights})
 
 
 def inline_body(scope: Scope, name: str, model: onnx.ModelProto, inputs: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ import openvino
 from offramp.errors import EngineError, OptionError
 
 from ._card import CARD_KEY, check_file
+from ._external import asks_for_data, missing_data
 from ._packed import Columns, pack, unpack
 from ._ports import Array, Port
 from ._specialize import specialize
@@ -39,6 +40,8 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def _explained(error: Exception, path: Path) -> EngineError:
+    if asks_for_data(error):
+        return missing_data(path)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no reason given"]
     return EngineError(f"OpenVINO cannot run {path} ({lines[-1][:200]}): export it anew, or try run.onnx.")
 
