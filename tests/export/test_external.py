@@ -13,7 +13,7 @@ from graphs import make_chain
 from offramp.errors import OutputError
 from offramp.export import _body
 from offramp.export import onnx as export_onnx
-from offramp.export._external import ALIGN, move, weigh
+from offramp.export._external import ALIGN, fill, move, name_only, weigh
 from offramp.run import _external, data_file
 
 LARGE, SMALL = np.arange(1024, dtype=np.float32), np.arange(4, dtype=np.int64)
@@ -42,7 +42,19 @@ def branches_of(model: onnx.ModelProto) -> list[onnx.GraphProto]:
 
 
 def test_weights_are_weighed_in_branches_too() -> None:
-    assert weigh(make_model()) == LARGE.nbytes + SMALL.nbytes  # what is not in bytes is counted when it moves
+    assert weigh(make_model()) == 2 * LARGE.nbytes + SMALL.nbytes
+
+
+def test_weights_that_are_only_named_count_where_they_are_and_come_when_asked() -> None:
+    model, whole = make_model(), make_model()
+    (inside,) = (one for branch in branches_of(model) for one in branch.initializer)
+    source = TensorProto()
+    source.CopyFrom(inside)
+    inside.CopyFrom(name_only(source, source.name))
+    assert weigh(model, {"inside": source}) == weigh(whole)
+    fill(model, {"inside": source})
+    assert weigh(model) == weigh(whole)
+    assert numpy_helper.to_array(inside).tolist() == (LARGE * 2).tolist()
 
 
 def test_all_but_the_small_move_each_at_a_page_of_its_own(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from offramp.errors import ExportError
 from offramp.graph import Node, Tensor
 from offramp.run import fits_in_one_file
 
-from ._external import weigh
+from ._external import name_only, weigh
 from ._scope import Scope
 
 OPSET = 18
@@ -74,15 +74,13 @@ def _copied(body: nn.Module) -> nn.Module:
 
 
 def inline_body(scope: Scope, name: str, model: onnx.ModelProto, inputs: Sequence[str]) -> list[str]:
-    """Add a body's nodes and weights to a scope under the prefix `name`; gives the names of its outputs."""
+    """Add a body's nodes, and names of its weights, to a scope under the prefix `name`; gives those of its outputs."""
     graph = model.graph
     renamed = {value.name: given for value, given in zip(graph.input, inputs, strict=True)}
     for initializer in graph.initializer:
-        copied = onnx.TensorProto()
-        copied.CopyFrom(initializer)
-        del copied.metadata_props[:]
-        copied.name = renamed[initializer.name] = f"{name}/{initializer.name.removeprefix('module.')}"
-        scope.initializers.append(copied)
+        inner = renamed[initializer.name] = f"{name}/{initializer.name.removeprefix('module.')}"
+        scope.initializers.append(name_only(initializer, inner))
+        scope.sources[inner] = initializer
     for node in graph.node:
         scope.nodes.append(_renamed(node, name, renamed))
     return [renamed[value.name] for value in graph.output]

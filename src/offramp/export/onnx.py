@@ -20,7 +20,7 @@ from offramp.run import data_file, fits_in_one_file
 
 from ._blocks import ELEMENT, Common, Emitter
 from ._body import OPSET, trace_body
-from ._external import move, weigh
+from ._external import Sources, fill, move, weigh
 from ._frame import Frame
 from ._scope import Scope
 from ._sound import find_sound
@@ -62,15 +62,15 @@ def save(
         ExportError: A body has an operator that ONNX lacks, or the pass changed what it reads or gives.
         OutputError: The path cannot be written.
     """
-    model = to_model(graph, card=card, dense=dense, traces=traces, stage_pass=stage_pass)
+    model, sources = _assemble(graph, card, dense, traces, stage_pass)
     path = Path(path)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        if fits_in_one_file(weigh(model)):
-            scratch.write_bytes(model.SerializeToString())
+        if fits_in_one_file(weigh(model, sources)):
+            scratch.write_bytes(_filled(model, sources).SerializeToString())
             scratch.replace(path)
         else:
-            _save_in_two(model, path, scratch)
+            _save_in_two(model, sources, path, scratch)
     except OSError as error:
         raise OutputError(
             f"expected a place to write, but {path} cannot be written ({error.strerror}): choose another."
@@ -80,13 +80,13 @@ def save(
     return path
 
 
-def _save_in_two(model: onnx.ModelProto, path: Path, scratch: Path) -> None:
+def _save_in_two(model: onnx.ModelProto, sources: Sources, path: Path, scratch: Path) -> None:
     """Write the model, and its weights beside it; a killed process leaves no half of the old and half of the new."""
     folder = scratch.with_name(f"{scratch.name}.two")
     written, beside = folder / path.name, data_file(path)
     try:
         folder.mkdir()
-        tag = move(model, folder / beside.name, beside.name)
+        tag = move(model, folder / beside.name, beside.name, sources)
         _tell(model, {**_told(model), "data": tag})
         written.write_bytes(model.SerializeToString())
         _check(str(written))
@@ -95,6 +95,14 @@ def _save_in_two(model: onnx.ModelProto, path: Path, scratch: Path) -> None:
         written.replace(path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _filled(model: onnx.ModelProto, sources: Sources) -> onnx.ModelProto:
+    """The model with its numbers, checked."""
+    fill(model, sources)
+    if fits_in_one_file(weigh(model)):  # the checker reads no more than protobuf can write
+        _check(model)
+    return model
 
 
 def _tell(model: onnx.ModelProto, card: Card) -> None:
@@ -119,6 +127,13 @@ def to_model(
     stage_pass: StagePass | None = None,
 ) -> onnx.ModelProto:  # fmt: skip
     """The ONNX model that `save` writes; arguments and errors as there."""
+    return _filled(*_assemble(graph, card, dense, traces, stage_pass))
+
+
+def _assemble(
+    graph: Graph, card: Card | None, dense: bool, traces: Traces | None, stage_pass: StagePass | None
+) -> tuple[onnx.ModelProto, Sources]:
+    """The model with the names of its weights alone, and where these are."""
     route = None if dense else plan(graph)
     bodies = trace(graph, _functions(graph) if route is None else _called(route, graph), traces)
     made = {name: _passed(stage_pass, graph[name], body) if stage_pass else body for name, body in bodies.items()}
@@ -138,9 +153,7 @@ def to_model(
         producer_name="offramp",
     )  # fmt: skip
     _tell(model, {**describe(graph), **_way(graph, route), **(card or {})})
-    if fits_in_one_file(weigh(model)):  # the checker reads no more than protobuf can write
-        _check(model)
-    return model
+    return model, scope.sources
 
 
 def describe(graph: Graph) -> dict[str, Any]:  # Any: JSON
