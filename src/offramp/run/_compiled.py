@@ -16,7 +16,7 @@ from offramp.errors import EngineError, OptionError
 
 from ._card import CARD_KEY, check_file
 from ._external import asks_for_data, missing_data
-from ._packed import Columns, pack, unpack
+from ._packed import Columns, output_name, pack, unpack
 from ._ports import Array, Port
 from ._specialize import specialize
 
@@ -86,12 +86,12 @@ class CompiledFile:
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the outputs, in order."""
-        return tuple(port.any_name for port in self._model.outputs)
+        return tuple(output_name(port) for port in self._model.outputs)
 
     def keep(self, names: Sequence[str]) -> None:
         """Drop all outputs but these, before the first call; what led to the others is not computed."""
         for port in self._model.outputs:
-            if port.any_name not in names:
+            if output_name(port) not in names:
                 self._model.remove_result(port.get_node())
 
     @property
