@@ -10,6 +10,7 @@ from torch import nn
 from graphs import ROW
 from offramp.errors import ExportError
 from offramp.export._body import inline_body, trace_body
+from offramp.export._external import fill
 from offramp.export._scope import Scope
 from offramp.graph import DataEdge, Node
 
@@ -30,6 +31,7 @@ def test_a_body_can_be_inlined_twice_under_two_names() -> None:
     scope.add("Identity", [second], output="y")
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3]) for name in "xy")
     whole = helper.make_model(scope.graph([x], [y]), opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    fill(whole, scope.sources)
     session = onnxruntime.InferenceSession(whole.SerializeToString(), providers=["CPUExecutionProvider"])
     given = torch.rand(5, 3)
     with torch.no_grad():

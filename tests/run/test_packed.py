@@ -13,7 +13,7 @@ import pytest
 from graphs import make_chain
 from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
-from offramp.run._packed import pack, unpack
+from offramp.run._packed import output_name, pack, unpack
 
 ROWS = 6
 Model = Any  # openvino.Model, which has no types
@@ -114,3 +114,19 @@ def test_a_network_without_control_nodes_has_no_route_to_pack(tmp_path: Path) ->
     model = openvino.Core().read_model(export_onnx.save(make_chain(0), tmp_path / "model.onnx"))
     model.reshape({"x": [ROWS, 3]})
     assert pack(model) == ()
+
+
+@pytest.mark.parametrize("other", ["a/gather", "zzz"])
+def test_an_output_is_known_by_its_own_name_whatever_else_it_is_called(other: str) -> None:
+    x = openvino.opset13.parameter([2], np.float32, name="x")
+    made = openvino.opset13.relu(x)
+    made.output(0).set_names({"score", other})
+    model = openvino.Model([openvino.opset13.result(made)], [x])
+    assert output_name(model.outputs[0]) == "score"
+
+
+def test_other_outputs_keep_the_name_that_openvino_gives() -> None:
+    x = openvino.opset13.parameter([2], np.float32, name="x")
+    made = openvino.opset13.relu(x)
+    made.output(0).set_names({"scores/entropy"})
+    assert output_name(openvino.Model([openvino.opset13.result(made)], [x]).outputs[0]) == "scores/entropy"

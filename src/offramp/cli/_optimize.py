@@ -38,7 +38,7 @@ from ._folder import WorkFolder, check_killed, check_out, open_folder, reserve
 from ._machine import without_folders
 from ._material import Material, check_counts, gather
 from ._placement import cheapest
-from ._precision import Laid, Way, describe, describe_passes, settle
+from ._precision import Laid, Way, check_precision, describe, describe_passes, settle
 from ._probe import probe
 from ._request import Request
 from ._result import clean, describe_guarantee, make_result
@@ -79,6 +79,7 @@ def run_chain(
     with screen.step(f"exits: {request.exits}, {request.placement}"):
         graph = attach(request, material)
         costs = costs_by_score(graph)
+    check_precision(request.precision, graph)
     check_goal(request, cheapest(request, graph) if request.exits == "auto" else costs)
     traces = probe(request, graph, material, screen)
     if request.regime != "joint":  # which is for networks that know nothing yet

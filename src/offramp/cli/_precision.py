@@ -8,7 +8,7 @@ from typing import Any
 
 from offramp import build, compress, decide
 from offramp.compress import Quantized
-from offramp.errors import GraphError, MissingExtra
+from offramp.errors import ExportError, GraphError, MissingExtra
 from offramp.export import backbone
 from offramp.graph import Graph
 from offramp.measure import Costs, Evidence, latency
@@ -72,6 +72,16 @@ class Laid:
         return self.way.name
 
 
+def check_precision(precision: str, graph: Graph) -> None:
+    """Refuse a precision that the network is too large for, before anything is trained.
+
+    Raises:
+        ExportError: So it is.
+    """
+    if precision in ("int8", BACKED):
+        compress.check_sizes(graph)
+
+
 def settle(request: Request, graph: Graph, material: Material, exports: Exports, screen: Screen) -> list[Laid]:
     """All precisions that were tried, first the one to take.
 
@@ -128,8 +138,9 @@ def _ways(request: Request, graph: Graph, material: Material, exports: Exports, 
     ways: list[Way] = []
     for name in [name for name in TRIED if name in able]:
         try:
+            check_precision(name, graph)
             ways.append(_open(request, name, graph, material, exports, screen))
-        except MissingExtra as error:
+        except (MissingExtra, ExportError) as error:
             screen.warn(f"int8 was not tried: {error}")
     try:
         ways += [back_up(way) for way in ways if way.quantized]

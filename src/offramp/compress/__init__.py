@@ -3,4 +3,5 @@
 from ._nncf import check_installed as check_installed
 from ._quantize import Quantized as Quantized
 from ._quantize import Sensitivity as Sensitivity
+from ._quantize import check_sizes as check_sizes
 from ._quantize import quantize as quantize

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnx
+from torch import nn
 
-from offramp.errors import OptionError
+from offramp.errors import ExportError, OptionError
 from offramp.graph import Graph, Node, find_ancestors
-from offramp.run import Samples
+from offramp.run import Samples, fits_in_one_file
 
 from ._agreement import OnnxBody, agreements
 from ._nncf import quantize_model
@@ -105,6 +106,7 @@ def quantize(  # noqa: PLR0913  # what is quantized, and by which samples
     names = _names(graph, traced, only)
     if not names:
         return Quantized(bodies={}, sensitivity=())
+    check_sizes(graph, names)
     items = find_items(graph, _draw(samples, CALIBRATION, seed), names)
     judged = _draw(judge or samples, JUDGED, seed)
     whole = {name: quantize_model(traced[name], items[name]) for name in names}
@@ -123,6 +125,29 @@ def quantize(  # noqa: PLR0913  # what is quantized, and by which samples
     return Quantized(
         bodies=bodies, sensitivity=tuple(table), agreement=dict(zip(graph.exits, total.tolist(), strict=True))
     )
+
+
+def check_sizes(graph: Graph, only: Collection[str] | None = None) -> None:
+    """Refuse bodies that are too large to be quantized: NNCF takes each as one ONNX file, which holds less than 2 GB.
+
+    Args:
+        graph: In float, trained or not.
+        only: Names of the nodes to quantize; all if None.
+
+    Raises:
+        ExportError: Some are too large.
+    """
+    large = {
+        name: sum(weight.nbytes for weight in body.parameters())
+        for name, body in graph.bodies.items()
+        if isinstance(body, nn.Module) and (only is None or name in only) and graph[name].role not in NEVER
+    }
+    told = [f"{name!r} has {size / 1e9:.2f} GB" for name, size in large.items() if not fits_in_one_file(size)]
+    if told:
+        raise ExportError(
+            f"8 bits need parts of a network with less than 2 GB of weights each, but {', '.join(told)}. "
+            "Choose another precision, or exits in between."
+        )
 
 
 def products(model: onnx.ModelProto) -> list[str]:

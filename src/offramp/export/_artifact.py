@@ -82,13 +82,26 @@ def save_artifact(
     tensors |= {f"check/input/{name}": tensor for name, tensor in example.items()}
     tensors |= {f"check/exit/{name}": tensor for name, tensor in _answers(graph, example).items()}
     try:
-        save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()},
-                  Path(folder) / "model.safetensors")  # fmt: skip
+        save_file(_apart(tensors), Path(folder) / "model.safetensors")
         written = Path(folder) / "config.json"
         written.write_text(json.dumps(config, indent=1, allow_nan=False), encoding="utf-8")
         (Path(folder) / "model.safetensors").chmod(written.stat().st_mode)  # safetensors lets only the owner read
     except (OSError, SafetensorError) as error:
         raise OutputError(f"{folder} must be writable, but: {error}. Choose another folder.") from error
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors on the CPU, each in memory of its own; those that are so already are not copied."""
+    seen: set[int] = set()
+    apart = {}
+    for name, tensor in tensors.items():
+        value = tensor.detach().cpu().contiguous()
+        storage = value.untyped_storage()
+        if storage.data_ptr() in seen or storage.nbytes() != value.nbytes:
+            value = value.clone()
+        seen.add(storage.data_ptr())
+        apart[name] = value
+    return apart
 
 
 def load_artifact(folder: str | Path) -> Graph:

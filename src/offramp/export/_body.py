@@ -16,7 +16,9 @@ from torch import nn
 
 from offramp.errors import ExportError
 from offramp.graph import Node, Tensor
+from offramp.run import fits_in_one_file
 
+from ._external import name_only, weigh
 from ._fold import fold_constants
 from ._scope import Scope
 
@@ -36,7 +38,14 @@ def trace_body(node: Node, body: nn.Module, given: Sequence[Tensor]) -> onnx.Mod
         ExportError: The body has an operator that ONNX lacks, or fixes the size of the batch.
     """
     model: onnx.ModelProto = export_body(node, body, given).model_proto
-    return fold_constants(inliner.inline_local_functions(model) if model.functions else model)
+    if fits_in_one_file(weigh(model)):
+        return fold_constants(inliner.inline_local_functions(model) if model.functions else model)
+    if model.functions:  # the inliner reads no more than protobuf can write
+        raise ExportError(
+            f"the body of {node.name!r} has functions of ONNX and more weights than one file holds: cut the network "
+            "into smaller parts."
+        )
+    return model
 
 
 def export_body(node: Node, body: nn.Module, given: Sequence[Tensor]) -> torch.onnx.ONNXProgram:
@@ -44,7 +53,7 @@ def export_body(node: Node, body: nn.Module, given: Sequence[Tensor]) -> torch.o
 
     Arguments and errors as for `trace_body`.
     """
-    module = copy.deepcopy(body).eval().cpu()
+    module = _copied(body).eval().cpu()
     names = [f"i{at}" for at in range(len(given))]
     count = 1 if node.edges else len(node.outputs)
     batch = torch.export.Dim("batch")
@@ -68,16 +77,21 @@ def export_body(node: Node, body: nn.Module, given: Sequence[Tensor]) -> torch.o
     return program
 
 
+def _copied(body: nn.Module) -> nn.Module:
+    """A copy, whose weights are the body's own if they are so many that twice as many may not fit into memory."""
+    weights = [*body.parameters(), *body.buffers()]
+    alone = fits_in_one_file(sum(weight.nbytes for weight in weights)) or any(weight.is_cuda for weight in weights)
+    return copy.deepcopy(body, {} if alone else {id(weight): weight for weight in weights})
+
+
 def inline_body(scope: Scope, name: str, model: onnx.ModelProto, inputs: Sequence[str]) -> list[str]:
-    """Add a body's nodes and weights to a scope under the prefix `name`; gives the names of its outputs."""
+    """Add a body's nodes, and names of its weights, to a scope under the prefix `name`; gives those of its outputs."""
     graph = model.graph
     renamed = {value.name: given for value, given in zip(graph.input, inputs, strict=True)}
     for initializer in graph.initializer:
-        copied = onnx.TensorProto()
-        copied.CopyFrom(initializer)
-        del copied.metadata_props[:]
-        copied.name = renamed[initializer.name] = f"{name}/{initializer.name.removeprefix('module.')}"
-        scope.initializers.append(copied)
+        inner = renamed[initializer.name] = f"{name}/{initializer.name.removeprefix('module.')}"
+        scope.initializers.append(name_only(initializer, inner))
+        scope.sources[inner] = initializer
     for node in graph.node:
         scope.nodes.append(_renamed(node, name, renamed))
     return [renamed[value.name] for value in graph.output]

@@ -18,8 +18,11 @@ class Scope:
     Constants are kept in the scope that uses them: an engine only folds and packs weights that it sees as its own.
     """
 
-    def __init__(self, name: str, counter: itertools.count[int] | None = None) -> None:
+    def __init__(
+        self, name: str, counter: itertools.count[int] | None = None, sources: dict[str, TensorProto] | None = None
+    ) -> None:
         self.name = name
+        self.sources: dict[str, TensorProto] = {} if sources is None else sources  # of weights that are only named
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: list[TensorProto] = []
         self._counter = counter or itertools.count()
@@ -27,7 +30,7 @@ class Scope:
 
     def inner(self, name: str) -> Scope:
         """A scope for the body of an `If`."""
-        return Scope(name, self._counter)
+        return Scope(name, self._counter, self.sources)
 
     def fresh(self, hint: str) -> str:
         """A name that nobody else has."""

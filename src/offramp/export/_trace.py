@@ -125,7 +125,7 @@ def only_exit(route: Plan) -> int:
 class OnlyTrace(Trace):
     """Of a network without control nodes: there is nothing to tell, and the outputs are as good as constant.
 
-    `ConstantOfShape`, because OpenVINO up to 2025.3 dies with the whole process of an `Expand` to [B, 0] of a fixed B.
+    `ConstantOfShape`, because of an `Expand` to [B, 0] of a fixed B OpenVINO up to 2025.3 dies with the whole process.
     """
 
     def __init__(self, route: Plan) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,17 @@ from torch import nn
 
 from offramp.errors import ExportError, GraphError, OutputError
 from offramp.graph import Graph, Node, Plan, Tensor, Value, plan
+from offramp.run import data_file, fits_in_one_file
 
 from ._blocks import ELEMENT, Common, Emitter
 from ._body import OPSET, trace_body
+from ._external import Sources, fill, move, weigh
 from ._frame import Frame
 from ._scope import Scope
 from ._sound import find_sound
 from ._trace import only_exit, trace_of
 
+CARD_KEY = "offramp"
 IR_VERSION = helper.find_min_ir_version_for([helper.make_opsetid("", OPSET)])  # the oldest: old runtimes read it too
 Card = Mapping[str, Any]  # Any: JSON
 # By identity of a body and what it is given; the body is kept, so that no other gets its identity.
@@ -36,6 +40,8 @@ def save(
     stage_pass: StagePass | None = None,
 ) -> Path:  # fmt: skip
     """Write a graph as one ONNX file (opset 18) that bare ONNX Runtime and OpenVINO run; gives its path.
+
+    Weights of 2 GB or more, which no ONNX file can hold, go to `NAME.onnx.data` beside `NAME.onnx`.
 
     Inputs are the graph's, with a dynamic batch, and `thresholds` [T] if it has threshold gates. Outputs are `logits`
     [B, K], `exit` [B], `score` [B] and `route` [B, G]; of the dense file `exit_logits` [B, E, K] and one `scores/NAME`
@@ -56,18 +62,64 @@ def save(
         ExportError: A body has an operator that ONNX lacks, or the pass changed what it reads or gives.
         OutputError: The path cannot be written.
     """
-    model = to_model(graph, card=card, dense=dense, traces=traces, stage_pass=stage_pass)
+    model, sources = _assemble(graph, card, dense, traces, stage_pass)
     path = Path(path)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        scratch.write_bytes(model.SerializeToString())
-        scratch.replace(path)
+        if fits_in_one_file(weigh(model, sources)):
+            scratch.write_bytes(_filled(model, sources).SerializeToString())
+            scratch.replace(path)
+        else:
+            _save_in_two(model, sources, path, scratch)
     except OSError as error:
-        scratch.unlink(missing_ok=True)
         raise OutputError(
             f"expected a place to write, but {path} cannot be written ({error.strerror}): choose another."
         ) from error
+    finally:
+        scratch.unlink(missing_ok=True)
     return path
+
+
+def _save_in_two(model: onnx.ModelProto, sources: Sources, path: Path, scratch: Path) -> None:
+    """Write the model, and its weights beside it; a killed process leaves no half of the old and half of the new."""
+    folder = scratch.with_name(f"{scratch.name}.two")
+    written, beside = folder / path.name, data_file(path)
+    try:
+        folder.mkdir()
+        tag = move(model, folder / beside.name, beside.name, sources)
+        _tell(model, {**_told(model), "data": tag})
+        written.write_bytes(model.SerializeToString())
+        _check(str(written))
+        path.unlink(missing_ok=True)
+        (folder / beside.name).replace(beside)
+        written.replace(path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _filled(model: onnx.ModelProto, sources: Sources) -> onnx.ModelProto:
+    """The model with its numbers, checked."""
+    fill(model, sources)
+    if fits_in_one_file(weigh(model)):  # the checker reads no more than protobuf can write
+        _check(model)
+    return model
+
+
+def _tell(model: onnx.ModelProto, card: Card) -> None:
+    helper.set_model_props(model, {CARD_KEY: json.dumps(card)})
+
+
+def _told(model: onnx.ModelProto) -> Card:
+    card: Card = json.loads(next(entry.value for entry in model.metadata_props if entry.key == CARD_KEY))
+    return card
+
+
+def _check(model: onnx.ModelProto | str) -> None:
+    """Of a file that is named, the data beside it too."""
+    try:
+        onnx.checker.check_model(model)
+    except (onnx.checker.ValidationError, ValueError) as error:
+        raise ExportError(f"the file would not be valid ONNX ({error}): please report this graph.") from error
 
 
 def to_model(
@@ -75,6 +127,13 @@ def to_model(
     stage_pass: StagePass | None = None,
 ) -> onnx.ModelProto:  # fmt: skip
     """The ONNX model that `save` writes; arguments and errors as there."""
+    return _filled(*_assemble(graph, card, dense, traces, stage_pass))
+
+
+def _assemble(
+    graph: Graph, card: Card | None, dense: bool, traces: Traces | None, stage_pass: StagePass | None
+) -> tuple[onnx.ModelProto, Sources]:
+    """The model with the names of its weights alone, and where these are."""
     route = None if dense else plan(graph)
     bodies = trace(graph, _functions(graph) if route is None else _called(route, graph), traces)
     made = {name: _passed(stage_pass, graph[name], body) if stage_pass else body for name, body in bodies.items()}
@@ -93,12 +152,8 @@ def to_model(
         scope.graph(inputs, outputs), opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
         producer_name="offramp",
     )  # fmt: skip
-    helper.set_model_props(model, {"offramp": json.dumps({**describe(graph), **_way(graph, route), **(card or {})})})
-    try:
-        onnx.checker.check_model(model)
-    except (onnx.checker.ValidationError, ValueError) as error:
-        raise ExportError(f"the file would not be valid ONNX ({error}): please report this graph.") from error
-    return model
+    _tell(model, {**describe(graph), **_way(graph, route), **(card or {})})
+    return model, scope.sources
 
 
 def describe(graph: Graph) -> dict[str, Any]:  # Any: JSON

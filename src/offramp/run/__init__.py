@@ -1,6 +1,8 @@
 """From a graph or a file to answers: what every runtime takes and gives."""
 
 from ._content import digest_rows as digest_rows
+from ._external import data_file as data_file
+from ._external import fits_in_one_file as fits_in_one_file
 from ._names import legible as legible
 from ._reference import check_thresholds as check_thresholds
 from ._reference import run_reference as run_reference

@@ -15,7 +15,8 @@ import openvino
 from offramp.errors import EngineError, OptionError
 
 from ._card import CARD_KEY, check_file
-from ._packed import Columns, pack, unpack
+from ._external import asks_for_data, missing_data
+from ._packed import Columns, output_name, pack, unpack
 from ._ports import Array, Port
 from ._specialize import specialize
 
@@ -39,6 +40,8 @@ def translated(path: Path) -> Iterator[None]:
 
 
 def _explained(error: Exception, path: Path) -> EngineError:
+    if asks_for_data(error):
+        return missing_data(path)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no reason given"]
     return EngineError(f"OpenVINO cannot run {path} ({lines[-1][:200]}): export it anew, or try run.onnx.")
 
@@ -83,12 +86,12 @@ class CompiledFile:
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the outputs, in order."""
-        return tuple(port.any_name for port in self._model.outputs)
+        return tuple(output_name(port) for port in self._model.outputs)
 
     def keep(self, names: Sequence[str]) -> None:
         """Drop all outputs but these, before the first call; what led to the others is not computed."""
         for port in self._model.outputs:
-            if port.any_name not in names:
+            if output_name(port) not in names:
                 self._model.remove_result(port.get_node())
 
     @property

@@ -34,6 +34,12 @@ class Columns:
     table: Array | None = None
 
 
+def output_name(port: Any) -> str:  # Any: openvino.Output
+    """How the file calls an output: OpenVINO 2025.3 also knows it by the name of what an `Identity` made it from."""
+    names = port.get_names()
+    return next((name for name in OUTPUTS if name in names), str(port.any_name))
+
+
 def pack(model: Model) -> tuple[Columns, ...]:
     """Give a model one output instead of those of a conditional file, in place.
 
@@ -43,7 +49,7 @@ def pack(model: Model) -> tuple[Columns, ...]:
     """
     ports = model.outputs
     sized = all(port.partial_shape.is_static and 0 not in port.shape for port in ports)
-    if not sized or {port.any_name for port in ports} != set(OUTPUTS):
+    if not sized or {output_name(port) for port in ports} != set(OUTPUTS):
         return ()
     found: list[Columns] = []
     parts: list[Any] = []  # Any: openvino.Node

@@ -16,6 +16,7 @@ from offramp.errors import EngineError, OptionError
 
 from ._alone import network_alone as network_alone
 from ._card import CARD_KEY, OUTPUTS, Card, Limits, check_exits, check_file, parse_card
+from ._external import asks_for_data, check_data, missing_data
 from ._known import OnlyWay, answer_nothing, outputs_to_ask
 from ._lift import Branch, Stage, Steps, lift
 from ._ports import Array, check_inputs, ports_of
@@ -61,16 +62,19 @@ class OnnxRuntime:
         self._path = path
         self.threads = threads
         with translated(path):
-            model = onnx.load(path)
+            model = onnx.load(path, load_external_data=False)
             self.card: Card = parse_card(_entry(model), path, dense=False)
+            check_data(self.card, path)
             self.precision = "int8" if self.card.get("precision") == "int8" else "f32"  # the file says what is int8
             outputs = outputs_to_ask(self.card) if staged else OUTPUTS
             self._only = OnlyWay(self.card) if outputs != OUTPUTS else None
             self._run: _Staged | _Whole
             if self._only:
-                self._run = _Whole(_trimmed(model, outputs), outputs, threads)
+                self._run = _Whole(_trimmed(model, outputs), outputs, threads, path.parent)
+            elif staged:
+                self._run = _Staged(lift(model), threads, path.parent)
             else:
-                self._run = _Staged(lift(model), threads) if staged else _Whole(path, OUTPUTS, threads)
+                self._run = _Whole(path, OUTPUTS, threads, path.parent)
         self._ports = ports_of(self.card["inputs"])
         self._limits = Limits(self.card)
 
@@ -104,9 +108,10 @@ class OnnxDense:
     def __init__(self, path: Path, threads: int) -> None:
         self._path = path
         with translated(path):
-            self._session = _session(path, threads)
+            self._session = _session(path, threads, path.parent)
         properties = self._session.get_modelmeta().custom_metadata_map
         self.card: Card = parse_card(properties.get(CARD_KEY), path, dense=True)
+        check_data(self.card, path)
         self._ports = ports_of(self.card["inputs"])
         self._outputs = [output.name for output in self._session.get_outputs()]
         self._nothing = [np.empty((0, *output.shape[1:]), np.float32) for output in self._session.get_outputs()]
@@ -143,8 +148,8 @@ class OnnxValues:
 class _Whole:
     """One model."""
 
-    def __init__(self, model: Path | bytes, outputs: Sequence[str], threads: int) -> None:
-        self._session, self._outputs = _session(model, threads), list(outputs)
+    def __init__(self, model: Path | bytes, outputs: Sequence[str], threads: int, folder: Path) -> None:
+        self._session, self._outputs = _session(model, threads, folder), list(outputs)
 
     def __call__(self, feed: Mapping[str, Array]) -> list[Array]:
         results: list[Array] = self._session.run(self._outputs, dict(feed))
@@ -158,10 +163,10 @@ class _Staged:
     keep the cores from the next stage's.
     """
 
-    def __init__(self, steps: Steps, threads: int) -> None:
+    def __init__(self, steps: Steps, threads: int, folder: Path) -> None:
         self._steps = steps
         self._sessions = {
-            id(stage): _session(stage.model.SerializeToString(), threads, rest=True) for stage in _stages(steps)
+            id(stage): _session(stage.model.SerializeToString(), threads, folder, rest=True) for stage in _stages(steps)
         }
 
     def __call__(self, feed: Mapping[str, Array]) -> list[Array]:
@@ -190,8 +195,10 @@ def _stages(steps: Steps) -> Iterator[Stage]:
             yield step
 
 
-def _session(model: Path | bytes, threads: int, *, rest: bool = False) -> Any:  # Any: ONNX Runtime has no types
-    """A session; `rest` lets its threads sleep as soon as a call is done."""
+def _session(
+    model: Path | bytes, threads: int, folder: Path, *, rest: bool = False
+) -> Any:  # Any: ONNX Runtime has no types
+    """A session; weights outside the model are in `folder`; `rest` lets threads sleep as soon as a call is done."""
     if threads < 1:
         raise OptionError(f"threads must be at least 1, but is {threads}. Choose 1 if in doubt.")
     options = onnxruntime.SessionOptions()
@@ -201,6 +208,8 @@ def _session(model: Path | bytes, threads: int, *, rest: bool = False) -> Any:  
     options.log_severity_level = 3
     if rest:
         options.add_session_config_entry("session.force_spinning_stop", "1")
+    if isinstance(model, bytes):  # of a model that it reads itself it knows the folder
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(folder.absolute()))
     given = model if isinstance(model, bytes) else str(model)
     return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
 
@@ -226,6 +235,8 @@ def translated(path: Path) -> Iterator[None]:
     except (EngineError, OptionError):
         raise
     except Exception as error:  # its exceptions share no parent but this one
+        if asks_for_data(error):
+            raise missing_data(path) from error
         first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
         raise EngineError(
             f"ONNX Runtime cannot run {path} ({first[:200]}): export it anew, or try run.openvino."

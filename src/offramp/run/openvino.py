@@ -14,6 +14,7 @@ from ._compiled import ROUNDED as ROUNDED
 from ._compiled import CompiledFile
 from ._compiled import Precision as Precision
 from ._compiled import list_precisions as list_precisions
+from ._external import check_data
 from ._known import OnlyWay, answer_nothing, outputs_to_ask
 from ._ports import Array, check_inputs, ports_of
 from ._runtime import Answer, DenseAnswer
@@ -68,6 +69,7 @@ class OpenvinoRuntime:
         self.precision: str = precision
         self.threads = threads
         self.card: Card = parse_card(file.card, file.path, dense=False)
+        check_data(self.card, file.path)
         self._ports = ports_of(self.card["inputs"])
         self._limits = Limits(self.card)
         outputs = outputs_to_ask(self.card)
@@ -102,6 +104,7 @@ class OpenvinoDense:
     def __init__(self, file: CompiledFile) -> None:
         self._file = file
         self.card: Card = parse_card(file.card, file.path, dense=True)
+        check_data(self.card, file.path)
         self._ports = ports_of(self.card["inputs"])
 
     def __call__(self, inputs: Mapping[str, Array]) -> DenseAnswer:
