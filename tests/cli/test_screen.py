@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import warnings
+
 import pytest
 
 from offramp.cli._screen import Screen
+from offramp.errors import OfframpWarning
 
 
 def test_nothing_but_warnings_is_shown_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,3 +37,19 @@ def test_progress_passes_on_what_comes_and_is_shown_on_a_terminal_only(
     shown = capsys.readouterr()
     assert shown.out == ""
     assert ("answering" in shown.err) == lively
+
+
+def test_the_librarys_own_warnings_are_said_once_and_others_stay_warnings(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = Screen()
+
+    def work() -> None:
+        with screen.step("work"):
+            for text in ("too few MACs", "too few MACs"):
+                warnings.warn(text, OfframpWarning, stacklevel=1)
+            warnings.warn("of somebody else", UserWarning, stacklevel=1)
+
+    with pytest.warns(UserWarning, match="of somebody else") as others:
+        work()
+    assert len(others) == 1
+    assert screen.warnings == ["too few MACs"]
+    assert capsys.readouterr().err == "warning: too few MACs\n"

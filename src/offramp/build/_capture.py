@@ -13,6 +13,7 @@ from torch import fx, nn
 
 from offramp.errors import CaptureError
 from offramp.graph import Tensor
+from offramp.measure.torch import warn_uncounted
 
 from ._answer import find_logits
 from ._cuts import CutPoint, find_cuts, find_entry
@@ -133,6 +134,7 @@ def capture(model: nn.Module, example: Example, *, whole: bool = False) -> Captu
             f"{type(model).__name__} has no cut point: nowhere do later layers need just a few batch-first tensors. "
             "Make it a chain of modules that pass such tensors on."
         )
+    warn_uncounted(name for value in best.values.values() if value.role != "free" for name in value.uncounted)
     return best
 
 

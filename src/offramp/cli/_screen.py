@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from offramp.errors import OfframpWarning
 
 Part = TypeVar("Part", bound=Sized)
 
@@ -31,7 +34,8 @@ class Screen:
         start = time.monotonic()
         if self.lively:
             self._console.print(f"[dim]·[/] {text}", soft_wrap=True)
-        yield
+        with self._hearing():
+            yield
         if self.lively and (taken := time.monotonic() - start) >= 1:
             self._console.print(f"[dim]  {taken:.0f} s[/]")
 
@@ -43,6 +47,22 @@ class Screen:
             for part in parts:
                 yield part
                 bar.advance(task, len(part))
+
+    @contextmanager
+    def _hearing(self) -> Iterator[None]:
+        """Take the library's own warnings, each once, and leave those of others alone."""
+        with warnings.catch_warnings():
+            others = warnings.showwarning
+
+            def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+                if not issubclass(category, OfframpWarning):
+                    others(message, category, *place, **more)
+                elif str(message) not in self.warnings:
+                    self.warn(str(message))
+
+            warnings.showwarning = show
+            warnings.simplefilter("always", OfframpWarning)
+            yield
 
     def warn(self, text: str) -> None:
         """Say on standard error what the user should know, and remember it for the result."""
