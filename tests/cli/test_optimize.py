@@ -327,3 +327,33 @@ def test_a_killed_run_leaves_no_output_and_resumes(arguments: list[object], tmp_
     assert call(*options, "--resume", "--json").code == 0
     assert {path.name for path in out.iterdir()} == FILES
     assert not (tmp_path / ".out.partial").exists()
+
+
+@pytest.mark.parametrize("logits", ["pred", "1"])
+def test_a_network_of_several_outputs_runs_to_the_end_by_the_one_that_is_named(
+    logits: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hurry: None
+) -> None:
+    (tmp_path / "pair_of_outputs.py").write_text(
+        "import torch\n"
+        "from torch import nn\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.first, self.second, self.last = nn.Linear(784, 32), nn.Linear(32, 48), nn.Linear(48, 10)\n"
+        "    def forward(self, x):\n"
+        "        hidden = torch.relu(self.second(torch.relu(self.first(x.flatten(1)))))\n"
+        "        return {'features': hidden, 'pred': self.last(hidden).mul(20).softmax(1)}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    asked = ["optimize", "--model", "pair_of_outputs:Net", "--data", "digits@train", "--held-out", "digits@test"]
+    asked += ["--exits", 1, "--epochs", 2, "--max-loss", 0.9, "--kind", "agreement", "--out", tmp_path / "out"]
+    refused = call(*asked)
+    assert (refused.code, list(tmp_path.glob("*out*/*"))) == (2, [])
+    assert "features [2, 48], pred [2, 10]" in refused.err
+    done = call(*asked, "--logits", logits, "--json")
+    assert done.code == 0, done.err
+    assert any("answers with probabilities" in line for line in done.json["warnings"])
+    seen = Evidence.load(tmp_path / "out" / "evidence.npz")
+    assert (seen.predictions[:, -1] == seen.reference).mean() > 0.99  # what ships and the module itself
+    loaded = load_artifact(tmp_path / "out")
+    assert (loaded["stage1"].recipe or {})["logits"] == logits

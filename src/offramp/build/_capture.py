@@ -5,23 +5,24 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import torch
 from torch import fx, nn
 
-from offramp.errors import CaptureError
+from offramp.errors import CaptureError, OfframpError
 from offramp.graph import Tensor
 from offramp.measure.torch import warn_uncounted
 
-from ._answer import find_logits
+from ._answer import Answer, Logits, Path, list_outputs, locate_logits, pick, read_answer, read_logits
 from ._cuts import CutPoint, find_cuts, find_entry
 from ._export import trace_by_export
+from ._features import warn_of_features
 from ._fx import TraceFailure, trace_symbolically
 from ._inputs import Example, Inputs, read_example
 from ._stages import build_stage
-from ._trace import Trace
+from ._trace import Trace, with_logarithm
 from ._values import Value, find_values
 
 _TOLERANCE = 1e-3  # of the largest logit: a wrong capture is off by more, another order of sums by less
@@ -38,6 +39,7 @@ class Capture:
         entry: The place before the first layer, a cut point too, named "input"; its index is -1.
         inputs: What it takes, by name.
         logits: What it answers.
+        answer: Which of its outputs that is, and whether it was probabilities.
         macs: Multiply-accumulates per sample.
         eval_only: True if training mode changes nothing in its stages.
     """
@@ -46,6 +48,7 @@ class Capture:
     entry: CutPoint
     inputs: Mapping[str, Tensor]
     logits: Tensor
+    answer: Answer
     macs: int
     eval_only: bool
     trace: Trace = field(repr=False)
@@ -86,19 +89,22 @@ class Capture:
         return node
 
 
-def capture(model: nn.Module, example: Example, *, whole: bool = False) -> Capture:
+def capture(model: nn.Module, example: Example, *, whole: bool = False, logits: Logits = None) -> Capture:
     """A copy of a classifier that can be cut; the model itself stays as it is.
 
     By symbolic tracing where that works: layers stay layers, and training mode means something. Else by
     `torch.export`, whose stages know evaluation mode alone. Sizes other than the batch stay those of the example.
 
     Args:
-        model: Answers with logits [B, K]: a tensor, the first of a tuple, or the entry or attribute `logits`.
+        model: Answers with logits [B, K]: a tensor, the entry or attribute `logits`, or the only output of that shape.
+            One that answers with probabilities is captured with their logarithm as its answer, and a warning.
         example: A tensor, a tuple of tensors, or a dictionary by argument name; batch first.
         whole: True if it will not be cut, and needs no cut point.
+        logits: Name or position of the output that holds the logits, if there are several.
 
     Raises:
         CaptureError: The model cannot be captured, or has no cut point; the message names the module.
+        OptionError: There is no such output.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
@@ -109,12 +115,13 @@ def capture(model: nn.Module, example: Example, *, whole: bool = False) -> Captu
     inputs = inputs.rows(_ROWS)
     copied: nn.Module | None = _copied(model)
     assert copied is not None
-    expected = _answer_of(copied, inputs)
+    path, expected = _answer_of(copied, inputs, read_logits(logits))
+    answer = read_answer(expected, read_logits(logits), type(model).__name__)
     failures: list[str] = []
     best: Capture | None = None
     for way, tracer in _WAYS.items():
         try:
-            found = _assemble(tracer(copied or _copied(model), inputs), inputs, expected)
+            found = _assemble(tracer(copied or _copied(model), inputs, path), inputs, expected, answer)
         except Exception as reason:  # tracing runs code of the user's, which may raise anything
             failures.append(f"{way}: {_brief(reason)}")
             copied = None  # what a way that failed has done to its copy is unknown
@@ -134,14 +141,15 @@ def capture(model: nn.Module, example: Example, *, whole: bool = False) -> Captu
             f"{type(model).__name__} has no cut point: nowhere do later layers need just a few batch-first tensors. "
             "Make it a chain of modules that pass such tensors on."
         )
+    warn_of_features(model, best.trace.module, best.values, best.logits.shape[-1])
     warn_uncounted(name for value in best.values.values() if value.role != "free" for name in value.uncounted)
     return best
 
 
-_WAYS: Mapping[str, Callable[[nn.Module, Inputs], Trace]] = {
+_WAYS: Mapping[str, Callable[[nn.Module, Inputs, Path], Trace]] = {
     "torch.fx": trace_symbolically,
     "torch.export": trace_by_export,
-    "torch.fx with opaque modules": lambda model, inputs: trace_symbolically(model, inputs, whole=True),
+    "torch.fx with opaque modules": lambda model, inputs, path: trace_symbolically(model, inputs, path, whole=True),
 }
 
 
@@ -156,30 +164,36 @@ def _copied(model: nn.Module) -> nn.Module:
         ) from reason
 
 
-def _answer_of(model: nn.Module, inputs: Inputs) -> torch.Tensor:
-    """The logits of the example, which every capture must reproduce."""
+def _answer_of(model: nn.Module, inputs: Inputs, answer: Answer) -> tuple[Path, torch.Tensor]:
+    """Where the logits are, and those of the example, which every capture must reproduce."""
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            logits = find_logits(inputs.call(model))
-    except CaptureError:
+            result = inputs.call(model)
+            path = locate_logits(result, answer.where)
+            logits = pick(result, path)
+    except OfframpError:
         raise
     except Exception as reason:  # the model's own complaint about its input
         raise CaptureError(
             f"{type(model).__name__} must answer the example, but raised {_brief(reason)}. Check its shapes and types."
         ) from reason
     if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != len(inputs.tensors[0]):
-        shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        raise CaptureError(f"{type(model).__name__} must answer with logits [B, K], but gives {shape}. Wrap it.")
-    return logits
+        raise CaptureError(
+            f"{type(model).__name__} must answer with logits [B, K], but gives {list_outputs(result)}. "
+            "Wrap it, or name the output: --logits NAME or INDEX, in Python logits=."
+        )
+    return path, logits
 
 
-def _assemble(trace: Trace, inputs: Inputs, expected: torch.Tensor) -> Capture:
+def _assemble(trace: Trace, inputs: Inputs, expected: torch.Tensor, answer: Answer) -> Capture:
     """Check a trace against the original's answer and find its cut points."""
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         logits = trace.module(*inputs.tensors)
     largest = float(expected.abs().max().clamp(min=1e-6))
     if logits.shape != expected.shape or float((logits - expected).abs().max()) > _TOLERANCE * largest:
         raise CaptureError("it answers differently from the original")
+    if answer.probabilities:
+        trace = replace(trace, module=with_logarithm(trace.module))
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")
         values = find_values(trace, inputs)
@@ -192,6 +206,7 @@ def _assemble(trace: Trace, inputs: Inputs, expected: torch.Tensor) -> Capture:
         entry=find_entry(values),
         inputs=described,
         logits=Tensor(shape=tuple(expected.shape[1:]), dtype=str(expected.dtype).removeprefix("torch.")),
+        answer=answer,
         macs=sum(value.macs for value in values.values()),
         eval_only=trace.eval_only,
         trace=trace,

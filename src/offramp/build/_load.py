@@ -6,16 +6,16 @@ Shape letters: B batch, K classes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from offramp.errors import CaptureError, OptionError
+from offramp.errors import CaptureError, OfframpError, OptionError
 
-from ._answer import find_logits
+from ._answer import Answer, Logits, find_logits, list_outputs, locate_logits, pick, read_logits
 from ._huggingface import from_huggingface
 from ._inputs import read_example
 from ._sources import Arguments, Source, from_code, from_timm, from_torchvision, from_zoo
@@ -41,6 +41,7 @@ class LoadedModel:
         classes: Number of classes that it tells apart.
         mean: Per channel, that the weights expect to be subtracted from pixels in [0, 1]; None if nobody knows.
         std: That they expect to be divided by.
+        logits: Which of its outputs is its answer, if that had to be said.
     """
 
     module: nn.Module
@@ -50,6 +51,12 @@ class LoadedModel:
     classes: int
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    logits: Answer = field(default_factory=Answer)
+
+    def find_logits(self, answer: Any) -> Tensor:  # Any: whatever its module answers
+        """The logits in what the module answers; probabilities stay what they are."""
+        logits: Tensor = find_logits(answer, self.logits.where)
+        return logits
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -70,6 +77,7 @@ def load_model(
     shape: tuple[int, ...] | None = None,
     arguments: Arguments | None = None,
     seed: int = 0,
+    logits: Logits = None,
 ) -> LoadedModel:
     """Build the network that a reference names; nothing is downloaded.
 
@@ -82,6 +90,7 @@ def load_model(
         shape: Of one sample; for texts (tokens,). None: what the origin of the network says.
         arguments: Keywords for the builder, such as {"num_classes": 10}.
         seed: Of random weights and of the example.
+        logits: Name or position of the output that holds the logits, if there are several.
 
     Returns:
         The network in eval mode, with an example of two samples.
@@ -89,7 +98,7 @@ def load_model(
     Raises:
         UnknownReference: The reference names nothing.
         WeightsError: The weights do not fit, or cannot be read.
-        OptionError: The origin does not say what the network reads, and neither does `shape`.
+        OptionError: The origin does not say what the network reads, and neither does `shape`; no such output.
         CaptureError: The builder fails, or the network does not answer the example with logits.
         MissingExtra: The reference needs a package that is not installed.
 
@@ -109,9 +118,10 @@ def load_model(
         reference=reference,
         arguments=arguments,
         example=example,
-        classes=_count_classes(module, example, reference),
+        classes=_count_classes(module, example, reference, read_logits(logits)),
         mean=source.mean,
         std=source.std,
+        logits=read_logits(logits),
     )
 
 
@@ -149,19 +159,22 @@ def _example(source: Source, reference: str) -> Tensor | dict[str, Tensor]:
     return pictures if reference.startswith("hf:") else pictures["x"]
 
 
-def _count_classes(module: nn.Module, example: Tensor | dict[str, Tensor], reference: str) -> int:
+def _count_classes(module: nn.Module, example: Tensor | dict[str, Tensor], reference: str, answer: Answer) -> int:
     inputs = read_example(example)
     shapes = [list(tensor.shape) for tensor in inputs.tensors]
     try:
         with torch.no_grad():
-            logits = find_logits(inputs.call(module))
+            result = inputs.call(module)
+            logits = pick(result, locate_logits(result, answer.where))
+    except OfframpError:
+        raise
     except Exception as error:  # a network may raise anything on an input that does not suit it
         raise CaptureError(
             f"{reference} must answer inputs {shapes}, but raised {type(error).__name__}: {error}. Give another shape."
         ) from error
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != 2 or logits.shape[1] < 2:
-        got = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise CaptureError(
-            f"{reference} must answer 2 samples with logits [2, K], K >= 2, but gave {got}. Return logits."
+            f"{reference} must answer 2 samples with logits [2, K], K >= 2, but gave {list_outputs(result)}. "
+            "Return logits, or name the output: --logits NAME or INDEX."
         )
     return int(logits.shape[1])

@@ -66,6 +66,11 @@ def gather(request: Request, screen: Screen) -> Material:
         raise DataError(
             f"tuning, proving and testing need {3 * FEWEST + 1} samples, but {len(held)} are held out. Add some."
         )
+    if model.classes > len(train):
+        screen.warn(
+            f"{request.model} tells {model.classes} classes apart, but learns from {len(train)} samples. If these are "
+            "features, name its logits with --logits, or build it with its classifier."
+        )
     mean, std = _normalization(request, model, screen)
     if request.held_out is None:
         screen.warn("no --held-out: 40 % of --data is set aside. If the network was trained on it, no promise holds.")
@@ -87,7 +92,9 @@ def load_model(request: Request) -> build.LoadedModel:
     if shape is None and request.model.partition(":")[0] not in KNOWN:
         first = data.load(request.data, split="train", tokenizer=request.tokenizer)
         shape = next(iter(first.take([0]).values())).shape[1:]
-    return build.load_model(request.model, weights=request.weights, shape=shape, seed=request.seed)
+    return build.load_model(
+        request.model, weights=request.weights, shape=shape, seed=request.seed, logits=request.logits
+    )
 
 
 def _set_aside(request: Request, samples: Samples, model: build.LoadedModel) -> tuple[Samples, Samples]:

@@ -21,7 +21,7 @@ LEARNED = "head_confidence"  # the score that heads learn themselves
 DECIDING = (  # options that a training cannot be resumed with other values of
     "model", "weights", "data", "held_out", "tokenizer", "shape", "exits", "placement", "head", "score", "regime",
     "price", "epochs", "training_precision", "mean", "std", "seed", "targets", "survivors", "mix",
-    "cascade", "ensemble",
+    "cascade", "ensemble", "logits",
 )  # fmt: skip
 
 
@@ -105,6 +105,7 @@ class Request:
     mix: float = 0.0
     cascade: bool = False
     ensemble: bool = False
+    logits: str | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     engine: str = "openvino"
