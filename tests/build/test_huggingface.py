@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from offramp.build import load_model
-from offramp.errors import CaptureError, UnknownReference, WeightsError
+from offramp.build import attach_exits, load_model
+from offramp.errors import CaptureError, OfframpWarning, UnknownReference, WeightsError
 
 SMALL: dict[str, Any] = {
     "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16, "num_labels": 3,
@@ -124,3 +124,12 @@ def test_a_name_on_the_hub_is_no_folder() -> None:
 def test_a_picture_of_the_wrong_size_is_refused(save: Any) -> None:
     with pytest.raises(CaptureError, match=r"\[2, 3, 64, 64\]"):
         load_model(save(*VIT), shape=(3, 64, 64))
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "float16"])
+def test_weights_in_16_bits_are_loaded_in_float32(kind: str, transformers: Any, tmp_path: Path) -> None:
+    config = transformers.ViTConfig(**VIT[2])
+    transformers.ViTForImageClassification(config).to(getattr(torch, kind)).save_pretrained(tmp_path)
+    with pytest.warns(OfframpWarning, match=f"computes in {kind}; offramp works in float32"):
+        loaded = load_model(f"hf:{tmp_path}")
+    assert attach_exits(loaded.module, loaded.example, exits=1).exits == ("exit0/head", "stage1")

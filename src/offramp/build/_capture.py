@@ -19,6 +19,16 @@ from ._answer import Answer, Logits, Path, list_outputs, locate_logits, pick, re
 from ._cuts import CutPoint, find_cuts, find_entry
 from ._export import trace_by_export
 from ._features import warn_of_features
+from ._float32 import (
+    ROUNDING,
+    Watch,
+    has_other_floats,
+    in_float32,
+    inputs_in_float32,
+    refuse_other_numbers,
+    trace_in_float32,
+    warn_of_floats,
+)
 from ._fx import TraceFailure, trace_symbolically
 from ._inputs import Example, Inputs, read_example
 from ._stages import build_stage
@@ -115,13 +125,17 @@ def capture(model: nn.Module, example: Example, *, whole: bool = False, logits: 
     inputs = inputs.rows(_ROWS)
     copied: nn.Module | None = _copied(model)
     assert copied is not None
-    path, expected = _answer_of(copied, inputs, read_logits(logits))
-    answer = read_answer(expected, read_logits(logits), type(model).__name__)
+    refuse_other_numbers(copied)
+    first = _answer_of(copied, inputs, read_logits(logits))
+    if first.model is not copied:  # the copy in float32 answers, the one in its own numbers does not
+        model, copied = first.model, None
+    inputs = first.inputs
+    answer = read_answer(first.logits, read_logits(logits), type(model).__name__)
     failures: list[str] = []
     best: Capture | None = None
     for way, tracer in _WAYS.items():
         try:
-            found = _assemble(tracer(copied or _copied(model), inputs, path), inputs, expected, answer)
+            found = _assemble(tracer(copied or _copied(model), inputs, first.path), first, answer)
         except Exception as reason:  # tracing runs code of the user's, which may raise anything
             failures.append(f"{way}: {_brief(reason)}")
             copied = None  # what a way that failed has done to its copy is unknown
@@ -141,9 +155,15 @@ def capture(model: nn.Module, example: Example, *, whole: bool = False, logits: 
             f"{type(model).__name__} has no cut point: nowhere do later layers need just a few batch-first tensors. "
             "Make it a chain of modules that pass such tensors on."
         )
-    warn_of_features(model, best.trace.module, best.values, best.logits.shape[-1])
-    warn_uncounted(name for value in best.values.values() if value.role != "free" for name in value.uncounted)
+    _warn(model, best, first)
     return best
+
+
+def _warn(model: nn.Module, found: Capture, first: _First) -> None:
+    """All that one should know of a network that was captured."""
+    warn_of_floats(type(model).__name__, first.floats)
+    warn_of_features(model, found.trace.module, found.values, found.logits.shape[-1])
+    warn_uncounted(name for value in found.values.values() if value.role != "free" for name in value.uncounted)
 
 
 _WAYS: Mapping[str, Callable[[nn.Module, Inputs, Path], Trace]] = {
@@ -164,33 +184,76 @@ def _copied(model: nn.Module) -> nn.Module:
         ) from reason
 
 
-def _answer_of(model: nn.Module, inputs: Inputs, answer: Answer) -> tuple[Path, torch.Tensor]:
-    """Where the logits are, and those of the example, which every capture must reproduce."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _First:
+    """What a model answers to the example, which every capture must reproduce.
+
+    Attributes:
+        model: That answered: the model, or a copy in float32.
+        inputs: That it was called with.
+        path: Where in its answer the logits are.
+        logits: The answer, in float32.
+        floats: Types other than float32 in which it computes or whose weights it has.
+    """
+
+    model: nn.Module
+    inputs: Inputs
+    path: Path
+    logits: torch.Tensor
+    floats: frozenset[torch.dtype]
+
+
+def _answer_of(model: nn.Module, inputs: Inputs, answer: Answer) -> _First:
+    """The logits of the example, from the model as it is or, where that does not run on it, in float32."""
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            result = inputs.call(model)
-            path = locate_logits(result, answer.where)
-            logits = pick(result, path)
+        first = _try(model, inputs, answer)
     except OfframpError:
         raise
     except Exception as reason:  # the model's own complaint about its input
-        raise CaptureError(
-            f"{type(model).__name__} must answer the example, but raised {_brief(reason)}. Check its shapes and types."
-        ) from reason
+        if not has_other_floats(model):
+            raise _not_answered(model, reason) from reason
+        try:
+            first = _try(in_float32(model), inputs_in_float32(inputs), answer)
+        except OfframpError:
+            raise
+        except Exception:  # then what it said first is what matters
+            raise _not_answered(model, reason) from reason
+        kinds = {weight.dtype for weight in (*model.parameters(), *model.buffers())} & ROUNDING.keys()
+        return replace(first, floats=frozenset(kinds))
+    return first
+
+
+def _try(model: nn.Module, inputs: Inputs, answer: Answer) -> _First:
+    with torch.no_grad(), torch.random.fork_rng(devices=[]), Watch() as watch:
+        result = inputs.call(model)
+    path = locate_logits(result, answer.where)
+    logits = pick(result, path)
     if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != len(inputs.tensors[0]):
         raise CaptureError(
             f"{type(model).__name__} must answer with logits [B, K], but gives {list_outputs(result)}. "
             "Wrap it, or name the output: --logits NAME or INDEX, in Python logits=."
         )
-    return path, logits
+    floats = frozenset(watch.seen | {tensor.dtype for tensor in inputs.tensors} & ROUNDING.keys())
+    logits = logits.float() if logits.dtype in ROUNDING else logits
+    return _First(model=model, inputs=inputs, path=path, logits=logits, floats=floats)
 
 
-def _assemble(trace: Trace, inputs: Inputs, expected: torch.Tensor, answer: Answer) -> Capture:
+def _not_answered(model: nn.Module, reason: Exception) -> CaptureError:
+    return CaptureError(
+        f"{type(model).__name__} must answer the example, but raised {_brief(reason)}. Check its shapes and types."
+    )
+
+
+def _assemble(trace: Trace, first: _First, answer: Answer) -> Capture:
     """Check a trace against the original's answer and find its cut points."""
+    inputs, expected = first.inputs, first.logits
+    if first.floats:
+        trace, inputs = trace_in_float32(trace), inputs_in_float32(inputs)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         logits = trace.module(*inputs.tensors)
     largest = float(expected.abs().max().clamp(min=1e-6))
-    if logits.shape != expected.shape or float((logits - expected).abs().max()) > _TOLERANCE * largest:
+    tolerance = max(_TOLERANCE, *(ROUNDING[kind] for kind in first.floats), 0.0)
+    if logits.shape != expected.shape or float((logits - expected).abs().max()) > tolerance * largest:
         raise CaptureError("it answers differently from the original")
     if answer.probabilities:
         trace = replace(trace, module=with_logarithm(trace.module))

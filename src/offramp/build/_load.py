@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from offramp.errors import CaptureError, OfframpError, OptionError
 
 from ._answer import Answer, Logits, find_logits, list_outputs, locate_logits, pick, read_logits
+from ._float32 import ROUNDING, has_other_floats, refuse_other_numbers, warn_of_floats
 from ._huggingface import from_huggingface
 from ._inputs import read_example
 from ._sources import Arguments, Source, from_code, from_timm, from_torchvision, from_zoo
@@ -112,16 +113,17 @@ def load_model(
         torch.manual_seed(seed)
         source, arguments = _build(reference, arguments, weights)
         example = _example(_with_shape(source, shape, reference), reference)
-    module = source.module.eval()
+    answer = read_logits(logits)
+    module = _answering(source.module.eval(), example, reference, answer)
     return LoadedModel(
         module=module,
         reference=reference,
         arguments=arguments,
         example=example,
-        classes=_count_classes(module, example, reference, read_logits(logits)),
+        classes=_count_classes(module, example, reference, answer),
         mean=source.mean,
         std=source.std,
-        logits=read_logits(logits),
+        logits=answer,
     )
 
 
@@ -157,6 +159,19 @@ def _example(source: Source, reference: str) -> Tensor | dict[str, Tensor]:
         return {**ids, "input_ids": torch.randint(source.vocabulary, ids["input_ids"].shape)}
     pictures = {name: torch.rand(2, *shape) for name, shape in source.shapes.items()}
     return pictures if reference.startswith("hf:") else pictures["x"]
+
+
+def _answering(module: nn.Module, example: Tensor | dict[str, Tensor], reference: str, answer: Answer) -> nn.Module:
+    """The network, or itself in float32 if it has weights of another type and does not run on float32 as it is."""
+    refuse_other_numbers(module)
+    if has_other_floats(module):
+        kinds = {weight.dtype for weight in (*module.parameters(), *module.buffers())} & ROUNDING.keys()
+        try:
+            _count_classes(module, example, reference, answer)
+        except CaptureError:
+            warn_of_floats(reference, kinds)
+            return module.float()
+    return module
 
 
 def _count_classes(module: nn.Module, example: Tensor | dict[str, Tensor], reference: str, answer: Answer) -> int:
