@@ -22,9 +22,9 @@ from ._features import warn_of_features
 from ._float32 import (
     ROUNDING,
     Watch,
-    has_other_floats,
     in_float32,
     inputs_in_float32,
+    other_floats,
     refuse_other_numbers,
     trace_in_float32,
     warn_of_floats,
@@ -210,7 +210,7 @@ def _answer_of(model: nn.Module, inputs: Inputs, answer: Answer) -> _First:
     except OfframpError:
         raise
     except Exception as reason:  # the model's own complaint about its input
-        if not has_other_floats(model):
+        if not other_floats(model):
             raise _not_answered(model, reason) from reason
         try:
             first = _try(in_float32(model), inputs_in_float32(inputs), answer)
@@ -218,8 +218,7 @@ def _answer_of(model: nn.Module, inputs: Inputs, answer: Answer) -> _First:
             raise
         except Exception:  # then what it said first is what matters
             raise _not_answered(model, reason) from reason
-        kinds = {weight.dtype for weight in (*model.parameters(), *model.buffers())} & ROUNDING.keys()
-        return replace(first, floats=frozenset(kinds))
+        return replace(first, floats=other_floats(model))
     return first
 
 

@@ -75,9 +75,9 @@ def in_float32(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model).float()
 
 
-def has_other_floats(model: nn.Module) -> bool:
-    """True if some weight is float16, bfloat16 or float64."""
-    return any(weight.dtype in ROUNDING for weight in (*model.parameters(), *model.buffers()))
+def other_floats(model: nn.Module) -> frozenset[torch.dtype]:
+    """Those of float16, bfloat16 and float64 that some weight is."""
+    return frozenset({weight.dtype for weight in (*model.parameters(), *model.buffers())} & ROUNDING.keys())
 
 
 def inputs_in_float32(inputs: Inputs) -> Inputs:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from offramp.errors import CaptureError, OfframpError, OptionError
 
 from ._answer import Answer, Logits, find_logits, list_outputs, locate_logits, pick, read_logits
-from ._float32 import ROUNDING, has_other_floats, refuse_other_numbers, warn_of_floats
+from ._float32 import other_floats, refuse_other_numbers, warn_of_floats
 from ._huggingface import from_huggingface
 from ._inputs import read_example
 from ._sources import Arguments, Source, from_code, from_timm, from_torchvision, from_zoo
@@ -164,8 +164,8 @@ def _example(source: Source, reference: str) -> Tensor | dict[str, Tensor]:
 def _answering(module: nn.Module, example: Tensor | dict[str, Tensor], reference: str, answer: Answer) -> nn.Module:
     """The network, or itself in float32 if it has weights of another type and does not run on float32 as it is."""
     refuse_other_numbers(module)
-    if has_other_floats(module):
-        kinds = {weight.dtype for weight in (*module.parameters(), *module.buffers())} & ROUNDING.keys()
+    kinds = other_floats(module)
+    if kinds:
         try:
             _count_classes(module, example, reference, answer)
         except CaptureError:
