@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from offramp.data import import_extra
+from offramp.data import check_vision, import_extra
 from offramp.errors import UnknownReference, WeightsError
 
 from ._float32 import other_floats, warn_of_floats
@@ -39,6 +39,7 @@ def from_huggingface(place: str, arguments: Arguments) -> Source:
     if not (folder / "config.json").is_file():
         raise UnknownReference(f"hf needs a local folder with config.json, but {place} is none. Use save_pretrained.")
     transformers = import_extra("transformers", "text")
+    check_vision()  # transformers imports it wherever it is installed, and fails far from the reason
     config = _read_config(transformers, folder, arguments)
     loader = getattr(transformers, _loader_name(transformers, config, place))
     module = _in_float32(_load(loader, folder, config), place)
@@ -123,12 +124,11 @@ def _text_source(module: Any, config: Any) -> Source:  # Any: as above
 
 def _sound_source(module: Any, config: Any) -> Source:  # Any: as above
     """Spectrograms of a fixed size, or waves of any length."""
-    bins = getattr(config, "num_mel_bins", 0)
-    fixed = {
-        "audio-spectrogram-transformer": lambda: (config.max_length, bins),
-        "whisper": lambda: (bins, 2 * config.max_source_positions),
-    }
-    shape: tuple[int, ...] = fixed[config.model_type]() if config.model_type in fixed else ()
+    shape: tuple[int, ...] = ()
+    if config.model_type == "audio-spectrogram-transformer":
+        shape = config.max_length, config.num_mel_bins
+    if config.model_type == "whisper":
+        shape = config.num_mel_bins, 2 * config.max_source_positions
     return Source(module=module, shapes={module.main_input_name: shape})
 
 
