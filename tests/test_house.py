@@ -21,7 +21,7 @@ TESTS = ROOT / "tests"
 
 LIGHT = ("errors", "graph", "run", "measure", "decide", "serve", "report")
 HEAVY = ("torch", "torchvision", "timm", "transformers")
-NAMED_AFTER_TORCH = {"offramp.run.torch", "offramp.measure.torch"}
+NAMED_AFTER_TORCH = {"offramp.run.torch", "offramp.measure.torch", "offramp.measure._operations"}  # the last is a part
 HARMLESS = ("socket.__new__", "socket.gethostname")  # made or asked, but nothing leaves
 FORBIDDEN_NAMES = {"utils", "common", "misc", "helpers", "base", "manager", "handler", "core"}
 

@@ -92,3 +92,7 @@ class OutputError(OfframpError, OSError):
 
 class MissingExtra(OfframpError, ImportError):
     """An optional technology is not installed; the message says which pip line installs it."""
+
+
+class OfframpWarning(UserWarning):
+    """Something is done in another way than one may expect; the message says which, and what to do."""

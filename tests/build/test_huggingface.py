@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from offramp.build import load_model
-from offramp.errors import CaptureError, UnknownReference, WeightsError
+from offramp.build import attach_exits, load_model
+from offramp.errors import CaptureError, OfframpWarning, OptionError, UnknownReference, WeightsError
 
 SMALL: dict[str, Any] = {
     "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16, "num_labels": 3,
@@ -148,3 +148,76 @@ def test_a_name_on_the_hub_is_no_folder() -> None:
 def test_a_picture_of_the_wrong_size_is_refused(save: Any) -> None:
     with pytest.raises(CaptureError, match=r"\[2, 3, 64, 64\]"):
         load_model(save(*VIT), shape=(3, 64, 64))
+
+
+@pytest.mark.parametrize("kind", ["bfloat16", "float16"])
+def test_weights_in_16_bits_are_loaded_in_float32(kind: str, transformers: Any, tmp_path: Path) -> None:
+    config = transformers.ViTConfig(**VIT[2])
+    transformers.ViTForImageClassification(config).to(getattr(torch, kind)).save_pretrained(tmp_path)
+    with pytest.warns(OfframpWarning, match=f"computes in {kind}; offramp works in float32"):
+        loaded = load_model(f"hf:{tmp_path}")
+    assert attach_exits(loaded.module, loaded.example, exits=1).exits == ("exit0/head", "stage1")
+
+
+AST = (
+    "ASTConfig",
+    "ASTForAudioClassification",
+    {**SMALL, "max_length": 48, "num_mel_bins": 32, "patch_size": 16, "time_stride": 16, "frequency_stride": 16},
+)
+WAV2VEC2 = (
+    "Wav2Vec2Config",
+    "Wav2Vec2ForSequenceClassification",
+    {
+        **SMALL, "conv_dim": (8, 8), "conv_kernel": (10, 3), "conv_stride": (5, 2), "num_feat_extract_layers": 2,
+        "num_conv_pos_embeddings": 4, "num_conv_pos_embedding_groups": 2, "classifier_proj_size": 8,
+    },
+)  # fmt: skip
+WHISPER = (
+    "WhisperConfig",
+    "WhisperForAudioClassification",
+    {
+        "d_model": 16, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 16, "decoder_layers": 1,
+        "decoder_attention_heads": 2, "decoder_ffn_dim": 16, "num_mel_bins": 8, "max_source_positions": 12,
+        "vocab_size": 9, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1,
+        "num_labels": 3, "classifier_proj_size": 8,
+    },
+)  # fmt: skip
+
+
+@pytest.mark.tracing
+@pytest.mark.parametrize(
+    ("kind", "shape", "shapes"),
+    [
+        (AST, None, {"input_values": (48, 32)}),
+        (WAV2VEC2, (800,), {"input_values": (800,)}),
+        (WHISPER, None, {"input_features": (8, 24)}),
+    ],
+    ids=["spectrogram", "wave", "whisper"],
+)
+def test_a_classifier_of_sounds_attaches(kind: Any, shape: Any, shapes: dict[str, Any], save: Any) -> None:
+    loaded = load_model(save(*kind), shape=shape)
+    assert (loaded.shapes, loaded.classes) == (shapes, 3)
+    graph = attach_exits(loaded.module, loaded.example, exits=1, head="pool")
+    assert [node.name for node in graph.inputs] == list(shapes)
+
+
+def test_waves_of_any_length_need_a_shape(save: Any) -> None:
+    with pytest.raises(OptionError, match="Give the shape of a sample"):
+        load_model(save(*WAV2VEC2))
+
+
+@pytest.mark.parametrize(
+    ("config", "model", "options"),
+    [
+        ("BertConfig", "BertForTokenClassification", BERT[2]),
+        ("BertConfig", "BertForMaskedLM", BERT[2]),
+        ("Wav2Vec2Config", "Wav2Vec2ForCTC", WAV2VEC2[2]),
+        ("VideoMAEConfig", "VideoMAEForVideoClassification",
+         {**SMALL, "image_size": 16, "patch_size": 8, "num_frames": 2}),
+    ],
+)  # fmt: skip
+def test_other_tasks_are_refused_with_what_would_work(
+    config: str, model: str, options: dict[str, Any], save: Any
+) -> None:
+    with pytest.raises(UnknownReference, match=rf"image, sequence or audio classification .*\['{model}'\]"):
+        load_model(save(config, model, options))

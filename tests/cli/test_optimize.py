@@ -353,3 +353,74 @@ def test_a_killed_run_leaves_no_output_and_resumes(arguments: list[object], tmp_
     assert call(*options, "--resume", "--json").code == 0
     assert {path.name for path in out.iterdir()} == FILES
     assert not (tmp_path / ".out.partial").exists()
+
+
+@pytest.mark.parametrize("logits", ["pred", "1"])
+def test_a_network_of_several_outputs_runs_to_the_end_by_the_one_that_is_named(
+    logits: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hurry: None
+) -> None:
+    (tmp_path / "pair_of_outputs.py").write_text(
+        "import torch\n"
+        "from torch import nn\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.first, self.second, self.last = nn.Linear(784, 32), nn.Linear(32, 48), nn.Linear(48, 10)\n"
+        "    def forward(self, x):\n"
+        "        hidden = torch.relu(self.second(torch.relu(self.first(x.flatten(1)))))\n"
+        "        return {'features': hidden, 'pred': self.last(hidden).mul(20).softmax(1)}\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    asked = ["optimize", "--model", "pair_of_outputs:Net", "--data", "digits@train", "--held-out", "digits@test"]
+    asked += ["--exits", 1, "--epochs", 2, "--max-loss", 0.9, "--kind", "agreement", "--out", tmp_path / "out"]
+    refused = call(*asked)
+    assert (refused.code, list(tmp_path.glob("*out*/*"))) == (2, [])
+    assert "features [2, 48], pred [2, 10]" in refused.err
+    done = call(*asked, "--logits", logits, "--json")
+    assert done.code == 0, done.err
+    assert any("answers with probabilities" in line for line in done.json["warnings"])
+    seen = Evidence.load(tmp_path / "out" / "evidence.npz")
+    assert (seen.predictions[:, -1] == seen.reference).mean() > 0.99  # what ships and the module itself
+    loaded = load_artifact(tmp_path / "out")
+    assert (loaded["stage1"].recipe or {})["logits"] == logits
+
+
+SOUNDS: dict[str, tuple[str, str, dict[str, Any], tuple[int, ...]]] = {
+    "spectrograms": (
+        "ASTConfig", "ASTForAudioClassification",
+        {"max_length": 32, "num_mel_bins": 16, "patch_size": 8, "time_stride": 8, "frequency_stride": 8}, (32, 16),
+    ),
+    "waves": (
+        "Wav2Vec2Config", "Wav2Vec2ForSequenceClassification",
+        {
+            "conv_dim": (8, 8), "conv_kernel": (10, 3), "conv_stride": (5, 2), "num_feat_extract_layers": 2,
+            "num_conv_pos_embeddings": 4, "num_conv_pos_embedding_groups": 2, "classifier_proj_size": 8,
+        },
+        (400,),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SOUNDS)
+def test_a_classifier_of_sounds_runs_to_the_end(
+    kind: str, tmp_path: Path, vision: Any, hurry: None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    transformers = pytest.importorskip("transformers")
+    config, model, options, shape = SOUNDS[kind]
+    small = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    named = getattr(transformers, config)(**small, **options, num_labels=3)
+    getattr(transformers, model)(named).save_pretrained(tmp_path / "model")
+    chance = np.random.default_rng(0)
+    parts = {name: chance.normal(size=(300, *shape)).astype(np.float32) for name in ("x_train", "x_test")}
+    np.savez(tmp_path / "sounds.npz", **parts)  # type: ignore[arg-type]  # arrays by name
+    samples = f"npz:{tmp_path / 'sounds.npz'}"
+    done = call(
+        "optimize", "--model", f"hf:{tmp_path / 'model'}",
+        "--data", f"{samples}@train", "--held-out", f"{samples}@test",
+        "--exits", 1, "--epochs", 1, "--max-loss", 0.9, "--out", tmp_path / "out", "--json",
+        *(["--shape", ",".join(map(str, shape))] if kind == "waves" else []),
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.json["samples"]["train"] == 300
+    answered = call("predict", tmp_path / "out", "--data", f"{samples}@test")
+    assert len(answered.out.splitlines()) == 301

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import threading
+import warnings
 
 import pytest
 
 from offramp.cli._screen import Screen
+from offramp.errors import OfframpWarning
 
 
 class Clock:
@@ -159,3 +161,19 @@ def test_progress_has_lines_in_a_log_too(capsys: pytest.CaptureFixture[str], clo
         screen.beat()
         clock.now += 40
     assert "  answering: 40 s so far, 2 of 4, about 40 seconds left\n" in capsys.readouterr().err
+
+
+def test_the_librarys_own_warnings_are_said_once_and_others_stay_warnings(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = Screen()
+
+    def work() -> None:
+        with screen.step("work"):
+            for text in ("too few MACs", "too few MACs"):
+                warnings.warn(text, OfframpWarning, stacklevel=1)
+            warnings.warn("of somebody else", UserWarning, stacklevel=1)
+
+    with pytest.warns(UserWarning, match="of somebody else") as others:
+        work()
+    assert len(others) == 1
+    assert screen.warnings == ["too few MACs"]
+    assert capsys.readouterr().err == "warning: too few MACs\n"

@@ -205,3 +205,37 @@ def test_an_unknown_published_network_is_refused(folder: Path) -> None:
     change_config(folder, rebuild={"reference": "graph:b_vgg", "arguments": {}, "shape": [1, 28, 28]})
     with pytest.raises(ExportError, match=r"b_lenet, .*d2nn_hierarchy, but the artifact is of 'b_vgg'"):
         load_artifact(folder)
+
+
+class Probable(torch.nn.Module):
+    """Answers with features and probabilities."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flat, self.first, self.last = torch.nn.Flatten(), torch.nn.Linear(784, 16), torch.nn.Linear(16, 3)
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        features = torch.relu(self.first(self.flat(x)))
+        return {"features": features, "pred": self.last(features).softmax(1)}
+
+
+@pytest.mark.tracing
+@pytest.mark.parametrize("older", [False, True])
+def test_the_named_output_and_its_logarithm_are_replayed_and_older_files_take_probabilities_as_they_are(
+    older: bool, example: dict[str, torch.Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offramp.build._mlp.mlp", Probable)
+    told = build.Answer(where="pred", probabilities=not older)
+    graph = build.attach_exits(Probable(), torch.rand(2, 1, 28, 28), exits=1, placement=0, logits=told)
+    origin = Origin(reference="offramp.build._mlp:mlp", arguments={}, shape=(1, 28, 28))
+    save_artifact(graph, tmp_path, example=example, origin=origin)
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["capture"] == {"eval_only": False, "logits": "pred", "probabilities": not older}
+    if older:
+        del config["capture"]["probabilities"]
+        (tmp_path / "config.json").write_text(json.dumps(config))
+    with torch.no_grad():
+        wanted = Executor(graph).eval().dense(example)["stage1"][0]
+        got = Executor(load_artifact(tmp_path)).eval().dense(example)["stage1"][0]
+    assert torch.equal(got, wanted)
+    assert bool((wanted > 0).all()) == older

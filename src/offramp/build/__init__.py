@@ -1,5 +1,6 @@
 """From a trained network to a conditional graph."""
 
+from ._answer import Answer as Answer
 from ._branchynet import b_alexnet as b_alexnet
 from ._branchynet import b_lenet as b_lenet
 from ._branchynet import b_resnet as b_resnet

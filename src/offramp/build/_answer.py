@@ -1,33 +1,174 @@
-"""Where a model's answer holds the logits."""
+"""Where a model's answer holds the logits.
+
+Shape letters: B batch, K classes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from offramp.errors import CaptureError
+from torch import Tensor
+
+from offramp.errors import CaptureError, OfframpWarning, OptionError
+
+_ROUNDING = 1e-3  # by which a row of probabilities may miss one
+Path = tuple[str | int, ...]  # keys and positions from the whole answer to one of its tensors
 
 
-def find_logits(answer: Any) -> Any:  # Any: tensors, or what stands for them while tracing
-    """The logits in what a model answers: the answer itself, its `logits`, or its first entry.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Which of a network's outputs is its answer, and how it is to be read.
+
+    Attributes:
+        where: Name or position of the output; None for the only one that can hold logits.
+        probabilities: Whether it holds probabilities, whose logarithm are the logits; None to look at them.
+    """
+
+    where: str | int | None = None
+    probabilities: bool | None = None
+
+
+Logits = str | int | Answer | None
+
+
+def read_logits(logits: Logits) -> Answer:
+    """What somebody said about a network's answer, whole."""
+    return logits if isinstance(logits, Answer) else Answer(where=logits)
+
+
+def locate_logits(answer: Any, where: str | int | None = None) -> Path:  # Any: whatever a network answers
+    """The way from a model's answer to its logits.
+
+    Args:
+        answer: To the example: a tensor, or tuples, lists and mappings of them.
+        where: Name or position of an output. None: the entry or attribute `logits` if there is one, else the only
+            tensor [B, K] of numbers with a point, else the first.
 
     Raises:
-        CaptureError: The answer is empty.
+        CaptureError: The answer is empty, or several outputs could be the logits and nothing says which.
+        OptionError: There is no such output.
 
     Example:
-        >>> find_logits({"loss": 1, "logits": 2})
-        2
+        >>> import torch
+        >>> locate_logits({"loss": torch.ones(()), "logits": torch.ones(2, 3)})
+        ('logits',)
+        >>> locate_logits((torch.ones(2, 8), torch.ones(2, 3)), 1)
+        (1,)
     """
-    if isinstance(answer, Mapping):
-        return _first(answer["logits"] if "logits" in answer else next(iter(answer.values()), ()))
-    if isinstance(answer, (tuple, list)):
-        return _first(getattr(answer, "logits", answer))
+    outputs = dict(_leaves(answer, ()))
+    if not outputs:
+        raise CaptureError("a model must answer with logits, but answered with nothing. Return a tensor [B, K].")
+    if where is not None:
+        start = _named(answer, where, outputs)
+        return (*start, *locate_logits(pick(answer, start)))
+    known = _known(answer)
+    if known is not None:
+        return (known, *locate_logits(pick(answer, (known,))))
+    likely = [path for path, leaf in outputs.items() if _can_be_logits(leaf)]
+    if len(likely) > 1:
+        raise CaptureError(
+            f"a model must say which output its logits are, but could mean {_listed(outputs, likely)}. "
+            "Name one: --logits NAME or INDEX, in Python logits=."
+        )
+    return likely[0] if likely else next(iter(outputs))
+
+
+def pick(answer: Any, path: Path) -> Any:  # Any: tensors, or what stands for them while tracing
+    """What lies at the end of a path."""
+    for step in path:
+        answer = answer[step]
     return answer
 
 
-def _first(answer: Any) -> Any:  # Any: see above
-    if not isinstance(answer, (tuple, list)):
+def read_answer(logits: Tensor, answer: Answer, name: str) -> Answer:
+    """The same answer, with a word on whether it holds probabilities; a warning if that was not known."""
+    if answer.probabilities is not None:
         return answer
-    if not answer:
-        raise CaptureError("a model must answer with logits, but answered with nothing. Return a tensor [B, K].")
-    return find_logits(answer[0])
+    found = _are_probabilities(logits)
+    if found:
+        warnings.warn(
+            f"{name} answers with probabilities: each row sums to one. Their logarithm is taken as logits, so that "
+            "confidence and training are right. Leave the softmax out to be rid of it.",
+            OfframpWarning,
+            stacklevel=3,
+        )
+    return replace(answer, probabilities=found)
+
+
+def _are_probabilities(logits: Tensor) -> bool:
+    """Never of logits: those of random samples neither sum to one nor are all positive."""
+    rows = logits.detach().double()
+    return bool((rows >= 0).all()) and bool(((rows.sum(dim=1) - 1).abs() < _ROUNDING).all())
+
+
+def find_logits(answer: Any, where: str | int | None = None) -> Any:  # Any: see above
+    """The logits in what a model answers; arguments and errors as for `locate_logits`."""
+    return pick(answer, locate_logits(answer, where))
+
+
+def list_outputs(answer: Any) -> str:  # Any: whatever a network answers
+    """Names and shapes of all outputs, for a sentence."""
+    outputs = dict(_leaves(answer, ()))
+    return _listed(outputs, list(outputs))
+
+
+def _leaves(answer: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    if isinstance(answer, Mapping):
+        for key, value in answer.items():
+            yield from _leaves(value, (*path, key))
+    elif isinstance(answer, (tuple, list)):
+        for at, value in enumerate(answer):
+            yield from _leaves(value, (*path, at))
+    elif answer is not None:
+        yield path, answer
+
+
+def _named(answer: Any, where: str | int, outputs: Mapping[Path, Any]) -> Path:
+    """The path that a name or a position means."""
+    by_name: dict[str, Path] = {_name(path): path for path in outputs}
+    entries = _entries(answer)
+    by_name |= {str(key): (key,) for key in entries}
+    by_name |= {field: (at,) for at, field in enumerate(getattr(answer, "_fields", ()))}  # a named tuple
+    text = str(where)
+    if text in by_name:
+        return by_name[text]
+    if text.lstrip("-").isdigit() and -len(entries) <= int(text) < len(entries):
+        return (entries[int(text)],)
+    raise OptionError(
+        f"--logits must name an output, but the model has {_listed(outputs, list(outputs))} and not {where!r}. "
+        "Choose one of them."
+    )
+
+
+def _entries(answer: Any) -> list[str | int]:
+    if isinstance(answer, Mapping):
+        return list(answer)
+    return list(range(len(answer))) if isinstance(answer, (tuple, list)) else []
+
+
+def _known(answer: Any) -> str | int | None:
+    """The entry that is called `logits`."""
+    if isinstance(answer, Mapping):
+        return "logits" if "logits" in answer else None
+    fields = getattr(answer, "_fields", ())
+    return fields.index("logits") if "logits" in fields else None
+
+
+def _can_be_logits(leaf: Any) -> bool:
+    return isinstance(leaf, Tensor) and leaf.ndim == 2 and leaf.shape[1] > 1 and leaf.is_floating_point()
+
+
+def _listed(outputs: Mapping[Path, Any], paths: list[Path]) -> str:
+    shown = [" ".join([*([_name(path)] if path else []), _shape(outputs[path])]) for path in paths[:9]]
+    return ", ".join(shown) + (f" and {len(paths) - 9} more" if len(paths) > 9 else "")
+
+
+def _name(path: Path) -> str:
+    return ".".join(map(str, path))
+
+
+def _shape(leaf: Any) -> str:
+    return str(list(leaf.shape)) if isinstance(leaf, Tensor) else type(leaf).__name__

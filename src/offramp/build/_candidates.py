@@ -14,6 +14,7 @@ from offramp.graph import Tensor
 from offramp.measure.torch import count
 from offramp.nn.heads import HeadRecipe, build_head
 
+from ._answer import Logits
 from ._capture import Capture, capture
 from ._cuts import CutPoint
 from ._exits import choose_cuts
@@ -46,7 +47,13 @@ class Candidate:
 
 
 def find_candidates(
-    model: nn.Module, example: Example, *, placement: str = "linear", head: str = "auto", most: int = CUTS
+    model: nn.Module,
+    example: Example,
+    *,
+    placement: str = "linear",
+    head: str = "auto",
+    most: int = CUTS,
+    logits: Logits = None,
 ) -> tuple[Candidate, ...]:
     """Exits that may pay: students at the input of pictures, and heads at cut points spread over the work.
 
@@ -58,6 +65,7 @@ def find_candidates(
         placement: "linear", "fine", "pareto" or "golden".
         head: "auto", or one kind of head for all cut points; then there are no students.
         most: At most so many cut points.
+        logits: As for `attach_exits`.
 
     Raises:
         CaptureError: The model cannot be captured, or no exit can pay.
@@ -71,7 +79,7 @@ def find_candidates(
     """
     if placement not in RULES:
         raise OptionError(f"a placement of candidates must be {', '.join(RULES)}, but is {placement!r}. Choose one.")
-    captured = capture(model, example)
+    captured = capture(model, example, logits=logits)
     found = [*(_students(captured) if head == "auto" else ())]
     for cut in _spread(captured, placement, most):
         heads = HEADS.get(len(cut.carried[0].shape), OTHER_HEADS) if head == "auto" else (head,)

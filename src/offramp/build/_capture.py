@@ -5,24 +5,36 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import torch
 from torch import fx, nn
 
-from offramp.errors import CaptureError
+from offramp.errors import CaptureError, OfframpError
 from offramp.graph import Tensor
+from offramp.measure.torch import warn_uncounted
 
-from ._answer import find_logits
+from ._answer import Answer, Logits, Path, list_outputs, locate_logits, pick, read_answer, read_logits
 from ._copied import copy_module
 from ._cuts import CutPoint, find_cuts, find_entry
 from ._export import trace_by_export
+from ._features import warn_of_features
+from ._float32 import (
+    ROUNDING,
+    Watch,
+    in_float32,
+    inputs_in_float32,
+    other_floats,
+    refuse_other_numbers,
+    trace_in_float32,
+    warn_of_floats,
+)
 from ._fx import TraceFailure, trace_symbolically
 from ._inputs import Example, Inputs, read_example
 from ._rows import check_rows
 from ._stages import build_stage
-from ._trace import Trace
+from ._trace import Trace, with_logarithm
 from ._values import Value, find_values
 
 _TOLERANCE = 1e-3  # of the largest logit: a wrong capture is off by more, another order of sums by less
@@ -39,6 +51,7 @@ class Capture:
         entry: The place before the first layer, a cut point too, named "input"; its index is -1.
         inputs: What it takes, by name.
         logits: What it answers.
+        answer: Which of its outputs that is, and whether it was probabilities.
         macs: Multiply-accumulates per sample.
         eval_only: True if training mode changes nothing in its stages.
     """
@@ -47,6 +60,7 @@ class Capture:
     entry: CutPoint
     inputs: Mapping[str, Tensor]
     logits: Tensor
+    answer: Answer
     macs: int
     eval_only: bool
     trace: Trace = field(repr=False)
@@ -87,20 +101,23 @@ class Capture:
         return node
 
 
-def capture(model: nn.Module, example: Example, *, whole: bool = False) -> Capture:
+def capture(model: nn.Module, example: Example, *, whole: bool = False, logits: Logits = None) -> Capture:
     """A copy of a classifier that can be cut; the model itself stays as it is.
 
     By symbolic tracing where that works: layers stay layers, and training mode means something. Else by
     `torch.export`, whose stages know evaluation mode alone. Sizes other than the batch stay those of the example.
 
     Args:
-        model: Answers with logits [B, K]: a tensor, the first of a tuple, or the entry or attribute `logits`.
+        model: Answers with logits [B, K]: a tensor, the entry or attribute `logits`, or the only output of that shape.
+            One that answers with probabilities is captured with their logarithm as its answer, and a warning.
         example: A tensor, a tuple of tensors, or a dictionary by argument name; batch first.
         whole: True if it will not be cut, and needs no cut point.
+        logits: Name or position of the output that holds the logits, if there are several.
 
     Raises:
         CaptureError: The model cannot be captured, has no cut point, or does not answer each sample by itself (see
             `check_rows`); the message names the module.
+        OptionError: There is no such output.
 
     Example:
         >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
@@ -111,13 +128,19 @@ def capture(model: nn.Module, example: Example, *, whole: bool = False) -> Captu
     inputs = inputs.rows(_ROWS)
     copied: nn.Module | None = copy_module(model)
     assert copied is not None
-    expected = _answer_of(copied, inputs)
-    check_rows(copied, example)
+    refuse_other_numbers(copied)
+    first = _answer_of(copied, inputs, read_logits(logits))
+    in_own_numbers = first.model is copied
+    _check_first(first, read_example(example) if in_own_numbers else inputs_in_float32(read_example(example)))
+    if not in_own_numbers:  # the copy in float32 answers, the one in its own numbers does not
+        model, copied = first.model, None
+    inputs = first.inputs
+    answer = read_answer(first.logits, read_logits(logits), type(model).__name__)
     failures: list[str] = []
     best: Capture | None = None
     for way, tracer in _WAYS.items():
         try:
-            found = _assemble(tracer(copied or copy_module(model), inputs), inputs, expected)
+            found = _assemble(tracer(copied or copy_module(model), inputs, first.path), first, answer)
         except Exception as reason:  # tracing runs code of the user's, which may raise anything
             failures.append(f"{way}: {_brief(reason)}")
             copied = None  # what a way that failed has done to its copy is unknown
@@ -127,50 +150,118 @@ def capture(model: nn.Module, example: Example, *, whole: bool = False) -> Captu
             best = found
         if whole or (best.cuts and not _hides_work(best)):
             break
+    captured = _required(best, type(model).__name__, failures, whole=whole)
+    _warn(model, captured, first)
+    return captured
+
+
+def _check_first(first: _First, inputs: Inputs) -> None:
+    """Refuse a network that does not answer each row of the example by itself."""
+    given = dict(zip(inputs.names, inputs.tensors, strict=True)) if inputs.keyword else inputs.tensors
+    check_rows(first.model, given, answer=lambda result: pick(result, first.path))
+
+
+def _required(best: Capture | None, name: str, failures: Sequence[str], *, whole: bool) -> Capture:
+    """The best capture, if there is one that can be cut or need not be."""
     if best is None:
         raise CaptureError(
-            f"{type(model).__name__} cannot be captured: {'; '.join(failures)}. "
+            f"{name} cannot be captured: {'; '.join(failures)}. "
             "Move Python branches on tensor values out of that module's forward, or into a submodule of their own."
         )
     if not (best.cuts or whole):
         raise CaptureError(
-            f"{type(model).__name__} has no cut point: nowhere do later layers need just a few batch-first tensors. "
+            f"{name} has no cut point: nowhere do later layers need just a few batch-first tensors. "
             "Make it a chain of modules that pass such tensors on."
         )
     return best
 
 
-_WAYS: Mapping[str, Callable[[nn.Module, Inputs], Trace]] = {
+def _warn(model: nn.Module, found: Capture, first: _First) -> None:
+    """All that one should know of a network that was captured."""
+    warn_of_floats(type(model).__name__, first.floats)
+    warn_of_features(model, found.trace.module, found.values, found.logits.shape[-1])
+    warn_uncounted(name for value in found.values.values() if value.role != "free" for name in value.uncounted)
+
+
+_WAYS: Mapping[str, Callable[[nn.Module, Inputs, Path], Trace]] = {
     "torch.fx": trace_symbolically,
     "torch.export": trace_by_export,
-    "torch.fx with opaque modules": lambda model, inputs: trace_symbolically(model, inputs, whole=True),
+    "torch.fx with opaque modules": lambda model, inputs, path: trace_symbolically(model, inputs, path, whole=True),
 }
 
 
-def _answer_of(model: nn.Module, inputs: Inputs) -> torch.Tensor:
-    """The logits of the example, which every capture must reproduce."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _First:
+    """What a model answers to the example, which every capture must reproduce.
+
+    Attributes:
+        model: That answered: the model, or a copy in float32.
+        inputs: That it was called with.
+        path: Where in its answer the logits are.
+        logits: The answer, in float32.
+        floats: Types other than float32 in which it computes or whose weights it has.
+    """
+
+    model: nn.Module
+    inputs: Inputs
+    path: Path
+    logits: torch.Tensor
+    floats: frozenset[torch.dtype]
+
+
+def _answer_of(model: nn.Module, inputs: Inputs, answer: Answer) -> _First:
+    """The logits of the example, from the model as it is or, where that does not run on it, in float32."""
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            logits = find_logits(inputs.call(model))
-    except CaptureError:
+        first = _try(model, inputs, answer)
+    except OfframpError:
         raise
     except Exception as reason:  # the model's own complaint about its input
-        raise CaptureError(
-            f"{type(model).__name__} must answer the example, but raised {_brief(reason)}. Check its shapes and types."
-        ) from reason
+        if not other_floats(model):
+            raise _not_answered(model, reason) from reason
+        try:
+            first = _try(in_float32(model), inputs_in_float32(inputs), answer)
+        except OfframpError:
+            raise
+        except Exception:  # then what it said first is what matters
+            raise _not_answered(model, reason) from reason
+        return replace(first, floats=other_floats(model))
+    return first
+
+
+def _try(model: nn.Module, inputs: Inputs, answer: Answer) -> _First:
+    with torch.no_grad(), torch.random.fork_rng(devices=[]), Watch() as watch:
+        result = inputs.call(model)
+    path = locate_logits(result, answer.where)
+    logits = pick(result, path)
     if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != len(inputs.tensors[0]):
-        shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        raise CaptureError(f"{type(model).__name__} must answer with logits [B, K], but gives {shape}. Wrap it.")
-    return logits
+        raise CaptureError(
+            f"{type(model).__name__} must answer with logits [B, K], but gives {list_outputs(result)}. "
+            "Wrap it, or name the output: --logits NAME or INDEX, in Python logits=."
+        )
+    floats = frozenset(watch.seen | {tensor.dtype for tensor in inputs.tensors} & ROUNDING.keys())
+    logits = logits.float() if logits.dtype in ROUNDING else logits
+    return _First(model=model, inputs=inputs, path=path, logits=logits, floats=floats)
 
 
-def _assemble(trace: Trace, inputs: Inputs, expected: torch.Tensor) -> Capture:
+def _not_answered(model: nn.Module, reason: Exception) -> CaptureError:
+    return CaptureError(
+        f"{type(model).__name__} must answer the example, but raised {_brief(reason)}. Check its shapes and types."
+    )
+
+
+def _assemble(trace: Trace, first: _First, answer: Answer) -> Capture:
     """Check a trace against the original's answer and find its cut points."""
+    inputs, expected = first.inputs, first.logits
+    if first.floats:
+        trace, inputs = trace_in_float32(trace), inputs_in_float32(inputs)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         logits = trace.module(*inputs.tensors)
     largest = float(expected.abs().max().clamp(min=1e-6))
-    if logits.shape != expected.shape or float((logits - expected).abs().max()) > _TOLERANCE * largest:
+    tolerance = max(_TOLERANCE, *(ROUNDING[kind] for kind in first.floats), 0.0)
+    if logits.shape != expected.shape or float((logits - expected).abs().max()) > tolerance * largest:
         raise CaptureError("it answers differently from the original")
+    if answer.probabilities:
+        trace = replace(trace, module=with_logarithm(trace.module))
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")
         values = find_values(trace, inputs)
@@ -183,6 +274,7 @@ def _assemble(trace: Trace, inputs: Inputs, expected: torch.Tensor) -> Capture:
         entry=find_entry(values),
         inputs=described,
         logits=Tensor(shape=tuple(expected.shape[1:]), dtype=str(expected.dtype).removeprefix("torch.")),
+        answer=answer,
         macs=sum(value.macs for value in values.values()),
         eval_only=trace.eval_only,
         trace=trace,

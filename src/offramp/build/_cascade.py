@@ -9,6 +9,7 @@ from torch import nn
 from offramp.errors import OptionError
 from offramp.graph import Graph
 
+from ._answer import Logits
 from ._capture import capture
 from ._chain import Choice, Head, Sees, build_chain
 from ._exits import Placement, choose_cuts, spread_heads, stages_between, with_vocabulary
@@ -26,6 +27,7 @@ def cascade(  # noqa: PLR0913  # as `attach_exits`
     controller: Head | Sequence[Head] = "pool",
     sees: Sees = "answer",
     normalize: Normalize | None = None,
+    logits: Logits = None,
 ) -> Graph:
     """A graph that answers like the model, with untrained exits whose controllers learn to answer there or to go on.
 
@@ -42,6 +44,7 @@ def cascade(  # noqa: PLR0913  # as `attach_exits`
         sees: "answer": the head always runs, and the controller sees how sure it is; see `nn.Controller`. "features":
             the controller sees what the head would read, and the head runs only where it answers, as in the paper.
         normalize: Becomes the graph's first node.
+        logits: As for `attach_exits`.
 
     Raises:
         CaptureError: As for `attach_exits`.
@@ -59,7 +62,7 @@ def cascade(  # noqa: PLR0913  # as `attach_exits`
         AAAI 2018, the cascade on ResNet-110 for CIFAR-10.
     """
     check_sees(sees)
-    captured = capture(model, example)
+    captured = capture(model, example, logits=logits)
     cuts = choose_cuts(captured, placement, exits=exits)
     heads, networks = (
         [with_vocabulary(each, cut, captured) for each, cut in zip(spread_heads(given, len(cuts)), cuts, strict=True)]

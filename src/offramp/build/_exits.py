@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from typing import Any
 
 from torch import nn
 
@@ -11,6 +12,7 @@ from offramp.errors import CaptureError, OptionError
 from offramp.graph import Graph
 from offramp.nn.heads import HeadRecipe
 
+from ._answer import Answer, Logits
 from ._capture import Capture, capture
 from ._chain import Head, Sharing, Stage, build_chain
 from ._cuts import CutPoint
@@ -33,6 +35,7 @@ def attach_exits(  # noqa: PLR0913  # the one call that users write: each argume
     normalize: Normalize | None = None,
     cascade: bool = False,
     ensemble: bool = False,
+    logits: Logits = None,
 ) -> Graph:
     """A graph that answers like the model, with untrained exits on the way.
 
@@ -50,10 +53,11 @@ def attach_exits(  # noqa: PLR0913  # the one call that users write: each argume
         cascade: True lets each head read what the heads before it say; see `nn.heads.Cascade`.
         ensemble: True lets each exit but the first answer with all heads so far; see `nn.heads.Ensemble`. The nodes
             that answer are then named "exit1/ensemble" and so on, and the scores read those.
+        logits: Name or position of the model's output that holds the logits, if there are several.
 
     Raises:
         CaptureError: The model cannot be captured, has no such cut point, or not as many as there are exits.
-        OptionError: No such rule, head or score; not one head per exit.
+        OptionError: No such rule, head, score or output; not one head per exit.
 
     Example:
         >>> import torch
@@ -61,7 +65,7 @@ def attach_exits(  # noqa: PLR0913  # the one call that users write: each argume
         >>> attach_exits(net, torch.zeros(2, 8), exits=1, placement="1").exits
         ('exit0/head', 'stage1')
     """
-    captured = capture(model, example)
+    captured = capture(model, example, logits=logits)
     cuts = choose_cuts(captured, placement, exits=exits, repeat=not isinstance(head, Head))
     heads = [
         with_vocabulary(each, cut, captured) for each, cut in zip(spread_heads(head, len(cuts)), cuts, strict=True)
@@ -113,9 +117,15 @@ def stages_between(captured: Capture, cuts: Sequence[CutPoint]) -> Iterator[Stag
             yield None
         else:
             outputs = (captured.logits,) if cut is None else cut.carried
-            recipe = {"stage": at, "cuts": names}
+            recipe = {"stage": at, "cuts": names, **(_answer_recipe(captured.answer) if cut is None else {})}
             yield Stage(body=bodies[cut], outputs=outputs, recipe=recipe, eval_only=captured.eval_only)
         before = cut
+
+
+def _answer_recipe(answer: Answer) -> dict[str, Any]:  # Any: JSON
+    """What is to be told to find the same logits again, if anything."""
+    named = {} if answer.where is None else {"logits": answer.where}
+    return {**named, **({"probabilities": True} if answer.probabilities else {})}
 
 
 def choose_cuts(captured: Capture, placement: Placement, *, exits: int, repeat: bool = False) -> tuple[CutPoint, ...]:

@@ -14,17 +14,18 @@ import torch
 from torch import fx, nn
 from torch.utils import _pytree as pytree
 
-from ._answer import find_logits
+from ._answer import Path, pick
 from ._inputs import Inputs
 from ._trace import Trace, module_from_graph, without_dead_code
 
 
-def trace_by_export(model: nn.Module, inputs: Inputs) -> Trace:
+def trace_by_export(model: nn.Module, inputs: Inputs, answer: Path = ()) -> Trace:
     """Export a model that may be kept, with a dynamic batch.
 
     Args:
         model: In evaluation mode.
         inputs: At least 2 rows, because sizes 0 and 1 would be taken as fixed.
+        answer: Where in its answer the logits are.
 
     Raises:
         Exception: Whatever `torch.export` says; the caller names the model and the way round.
@@ -43,8 +44,8 @@ def trace_by_export(model: nn.Module, inputs: Inputs) -> Trace:
         # Without a table nothing is taken apart, but in-place operations give new tensors.
         exported = exported.run_decompositions({})
         module = exported.module(check_guards=False)
-    answer = next(node for node in module.graph.nodes if node.op == "output").args[0]
-    logits = find_logits(pytree.tree_unflatten(list(pytree.tree_leaves(answer)), exported.call_spec.out_spec))
+    given = next(node for node in module.graph.nodes if node.op == "output").args[0]
+    logits = pick(pytree.tree_unflatten(list(pytree.tree_leaves(given)), exported.call_spec.out_spec), answer)
     clean = module_from_graph(module, _cleaned(module.graph, inputs, logits), type(model).__name__)
     return Trace(module=without_dead_code(clean), eval_only=True)
 

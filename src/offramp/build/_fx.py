@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from ._answer import find_logits
+from ._answer import Path, pick
 from ._inplace import make_out_of_place
 from ._inputs import Inputs
 from ._leaves import find_mode_dependent, is_layer, list_work, reads_training
@@ -28,9 +28,9 @@ class TraceFailure(Exception):
 class _Tracer(fx.Tracer):
     """Keeps layers and the named modules whole, calls the model as the example does, and takes its logits."""
 
-    def __init__(self, inputs: Inputs, whole: set[str]) -> None:
+    def __init__(self, inputs: Inputs, answer: Path, whole: set[str]) -> None:
         super().__init__(param_shapes_constant=True)
-        self.inputs = inputs
+        self.inputs, self.answer = inputs, answer
         self.whole = whole
         self.stopped_in: str | None = None
         self.calls: list[tuple[str, str]] = []
@@ -57,17 +57,18 @@ class _Tracer(fx.Tracer):
 
         def call(root: nn.Module, *values: Any) -> Any:
             given = dict(zip(names, values, strict=True))
-            return find_logits(root_fn(root, **given) if self.inputs.keyword else root_fn(root, *values))
+            return pick(root_fn(root, **given) if self.inputs.keyword else root_fn(root, *values), self.answer)
 
         return call, [self.root, *proxies]
 
 
-def trace_symbolically(model: nn.Module, inputs: Inputs, *, whole: bool = False) -> Trace:
+def trace_symbolically(model: nn.Module, inputs: Inputs, answer: Path = (), *, whole: bool = False) -> Trace:
     """Trace a model that may be kept (it becomes part of the result).
 
     Args:
         model: In evaluation mode.
         inputs: How it is called.
+        answer: Where in its answer the logits are.
         whole: Keep every module whole whose inside cannot be traced, not only layers and those that read `training`.
 
     Raises:
@@ -76,13 +77,13 @@ def trace_symbolically(model: nn.Module, inputs: Inputs, *, whole: bool = False)
     kept: set[str] = set()
     different = {""}
     try:
-        training, there = _trace_keeping(copy_sharing_weights(model).train(), inputs, kept, whole=whole)
-        evaluation, here = _trace_keeping(model, inputs, kept, whole=whole)
+        training, there = _trace_keeping(copy_sharing_weights(model).train(), inputs, answer, kept, whole=whole)
+        evaluation, here = _trace_keeping(model, inputs, answer, kept, whole=whole)
         different = find_mode_dependent(list_work(training, there), list_work(evaluation, here))
     except TraceFailure:
         pass  # then training mode is out of reach, but evaluation mode may still be traced
     kept |= different - {""}
-    graph, _ = _trace_keeping(model, inputs, kept, whole=whole)
+    graph, _ = _trace_keeping(model, inputs, answer, kept, whole=whole)
     _drop_assertions(graph)
     _turn_off_inplace(model)
     make_out_of_place(graph)
@@ -91,11 +92,11 @@ def trace_symbolically(model: nn.Module, inputs: Inputs, *, whole: bool = False)
 
 
 def _trace_keeping(
-    model: nn.Module, inputs: Inputs, kept: set[str], *, whole: bool
+    model: nn.Module, inputs: Inputs, answer: Path, kept: set[str], *, whole: bool
 ) -> tuple[fx.Graph, list[tuple[str, str]]]:
     """Trace, and list the calls; if that stops in a module that may be kept whole, keep its likes and start again."""
     for _ in range(_ATTEMPTS):
-        tracer = _Tracer(inputs, kept)
+        tracer = _Tracer(inputs, answer, kept)
         try:
             with torch.no_grad():
                 return tracer.trace(model), tracer.calls

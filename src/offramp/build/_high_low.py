@@ -11,6 +11,7 @@ from offramp.graph import Graph
 from offramp.nn import Controller
 from offramp.nn.heads import HeadRecipe, build_head
 
+from ._answer import Logits
 from ._capture import Capture, capture
 from ._cascade import check_sees
 from ._chain import Head, Sees
@@ -20,7 +21,7 @@ from ._inputs import Example
 from ._normalize import Normalize
 
 
-def high_low(  # the one call that users write: each argument is a word of theirs
+def high_low(  # noqa: PLR0913  # the one call that users write: each argument is a word of theirs
     small: nn.Module,
     large: nn.Module,
     example: Example,
@@ -28,6 +29,7 @@ def high_low(  # the one call that users write: each argument is a word of their
     controller: Head = "light:width=16,blocks=1",
     sees: Sees = "features",
     normalize: Normalize | None = None,
+    logits: Logits = None,
 ) -> Graph:
     """A graph of a cheap and a capable network in which a controller chooses, for each sample, whose answer it is.
 
@@ -40,6 +42,7 @@ def high_low(  # the one call that users write: each argument is a word of their
         sees: "features": the input alone, and one of the networks runs. "answer": the small network always runs, the
             controller also sees how sure it is, see `nn.Controller`, and chooses whether the large one runs too.
         normalize: Becomes the graph's first node, in front of all.
+        logits: Of both networks, as for `attach_exits`.
 
     Raises:
         CaptureError: A network cannot be captured.
@@ -57,7 +60,9 @@ def high_low(  # the one call that users write: each argument is a word of their
         AAAI 2018, the high-low capacity D2NN.
     """
     check_sees(sees)
-    captured = {name: capture(model, example, whole=True) for name, model in (("small", small), ("large", large))}
+    captured = {
+        name: capture(model, example, whole=True, logits=logits) for name, model in (("small", small), ("large", large))
+    }
     classes = [each.logits.shape[-1] for each in captured.values()]
     if classes[0] != classes[1]:
         raise OptionError(f"both networks must know the same classes, but know {classes[0]} and {classes[1]}.")

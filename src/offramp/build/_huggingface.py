@@ -9,14 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from offramp.data import import_extra
+from offramp.data import check_vision, import_extra
 from offramp.errors import UnknownReference, WeightsError
 
+from ._float32 import other_floats, warn_of_floats
 from ._sources import Arguments, Source
 
+AUDIO = "AutoModelForAudioClassification"
 TASKS = {  # ending of the architecture in config.json -> the class that loads it
     "ForImageClassification": "AutoModelForImageClassification",
     "ForSequenceClassification": "AutoModelForSequenceClassification",
+    "ForAudioClassification": AUDIO,
 }
 TOKENS = 128  # length of a text unless asked otherwise
 
@@ -29,7 +32,7 @@ def from_huggingface(place: str, arguments: Arguments) -> Source:
         arguments: Changes to the configuration.
 
     Raises:
-        UnknownReference: No such folder, or not an image or sequence classifier.
+        UnknownReference: No such folder, or not a classifier of images, texts or sounds.
         WeightsError: Weights are absent or do not fit the configuration.
         MissingExtra: transformers is not installed.
     """
@@ -37,11 +40,14 @@ def from_huggingface(place: str, arguments: Arguments) -> Source:
     if not (folder / "config.json").is_file():
         raise UnknownReference(f"hf needs a local folder with config.json, but {place} is none. Use save_pretrained.")
     transformers = import_extra("transformers", "text")
+    check_vision()  # transformers imports it wherever it is installed, and fails far from the reason
     config = _read_config(transformers, folder, arguments)
-    loader = getattr(transformers, _loader_name(config, place))
-    module = _load(loader, folder, config)
+    loader = getattr(transformers, _loader_name(transformers, config, place))
+    module = _in_float32(_load(loader, folder, config), place)
     if loader is transformers.AutoModelForSequenceClassification:
         return _text_source(module, config)
+    if loader is transformers.AutoModelForAudioClassification:
+        return _sound_source(module, config)
     return _picture_source(module, config, _read_processor(folder))
 
 
@@ -57,14 +63,15 @@ def _read_config(transformers: Any, folder: Path, arguments: Arguments) -> Any: 
         ) from error
 
 
-def _loader_name(config: Any, place: str) -> str:  # Any: as above
+def _loader_name(transformers: Any, config: Any, place: str) -> str:  # Any: as above
     names = list(config.architectures or [])
     for ending, loader in TASKS.items():
         if any(name.endswith(ending) for name in names):
-            return loader
+            # families that listen call their classifiers of sounds so too
+            return AUDIO if type(config) in transformers.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING else loader
     raise UnknownReference(
-        f"{place} must be a model for image or sequence classification, but its architectures are {names}. "
-        "Save a classifier."
+        f"{place} must be a model for image, sequence or audio classification (architectures "
+        f"{', '.join(f'*{ending}' for ending in TASKS)}), but is {names}. Save a classifier, or load it from code."
     )
 
 
@@ -85,6 +92,13 @@ def _load(loader: Any, folder: Path, config: Any) -> Any:  # Any: as above
             "Save the fine-tuned classifier, not its backbone."
         )
     return module
+
+
+def _in_float32(module: Any, place: str) -> Any:  # Any: as above
+    """The model; weights that are stored in 16 bits are the same numbers in 32."""
+    kinds = other_floats(module)
+    warn_of_floats(f"hf:{place}", kinds)
+    return module.float() if kinds else module
 
 
 @contextmanager
@@ -108,6 +122,16 @@ def _text_source(module: Any, config: Any) -> Source:  # Any: as above
         vocabulary=config.vocab_size,
         class_names=_class_names(config),
     )
+
+
+def _sound_source(module: Any, config: Any) -> Source:  # Any: as above
+    """Spectrograms of a fixed size, or waves of any length."""
+    shape: tuple[int, ...] = ()
+    if config.model_type == "audio-spectrogram-transformer":
+        shape = config.max_length, config.num_mel_bins
+    if config.model_type == "whisper":
+        shape = config.num_mel_bins, 2 * config.max_source_positions
+    return Source(module=module, shapes={module.main_input_name: shape})
 
 
 def _picture_source(module: Any, config: Any, processor: dict[str, Any]) -> Source:  # Any: as above; JSON

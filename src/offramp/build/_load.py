@@ -6,16 +6,17 @@ Shape letters: B batch, K classes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from offramp.errors import CaptureError, OptionError
+from offramp.errors import CaptureError, OfframpError, OptionError
 
-from ._answer import find_logits
+from ._answer import Answer, Logits, find_logits, list_outputs, locate_logits, pick, read_logits
+from ._float32 import other_floats, refuse_other_numbers, warn_of_floats
 from ._huggingface import from_huggingface
 from ._inputs import read_example
 from ._sources import Arguments, Source, from_code, from_timm, from_torchvision, from_zoo
@@ -43,6 +44,7 @@ class LoadedModel:
         std: That they expect to be divided by.
         class_names: In the order of the outputs, if the origin of the network says them.
         vocabulary: Number of tokens that a network for texts knows; 0 for all others.
+        logits: Which of its outputs is its answer, if that had to be said.
     """
 
     module: nn.Module
@@ -54,6 +56,12 @@ class LoadedModel:
     std: tuple[float, ...] | None = None
     class_names: tuple[str, ...] | None = None
     vocabulary: int = 0
+    logits: Answer = field(default_factory=Answer)
+
+    def find_logits(self, answer: Any) -> Tensor:  # Any: whatever its module answers
+        """The logits in what the module answers; probabilities stay what they are."""
+        logits: Tensor = find_logits(answer, self.logits.where)
+        return logits
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -74,6 +82,7 @@ def load_model(
     shape: tuple[int, ...] | None = None,
     arguments: Arguments | None = None,
     seed: int = 0,
+    logits: Logits = None,
 ) -> LoadedModel:
     """Build the network that a reference names; nothing is downloaded.
 
@@ -86,6 +95,7 @@ def load_model(
         shape: Of one sample; for texts (tokens,). None: what the origin of the network says.
         arguments: Keywords for the builder, such as {"num_classes": 10}.
         seed: Of random weights and of the example.
+        logits: Name or position of the output that holds the logits, if there are several.
 
     Returns:
         The network in eval mode, with an example of two samples.
@@ -93,7 +103,7 @@ def load_model(
     Raises:
         UnknownReference: The reference names nothing.
         WeightsError: The weights do not fit, or cannot be read.
-        OptionError: The origin does not say what the network reads, and neither does `shape`.
+        OptionError: The origin does not say what the network reads, and neither does `shape`; no such output.
         CaptureError: The builder fails, or the network does not answer the example with logits.
         MissingExtra: The reference needs a package that is not installed.
 
@@ -107,8 +117,9 @@ def load_model(
         torch.manual_seed(seed)
         source, arguments = _build(reference, arguments, weights)
         example = _example(_with_shape(source, shape, reference), reference)
-    module = source.module.eval()
-    classes = _count_classes(module, example, reference)
+    answer = read_logits(logits)
+    module = _answering(source.module.eval(), example, reference, answer)
+    classes = _count_classes(module, example, reference, answer)
     names = source.class_names
     return LoadedModel(
         module=module,
@@ -120,6 +131,7 @@ def load_model(
         std=source.std,
         class_names=names if names is not None and len(names) == classes else None,
         vocabulary=source.vocabulary,
+        logits=answer,
     )
 
 
@@ -157,19 +169,35 @@ def _example(source: Source, reference: str) -> Tensor | dict[str, Tensor]:
     return pictures if reference.startswith("hf:") else pictures["x"]
 
 
-def _count_classes(module: nn.Module, example: Tensor | dict[str, Tensor], reference: str) -> int:
+def _answering(module: nn.Module, example: Tensor | dict[str, Tensor], reference: str, answer: Answer) -> nn.Module:
+    """The network, or itself in float32 if it has weights of another type and does not run on float32 as it is."""
+    refuse_other_numbers(module)
+    kinds = other_floats(module)
+    if kinds:
+        try:
+            _count_classes(module, example, reference, answer)
+        except CaptureError:
+            warn_of_floats(reference, kinds)
+            return module.float()
+    return module
+
+
+def _count_classes(module: nn.Module, example: Tensor | dict[str, Tensor], reference: str, answer: Answer) -> int:
     inputs = read_example(example)
     shapes = [list(tensor.shape) for tensor in inputs.tensors]
     try:
         with torch.no_grad():
-            logits = find_logits(inputs.call(module))
+            result = inputs.call(module)
+            logits = pick(result, locate_logits(result, answer.where))
+    except OfframpError:
+        raise
     except Exception as error:  # a network may raise anything on an input that does not suit it
         raise CaptureError(
             f"{reference} must answer inputs {shapes}, but raised {type(error).__name__}: {error}. Give another shape."
         ) from error
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != 2 or logits.shape[1] < 2:
-        got = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise CaptureError(
-            f"{reference} must answer 2 samples with logits [2, K], K >= 2, but gave {got}. Return logits."
+            f"{reference} must answer 2 samples with logits [2, K], K >= 2, but gave {list_outputs(result)}. "
+            "Return logits, or name the output: --logits NAME or INDEX."
         )
     return int(logits.shape[1])

@@ -6,10 +6,12 @@ import copy
 from dataclasses import dataclass
 from typing import TypeVar
 
+import torch
 from torch import nn
 from torch.fx import Graph, GraphModule, Node
 
 Module = TypeVar("Module", bound=nn.Module)
+LEAST = 1e-7  # a probability below it is rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,16 @@ class Trace:
 def without_dead_code(module: GraphModule) -> GraphModule:
     """The module after operations that nobody reads are gone; only a module can tell which are harmless to drop."""
     module.graph.eliminate_dead_code()
+    module.recompile()
+    return module
+
+
+def with_logarithm(module: GraphModule) -> GraphModule:
+    """The module with the logarithm of its answer as its answer, for networks that answer with probabilities."""
+    output = next(node for node in module.graph.nodes if node.op == "output")
+    with module.graph.inserting_before(output):
+        positive = module.graph.call_function(torch.clamp, (output.args[0],), {"min": LEAST})
+        output.args = (module.graph.call_function(torch.log, (positive,)),)
     module.recompile()
     return module
 

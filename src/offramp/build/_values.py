@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -33,12 +33,14 @@ class Value:
         tensor: Of rows and shared ones, what it looks like.
         sizes: Of sizes, what was seen with each of the two batches.
         macs: What making it costs, per sample.
+        uncounted: Operations in it of which nobody knows the cost.
     """
 
     role: Role
     tensor: Tensor | None = None
     sizes: tuple[Any, Any] | None = None  # Any: numbers, devices, and tuples of them
     macs: int = 0
+    uncounted: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -46,7 +48,8 @@ class _Seen:
     """One run with one batch: what each node gave, and what that cost."""
 
     results: dict[fx.Node, Any] = field(default_factory=dict)
-    flops: dict[fx.Node, int] = field(default_factory=dict)
+    macs: dict[fx.Node, int] = field(default_factory=dict)
+    uncounted: dict[fx.Node, frozenset[str]] = field(default_factory=dict)
 
 
 class _Watcher(fx.Interpreter):
@@ -59,9 +62,10 @@ class _Watcher(fx.Interpreter):
         return self.seen
 
     def run_node(self, n: fx.Node) -> Any:
-        before = self.counter.get_total_flops()
+        before, known = self.counter.macs, frozenset(self.counter.uncounted)
         result = super().run_node(n)
-        self.seen.flops[n] = self.counter.get_total_flops() - before
+        self.seen.macs[n] = self.counter.macs - before
+        self.seen.uncounted[n] = frozenset(self.counter.uncounted - known)
         self.seen.results[n] = _described(result)
         return result
 
@@ -79,8 +83,8 @@ def find_values(trace: Trace, inputs: Inputs) -> Mapping[fx.Node, Value]:
     for node in trace.module.graph.nodes:
         if node.op != "output":
             pair = first.results[node], second.results[node]
-            macs = first.flops[node] // (2 * _BATCHES[0])
-            values[node] = _judge(node, pair, macs, values)
+            macs = first.macs[node] // _BATCHES[0]
+            values[node] = replace(_judge(node, pair, macs, values), uncounted=first.uncounted[node])
     return values
 
 

@@ -70,6 +70,10 @@ ModelReference = Annotated[
 ]
 Weights = Annotated[Path | None, typer.Option(help="Weights of the network: .pt, .pth, .th or .safetensors.")]
 Shape = Annotated[str | None, typer.Option(help="Of one sample, such as 3,224,224, if the model does not say it.")]
+Logits = Annotated[
+    str | None,
+    typer.Option(help="Name or index of the network's output that holds the logits, if it has several."),
+]
 EngineName = Annotated[str, typer.Option(help="openvino or onnxruntime.")]
 Precision = Annotated[
     str,
@@ -199,13 +203,17 @@ def demo(
 
 
 @app.command()
-def inspect(model: ModelReference, weights: Weights = None, shape: Shape = None, json: Json = False) -> None:
+def inspect(
+    model: ModelReference, weights: Weights = None, shape: Shape = None, logits: Logits = None, json: Json = False
+) -> None:
     """List where a network can be cut: index, name, shape, and share of its MACs before the cut."""
     from ._inspect import inspect as run
     from ._inspect import print_cuts
     from ._request import read_shape
+    from ._screen import Screen
 
-    found = run(model, weights=weights, shape=read_shape(shape))
+    with Screen(quiet=json).step(f"model {model}"):
+        found = run(model, weights=weights, shape=read_shape(shape), logits=logits)
     _print_json(found) if json else print_cuts(found)
 
 
@@ -264,6 +272,7 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     mean: Annotated[str | None, typer.Option(help="Per channel, in units of [0, 1], such as 0.5,0.5,0.5.")] = None,
     std: Annotated[str | None, typer.Option(help="As --mean.")] = None,
     shape: Shape = None,
+    logits: Logits = None,
     tokenizer: Annotated[str | None, typer.Option(help="Folder of a Hugging Face tokenizer, for texts. Default: that "
                                                   "of an hf: model.")] = None,
     class_names: Annotated[str | None, typer.Option(help="What the outputs of the network are called, in their order: "
@@ -304,7 +313,7 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
         training_precision=training_precision,
         targets=targets, survivors=survivors, mix=mix, cascade=cascade, ensemble=ensemble,
         mean=read_numbers(mean, "--mean"), std=read_numbers(std, "--std", least=SMALLEST), shape=read_shape(shape),
-        class_names=None if class_names is None else read_class_names(class_names),
+        class_names=None if class_names is None else read_class_names(class_names), logits=logits,
         engine=engine, precision=precision, threads=threads, seed=seed, resume=resume, fresh=fresh,
     )  # fmt: skip
     from ._optimize import optimize as run

@@ -103,6 +103,7 @@ def attach(request: Request, material: Material) -> Graph:
             normalize=None if material.mean is None else build.Normalize(material.mean, material.std or ()),
             cascade=request.cascade,
             ensemble=request.ensemble,
+            logits=material.model.logits,
         )
 
 
@@ -112,7 +113,9 @@ def _exits(request: Request, material: Material) -> tuple[str | tuple[str | int,
         return request.placement, request.head
     assert isinstance(request.head, str), "checked by the request"
     model = material.model
-    found = build.find_candidates(model.module, model.example, placement=request.placement, head=request.head)
+    found = build.find_candidates(
+        model.module, model.example, placement=request.placement, head=request.head, logits=model.logits
+    )
     return tuple(one.cut for one in found), [one.head for one in found]
 
 
@@ -285,9 +288,7 @@ def _logits(
         result = model.module(**keyword)
     else:
         result = model.module(tensors[first])
-    logits = result if isinstance(result, torch.Tensor) else result["logits"] if hasattr(result, "keys") else result[0]
-    assert isinstance(logits, torch.Tensor)
-    return logits
+    return model.find_logits(result)
 
 
 def choose(

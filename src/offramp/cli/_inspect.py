@@ -11,10 +11,12 @@ from rich.table import Table
 from offramp import build
 
 
-def inspect(model: str, *, weights: Path | None = None, shape: tuple[int, ...] | None = None) -> dict[str, Any]:
+def inspect(
+    model: str, *, weights: Path | None = None, shape: tuple[int, ...] | None = None, logits: str | None = None
+) -> dict[str, Any]:
     """The cut points of a network, as JSON."""
-    loaded = build.load_model(model, weights=weights, shape=shape)
-    captured = build.capture(loaded.module, loaded.example)
+    loaded = build.load_model(model, weights=weights, shape=shape, logits=logits)
+    captured = build.capture(loaded.module, loaded.example, logits=loaded.logits)
     return {
         "model": loaded.reference,
         "classes": loaded.classes,

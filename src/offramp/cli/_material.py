@@ -71,6 +71,11 @@ def gather(request: Request, screen: Screen) -> Material:
         _divide(request, _set_aside(request, samples)[1] if held is None else held)  # before every file is read
         train, held = _know_by_content(request, samples, held, screen)
     tune, calibrate, test = _divide(request, held)
+    if model.classes > len(train):
+        screen.warn(
+            f"{request.model} tells {model.classes} classes apart, but learns from {len(train)} samples. If these are "
+            "features, name its logits with --logits, or build it with its classifier."
+        )
     mean, std = _normalization(request, model, screen)
     if request.held_out is None:
         screen.warn("no --held-out: 40 % of --data is set aside. If the network was trained on it, no promise holds.")
@@ -115,7 +120,9 @@ def load_model(request: Request) -> build.LoadedModel:
     shape = request.shape
     if shape is None and request.model.partition(":")[0] not in KNOWN:
         shape = find_shape(request)
-    return build.load_model(request.model, weights=request.weights, shape=shape, seed=request.seed)
+    return build.load_model(
+        request.model, weights=request.weights, shape=shape, seed=request.seed, logits=request.logits
+    )
 
 
 def find_shape(request: Request) -> tuple[int, ...]:

@@ -91,11 +91,13 @@ def _check_rows(subject: Subject) -> None:
     first = next(iter(tensors))
     if material.mean is not None:
         tensors[first] = build.Normalize(material.mean, material.std or ())(tensors[first])
-    example = material.model.example
-    if isinstance(example, dict):  # it is called by keyword, and may name its only input otherwise than the samples do
-        build.check_rows(material.model.module, tensors if len(example) > 1 else {next(iter(example)): tensors[first]})
-    else:
-        build.check_rows(material.model.module, tensors[first])
+    model = material.model
+    given: torch.Tensor | dict[str, torch.Tensor] = tensors[first]
+    if isinstance(
+        model.example, dict
+    ):  # it is called by keyword, and may name its only input otherwise than samples do
+        given = tensors if len(model.example) > 1 else {next(iter(model.example)): tensors[first]}
+    build.check_rows(model.module, given, answer=model.find_logits)
 
 
 def _check_precision(subject: Subject) -> None:

@@ -28,7 +28,7 @@ LEARNED = "head_confidence"  # the score that heads learn themselves
 DECIDING = (  # options that a training cannot be resumed with other values of
     "model", "weights", "data", "held_out", "tokenizer", "shape", "class_names", "exits", "placement", "head",
     "score", "regime", "price", "epochs", "training_precision", "mean", "std", "seed", "targets", "survivors", "mix",
-    "cascade", "ensemble",
+    "cascade", "ensemble", "logits",
 )  # fmt: skip
 PLACES = ("model", "weights", "out")  # options that may name a folder of this machine, which nobody needs later
 SOURCES = ("data", "held_out", "tokenizer")  # the same, but later commands open them again
@@ -116,6 +116,7 @@ class Request:
     mix: float = 0.0
     cascade: bool = False
     ensemble: bool = False
+    logits: str | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     class_names: tuple[str, ...] | None = None

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from offramp.errors import OfframpWarning
 
 Part = TypeVar("Part", bound=Sized)
 INTERVAL_S = 30.0  # between two lines of one step
@@ -85,7 +88,7 @@ class Screen:
             self._console.print(f"[dim]·[/] {text}", soft_wrap=True)
         elif self._log:
             self.say(f"· {text}")
-        with self._shown(text):
+        with self._shown(text), self._hearing():
             yield
         taken = self._clock() - start
         if self.lively and taken >= 1:
@@ -136,6 +139,22 @@ class Screen:
     def say(self, text: str) -> None:
         """Say on standard error what is worth a word, but no warning."""
         self._console.print(text, markup=False, soft_wrap=True)
+
+    @contextmanager
+    def _hearing(self) -> Iterator[None]:
+        """Take the library's own warnings, each once, and leave those of others alone."""
+        with warnings.catch_warnings():
+            others = warnings.showwarning
+
+            def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+                if not issubclass(category, OfframpWarning):
+                    others(message, category, *place, **more)
+                elif str(message) not in self.warnings:
+                    self.warn(str(message))
+
+            warnings.showwarning = show
+            warnings.simplefilter("always", OfframpWarning)
+            yield
 
     def warn(self, text: str) -> None:
         """Say on standard error what the user should know, and remember it for the result."""

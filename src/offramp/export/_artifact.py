@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from offramp import build
 from offramp.errors import ExportError, OutputError, WeightsError
-from offramp.graph import Graph, to_json
+from offramp.graph import Graph, Node, to_json
 from offramp.nn import Executor
 from offramp.nn.heads import HeadRecipe
 
@@ -134,7 +134,7 @@ def _recipe(graph: Graph) -> dict[str, Any]:  # Any: JSON
         heads.pop()  # the network's own end: nobody attached it
     scores = [node for node in graph.nodes if node.role == "score" and node.name.startswith(f"{first}/")]
     return {
-        "capture": {"eval_only": any(node.eval_only for node in stages)},
+        "capture": {"eval_only": any(node.eval_only for node in stages), **_answer(stages)},
         "cuts": list((stages[0].recipe or {}).get("cuts", [])) if stages else [],
         "kept": list(build.exit_numbers(graph)),
         "heads": [dict(node.recipe or {}) for node in heads],
@@ -144,6 +144,12 @@ def _recipe(graph: Graph) -> dict[str, Any]:  # Any: JSON
         "ensemble": any(node.role == "ensemble" for node in graph.nodes),
         "fallback": build.has_fallback(graph),
     }
+
+
+def _answer(stages: Sequence[Node]) -> dict[str, Any]:  # Any: JSON
+    """Which output of the network its logits are, as its last stage says it."""
+    last = dict(stages[-1].recipe or {}) if stages else {}
+    return {"logits": last.get("logits"), "probabilities": last.get("probabilities", False)}
 
 
 def _rebuild(origin: Origin) -> dict[str, Any]:  # Any: JSON
@@ -178,7 +184,9 @@ def _attach(config: Mapping[str, Any]) -> Graph:  # Any: JSON
     if kind == "graph":
         return _published(name)(**rebuild["arguments"], normalize=normalize)
     shape = tuple(rebuild["shape"])
-    loaded = build.load_model(rebuild["reference"], shape=shape, arguments=rebuild["arguments"])
+    known = config["capture"]  # older files say nothing of the answer, and took probabilities as they are
+    logits = build.Answer(where=known.get("logits"), probabilities=known.get("probabilities", False))
+    loaded = build.load_model(rebuild["reference"], shape=shape, arguments=rebuild["arguments"], logits=logits)
     placement, heads = config["cuts"] or "linear", _networks(config, "heads")
     if config.get("controllers"):
         return build.cascade(
@@ -190,6 +198,7 @@ def _attach(config: Mapping[str, Any]) -> Graph:  # Any: JSON
             controller=_networks(config, "controllers"),
             sees=config["controllers"][0]["sees"],
             normalize=normalize,
+            logits=logits,
         )
     return build.attach_exits(
         loaded.module,
@@ -201,6 +210,7 @@ def _attach(config: Mapping[str, Any]) -> Graph:  # Any: JSON
         normalize=normalize,
         cascade=config.get("cascade", False),  # older files say nothing of these two
         ensemble=config.get("ensemble", False),
+        logits=logits,
     )
 
 

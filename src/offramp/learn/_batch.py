@@ -7,7 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from offramp.run import Samples
+from offramp.graph import Graph
+from offramp.run import Samples, bind
 
 
 def shuffle(count: int, *, seed: int, epoch: int) -> NDArray[np.int64]:
@@ -20,9 +21,9 @@ def draw(seed: int, epoch: int, step: int, rank: int = 0) -> np.random.Generator
     return np.random.default_rng([seed, epoch, step, *([rank] if rank else [])])
 
 
-def take_batch(samples: Samples, positions: NDArray[np.int64], device: torch.device) -> dict[str, Tensor]:
-    """The inputs of some samples as tensors on a device."""
-    taken = samples.take(positions)
+def take_batch(samples: Samples, positions: NDArray[np.int64], device: torch.device, graph: Graph) -> dict[str, Tensor]:
+    """The inputs of some samples as tensors on a device, by the names of a graph's inputs."""
+    taken = bind(samples.take(positions), [node.name for node in graph.inputs])
     return {name: torch.from_numpy(np.require(x, requirements=["C", "W"])).to(device) for name, x in taken.items()}
 
 

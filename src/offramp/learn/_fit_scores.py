@@ -45,7 +45,7 @@ def fit_scores(
     classes: list[Tensor] = []
     order = shuffle(len(samples), seed=settings.seed, epoch=_EPOCH)[: settings.score_samples]
     for start in range(0, len(order), settings.batch):
-        values = frozen(take_batch(samples, order[start : start + settings.batch], frozen.device))
+        values = frozen(take_batch(samples, order[start : start + settings.batch], frozen.device, graph))
         values |= heads(values)
         classes.append(values[frozen.teacher][0].argmax(dim=1))
         for name, score in scores.items():

@@ -56,7 +56,7 @@ def full_answers(graph: Graph, samples: Samples, *, batch: int = 256) -> NDArray
     """
     teacher, device = Teacher(graph), find_device(graph.bodies.values())
     parts = [np.arange(start, min(start + batch, len(samples))) for start in range(0, len(samples), batch)]
-    answers = [teacher(take_batch(samples, part, device)).cpu().numpy() for part in parts]
+    answers = [teacher(take_batch(samples, part, device, graph)).cpu().numpy() for part in parts]
     return np.concatenate([np.empty(0, np.int64), *answers])
 
 

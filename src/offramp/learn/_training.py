@@ -93,7 +93,8 @@ class Training:
                 f"training needs at least one batch of {settings.batch} samples, but got {len(samples)}. "
                 "Give more samples, or a smaller batch."
             )
-        self.samples, self.settings, self.lesson, self.team = samples, settings, lesson, team or Team()
+        self.graph, self.samples, self.settings = graph, samples, settings
+        self.lesson, self.team = lesson, team or Team()
         self.steps = len(samples) // settings.batch
         self.fingerprint = _fingerprint(graph, samples, settings, digest)
         self._augment = choose_augment(settings.augment, graph.inputs)
@@ -130,7 +131,7 @@ class Training:
             first = position.step if epoch == position.epoch else 0
             for step in range(first, self.steps):
                 chosen = self.team.share(order[step * self.settings.batch : (step + 1) * self.settings.batch])
-                batch = take_batch(self.samples, chosen, self.lesson.device)
+                batch = take_batch(self.samples, chosen, self.lesson.device, self.graph)
                 loss = self._step(batch, take_labels(self.samples, chosen, self.lesson.device), epoch, step)
                 done = step + 1 == self.steps
                 yield Position(epoch=epoch + done, step=0 if done else step + 1), loss

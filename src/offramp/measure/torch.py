@@ -6,43 +6,25 @@ import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import pairwise
-from math import prod
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 from offramp.errors import GraphError
 from offramp.graph import Graph, Node, find_ancestors
 
 from ._breakdown import Breakdown
 from ._costs import Costs
-
-
-def _count_product(matrix: tuple[int, ...], *rest: Any, **options: Any) -> int:  # Any: further shapes
-    """Matrix times vector."""
-    return 2 * prod(matrix)
-
-
-def _count_lstm(
-    steps: tuple[int, ...], weight: tuple[int, ...], recurrent: tuple[int, ...], *rest: Any, **options: Any
-) -> int:  # Any: further shapes
-    """One direction of one layer of an LSTM: at each step of each sequence both weights once."""
-    return 2 * steps[0] * steps[1] * (prod(weight) + prod(recurrent))
-
-
-_UNKNOWN = {  # products that PyTorch's counter leaves out
-    torch.ops.aten.mv: _count_product,
-    torch.ops.aten.mkldnn_rnn_layer: _count_lstm,
-}
+from ._operations import Counter
+from ._operations import warn_uncounted as warn_uncounted
 
 
 @contextmanager
-def counting() -> Iterator[FlopCounterMode]:
-    """A counter of the floating-point operations that run inside; a multiply-accumulate is two of them.
+def counting() -> Iterator[Counter]:
+    """A counter of the multiply-accumulates that run inside.
 
     Attention is forced onto its plain form meanwhile: the counter does not see the fused kernels.
     """
@@ -52,7 +34,7 @@ def counting() -> Iterator[FlopCounterMode]:
         with (
             torch.no_grad(),
             sdpa_kernel(SDPBackend.MATH),
-            FlopCounterMode(display=False, custom_mapping=_UNKNOWN) as counter,
+            Counter() as counter,
         ):
             yield counter
     finally:
@@ -62,8 +44,10 @@ def counting() -> Iterator[FlopCounterMode]:
 def count(module: nn.Module, *args: Any, **kwargs: Any) -> int:  # Any: whatever the module takes
     """Multiply-accumulates of one call of a module, in evaluation mode.
 
-    Convolutions, linear layers and matrix products count, all else is free, as in the papers of this field. What
-    runs is what counts: give one row for the cost per sample.
+    Convolutions, linear layers and products of matrices and vectors count; what is done number by number, pooling,
+    resampling and normalization are free, as in the papers of this field. An operation that is neither, such as the
+    inverse of a matrix, counts as nothing and is named in an `OfframpWarning`. What runs is what counts: give one row
+    for the cost per sample.
 
     Example:
         >>> count(nn.Linear(10, 3), torch.zeros(1, 10))
@@ -71,7 +55,8 @@ def count(module: nn.Module, *args: Any, **kwargs: Any) -> int:  # Any: whatever
     """
     with _evaluating(module), counting() as counter:
         module(*args, **kwargs)
-    return counter.get_total_flops() // 2
+    warn_uncounted(counter.uncounted)
+    return counter.macs
 
 
 def count_macs(graph: Graph) -> dict[str, int]:

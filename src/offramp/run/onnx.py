@@ -135,7 +135,7 @@ class OnnxValues:
     def __init__(self, path: Path, threads: int) -> None:
         self._path = path
         with translated(path):
-            self._session = _session(path, threads)
+            self._session = _session(path, threads, path.parent)
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
