@@ -46,13 +46,13 @@ class Common:
         thresholds: [T].
         samples: [1] int64 their number.
         zeros: [samples] int64.
-        sound: [samples] bool, if scores do not show by themselves which inputs are no numbers.
+        taint: [samples] 0, or NaN where an input of the sample is not finite.
     """
 
     thresholds: str = ""
     samples: str = ""
     zeros: str = ""
-    sound: str = ""
+    taint: str = ""
 
 
 class Emitter:
@@ -99,9 +99,9 @@ class Emitter:
         frame.values |= {Value(node=node.name, output=at): result for at, result in enumerate(results)}
 
     def judge(self, score: Value, frame: Frame) -> str:
-        """The score of each row; NaN where the sample itself is none of numbers."""
+        """The score of each row; NaN where an input of the sample is not finite."""
         known = frame.values[score]
-        return spoil(known, self._common.sound, frame) if self._common.sound else known
+        return spoil(known, self._common.taint, frame) if self._common.taint else known
 
     # Blocks ----------------------------------------------------------------------------------------------------------
 

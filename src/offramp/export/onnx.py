@@ -23,7 +23,7 @@ from ._body import OPSET, trace_body
 from ._external import Sources, fill, move, weigh
 from ._frame import Frame
 from ._scope import Scope
-from ._sound import find_sound
+from ._sound import find_taint
 from ._trace import only_exit, trace_of
 
 CARD_KEY = "offramp"
@@ -47,6 +47,9 @@ def save(
     [B, K], `exit` [B], `score` [B] and `route` [B, G]; of the dense file `exit_logits` [B, E, K] and one `scores/NAME`
     [B, N] per score. The metadata entry `offramp` holds the card as JSON.
 
+    Samples whose inputs hold NaN or infinity have the score NaN, so that no gate stops them: no engine's own arithmetic
+    shows that reliably.
+
     Args:
         graph: All bodies that its answer and control nodes depend on are `nn.Module`s.
         path: Written beside it first, then renamed.
@@ -55,8 +58,7 @@ def save(
         traces: Bodies that were traced already; those of this graph are added. Give the same dictionary to several
             calls for graphs that share bodies, which saves seconds per body.
         stage_pass: Gives what is written instead of each traced body, such as `compress.quantize` makes it. `traces`
-            hold the bodies as they were before. Samples that hold NaN or infinity then go to the final exit whatever
-            the scores say, because 8 bits do not know them.
+            hold the bodies as they were before.
 
     Raises:
         ExportError: A body has an operator that ONNX lacks, or the pass changed what it reads or gives.
@@ -139,15 +141,14 @@ def _assemble(
     made = {name: _passed(stage_pass, graph[name], body) if stage_pass else body for name, body in bodies.items()}
     scope = Scope("offramp")
     frame, inputs = _root(graph, scope)
-    changed = any(made[name] is not body for name, body in bodies.items())
-    sound = find_sound(graph, scope) if changed and graph.gates else ""
+    taint = find_taint(graph, scope) if graph.gates else ""
     if route is None:
-        outputs = _dense(graph, frame, made, sound)
+        outputs = _dense(graph, frame, made, taint)
     else:
         inputs += (
             [helper.make_tensor_value_info("thresholds", TensorProto.FLOAT, [len(graph.gates)])] if graph.gates else []
         )
-        outputs = _conditional(graph, route, frame, made, sound)
+        outputs = _conditional(graph, route, frame, made, taint)
     model = helper.make_model(
         scope.graph(inputs, outputs), opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
         producer_name="offramp",
@@ -253,10 +254,10 @@ def _passed(stage_pass: StagePass, node: Node, body: onnx.ModelProto) -> onnx.Mo
 
 
 def _conditional(
-    graph: Graph, route: Plan, frame: Frame, bodies: Mapping[str, onnx.ModelProto], sound: str
+    graph: Graph, route: Plan, frame: Frame, bodies: Mapping[str, onnx.ModelProto], taint: str
 ) -> list[onnx.ValueInfoProto]:
     rows, zeros = _count_samples(graph, frame.scope)
-    common = Common(thresholds="thresholds", samples=rows, zeros=zeros, sound=sound)
+    common = Common(thresholds="thresholds", samples=rows, zeros=zeros, taint=taint)
     emitter = Emitter(graph, bodies, common, trace=trace_of(graph, route))
     emitter.run(route.root, frame, rows)
     scope, classes = frame.scope, graph[graph.answer].outputs[0].shape[0]
@@ -288,8 +289,8 @@ def _called(route: Plan, graph: Graph) -> list[Node]:
     return [node for node in graph.nodes if node.name in names]
 
 
-def _dense(graph: Graph, frame: Frame, bodies: Mapping[str, onnx.ModelProto], sound: str) -> list[onnx.ValueInfoProto]:
-    emitter = Emitter(graph, bodies, Common(sound=sound))
+def _dense(graph: Graph, frame: Frame, bodies: Mapping[str, onnx.ModelProto], taint: str) -> list[onnx.ValueInfoProto]:
+    emitter = Emitter(graph, bodies, Common(taint=taint))
     for node in graph.nodes:
         given = [frame.values[Value(node=edge.source, output=edge.output)] for edge in node.inputs]
         if node.kind == "function":

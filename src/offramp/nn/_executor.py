@@ -45,6 +45,7 @@ class _Frame:
         forced: By control node, [rows] the edge that it must open; -1 lets it choose.
         scores: By threshold gate, [rows].
         edges: By control node without a gate, [rows, edges] their scores.
+        taint: [rows] 0, or NaN where an input of the sample is not finite; None if there are no gates.
     """
 
     rows: int
@@ -55,6 +56,7 @@ class _Frame:
     scores: dict[str, Tensor] = field(default_factory=dict)
     edges: dict[str, Tensor] = field(default_factory=dict)
     forced: Mapping[str, Tensor] = field(default_factory=dict)
+    taint: Tensor | None = None
 
 
 class Executor(nn.Module):
@@ -131,6 +133,7 @@ class Executor(nn.Module):
         first = next(iter(inputs.values()))
         values = {Value(node=name): tensor for name, tensor in inputs.items()}
         frame = _Frame(rows=len(first), real=len(first), device=first.device, values=values, forced=forced or {})
+        frame.taint = _find_taint(inputs.values()) if self.graph.gates else None
         self._run_block(self.plan.root, frame, limits, room)
         return self._outcome(frame)
 
@@ -166,6 +169,7 @@ class Executor(nn.Module):
             inner.values |= {value: rows.take(frame.values[value]) for value in block.reads}
             inner.routes |= {name: rows.take(frame.routes[name]) for name in block.routes}
             inner.forced = {name: rows.take(edges) for name, edges in frame.forced.items()}
+            inner.taint = None if frame.taint is None else rows.take(frame.taint)
             self._run_block(block, inner, limits, room)
         for name in block.controls:
             self._bring_back(name, inner, frame, rows)
@@ -215,7 +219,7 @@ class Executor(nn.Module):
             frame.edges[node.name] = scores.float()
             chosen = torch.where(scores.isnan(), -torch.inf, scores).argmax(dim=1)
         else:
-            score = given[0].float()
+            score = given[0].float() if frame.taint is None else given[0].float() + frame.taint
             stops = score >= limits[node.name] if node.gate.direction == "higher" else score < limits[node.name]
             frame.scores[node.name] = score
             chosen = (~stops).long()
@@ -302,6 +306,16 @@ def _limits(thresholds: Tensor | None, graph: Graph) -> dict[str, Tensor]:
     if any(math.isnan(limit) for limit in given.tolist()):
         raise ThresholdError("thresholds must be numbers, but one is NaN: give a score.")
     return {gate.name: given[at] for at, gate in enumerate(graph.gates)}
+
+
+def _find_taint(inputs: Iterable[Tensor]) -> Tensor | None:
+    """[B] 0, or NaN where an input of the sample is not finite; None if none is of floats."""
+    sums = [
+        tensor.float().flatten(1).sum(1) if tensor.ndim > 1 else tensor.float()
+        for tensor in inputs
+        if tensor.is_floating_point()
+    ]
+    return sum(sums[1:], sums[0]) * 0 if sums else None
 
 
 def _as_tuple(result: Tensor | Iterable[Tensor]) -> tuple[Tensor, ...]:

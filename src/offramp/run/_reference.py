@@ -21,7 +21,7 @@ def run_reference(graph: Graph, inputs: Mapping[str, Array], thresholds: Array |
     """Answers of a graph whose bodies take and give NumPy arrays, sample by sample.
 
     The semantics in its plainest form: every node is visited in graph order and runs if its control edge is open and
-    none of its inputs is null.
+    none of its inputs is null. No gate stops a sample whose inputs are not all finite.
 
     Args:
         graph: Its bodies are called with a leading axis of 1.
@@ -81,6 +81,7 @@ def _run_sample(graph: Graph, sample: Mapping[str, Array], thresholds: Array) ->
     opened: dict[str, bool] = {}  # nodes with a control edge: is it open?
     routes: list[int] = []
     score, taken, gates = 1.0, {}, 0
+    finite = all(bool(np.isfinite(array).all()) for array in sample.values())
     for node in graph.nodes:
         values[node.name] = None
         given = _gather(graph, node, values)
@@ -96,7 +97,8 @@ def _run_sample(graph: Graph, sample: Mapping[str, Array], thresholds: Array) ->
         elif node.kind == "control":
             route = len(node.edges)
             if ready:
-                route = _decide(graph, node, given, thresholds[gates] if node.gate else None)
+                limit = thresholds[gates] if node.gate else None
+                route = _decide(graph, node, given, limit) if finite or not node.gate else 1
                 if node.gate and route == 0:
                     score = float(given[0].reshape(()))  # type: ignore[union-attr]  # ready: not null
             opened |= {target: index == route for index, target in enumerate(node.edges)}

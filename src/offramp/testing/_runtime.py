@@ -63,14 +63,16 @@ class RuntimeContract:
         assert nobody.exit.tolist() == [len(runtime.card["exits"]) - 1] * 5
         assert nobody.score.tolist() == [1.0] * 5
 
-    def test_nan_never_stops(self) -> None:
-        """A broken sample goes all the way, and takes nobody along."""
+    @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+    @pytest.mark.parametrize("rows", [1, 2, 7, 64])
+    def test_what_is_not_finite_never_stops(self, rows: int, wrong: float) -> None:
+        """A sample with one entry that is no number goes all the way, and takes nobody along."""
         runtime = self.load()
-        inputs = _inputs(runtime, 2)
+        inputs = _inputs(runtime, rows)
         for array in inputs.values():
-            array[0] = np.nan
+            array.reshape(rows, -1)[0, -1] = wrong
         everybody = np.array([gate["stop_all"] for gate in runtime.card["gates"]], np.float32)
-        assert runtime(inputs, everybody).exit.tolist() == [len(runtime.card["exits"]) - 1, 0]
+        assert runtime(inputs, everybody).exit.tolist() == [len(runtime.card["exits"]) - 1] + [0] * (rows - 1)
 
     @pytest.mark.parametrize("extra", [-1, 1])
     def test_the_wrong_number_of_thresholds_is_refused(self, extra: int) -> None:
