@@ -11,6 +11,7 @@ def made(thresholds: list[float], **changes: Any) -> dict[str, Any]:
     """A result that was timed at batch 1."""
     return {
         "command": "offramp optimize",
+        "options": {"held_out": None, "data": "digits"},
         "machine": {"cpu": "Test CPU"},
         "chosen": {
             "thresholds": thresholds, "exit_rates": [0.5, 0.5], "relative_macs": 0.6, "accuracy": 0.9,
@@ -47,7 +48,13 @@ def test_a_result_shows_the_times_of_its_point_only() -> None:
 def test_the_same_thresholds_on_other_samples_are_another_point(name: str) -> None:
     times = known_times(made([0.9]))
     assert find_times(made([0.9]), times) == times[0]
-    assert find_times({"chosen": {**at([0.9]), name: [0.25, 0.75]}}, times) is None
+    moved = {**made([0.9]), "chosen": {**at([0.9]), name: [0.25, 0.75]}}
+    assert find_times(moved, times) is None
+
+
+def test_other_samples_are_another_point_even_if_as_many_leave_everywhere() -> None:
+    times = known_times(made([0.9]))
+    assert find_times({**made([0.9]), "options": {"held_out": "npz:new.npz", "data": "digits"}}, times) is None
 
 
 def test_new_times_take_the_place_of_those_of_the_same_point_alone() -> None:

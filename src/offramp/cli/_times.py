@@ -44,6 +44,7 @@ def mark_times(
     """
     return {
         **{name: result["chosen"][name] for name in POINT},
+        "samples": _samples_of(result),
         **made,
         "chosen": {name: chosen[name] for name in TIMES if chosen.get(name)},
         "baseline": {name: baseline[name] for name in ALONE if baseline.get(name)},
@@ -67,7 +68,8 @@ def show_times(result: Result, times: Sequence[Times]) -> dict[str, Any]:  # Any
 
 def find_times(result: Result, times: Sequence[Times]) -> Times | None:
     """The newest times of the chosen point."""
-    return next((one for one in reversed(times) if _same(one, result["chosen"])), None)
+    point = {**result["chosen"], "samples": _samples_of(result)}
+    return next((one for one in reversed(times) if _same(one, point)), None)
 
 
 def add_times(times: Sequence[Times], newest: Times) -> list[Times]:
@@ -76,4 +78,10 @@ def add_times(times: Sequence[Times], newest: Times) -> list[Times]:
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:  # Any: JSON
-    return all(one[name] == other[name] for name in ("thresholds", "exit_rates"))
+    return all(one[name] == other[name] for name in ("thresholds", "exit_rates", "samples"))
+
+
+def _samples_of(result: Result) -> str:
+    """The reference of the samples that decide who leaves where: other ones are another point."""
+    options = result["options"]
+    return str(options["held_out"] or options["data"])
