@@ -218,6 +218,8 @@ PREDICTIONS = [
     ("bench run --engine tensorrt", r"--engine must be openvino or onnxruntime"),
     ("bench run_without_result", r"must hold a result\.json"),
     ("bench run_broken_result", r"must hold a result\.json"),
+    ("bench run_listed_result", r"must hold a result\.json"),
+    ("predict run_listed_result --data npz:missing.npz", r"missing\.npz is none"),
 ]
 
 CHOICES = [
@@ -316,5 +318,4 @@ AFTER_MERGE = [
     ("demo --out link", r"--out"),
     ("predict run --data digits@test --out .", r"--out|must be"),
     ("predict run --data digits@test --out ''", r"--out|must be"),
-    ("bench run_listed_result", r"result\.json"),
 ]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ import pytest
 
 from commands import call
 from offramp import data
+from offramp.cli._engine import Engine
+from offramp.cli._optimize import _card
+from offramp.cli._request import Goal, Request
 from offramp.export import load_artifact
 from offramp.measure import Evidence, exits_taken
 from offramp.run import openvino as engine
@@ -34,6 +38,16 @@ def test_no_file_of_a_run_names_a_folder_of_this_machine(finished: Any, weights:
     folders = [str(folder).encode() for folder in (weights.parent, finished.folder.parent, Path.cwd())]
     told = [path.name for path in finished.folder.iterdir() for folder in folders if folder in path.read_bytes()]
     assert told == []
+
+
+def test_the_card_of_the_file_tells_only_the_last_part_of_where_a_network_lies() -> None:
+    request = Request(model="hf:/home/ada/networks/bert", data="tsv:a.tsv", out=Path("out"), goal=Goal())
+    decision = SimpleNamespace(thresholds=(0.5,), guarantee=None)
+    chosen, way = (
+        SimpleNamespace(decision=decision, test_loss=None),
+        SimpleNamespace(engine=Engine(name="openvino"), quantized=None),
+    )
+    assert _card(request, chosen, way)["model"] == "hf:.../bert"  # type: ignore[arg-type]  # all that it reads
 
 
 def test_standard_output_is_the_result_that_was_written(finished: Any) -> None:

@@ -256,3 +256,17 @@ def test_a_grid_that_is_none_is_refused(text: str) -> None:
 def test_a_shape_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(OptionError, match="--shape"):
         read_shape(text)
+
+
+def test_options_tell_only_where_those_lie_that_are_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = Request(
+        model="hf:/home/ada/bert", weights=Path("/home/ada/w.pt"), out=Path("/home/ada/out"), goal=Goal(),
+        data=f"npz:{tmp_path}/x.npz", held_out="npz:/home/ada/y.npz", tokenizer="/home/ada/words",
+    ).options()  # fmt: skip
+    assert [told[name] for name in ("model", "weights", "out")] == ["hf:.../bert", ".../w.pt", ".../out"]
+    assert [told[name] for name in ("data", "held_out", "tokenizer")] == [
+        "npz:x.npz", "npz:/home/ada/y.npz", "/home/ada/words",
+    ]  # fmt: skip

@@ -291,7 +291,7 @@ def _known_data(folder: Path) -> str:
     """The data reference of the run."""
     try:
         options = json.loads((folder / "result.json").read_text(encoding="utf-8"))["options"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{folder} must hold a result.json that names its samples, but does not. Give --data."
         ) from error

@@ -99,6 +99,6 @@ def known_tokenizer(folder: Path) -> str | None:
     """The tokenizer of the run, if its result is there and names one; the file alone needs no result."""
     try:
         found = json.loads((folder / "result.json").read_text(encoding="utf-8"))["options"]["tokenizer"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return None if found is None else str(found)
