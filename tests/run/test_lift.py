@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphs import make_chain
+from offramp import build
 from offramp.export import onnx as export_onnx
 from offramp.run._lift import Branch, Stage, Steps, lift
 
@@ -36,3 +37,12 @@ def test_a_graph_without_gates_is_one_stage() -> None:
     (only,) = lift(export_onnx.to_model(make_chain(0)))
     assert isinstance(only, Stage)
     assert only.reads == ("x",)
+
+
+def test_no_stage_gives_another_what_older_versions_of_the_engine_lose() -> None:
+    graph = build.d2nn("q: x -> a, b\na: x | fc 8 | fc 3\nb: x | fc 3\nanswer: a or b", (4,))
+    found = stages(lift(export_onnx.to_model(graph)))
+    ranges = [name for stage in found for node in stage.model.graph.node if node.op_type == "Range"
+              for name in node.output]  # fmt: skip
+    assert len(ranges) == 2  # one per branch
+    assert not {name for stage in found for name in stage.gives} & set(ranges)

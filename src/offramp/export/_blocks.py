@@ -124,7 +124,9 @@ class Emitter:
 
     def _own(self, value: str, frame: Frame) -> str:
         """The frame's rows of what an `If` gave: a copy, because OpenVINO lets others write into the `If`'s memory."""
-        if not frame.order:
+        # In the main graph anew for each: what a stage of `run.onnx` gives another must not be made by Range, because
+        # ONNX Runtime up to 1.28 optimizes Gather(x, Range) and forgets that Range is an output too.
+        if not frame.order or frame.root:
             frame.order = self._order(frame)
         return frame.scope.add("Gather", [value, frame.order], axis=0)
 
