@@ -17,6 +17,7 @@ from offramp.errors import EngineError, OptionError
 from ._alone import network_alone as network_alone
 from ._card import CARD_KEY, OUTPUTS, Card, Limits, check_exits, check_file, parse_card
 from ._external import asks_for_data, check_data, missing_data
+from ._fusible import make_fusible
 from ._known import OnlyWay, answer_nothing, outputs_to_ask
 from ._lift import Branch, Stage, Steps, lift
 from ._ports import Array, check_inputs, ports_of
@@ -24,25 +25,27 @@ from ._runtime import Answer, DenseAnswer
 from ._samples import bind
 
 
-def load(path: str | Path, *, threads: int = 1, staged: bool = True) -> OnnxRuntime:
+def load(path: str | Path, *, threads: int = 1, staged: bool = True, fusible: bool = True) -> OnnxRuntime:
     """A conditional network from its file, ready to answer.
 
     Args:
         path: Written by `export.onnx.save`.
         threads: CPU threads that one call may use.
         staged: Run the bodies of the file's `If`s as models of their own; False runs the file whole, as others would.
+        fusible: Put a convolution by one in front of the shortcuts that keep ONNX Runtime from folding a chain of
+            residual blocks; not in files that are run whole.
 
     Raises:
         DataError: There is no such file.
         OptionError: `threads` is not positive.
         EngineError: ONNX Runtime cannot read the file, or it is not a conditional network of ours.
     """
-    return OnnxRuntime(check_file(path), threads, staged)
+    return OnnxRuntime(check_file(path), threads, staged, fusible)
 
 
-def load_dense(path: str | Path, *, threads: int = 1) -> OnnxDense:
+def load_dense(path: str | Path, *, threads: int = 1, fusible: bool = True) -> OnnxDense:
     """The dense twin of a network, which runs every exit for every sample; arguments and errors as for `load`."""
-    return OnnxDense(check_file(path), threads)
+    return OnnxDense(check_file(path), threads, fusible)
 
 
 def load_values(path: str | Path, *, threads: int = 1) -> OnnxValues:
@@ -58,7 +61,7 @@ class OnnxRuntime:
 
     engine = "onnxruntime"
 
-    def __init__(self, path: Path, threads: int, staged: bool) -> None:
+    def __init__(self, path: Path, threads: int, staged: bool, fusible: bool) -> None:
         self._path = path
         self.threads = threads
         with translated(path):
@@ -70,9 +73,9 @@ class OnnxRuntime:
             self._only = OnlyWay(self.card) if outputs != OUTPUTS else None
             self._run: _Staged | _Whole
             if self._only:
-                self._run = _Whole(_trimmed(model, outputs), outputs, threads, path.parent)
+                self._run = _Whole(_written(_trimmed(model, outputs), fusible), outputs, threads, path.parent)
             elif staged:
-                self._run = _Staged(lift(model), threads, path.parent)
+                self._run = _Staged(lift(model), threads, path.parent, fusible)
             else:
                 self._run = _Whole(path, OUTPUTS, threads, path.parent)
         self._ports = ports_of(self.card["inputs"])
@@ -105,10 +108,11 @@ class OnnxRuntime:
 class OnnxDense:
     """A network that runs every exit for every sample; made by `load_dense`."""
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, path: Path, threads: int, fusible: bool) -> None:
         self._path = path
         with translated(path):
-            self._session = _session(path, threads, path.parent)
+            model = onnx.load(path, load_external_data=False)
+            self._session = _session(_written(model, fusible), threads, path.parent)
         properties = self._session.get_modelmeta().custom_metadata_map
         self.card: Card = parse_card(properties.get(CARD_KEY), path, dense=True)
         check_data(self.card, path)
@@ -163,10 +167,10 @@ class _Staged:
     keep the cores from the next stage's.
     """
 
-    def __init__(self, steps: Steps, threads: int, folder: Path) -> None:
+    def __init__(self, steps: Steps, threads: int, folder: Path, fusible: bool) -> None:
         self._steps = steps
         self._sessions = {
-            id(stage): _session(stage.model.SerializeToString(), threads, folder, rest=True) for stage in _stages(steps)
+            id(stage): _session(_written(stage.model, fusible), threads, folder, rest=True) for stage in _stages(steps)
         }
 
     def __call__(self, feed: Mapping[str, Array]) -> list[Array]:
@@ -214,13 +218,20 @@ def _session(
     return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
 
 
-def _trimmed(model: onnx.ModelProto, outputs: Sequence[str]) -> bytes:
+def _written(model: onnx.ModelProto, fusible: bool) -> bytes:
+    """The model as a session reads it."""
+    if fusible:
+        make_fusible(model)
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def _trimmed(model: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelProto:
     """The model with these of its outputs; ONNX Runtime drops what led to the others."""
     kept = [output for output in model.graph.output if output.name in outputs]
     del model.graph.output[:]
     model.graph.output.extend(kept)
-    content: bytes = model.SerializeToString()
-    return content
+    return model
 
 
 def _entry(model: onnx.ModelProto) -> str | None:
