@@ -78,12 +78,13 @@ class Reader(nn.Module):
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
-        self.embed, self.mix, self.layer, self.last = nn.Embedding(90, 16), nn.Linear(16, 16), layer, nn.Linear(16, 5)
+        self.embed, self.mix, self.layer, self.last = nn.Embedding(90, 16), nn.Linear(16, 16), layer, nn.Linear(64, 5)
+        self.after, self.wide = nn.Linear(16, 64), nn.Linear(64, 64)
 
     def forward(self, ids: Tensor) -> Any:
         """From a batch to its answer."""
         states, _ = self.layer(torch.relu(self.mix(self.embed(ids))))
-        return self.last(states[:, -1])
+        return self.last(torch.relu(self.wide(torch.relu(self.after(states[:, -1])))))
 
 
 class Pair(nn.Module):
@@ -92,10 +93,11 @@ class Pair(nn.Module):
     def __init__(self, form: str) -> None:
         super().__init__()
         self.form, self.first, self.last = form, nn.Conv2d(3, 8, 3), nn.Linear(8, 10)
+        self.deeper = nn.Sequential(nn.Conv2d(8, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU())
 
     def forward(self, x: Tensor) -> Any:
         """From a batch to its answer."""
-        maps = torch.relu(self.first(x))
+        maps = self.deeper(torch.relu(self.first(x)))
         logits = self.last(maps.mean((2, 3)))
         return (logits, maps) if self.form == "tuple" else {"loss": logits.sum(), "logits": logits, "maps": maps}
 
