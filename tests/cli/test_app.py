@@ -156,7 +156,18 @@ def test_the_table_of_numbers_is_complete() -> None:
     }
 
 
-SLOW = ["--model", "zoo:mlp", "--data", "digits", "--exits", "1", "--epochs", "100000"]  # until it is stopped
+SLOW = [
+    "--model",
+    "zoo:mlp",
+    "--data",
+    "digits",
+    "--exits",
+    "1",
+    "--epochs",
+    "100000",
+    "--max-loss",
+    "0.05",
+]  # until it is stopped
 
 
 def start(*words: object, **options: Any) -> subprocess.Popen[str]:
@@ -349,7 +360,21 @@ def test_names_beyond_ascii_live_under_the_c_locale(pictures: Path, tmp_path: Pa
         return done.stdout.decode()
 
     reference, out = f"imagefolder:{pictures}", tmp_path / "läufe" / "é"
-    run("optimize", "--model", "zoo:mlp", "--data", reference, "--epochs", 1, "--exits", 1, "--out", out)
+    run(
+        "optimize",
+        "--model",
+        "zoo:mlp",
+        "--data",
+        reference,
+        "--epochs",
+        1,
+        "--exits",
+        1,
+        "--max-loss",
+        0.3,
+        "--out",
+        out,
+    )
     printed = run("predict", out, "--data", reference)
     run("predict", out, "--data", reference, "--out", tmp_path / "å.csv")
     run("sweep", out, "--apply", "--max-loss", 0.3)

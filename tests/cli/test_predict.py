@@ -75,7 +75,7 @@ def test_another_engine_gives_the_same_answers(finished: Any) -> None:
         (["--data", "digits", "--engine", "abacus"], "abacus"),
         (["--data", "digits", "--threads", "0"], "threads"),
         (["--data", "digits", "--batch", "0"], "--batch"),
-        (["--data", "digits", "--out", "/dev/null/answers.csv"], "answers.csv"),
+        (["--data", "digits", "--out", "/dev/null/answers.csv"], "/dev/null"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_a_sentence(finished: Any, options: list[str], word: str) -> None:

@@ -45,9 +45,9 @@ def test_missing_files_are_named(folder: Path) -> None:
     "content",
     [
         b"no gzip",
-        gzip.compress(b"no idx, but long enough for its head"),
-        gzip.compress(bytes((0, 0, 8, 3)) + struct.pack(">3I", 9, 9, 9)),
-        gzip.compress(b"cut short")[:-9],
+        gzip.compress(b"no idx, but long enough for its head", mtime=0),
+        gzip.compress(bytes((0, 0, 8, 3)) + struct.pack(">3I", 9, 9, 9), mtime=0),
+        gzip.compress(b"cut short", mtime=0)[:-9],
     ],
 )
 def test_broken_files_are_named(folder: Path, content: bytes) -> None:
