@@ -160,7 +160,9 @@ def test_a_network_that_remembers_is_refused_by_the_module_that_does():
 @pytest.mark.parametrize("name", INDEPENDENT)
 def test_rows_that_stand_by_themselves_pass(name):
     net = INDEPENDENT[name]
-    check_rows(net, example(net))
+    rows, state = example(net), torch.get_rng_state()
+    check_rows(net, rows)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("rows", [torch.zeros(2, 5, 8), torch.rand(1, 5, 8)], ids=["equal rows", "one row"])
@@ -174,7 +176,11 @@ def test_float_noise_of_a_network_that_magnifies_it_is_no_reason():
         large = h.sum(1, keepdim=True) + 1e4
         return h + 30 * (large - 1e4 - h.sum(1, keepdim=True)) * (len(h) + 1) / len(h)
 
-    check_rows(net := Between(magnify), example(net))
+    net = Between(magnify)
+    given = example(net)
+    together, alone = net(given), torch.cat([net(row[None]) for row in given])
+    assert (together - alone).abs().max() > 1e-4 * together.abs().max()  # more than is taken for noise
+    check_rows(net, given)
 
 
 @pytest.mark.parametrize("call", [capture, attach_exits], ids=["capture", "attach_exits"])

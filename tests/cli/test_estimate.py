@@ -111,10 +111,12 @@ def test_nothing_is_measured_where_nothing_is_told(
 
 
 def test_what_cannot_be_measured_is_left_to_the_run_to_say(
-    request_of: Request, graph: Graph, material: Material, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    request_of: Request, graph: Graph, material: Material, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     def fail(*_: object) -> Pace:
         raise LearnError("the loss must stay finite, but does not.")
 
     monkeypatch.setattr(_estimate, "measure", fail)
     announce(request_of, graph, material, Screen(log=True))
+    assert "about" not in capsys.readouterr().err

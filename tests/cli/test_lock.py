@@ -118,7 +118,7 @@ def test_a_place_beside_which_nothing_may_be_written_is_refused(
 def test_a_place_that_is_only_read_needs_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "open", shut)
     with lock(tmp_path / "out", needed=False):
-        pass
+        assert not list(tmp_path.iterdir())
 
 
 def test_a_place_below_a_file_is_refused(tmp_path: Path) -> None:

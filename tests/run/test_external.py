@@ -120,4 +120,6 @@ def test_the_limit_is_below_what_protobuf_can_write() -> None:
 
 def test_the_file_is_valid_for_others_too(written: Path) -> None:
     for kind in KINDS:
-        onnx.checker.check_model(str(written / kind / "model.onnx"), full_check=True)
+        path = written / kind / "model.onnx"
+        onnx.checker.check_model(str(path), full_check=True)
+        assert path.stat().st_size < path.with_name("model.onnx.data").stat().st_size

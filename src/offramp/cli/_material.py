@@ -103,7 +103,7 @@ def check_counts(request: Request, material: Material) -> None:
     goal, calibrate = request.goal, len(material.calibrate)
     if goal.max_loss is None or goal.kind == "net":
         return
-    needed = decide.needed_samples(goal.max_loss, goal.confidence)
+    needed = decide.needed_samples((1 - goal.margin) * goal.max_loss, goal.confidence)
     if calibrate >= needed:
         return
     held = len(material.tune) + calibrate + len(material.test)
@@ -111,8 +111,13 @@ def check_counts(request: Request, material: Material) -> None:
     raise DataError(
         f"--max-loss {goal.max_loss:g} at --confidence {goal.confidence:g} needs {needed} calibration samples, but "
         f"{calibrate} of {held} held out are. Give {'--held-out' if material.held_out else '--data'} {wanted:,} "
-        "samples, or accept more loss."
+        f"samples, or accept a loss of {_least_loss(calibrate, goal.confidence) / (1 - goal.margin):.3g}."
     )
+
+
+def _least_loss(samples: int, confidence: float) -> float:
+    """The smallest loss that so many samples can prove if nothing is lost on them, rounded up to a thousandth."""
+    return math.ceil(1000 * (1 - (1 - confidence) ** (1 / samples))) / 1000
 
 
 def load_model(request: Request) -> build.LoadedModel:

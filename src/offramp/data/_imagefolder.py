@@ -44,7 +44,7 @@ def load_imagefolder(request: Request) -> PictureSamples:
         labels=np.array(labels, dtype=np.int64) if classes else None,
         image_size=request.image_size,
         channels=request.channels,
-        class_names=classes or None,
+        class_names=tuple(map(legible, classes)) or None,
         read_size=partial(_read_size, paths),
     )
 
