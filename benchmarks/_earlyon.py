@@ -53,7 +53,7 @@ from offramp.cli._exports import Exports
 from offramp.cli._machine import describe_command, describe_machine, describe_versions
 from offramp.graph import Graph
 from offramp.learn._augment import augment
-from offramp.learn._batch import draw, shuffle, take_batch
+from offramp.learn._batch import draw, shuffle
 from offramp.measure import Costs, Evidence, Frontier, Latency, OperatingPoint, frontier, latency
 from offramp.measure import torch as measure_torch
 from offramp.nn.scores import Entropy, MaxProbability, gate_of
@@ -117,8 +117,8 @@ def look_at(samples: Samples, answers: NDArray[np.int64]) -> Look:
 
 def take_pictures(samples: Samples, positions: NDArray[np.int64]) -> Tensor:
     """[B, C, H, W] some pictures."""
-    (pictures,) = take_batch(samples, positions, torch.device("cpu")).values()
-    return pictures
+    (pictures,) = samples.take(positions).values()
+    return torch.from_numpy(pictures)
 
 
 def wrap(loaded: LoadedModel, places: Sequence[str] = FACTORY) -> EarlyExitWrapper:

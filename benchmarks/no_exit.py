@@ -42,6 +42,7 @@ System = Callable[[Any], Any]  # Any: as measure.latency calls it
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS))
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="on the clock for one system")
     parser.add_argument("--quick", action="store_true", help="a few calls of each; the times mean nothing")
     options = parser.parse_args()
     rows = []
@@ -51,7 +52,9 @@ def main() -> None:
                 systems, shape = load_systems(name, Engine(name=engine), Path(folder))
                 for size in SIZES:
                     row = {"network": name, "engine": engine, "batch": size}
-                    rows.append({**row, **time_systems(systems, shape, size, 0.2 if options.quick else SECONDS)})
+                    rows.append(
+                        {**row, **time_systems(systems, shape, size, 0.2 if options.quick else options.seconds)}
+                    )
                     print(describe(rows[-1]), flush=True)
     if not options.quick:
         RESULT.write_text(json.dumps({**stamp(0), "rows": rows}, indent=1))

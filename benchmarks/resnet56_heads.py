@@ -52,18 +52,19 @@ AGAIN = replace(ROUNDS, learning_rate=3e-3)
 # ---- what the network says ----
 
 
-def make_view(frozen: Frozen, samples: Samples, view: int, folder: Path, seed: int) -> None:
+def make_view(graph: Graph, samples: Samples, view: int, folder: Path, seed: int) -> None:
     """One version of each picture and what the network answers, as arrays in `folder`."""
     done = folder / f"answer{view}.npy"
     if done.is_file():
         return
+    frozen = Frozen(graph, "float32")
     maps = [node.name for node in frozen.nodes if node.name.startswith("stage") and node.name != frozen.teacher]
     given: dict[str, list[NDArray[Any]]] = {"picture": [], "answer": [], **{name: [] for name in maps}}
     random = np.random.default_rng([seed, view])
     torch.manual_seed(int(random.integers(2**63)))
     order = shuffle(len(samples), seed=seed, epoch=view)
     for start in range(0, len(order), BATCH):
-        batch = take_batch(samples, order[start : start + BATCH], frozen.device)
+        batch = take_batch(samples, order[start : start + BATCH], frozen.device, graph)
         share = MIXED if view in MIXTURES else 0.0
         (name, pictures), *_ = mix(augment(batch, "crop_flip", random), share).items()
         pixels = (pictures * 255).round()
@@ -174,9 +175,9 @@ def main() -> None:
     for part in options.parts:
         if part == "views":
             samples = data.load(f"{options.cifar}@train")
-            frozen = Frozen(candidates(loaded, options.seed), "float32")
+            graph = candidates(loaded, options.seed)
             for view in options.views:
-                make_view(frozen, samples, view, options.work, options.seed)
+                make_view(graph, samples, view, options.work, options.seed)
         elif part == "keep":
             KEPT.parent.mkdir(exist_ok=True)
             save_file({k: v for one in HEADS for k, v in load_file(options.work / f"{one}.safetensors").items()}, KEPT)
