@@ -9,7 +9,15 @@ from typing import Any
 from onnx import ModelProto
 
 from offramp.export import onnx
-from offramp.graph import Graph
+from offramp.graph import Graph, Node
+from offramp.run.onnx import make_fusible
+
+
+def fusible(node: Node, body: ModelProto) -> ModelProto:
+    """A stage pass for files that ONNX Runtime runs: it folds residual chains of bodies then, also without offramp."""
+    made = ModelProto()
+    made.CopyFrom(body)
+    return made if make_fusible(made) else body
 
 
 class Exports:

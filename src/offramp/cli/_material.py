@@ -117,7 +117,7 @@ def check_counts(request: Request, material: Material) -> None:
 
 def _least_loss(samples: int, confidence: float) -> float:
     """The smallest loss that so many samples can prove if nothing is lost on them, rounded up to a thousandth."""
-    return math.ceil(1000 * (1 - (1 - confidence) ** (1 / samples))) / 1000
+    return math.ceil(1000 * (1 - math.pow(1 - confidence, 1 / samples))) / 1000
 
 
 def load_model(request: Request) -> build.LoadedModel:

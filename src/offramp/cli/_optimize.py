@@ -12,7 +12,7 @@ import torch
 
 from offramp import report
 from offramp.errors import ExportError, OutputError
-from offramp.export import Origin, save_artifact
+from offramp.export import Origin, onnx, save_artifact
 from offramp.graph import Graph
 from offramp.measure import Evidence, exits_taken
 from offramp.run import Samples, openvino, stream
@@ -33,7 +33,7 @@ from ._clock import time_network
 from ._drawing import draw_shipped
 from ._engine import Engine
 from ._estimate import announce
-from ._exports import Exports
+from ._exports import Exports, fusible
 from ._folder import WorkFolder, check_killed, check_out, open_folder, reserve
 from ._machine import without_folders
 from ._material import Material, check_counts, gather
@@ -89,7 +89,7 @@ def run_chain(
     try:
         with screen.step(f"{request.regime}: {request.epochs} epochs on {len(material.train)} samples"):
             graph = train(request, graph, material.train, work, screen)
-        laid = settle(request, graph, material, Exports(work.path, traces=traces), screen)
+        laid = settle(request, graph, material, _exports(request, work, traces), screen)
         asked, request = request.precision, replace(request, precision=laid[0].precision)
         chosen = replace(decide_on(request, material, laid[0], screen), precision=describe(asked, laid))
         result = _write(request, material, chosen, laid[0].way, work, screen)
@@ -99,6 +99,10 @@ def run_chain(
             error.add_note(f"What was trained is kept in {work.path}: repeat the command {again} to use it.")
         raise
     return result
+
+
+def _exports(request: Request, work: WorkFolder, traces: onnx.Traces) -> Exports:
+    return Exports(work.path, traces=traces, stage_pass=fusible if request.engine == "onnxruntime" else None)
 
 
 def decide_on(request: Request, material: Material, laid: Laid, screen: Screen) -> Chosen:

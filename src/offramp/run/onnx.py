@@ -17,7 +17,7 @@ from offramp.errors import EngineError, OptionError
 from ._alone import network_alone as network_alone
 from ._card import CARD_KEY, OUTPUTS, Card, Limits, check_exits, check_file, parse_card
 from ._external import asks_for_data, check_data, missing_data
-from ._fusible import make_fusible
+from ._fusible import make_fusible as make_fusible
 from ._known import OnlyWay, answer_nothing, outputs_to_ask
 from ._lift import Branch, Stage, Steps, lift
 from ._ports import Array, check_inputs, ports_of
