@@ -18,6 +18,7 @@ from offramp.errors import ExportError
 from offramp.graph import Node, Tensor
 
 from ._fold import fold_constants
+from ._pools import round_down
 from ._scope import Scope
 
 OPSET = 18
@@ -57,7 +58,7 @@ def trace_body(node: Node, body: nn.Module, given: Sequence[Tensor]) -> onnx.Mod
         ) from error
     assert program is not None, "torch.onnx.export with dynamo gives a program"
     model: onnx.ModelProto = program.model_proto
-    return fold_constants(inliner.inline_local_functions(model) if model.functions else model)
+    return round_down(fold_constants(inliner.inline_local_functions(model) if model.functions else model))
 
 
 def inline_body(scope: Scope, name: str, model: onnx.ModelProto, inputs: Sequence[str]) -> list[str]:
