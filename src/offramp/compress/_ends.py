@@ -7,7 +7,7 @@ behind a layer that a body ends with, or that a mean reads: there ONNX Runtime w
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,8 @@ _CONVOLUTIONS = ("Conv", "ConvTranspose")
 _CLIPS = ("Relu", "Clip")  # what ONNX Runtime leaves to the lowest and the highest code
 _POOLS = ("ReduceMean", "GlobalAveragePool", "AveragePool", "MaxPool", "GlobalMaxPool")
 _MOVES = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Slice", "Pad", "Gather", "Identity")
+_READING = (*_CONVOLUTIONS, "Add", "Gemm", "MatMul")
+_MIDDLE = 128  # of the codes without a sign
 _SPACE = 2  # axes behind batch and channels from which on an output is a map, and not what an exit says
 
 
@@ -39,6 +41,7 @@ def close_ends(made: onnx.ModelProto, traced: onnx.ModelProto, items: Sequence[I
         items: Inputs of single samples.
     """
     _carry_over(made)
+    _unsign(made)
     ends = [end for end in _ends(made) if end.closable]
     ranges = _ranges(traced, [end.value for end in ends if not end.known], items)
     for end in ends:
@@ -166,7 +169,7 @@ def _carry_over(model: onnx.ModelProto) -> None:
     nodes: list[NodeProto] = []
     known: dict[str, str] = {}
     for node in graph.node:
-        for at, name in enumerate(node.input[:2] if node.op_type in ("Add", "Gemm", "MatMul") else []):
+        for at, name in enumerate(node.input[:2] if node.op_type in _READING else []):
             source = _moved(made.get(name), made, constants)
             if source is None:
                 continue
@@ -186,7 +189,9 @@ def _moved(
 ) -> NodeProto | None:
     """The dequantization, by one scale, of what was at least once moved since; None if more happened to it."""
     moves = 0
-    while node is not None and node.op_type in _MOVES:
+    while node is not None and node.op_type in (*_MOVES, "Concat"):
+        if node.op_type == "Concat" and not _has_one_scale(node, made, constants):
+            return None
         if node.op_type == "Pad" and not _pads_with_zeros(node, constants):
             return None
         moves, node = moves + 1, made.get(node.input[0])
@@ -196,11 +201,45 @@ def _moved(
     return node if step is not None and step.size == 1 else None
 
 
+def _has_one_scale(node: NodeProto, made: Mapping[str, NodeProto], constants: Mapping[str, TensorProto]) -> bool:
+    """Whether all that is put together was dequantized in one way."""
+    parts = [made.get(name) for name in node.input]
+    scales = {
+        tuple(constants[name].raw_data for name in part.input[1:])
+        for part in parts
+        if part is not None and part.op_type == "DequantizeLinear" and all(one in constants for one in part.input[1:])
+    }
+    return len(scales) == 1 and all(part is not None and part.op_type == "DequantizeLinear" for part in parts)
+
+
 def _pads_with_zeros(node: NodeProto, constants: Mapping[str, TensorProto]) -> bool:
     if any(one.name == "mode" and one.s != b"constant" for one in node.attribute):
         return False
     fill = node.input[2] if len(node.input) > _SPACE else ""
     return not fill or (fill in constants and not numpy_helper.to_array(constants[fill]).any())
+
+
+def _unsign(model: onnx.ModelProto) -> None:
+    """Codes without a sign where ONNX Runtime needs them, for the same values.
+
+    Behind a ReLU the lowest code has to be zero, also where NNCF gives a sign because what it stands beside has one. And
+    on x86 a convolution takes signed codes only where nobody else reads them.
+    """
+    graph = model.graph
+    made = {name: node for node in graph.node for name in node.output}
+    constants = {one.name: one for one in graph.initializer}
+    readers = Counter(name for node in graph.node for name in node.input)
+    for node in list(graph.node):
+        signed = node.op_type == "QuantizeLinear" and constants[node.input[2]].data_type == TensorProto.INT8
+        if not signed or numpy_helper.to_array(constants[node.input[2]]).any():
+            continue
+        pair = [one for one in graph.node if one.op_type == "DequantizeLinear" and one.input[0] == node.output[0]]
+        positive = made.get(node.input[0]) is not None and made[node.input[0]].op_type == "Relu"
+        if positive or sum(readers[one.output[0]] for one in pair) > 1:
+            name = f"{node.output[0]}/zero"
+            graph.initializer.append(numpy_helper.from_array(np.array(0 if positive else _MIDDLE, np.uint8), name))
+            for one in (node, *pair):
+                one.input[2] = name
 
 
 def _round_biases(model: onnx.ModelProto) -> None:
