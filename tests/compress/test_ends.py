@@ -16,6 +16,7 @@ from onnx import numpy_helper
 from torch import Tensor as Values
 from torch import nn
 
+from offramp.compress import Quantized
 from offramp.compress._ends import float_kernels
 from offramp.compress._nncf import quantize_model
 from offramp.compress._noise import restore
@@ -96,12 +97,16 @@ BODIES = {
     "ends with a sum": Residual,
     "relu6, depthwise": lambda: nn.Sequential(conv(), nn.ReLU6(), conv(groups=8), nn.ReLU6(), conv(size=1)),
     "light head": lambda: build_head(HeadRecipe("light"), SHAPE, 5),
-    "light head with pooling": lambda: nn.Sequential(nn.Upsample(scale_factor=3), build_head(HeadRecipe("light"), (8, 36, 36), 5)),
+    "light head with pooling": lambda: nn.Sequential(
+        nn.Upsample(scale_factor=3), build_head(HeadRecipe("light"), (8, 36, 36), 5)
+    ),
     "student": lambda: build_head(HeadRecipe("student"), SHAPE, 5),
     "most, then mean": lambda: classifier(conv(), nn.ReLU(), nn.MaxPool2d(3, 2, ceil_mode=True), conv(), nn.ReLU()),
     "beside each other": Beside,
     "bottlenecks": lambda: nn.Sequential(conv(), Bottleneck(), Bottleneck(), conv(), nn.ReLU()),
-    "two linear layers": lambda: nn.Sequential(conv(), nn.ReLU(), nn.Flatten(), nn.Linear(1152, 16), nn.ReLU(), nn.Linear(16, 5)),
+    "two linear layers": lambda: nn.Sequential(
+        conv(), nn.ReLU(), nn.Flatten(), nn.Linear(1152, 16), nn.ReLU(), nn.Linear(16, 5)
+    ),
 }  # fmt: skip
 
 
@@ -201,3 +206,9 @@ def test_bytes_of_one_body_are_bytes_of_the_next() -> None:
     assert (last.op_type, first.op_type) == ("DequantizeLinear", "QuantizeLinear")
     for at in (1, 2):
         np.testing.assert_array_equal(ends["stage0"][last.input[at]], ends["stage1"][first.input[at]])
+
+
+def test_a_quantized_network_lists_what_stays_in_float_by_body() -> None:
+    bodies = {"one": make("silu")[1], "two": make("student")[1]}
+    listed = Quantized(bodies=bodies, sensitivity=()).float_kernels
+    assert {name: len(layers) for name, layers in listed.items()} == {"one": 2}
