@@ -11,7 +11,7 @@ import openvino
 import pytest
 
 from offramp.export import onnx as export_onnx
-from offramp.run import _quantized, _specialize
+from offramp.run import _specialize
 from offramp.run import onnx as run_onnx
 from offramp.run import openvino as run_openvino
 from offramp.run._branches import branches, entries
@@ -131,22 +131,3 @@ def test_its_scores_are_none_in_the_evidence_either(path: Path) -> None:
     inputs["x"][1, 0, 3, 3] = np.nan
     scores = run_openvino.load_dense(path.with_name("dense.onnx"))(inputs).scores["max_probability"]
     np.testing.assert_array_equal(np.isnan(scores), [[False, False], [True, True]])
-
-
-@pytest.mark.parametrize("rows", ROWS)
-def test_bytes_that_a_body_gave_are_not_made_again(path: Path, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In front of an `If` the maps that enter it are quantized once, by the body that gives them."""
-    counts = []
-    for known in (True, False):
-        if not known:
-            monkeypatch.setattr(_quantized, "_bytes_of", lambda source: None)
-        model = openvino.Core().read_model(path)
-        model.reshape({"x": [rows, 1, 28, 28]})
-        _specialize.specialize(model, rows)
-        on_maps = [
-            node
-            for node in model.get_ordered_ops()
-            if node.get_type_name() == "FakeQuantize" and list(node.get_output_shape(0))[1:] == [8, 14, 14]
-        ]
-        counts.append(len(on_maps))
-    assert counts[0] < counts[1]
