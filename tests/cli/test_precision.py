@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from safetensors.numpy import load_file
 from commands import call
 from folders import card_of, read
 from offramp import data
-from offramp.cli import _batches
+from offramp.cli import _batches, _precision
+from offramp.cli._screen import Screen
 from offramp.export import load_artifact
 from offramp.learn._training import Training
 from offramp.measure import Evidence, exits_taken
@@ -254,3 +256,17 @@ def test_a_precision_that_there_is_not_is_refused(
     done = call(*arguments, *options, "--out", tmp_path / "out")
     assert done.code == 2
     assert word in done.err
+
+
+@pytest.mark.parametrize(("runs_it", "warnings"), [("onnxruntime", 1), ("openvino", 0)])
+def test_convolutions_that_onnx_runtime_computes_in_float_are_told_once(
+    runs_it: str, warnings: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = SimpleNamespace(float_kernels={"stage0": ["a", "b"], "stage1": ["c"]})
+    monkeypatch.setattr(_precision.compress, "quantize", lambda *given, **told: kept)
+    request = SimpleNamespace(engine=runs_it, precision="int8", threads=1, seed=0)
+    exports = SimpleNamespace(trace=lambda graph: {}, passing=lambda quantized: None)
+    screen = Screen(quiet=True)
+    _precision._open(request, "int8", None, SimpleNamespace(train=None, tune=None), exports, screen)  # type: ignore[arg-type]  # stand-ins
+    assert len(screen.warnings) == warnings
+    assert all("3 convolutions" in text and "stage0, stage1" in text for text in screen.warnings)

@@ -168,6 +168,11 @@ def _open(request: Request, precision: str, graph: Graph, material: Material, ex
         quantized = compress.quantize(
             graph, exports.trace(graph), material.train, judge=material.tune, seed=request.seed
         )
+    if request.engine == "onnxruntime" and (kept := quantized.float_kernels):
+        screen.warn(
+            f"ONNX Runtime computes {sum(map(len, kept.values()))} convolutions of the int8 file in float "
+            f"(in {', '.join(kept)}): no integers come out of them. --engine openvino does not."
+        )
     return Way(name="int8", graph=graph, engine=engine, exports=exports.passing(quantized), quantized=quantized)
 
 

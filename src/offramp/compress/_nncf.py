@@ -7,17 +7,17 @@ import importlib.util
 import io
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import onnx
 
 from offramp.errors import ExportError, MissingExtra
 
-Item = Mapping[str, np.ndarray[Any, Any]]  # inputs of one call, by name; any dtype
+from ._ends import Item, close_ends
+
 _TELEMETRY = "openvino_telemetry"
 _ATTENTION = {"Softmax", "LayerNormalization", "SimplifiedLayerNormalization"}
 
@@ -53,7 +53,7 @@ def quantize_model(model: onnx.ModelProto, items: Sequence[Item]) -> onnx.ModelP
         except Exception as error:  # NNCF's own errors share no parent
             first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
             raise ExportError(f"NNCF cannot quantize this part ({first[:200]}): keep it in float.") from error
-    return made
+    return made if attention else close_ends(made, model, items)
 
 
 def check_installed() -> None:
@@ -95,6 +95,7 @@ def _ranges(nncf: ModuleType) -> Any:  # Any: NNCF's own
     sample's range, with or without its correction of biases, and on 98.8 without the outermost thousandth.
     """
     estimator: Any = importlib.import_module("nncf.quantization.range_estimator")
+    advanced: Any = importlib.import_module("nncf.quantization.advanced_parameters")
     low, high = (
         estimator.StatisticsCollectorParameters(
             statistics_type=getattr(estimator.StatisticsType, end),
@@ -104,6 +105,8 @@ def _ranges(nncf: ModuleType) -> Any:  # Any: NNCF's own
     )
     return nncf.AdvancedQuantizationParameters(
         disable_bias_correction=True,
+        # ONNX Runtime cannot run a convolution whose input has a scale per channel, as NNCF gives depthwise ones.
+        activations_quantization_params=advanced.QuantizationParameters(per_channel=False),
         activations_range_estimator_params=estimator.RangeEstimatorParameters(min=low, max=high),
     )
 

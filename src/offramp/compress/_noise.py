@@ -11,6 +11,7 @@ import torch
 from onnx import NodeProto, shape_inference
 
 from ._agreement import OnnxBody
+from ._ends import open_ends
 
 PRODUCTS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 SUM = "Add"
@@ -84,6 +85,7 @@ def restore(whole: onnx.ModelProto, traced: onnx.ModelProto, names: Collection[s
             missing = [name for name in node.input if name in weights and name not in there]
             model.graph.initializer.extend(weights[name] for name in missing)
             there.update(missing)
+    open_ends(model, names)
     _drop_unread(model)
     return model
 

@@ -14,6 +14,7 @@ from offramp.graph import Graph, Node, find_ancestors
 from offramp.run import Samples, fits_in_one_file
 
 from ._agreement import OnnxBody, agreements
+from ._ends import float_kernels
 from ._nncf import quantize_model
 from ._noise import PRODUCTS, Given, Layer, rank_layers, restore, spare
 from ._reach import find_items, float_values
@@ -63,6 +64,15 @@ class Quantized:
     def __call__(self, node: Node, body: onnx.ModelProto) -> onnx.ModelProto:
         """The body in 8 bits, or as it is."""
         return self.bodies.get(node.name, body)
+
+    @property
+    def float_kernels(self) -> dict[str, list[str]]:
+        """By body, its convolutions in 8 bits that ONNX Runtime computes in float all the same, where there are any.
+
+        An activation that it cannot make part of a convolution, such as SiLU, or logits that are not rounded.
+        """
+        found = {name: float_kernels(body) for name, body in self.bodies.items()}
+        return {name: layers for name, layers in found.items() if layers}
 
 
 def quantize(  # noqa: PLR0913  # what is quantized, and by which samples

@@ -14,7 +14,7 @@ from offramp.graph import Graph
 from offramp.nn import Executor
 from offramp.run import Samples, bind
 
-from ._nncf import Item
+from ._ends import Item
 
 BATCH = 32
 MOST_BYTES = 128 * 2**20  # of what is kept for one body

@@ -20,6 +20,7 @@ from offramp.run import fits_in_one_file
 
 from ._external import name_only, weigh
 from ._fold import fold_constants
+from ._pools import round_down
 from ._scope import Scope
 
 OPSET = 18
@@ -39,7 +40,7 @@ def trace_body(node: Node, body: nn.Module, given: Sequence[Tensor]) -> onnx.Mod
     """
     model: onnx.ModelProto = export_body(node, body, given).model_proto
     if fits_in_one_file(weigh(model)):
-        return fold_constants(inliner.inline_local_functions(model) if model.functions else model)
+        return round_down(fold_constants(inliner.inline_local_functions(model) if model.functions else model))
     if model.functions:  # the inliner reads no more than protobuf can write
         raise ExportError(
             f"the body of {node.name!r} has functions of ONNX and more weights than one file holds: cut the network "

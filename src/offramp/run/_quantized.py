@@ -80,11 +80,18 @@ def _ranges(conversion: Any) -> tuple[Any, ...]:
 
 
 def _range_constants(fake: Any) -> list[Any]:
-    return [port.get_source_output().get_node() for port in fake.inputs()[1:]]
+    return [port.get_node() for port in _range_ports(fake)]
+
+
+def _range_ports(fake: Any) -> list[Any]:
+    return [port.get_source_output() for port in fake.inputs()[1:]]
 
 
 def _converted(source: Any, conversion: Any) -> Any:
     """The same quantization of what stands in front of the `If`: one that is there already, or a copy."""
+    before = _bytes_of(source)
+    if before is not None and _ranges(before) == _ranges(conversion):
+        return before.output(0)
     for port in source.get_target_inputs():
         known = _conversion(port)
         if known is not None and _ranges(known) == _ranges(conversion):
@@ -93,6 +100,18 @@ def _converted(source: Any, conversion: Any) -> Any:
     ranges = [opset13.constant(np.asarray(one.get_data())) for one in _range_constants(fake)]
     copied = opset13.fake_quantize(source, *ranges, fake.get_attributes()["levels"])
     return opset13.convert(copied, conversion.get_element_type()).output(0)
+
+
+def _bytes_of(source: Any) -> Any:
+    """The conversion to bytes that a value was made from, if it is nothing else; or None."""
+    node = source.get_node()
+    while node.get_type_name() in ("Multiply", "Subtract") or (
+        node.get_type_name() == "Convert" and node.get_element_type() not in _BYTES
+    ):
+        node = node.input_value(0).get_node()
+    fake = node.input_value(0).get_node() if node.get_type_name() == "Convert" else None
+    made = fake is not None and fake.get_type_name() == "FakeQuantize"
+    return node if made and all(port.get_node().get_type_name() == "Constant" for port in _range_ports(fake)) else None
 
 
 def _transposed(output: Any, order: tuple[int, ...]) -> Any:
