@@ -171,7 +171,6 @@ FILES: dict[str, Maker] = {
     "empty.tsv": text(""),
     "tokenizer": tokenizer,
     "header.tsv": text("text\tlabel\n"),
-    "unknown_header.tsv": text("review\tsentiment\ngood film\tgood\nbad film\tbad\n"),
     "one_column.tsv": text("text\tlabel\ngood film\n"),
     "latin.tsv": lambda path: path.write_bytes("text\tlabel\ncaf\xe9\tgood\n".encode("latin-1")),
     # networks
@@ -198,8 +197,6 @@ FILES: dict[str, Maker] = {
     "hf_broken": lambda path: (path.mkdir(), (path / "config.json").write_text("{")),
     # places
     "pipe": lambda path: os.mkfifo(path),
-    "link": lambda path: path.symlink_to("elsewhere"),
-    "linked_folder": lambda path: ((path.parent / "kept").mkdir(), path.symlink_to("kept")),
     "half": lambda path: killed_run(path, json.dumps({"model": "zoo:lenet5"})),
     "half_broken": lambda path: killed_run(path, "{"),
     "others": lambda path: (path.mkdir(), (path / "letter.txt").write_text("dear")),

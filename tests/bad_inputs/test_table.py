@@ -12,7 +12,7 @@ import torch
 from typer.main import get_command
 
 from bad_inputs.places import FILES, RUNS, make_files
-from bad_inputs.table import AFTER_MERGE, ROWS
+from bad_inputs.table import ROWS
 from commands import call
 from offramp.cli import _batches
 from offramp.cli._app import app
@@ -58,13 +58,7 @@ def sentence_of(err: str) -> str:
     return last
 
 
-@pytest.mark.parametrize(
-    ("command", "said"),
-    [
-        *(pytest.param(*row, id=row[0]) for row in ROWS),
-        *(pytest.param(*row, id=row[0], marks=pytest.mark.xfail) for row in AFTER_MERGE),
-    ],
-)
+@pytest.mark.parametrize(("command", "said"), [pytest.param(*row, id=row[0]) for row in ROWS])
 def test_a_bad_input_is_one_sentence_and_leaves_nothing_behind(
     command: str, said: str, small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,5 +80,5 @@ def test_there_are_a_hundred_of_them_and_they_reach_every_command() -> None:
 
 
 def test_every_bad_file_is_named_by_a_row() -> None:
-    named = {part for command, _ in (*ROWS, *AFTER_MERGE) for part in re.split("[ :=@/]", command)}
+    named = {part for command, _ in ROWS for part in re.split("[ :=@/]", command)}
     assert {name.removesuffix(".py") for name in (*FILES, *RUNS)} - named == set()

@@ -75,12 +75,12 @@ def run_chain(
     Raises:
         OfframpError: As for `optimize`.
     """
-    check_counts(request, material)
     with screen.step(f"exits: {request.exits}, {request.placement}"):
         graph = attach(request, material)
         costs = costs_by_score(graph)
     check_precision(request.precision, graph)
     check_goal(request, cheapest(request, graph) if request.exits == "auto" else costs)
+    check_counts(request, material)
     traces = probe(request, graph, material, screen)
     if request.regime != "joint":  # which is for networks that know nothing yet
         warn_of_guessing(material, screen)

@@ -206,6 +206,8 @@ def check_numbers(labels: NDArray[np.int64], count: int, *, named: bool = False)
     Raises:
         DataError: So they are.
     """
+    if not len(labels):
+        return
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= count:
         raise DataError(
