@@ -157,6 +157,21 @@ def test_a_network_that_remembers_is_refused_by_the_module_that_does():
         check_rows(net := Between(layer=Counter()), example(net))
 
 
+def rounded_to_the_batch(self, h):  # as dynamic quantization does
+    step = h.abs().max() / 15
+    return (h / step).round() * step
+
+
+def limited_by_the_batch(self, h):
+    return h / h.abs().max().clamp(min=1)
+
+
+@pytest.mark.parametrize("scaling", [rounded_to_the_batch, limited_by_the_batch])
+def test_what_depends_on_the_largest_of_the_batch_shows_on_random_rows(scaling):
+    with pytest.raises(CaptureError, match="by itself"):
+        check_rows(Between(scaling), 9 * torch.rand(2, 5, 8))
+
+
 @pytest.mark.parametrize("name", INDEPENDENT)
 def test_rows_that_stand_by_themselves_pass(name):
     net = INDEPENDENT[name]

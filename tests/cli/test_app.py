@@ -88,17 +88,17 @@ FEW = {  # of each command: the words that it needs, then its options that take 
     "optimize": (
         ["--model", "nobody:nothing", "--data", "digits", "--out", "out"],
         ["--max-loss", "--confidence", "--budget", "--exits", "--batch", "--price", "--survivors", "--mix", "--epochs",
-         "--mean", "--std", "--shape", "--threads", "--seed", "--grid"],
+         "--mean", "--std", "--shape", "--threads", "--seed", "--grid", "--margin"],
     ),
     "inspect": (["--model", "nobody:nothing"], ["--shape"]),
     "demo": (["--out", "out"], ["--seed"]),
     "bench": (["nowhere"], ["--batch", "--threads"]),
     "predict": (["nowhere", "--data", "digits"], ["--batch", "--threads"]),
-    "sweep": (["nowhere"], ["--max-loss", "--confidence", "--budget", "--grid"]),
+    "sweep": (["nowhere"], ["--max-loss", "--confidence", "--budget", "--grid", "--margin"]),
     "check": (["nowhere", "--data", "digits"], ["--samples", "--confidence", "--alpha", "--threads", "--seed"]),
     "recalibrate": (
         ["nowhere", "--data", "digits"],
-        ["--max-loss", "--confidence", "--budget", "--grid", "--threads", "--seed"],
+        ["--max-loss", "--confidence", "--budget", "--grid", "--threads", "--seed", "--margin"],
     ),
 }  # fmt: skip
 WITH = {  # what an option needs beside it
@@ -109,7 +109,7 @@ WITH = {  # what an option needs beside it
 }
 BAD = ["nan", "inf", "-inf", "1e400", "99999999999999999999", "-1", "--4", "", " ", "²", "1e-320", "0x1", "1,,1"]
 FINE = {("--mean", "-1"), ("--mean", "1e-320"), ("--grid", "-1"), ("--grid", "1e-320"), ("--price", "1e-320"),
-        ("--survivors", "1e-320"), ("--mix", "1e-320")}  # fmt: skip
+        ("--survivors", "1e-320"), ("--mix", "1e-320"), ("--margin", "1e-320")}  # fmt: skip
 
 
 @pytest.mark.parametrize("value", BAD, ids=repr)
@@ -383,6 +383,6 @@ def test_names_beyond_ascii_live_under_the_c_locale(pictures: Path, tmp_path: Pa
     assert "läufe/é" in (out / "README.md").read_text(encoding="utf-8")
     assert "läufe/é" in (out / "report.html").read_text(encoding="utf-8")
     result = json.loads((out / "result.json").read_text(encoding="utf-8"))
-    assert result["options"]["data"] == reference
+    assert result["options"]["data"] == "imagefolder:bilder-ä"
     ids = np.load(out / "evidence.npz")["ids"].tolist()
     assert all(name.startswith("bilder-ä/") for name in ids)

@@ -75,7 +75,7 @@ def test_what_was_before_is_kept(folder: Path, grey: Path) -> None:
     assert told["former"]["guarantee"] == before["guarantee"]
     assert told["former"]["thresholds"] == before["chosen"]["thresholds"]
     assert told["former"]["held_out"] == "digits@test"
-    assert (told["samples"], told["data"], told["seed"]) == (797, f"npz:{grey / 'labelled.npz'}", 0)
+    assert (told["samples"], told["data"], told["seed"]) == (797, "npz:.../labelled.npz", 0)
     assert told["at"].startswith("20")
     again = call("recalibrate", folder, "--data", f"npz:{grey / 'unlabelled.npz'}", "--json").json
     assert again["recalibrated"]["former"]["recalibrated"] == told

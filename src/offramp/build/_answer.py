@@ -14,6 +14,8 @@ from torch import Tensor
 
 from offramp.errors import CaptureError, OfframpWarning, OptionError
 
+from ._trace import LEAST
+
 _ROUNDING = 1e-3  # by which a row of probabilities may miss one
 Path = tuple[str | int, ...]  # keys and positions from the whole answer to one of its tensors
 
@@ -102,6 +104,12 @@ def _are_probabilities(logits: Tensor) -> bool:
     """Never of logits: those of random samples neither sum to one nor are all positive."""
     rows = logits.detach().double()
     return bool((rows >= 0).all()) and bool(((rows.sum(dim=1) - 1).abs() < _ROUNDING).all())
+
+
+def as_logits(logits: Tensor, answer: Answer) -> Tensor:
+    """Logits as a captured network gives them: of probabilities the logarithm."""
+    known = _are_probabilities(logits) if answer.probabilities is None else answer.probabilities
+    return logits.clamp(min=LEAST).log() if known else logits
 
 
 def find_logits(answer: Any, where: str | int | None = None) -> Any:  # Any: see above

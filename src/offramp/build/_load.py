@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from offramp.errors import CaptureError, OfframpError, OptionError
 
-from ._answer import Answer, Logits, find_logits, list_outputs, locate_logits, pick, read_logits
+from ._answer import Answer, Logits, as_logits, find_logits, list_outputs, locate_logits, pick, read_logits
 from ._float32 import other_floats, refuse_other_numbers, warn_of_floats
 from ._huggingface import from_huggingface
 from ._inputs import read_example
@@ -59,9 +59,8 @@ class LoadedModel:
     logits: Answer = field(default_factory=Answer)
 
     def find_logits(self, answer: Any) -> Tensor:  # Any: whatever its module answers
-        """The logits in what the module answers; probabilities stay what they are."""
-        logits: Tensor = find_logits(answer, self.logits.where)
-        return logits
+        """The logits in what the module answers; of probabilities the logarithm, as a captured network gives it."""
+        return as_logits(find_logits(answer, self.logits.where), self.logits)
 
     @property
     def input_names(self) -> tuple[str, ...]:

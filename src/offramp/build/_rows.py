@@ -24,6 +24,7 @@ _TOLERANCE = 1e-4  # of the largest logit; 54 networks of torchvision and timm p
 _COARSE = 5e-2  # the same where anything is computed in half precision
 _SKETCH = 4096  # numbers of a row that are remembered while the module is sought
 _SEEDS = (0, 1, 2)
+_SIZES = (1.0, 0.5, 2.0, 1.5)  # of the rows of floats, one each
 
 Answer = Callable[[object], Any]  # Any: as the model answers
 
@@ -357,19 +358,33 @@ def _is_coarse(model: nn.Module, inputs: Inputs) -> bool:
 
 
 def _several(model: nn.Module, inputs: Inputs, answer: Answer) -> Inputs:
-    """At most MOST rows that differ: what is given, or where that is the same row twice, chance in its range."""
+    """At most MOST rows that differ, also in size: what is given, or where that is one row twice, chance in its range.
+
+    Random pictures all have nearly the same largest pixel, so what depends on that of the batch would not show.
+    """
     rows = inputs.rows(min(max(len(inputs.tensors[0]), 2), MOST))
-    if any(bool((tensor[1:] != tensor[:1]).any()) for tensor in rows.tensors):
-        return rows
-    generator = torch.Generator().manual_seed(_SEEDS[0])
-    varied = Inputs(
-        names=rows.names, tensors=tuple(_vary(tensor, generator) for tensor in rows.tensors), keyword=rows.keyword
-    )
+    if not any(bool((tensor[1:] != tensor[:1]).any()) for tensor in rows.tensors):
+        generator = torch.Generator().manual_seed(_SEEDS[0])
+        rows = _if_answered(model, rows, [_vary(tensor, generator) for tensor in rows.tensors], answer)
+    return _if_answered(model, rows, [_scale(tensor) for tensor in rows.tensors], answer)
+
+
+def _if_answered(model: nn.Module, rows: Inputs, tensors: Sequence[Tensor], answer: Answer) -> Inputs:
+    """Other rows, or those that are given if the network asks more of its input than its type."""
+    other = Inputs(names=rows.names, tensors=tuple(tensors), keyword=rows.keyword)
     try:
-        logits = answer(varied.call(copy_module(model)))
-    except Exception:  # it asks more of its input than its type: then as given
+        logits = answer(other.call(copy_module(model)))
+    except Exception:  # any code of the user's
         return rows
-    return varied if isinstance(logits, Tensor) and bool(logits.isfinite().all()) else rows
+    return other if isinstance(logits, Tensor) and bool(logits.isfinite().all()) else rows
+
+
+def _scale(tensor: Tensor) -> Tensor:
+    """Rows of floats in several sizes."""
+    if not tensor.is_floating_point():
+        return tensor
+    sizes = torch.tensor(_SIZES[: len(tensor)]).to(tensor)
+    return tensor * sizes.view(-1, *[1] * (tensor.ndim - 1))
 
 
 def _vary(tensor: Tensor, generator: torch.Generator) -> Tensor:

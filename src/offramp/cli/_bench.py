@@ -253,8 +253,9 @@ def _describe_floats(found: Mapping[str, Any]) -> Iterator[str]:  # Any: JSON
 
 def _describe_setting(found: Mapping[str, Any]) -> str:  # Any: JSON
     """Where and with what, and how to read the ratios."""
+    threads = "1 thread" if found["threads"] == 1 else f"{found['threads']} threads"
     return (
-        f"{found['engine']} {found['precision']}, {found['threads']} threads, {found['samples']:,} samples, "
+        f"{found['engine']} {found['precision']}, {threads}, {found['samples']:,} samples, "
         f"{found['machine']['cpu']}; ratios with 95 % intervals: one that holds 1 is no difference"
         f"{'; written to the folder' if found['applied'] else ''}"
     )

@@ -212,7 +212,8 @@ def _tell_shift(drift: Drift) -> str:
     shift = drift.shift
     if not shift.found:
         return "The new samples look like the calibration samples."
-    told = f"The new samples look different: exit rates change by up to {100 * shift.change:.1f} points."
+    change = f"exit rates change by up to {100 * shift.change:.1f} points" if shift.change >= 5e-4 else "scores do"
+    told = f"The new samples look different: {change}."
     if drift.standing.verdict is Verdict.STANDS:
         return f"{told} The promise was proven again on them nevertheless."
     return told

@@ -58,6 +58,8 @@ def optimize(request: Request, screen: Screen) -> dict[str, Any]:  # Any: JSON
         there = check_killed(request.out, request.deciding(), resume=request.resume, fresh=request.fresh)
         if request.resume and not there:
             screen.say(f"nothing to resume beside {request.out}: starting anew.")
+        if (request.out / "result.json").is_file():
+            screen.say(f"{request.out} holds a finished result, which this run replaces when it is done.")
         return run_chain(request, gather(request, screen), screen)
 
 

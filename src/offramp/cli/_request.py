@@ -244,7 +244,8 @@ def read_goal(  # noqa: PLR0913  (options of the command line)
     for name, share in (("--max-loss", max_loss), ("--confidence", confidence)):
         if share is not None and not SMALLEST <= share <= 1 - SMALLEST:
             raise OptionError(
-                f"{name} must lie between 0 and 1, a billionth from both, but is {share}. For one percent give 0.01."
+                f"{name} must lie between 0 and 1, a billionth from both, but is {share}. "
+                f"{'For one percent give 0.01' if name == '--max-loss' else 'For 95 percent give 0.95'}."
             )
     if margin is not None and not 0 <= margin < 1:
         raise OptionError(f"--margin must be 0 or more and below 1, but is {margin}. For a tenth in reserve give 0.1.")

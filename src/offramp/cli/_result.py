@@ -214,7 +214,13 @@ def _describe_leaving(result: Mapping[str, Any]) -> Iterator[str]:  # Any: JSON
 
 def _describe_smaller(result: Mapping[str, Any]) -> Iterator[str]:  # Any: JSON
     """The first exit that beats the whole as a network of its own, in a sentence; nothing if none does."""
-    chosen = result["chosen"]
+    chosen, guarantee = result["chosen"], result["guarantee"]
+    if guarantee is not None and guarantee["status"] == "refused":
+        return  # nobody leaves, since nothing could be proven of those that would
+    rates = chosen.get("exit_rates") or []
+    if 1.0 in rates[:-1]:
+        yield f"Everybody leaves at exit {rates.index(1.0)}: the network cut there does the same without its gates."
+        return
     for alone in result["exits_alone"][:-1]:
         if alone["agreement"] >= chosen["agreement"] and alone["relative_macs"] <= chosen["relative_macs"]:
             yield (

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from offramp.errors import OfframpWarning
+from offramp.run import legible
 
 Part = TypeVar("Part", bound=Sized)
 INTERVAL_S = 30.0  # between two lines of one step
@@ -158,6 +159,7 @@ class Screen:
 
     def warn(self, text: str) -> None:
         """Say on standard error what the user should know, and remember it for the result."""
+        text = legible(text)
         self.warnings.append(text)
         self._console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
 

@@ -13,6 +13,7 @@ from offramp.run import ArraySamples, Samples, bind
 
 from ._classes import check_numbers, class_names_of
 
+ROUNDING = 1e-5  # of a pixel in [0, 1] that was computed
 CHUNK = 1024  # samples looked at in one go
 
 
@@ -46,9 +47,9 @@ def _check_shapes(samples: Samples, shapes: Mapping[str, tuple[int, ...]]) -> No
     for name, wanted in shapes.items():
         got = first[name].shape[1:]
         if got != tuple(wanted):
-            raise DataError(
-                f"the network reads {name} as {list(wanted)}, but the samples are {list(got)}. Resize them."
-            )
+            turned = len(got) == 3 and (got[1], got[2], got[0]) == tuple(wanted)  # taken for channels last
+            remedy = "Give whole numbers as [n, H, W, C], or floats" if turned else "Resize them"
+            raise DataError(f"the network reads {name} as {list(wanted)}, but the samples are {list(got)}. {remedy}.")
 
 
 def _check_pixels(samples: Samples) -> None:
@@ -67,8 +68,9 @@ def check_floats(array: NDArray[Any], name: str, positions: Sequence[int]) -> No
     if not finite.all():
         at = positions[int(np.argmin(finite))]
         raise DataError(f"{name} must be finite, but sample {at} has NaN or infinite values. Remove or repair it.")
-    if array.ndim == 4 and (rows.min() < 0 or rows.max() > 1):  # [n, D] are features and may take any value
+    outside = rows.min() < -ROUNDING or rows.max() > 1 + ROUNDING
+    if array.ndim == 4 and outside:  # [n, D] are features and may take any value
         raise DataError(
-            f"pixels must lie in [0, 1], but {name} runs from {rows.min():g} to {rows.max():g}. "
+            f"pixels must lie in [0, 1], but {name} runs from {rows.min():.7g} to {rows.max():.7g}. "
             "Divide by 255, and leave mean and std to the network."
         )

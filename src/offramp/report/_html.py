@@ -148,14 +148,20 @@ def _gated(result: Result) -> bool:
     return bool(result["chosen"]["thresholds"])
 
 
+def _class_names(result: Result) -> list[str] | None:
+    """What the classes are called; older results do not say."""
+    names: list[str] | None = result["model"].get("class_names")
+    return names
+
+
 def _rows(result: Result, evidence: Evidence, samples: Samples) -> list[Any]:  # Any: jinja reads them
-    return list(find_rows(evidence, samples, result["chosen"]["thresholds"], result["score"]))
+    return list(find_rows(evidence, samples, result["chosen"]["thresholds"], result["score"], _class_names(result)))
 
 
 def _by_class(result: Result, evidence: Evidence | None) -> dict[str, Any] | None:  # Any: jinja reads it
     if evidence is None or not _gated(result):
         return None
-    shares, names = shares_by_class(evidence, result["chosen"]["thresholds"], result["score"])
+    shares, names = shares_by_class(evidence, result["chosen"]["thresholds"], result["score"], _class_names(result))
     return {
         "plot": Markup(own_names(plot_exits(shares, names), "classes")),  # made by us
         "names": names,

@@ -57,17 +57,26 @@ class ExitRow:
 
 
 def shares_by_class(
-    evidence: Evidence, thresholds: Sequence[float], score: str
+    evidence: Evidence, thresholds: Sequence[float], score: str, names: Sequence[str] | None = None
 ) -> tuple[NDArray[np.float64], list[str]]:
-    """[classes, exits] shares of each class, by label or else by the network's answer, and the classes' names."""
+    """[classes, exits] shares of each class, by label or else by the network's answer, and the classes' names.
+
+    Args:
+        evidence: Of samples.
+        thresholds: The chosen ones.
+        score: Name of the score that the gates compare.
+        names: What all classes are called; their numbers if None.
+    """
     taken = exits_taken(evidence, thresholds, score)
     classes = evidence.reference if evidence.labels is None else evidence.labels
     present = np.unique(classes)
     shares = [np.bincount(taken[classes == one], minlength=evidence.exits) / (classes == one).sum() for one in present]
-    return np.stack(shares), [str(one) for one in present]
+    return np.stack(shares), [call_class(int(one), names) for one in present]
 
 
-def find_rows(evidence: Evidence, samples: Samples, thresholds: Sequence[float], score: str) -> list[ExitRow]:
+def find_rows(
+    evidence: Evidence, samples: Samples, thresholds: Sequence[float], score: str, names: Sequence[str] | None = None
+) -> list[ExitRow]:
     """The easiest and hardest samples of each exit.
 
     Args:
@@ -75,6 +84,7 @@ def find_rows(evidence: Evidence, samples: Samples, thresholds: Sequence[float],
         samples: What is shown.
         thresholds: The chosen ones.
         score: Name of the score that the gates compare.
+        names: What the classes are called; their numbers if None.
     """
     taken = exits_taken(evidence, thresholds, score)
     sureness = evidence.scores[score] * (1 if evidence.gates[score].direction == "higher" else -1)
@@ -87,20 +97,27 @@ def find_rows(evidence: Evidence, samples: Samples, thresholds: Sequence[float],
             ExitRow(
                 name="final" if at == evidence.exits - 1 else f"exit {at}",
                 count=len(here),
-                easiest=tuple(_show(evidence, samples, int(one), at) for one in ordered[:SHOWN]),
-                hardest=tuple(_show(evidence, samples, int(one), at) for one in hard),
+                easiest=tuple(_show(evidence, samples, (int(one), at), names) for one in ordered[:SHOWN]),
+                hardest=tuple(_show(evidence, samples, (int(one), at), names) for one in hard),
             )
         )
     return rows
 
 
-def _show(evidence: Evidence, samples: Samples, position: int, exit: int) -> Shown:
+def call_class(number: int, names: Sequence[str] | None) -> str:
+    """What a class is called: its name, or its number."""
+    return str(number) if names is None else names[number]
+
+
+def _show(evidence: Evidence, samples: Samples, place: tuple[int, int], names: Sequence[str] | None) -> Shown:
+    position, exit = place
     answer, reference = int(evidence.predictions[position, exit]), int(evidence.reference[position])
     truth = None if evidence.labels is None else int(evidence.labels[position])
-    return show(samples, position, answer=answer, truth=truth, wrong=answer != reference)
+    said, true = call_class(answer, names), None if truth is None else call_class(truth, names)
+    return show(samples, position, answer=said, truth=true, wrong=answer != reference)
 
 
-def show(samples: Samples, position: int, *, answer: int, truth: int | None, wrong: bool) -> Shown:
+def show(samples: Samples, position: int, *, answer: int | str, truth: int | str | None, wrong: bool) -> Shown:
     """One sample as it stands on the page.
 
     Args:
