@@ -191,7 +191,8 @@ def test_every_stage_of_a_file_runs_in_integers_and_borders_are_bytes(dense: boo
     model = export_onnx.to_model(small.graph, dense=dense, stage_pass=small.quantized)
     parts = [model] if dense else [stage.model for stage in _stages(lift(model))]
     found = sum((kernels(part, tmp_path) for part in parts), Counter())
-    assert {kind: found[kind] for kind in IN_FLOAT if found[kind]} == {}
+    checks = {"Add": len(small.graph.gates)}  # one number a sample: its score is told if its input is not finite
+    assert {kind: found[kind] for kind in IN_FLOAT if found[kind]} == checks
     assert (found["QLinearConv"], found["QGemm"]) == (5, 3)
 
 
