@@ -49,6 +49,17 @@ def test_where_new_samples_lie_is_told_only_where_they_are_opened_again(folder: 
     assert [path.name for path in folder.glob("*.[hm]*") if str(grey).encode() in path.read_bytes()] == []
 
 
+@pytest.mark.parametrize(("classes", "said"), [(10, False), (4, True)])
+def test_absent_classes_are_told(folder: Path, tmp_path: Path, classes: int, said: bool) -> None:
+    digits = data.load("digits@test")
+    assert digits.labels is not None
+    some = digits.labels < classes
+    np.savez(tmp_path / "some.npz", x=digits.take(slice(None))["x"][some], y=digits.labels[some])
+    done = call("recalibrate", folder, "--data", f"npz:{tmp_path / 'some.npz'}", "--max-loss", 0.1)
+    assert ("4 of 10 classes are among the new samples" in done.err) == said
+    assert ("4 of 10 classes" in str(read(folder)["warnings"])) == said
+
+
 def test_the_same_choice_is_written_everywhere(folder: Path, grey: Path) -> None:
     before, weights = read(folder), (folder / "model.safetensors").read_bytes()
     done = call("recalibrate", folder, "--data", f"npz:{grey / 'labelled.npz'}", "--json")

@@ -12,6 +12,7 @@ import numpy as np
 from offramp import data, decide
 from offramp.errors import DataError
 from offramp.measure import Evidence, evidence_by_passes
+from offramp.run import Samples
 
 from ._choice import Choice, pick
 from ._folder import check_out
@@ -27,6 +28,7 @@ from ._times import known_times
 
 SHARES = (0.3, 0.5, 0.2)  # tune, calibrate, test: most go where the promise is proven
 FEWEST = 15  # samples: three to test on
+PER_CLASS = 5  # samples, from which on an absent class is no chance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,7 @@ def recalibrate(run: Run, renewal: Renewal, screen: Screen) -> dict[str, Any]:  
         raise DataError(
             f"choosing, proving and testing need {FEWEST} samples at least, but there are {len(samples)}. Add some."
         )
+    _warn_of_absent_classes(run, samples, screen)
     (shuffled,) = data.split(samples, (1.0,), renewal.seed)
     with screen.step(f"evidence of {len(samples)} samples: {runtime.engine} {runtime.precision}"):
         seen = evidence_by_passes(runtime, shuffled, batch=BATCH)
@@ -109,6 +112,18 @@ def recalibrate(run: Run, renewal: Renewal, screen: Screen) -> dict[str, Any]:  
         renewed.result["warnings"] += screen.warnings
         found = {**describe_choice(renewed, choice, search), "applied": True}
         return apply_choice(renewed, found, screen, evidence=seen, to=renewal.out)
+
+
+def _warn_of_absent_classes(run: Run, samples: Samples, screen: Screen) -> None:
+    """Say so if classes are absent though there are samples enough: the promise is about samples like these."""
+    if samples.labels is None:
+        return
+    classes, present = int(run.result["model"]["classes"]), len(np.unique(samples.labels))
+    if present < classes <= len(samples) / PER_CLASS:
+        screen.warn(
+            f"{present} of {classes} classes are among the new samples: thresholds and promise are for such samples. "
+            "Give all classes that will come."
+        )
 
 
 def _goal(run: Run, renewal: Renewal, seen: Evidence, screen: Screen) -> Goal:
