@@ -16,7 +16,7 @@ from offramp.graph import Tensor
 from offramp.measure.torch import warn_uncounted
 
 from ._answer import Answer, Logits, Path, list_outputs, locate_logits, pick, read_answer, read_logits
-from ._copied import copy_module
+from ._copied import brief, copy_module, first_line
 from ._cuts import CutPoint, find_cuts, find_entry
 from ._export import trace_by_export
 from ._features import warn_of_features
@@ -294,7 +294,6 @@ def _hides_work(found: Capture) -> bool:
 
 def _brief(reason: Exception) -> str:
     """Kind and first line of a foreign error, and the module that it came from if known."""
-    line = next(iter(str(reason).strip().splitlines()), "")[:160].rstrip(" .")
     if isinstance(reason, TraceFailure):
-        return f"stops in {f'module {reason.path!r}' if reason.path else 'its own forward'}: {line}"
-    return f"{type(reason).__name__}: {line}"
+        return f"stops in {f'module {reason.path!r}' if reason.path else 'its own forward'}: {first_line(reason)}"
+    return brief(reason)

@@ -1,4 +1,4 @@
-"""A copy of the user's network, so that the network itself stays as it is."""
+"""A copy of the user's network, so that the network itself stays as it is, and what its code raises, in short."""
 
 from __future__ import annotations
 
@@ -18,8 +18,17 @@ def copy_module(model: nn.Module) -> nn.Module:
     try:
         return copy.deepcopy(model).eval()
     except Exception as reason:  # whatever the model's members raise
-        line = next(iter(str(reason).strip().splitlines()), "")[:160].rstrip(" .")
         raise CaptureError(
-            f"{type(model).__name__} must be copyable, but copying it failed with {type(reason).__name__}: {line}. "
+            f"{type(model).__name__} must be copyable, but copying it failed with {brief(reason)}. "
             "Remove hooks and tensors that are results of computations (old weight_norm) from its members."
         ) from reason
+
+
+def brief(reason: Exception) -> str:
+    """Kind and first line of an error that the user's code raised."""
+    return f"{type(reason).__name__}: {first_line(reason)}"
+
+
+def first_line(reason: Exception) -> str:
+    """What an error says first, short enough for a sentence."""
+    return next(iter(str(reason).strip().splitlines()), "")[:160].rstrip(" .")

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from offramp.errors import CaptureError
 
 from ._answer import find_logits
-from ._copied import copy_module
+from ._copied import brief, copy_module
 from ._inputs import Example, Inputs, read_example
 
 MOST = 4  # rows that are compared; the law is broken by any of them
@@ -120,10 +120,8 @@ def _check(trial: _Trial) -> None:
     try:
         together = trial.ask(asked, every, _SEEDS[0])
     except Exception as reason:  # any code of the user's
-        line = next(iter(str(reason).strip().splitlines()), "")[:160].rstrip(" .")
         raise CaptureError(
-            f"{trial.name} must answer the example, but raised {type(reason).__name__}: {line}. "
-            "Check its shapes and types."
+            f"{trial.name} must answer the example, but raised {brief(reason)}. Check its shapes and types."
         ) from reason
     if _holds(trial, asked, together):
         return

@@ -21,14 +21,14 @@ from offramp.run import Runtime, Samples
 
 from ._batches import draw_batches, to_json, warm
 from ._engine import Engine
-from ._folder import copy_folder, replace_text
+from ._folder import copy_folder
 from ._machine import describe_command, describe_machine, describe_versions
 from ._predict import known_tokenizer, open_runtime, open_samples
 from ._ranges import check_ranges
 from ._redraw import redraw
 from ._result import verdict
 from ._screen import Screen
-from ._sweep import Run, open_run
+from ._sweep import Run, open_run, replace_result
 from ._times import MADE_BY, add_times, known_times, mark_times, show_times
 
 System = Callable[[Any], Any]  # Any: as measure.latency calls it
@@ -136,8 +136,7 @@ def apply_times(run: Run, found: Mapping[str, Any], screen: Screen) -> dict[str,
     result["verdict"] = verdict(result)
     work = copy_folder(run.folder)
     try:
-        replace_text(work.whole / "result.json", json.dumps(result, indent=1, allow_nan=False))
-        replace_text(work.whole / "README.md", report.model_card(result))
+        replace_result(work.whole, result)
         redraw(work.whole, result, run.parts["test"], None, screen)
         work.finish()
     finally:

@@ -228,13 +228,22 @@ def apply_choice(
             replace_text(config, json.dumps(told, indent=1, allow_nan=False))
         if evidence is not None:
             evidence.save(work.whole / "evidence.npz")
-        replace_text(work.whole / "result.json", json.dumps(result, indent=1, allow_nan=False))
-        replace_text(work.whole / "README.md", report.model_card(result))
+        replace_result(work.whole, result)
         redraw(work.whole, result, run.parts["test"], found, screen)
         work.finish()
     finally:
         work.abandon()
     return result
+
+
+def replace_result(folder: Path, result: Mapping[str, Any]) -> None:  # Any: JSON
+    """Write the result and the model card that is made of it anew.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    replace_text(folder / "result.json", json.dumps(result, indent=1, allow_nan=False))
+    replace_text(folder / "README.md", report.model_card(result))
 
 
 def _with_choice(result: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON

@@ -13,7 +13,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto,
 
 from offramp.errors import EngineError
 
-from ._card import CARD_KEY
+from ._card import CARD_KEY, find_card
 
 _OURS = "offramp/"  # prefix of the nodes that export adds around bodies
 _PASSING = {"Gather": 0, "ScatterND": 2}  # of rows: which input they give on if all rows are meant
@@ -56,7 +56,7 @@ def network_alone(model: ModelProto, *, exit: str | None = None) -> ModelProto:
 
 
 def _card(model: ModelProto) -> dict[str, Any]:  # Any: JSON
-    text = next((entry.value for entry in model.metadata_props if entry.key == CARD_KEY), None)
+    text = find_card(model)
     if text is None:
         raise EngineError("the file must have `offramp` metadata, but has none. Name one that offramp wrote.")
     card: dict[str, Any] = json.loads(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from offramp.errors import DataError, EngineError
 
 from ._reference import check_thresholds
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 CARD_KEY = "offramp"
 Card = Mapping[str, Any]  # Any: JSON
@@ -29,6 +32,11 @@ def check_file(path: str | Path) -> Path:
     if not found.is_file():
         raise DataError(f"expected a model file, but {found} is not there: write one with export.onnx.save.")
     return found
+
+
+def find_card(model: ModelProto) -> str | None:
+    """The text of a model's card, or None if it has none."""
+    return next((entry.value for entry in model.metadata_props if entry.key == CARD_KEY), None)
 
 
 def parse_card(text: str | None, path: Path, *, dense: bool) -> Card:

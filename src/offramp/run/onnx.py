@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from offramp.errors import EngineError, OptionError
 
 from ._alone import network_alone as network_alone
-from ._card import CARD_KEY, OUTPUTS, Card, Limits, check_exits, check_file, parse_card
+from ._card import CARD_KEY, OUTPUTS, Card, Limits, check_exits, check_file, find_card, parse_card
 from ._external import asks_for_data, check_data, missing_data
 from ._fusible import make_fusible as make_fusible
 from ._known import OnlyWay, answer_nothing, outputs_to_ask
@@ -66,7 +66,7 @@ class OnnxRuntime:
         self.threads = threads
         with translated(path):
             model = onnx.load(path, load_external_data=False)
-            self.card: Card = parse_card(_entry(model), path, dense=False)
+            self.card: Card = parse_card(find_card(model), path, dense=False)
             check_data(self.card, path)
             self.precision = "int8" if self.card.get("precision") == "int8" else "f32"  # the file says what is int8
             outputs = outputs_to_ask(self.card) if staged else OUTPUTS
@@ -232,10 +232,6 @@ def _trimmed(model: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelProto:
     del model.graph.output[:]
     model.graph.output.extend(kept)
     return model
-
-
-def _entry(model: onnx.ModelProto) -> str | None:
-    return next((entry.value for entry in model.metadata_props if entry.key == CARD_KEY), None)
 
 
 @contextmanager
