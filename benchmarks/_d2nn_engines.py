@@ -16,15 +16,15 @@ from _d2nn_ways import name_shares, parse_way, plain_macs, show
 from numpy.typing import NDArray
 from pteenet import ENGINE
 
-from offramp.cli._batches import draw_batches, warm
-from offramp.cli._exports import Exports
-from offramp.export import nothing, static_route
 from offramp.graph import Graph
 from offramp.measure import RouteEvidence, latency
 from offramp.nn import Executor
+from offramp.pipeline._batches import draw_batches, warm
+from offramp.pipeline._exports import Exports
 from offramp.run import Answer, Samples, run_reference
 from offramp.run import onnx as run_onnx
 from offramp.run import openvino as run_openvino
+from offramp.transform import nothing, static_route
 
 SIZES = (1, 64)
 CHECKED = 256  # samples that go through the reference interpreter

@@ -34,7 +34,7 @@ from _d2nn_ways import (
 from numpy.typing import NDArray
 from pteenet import PLANS, fresh, normalize, train_ours
 
-from offramp import build, data, decide, learn, measure
+from offramp import attach, data, decide, learn, measure, zoo
 from offramp.errors import CurveError
 from offramp.export import onnx
 from offramp.graph import Graph, find_routes
@@ -87,7 +87,7 @@ def run_resnet(
     """Rows of all sources, of thresholds and of chance; checks and times of the first source's network."""
     work.mkdir(parents=True, exist_ok=True)
     train, test = data.load(f"{reference}@train"), data.load(f"{reference}@test")
-    loaded = build.load_model(f"zoo:{NETWORK}", weights=weights / PLANS[NETWORK].weights)
+    loaded = zoo.load_model(f"zoo:{NETWORK}", weights=weights / PLANS[NETWORK].weights)
     graph = make_cascade(
         loaded, untrained_heads(loaded, seed) if quick else train_ours(NETWORK, loaded, train, heads, seed), seed
     )
@@ -155,26 +155,26 @@ class Cascade:
 # ---- the network ----
 
 
-def untrained_heads(loaded: build.LoadedModel, seed: int) -> Graph:
+def untrained_heads(loaded: zoo.LoadedModel, seed: int) -> Graph:
     """The same exits with fresh heads, to see that all runs."""
     plan = PLANS[NETWORK]
     places, heads = [*["input"] * 3, *plan.late], [*plan.students, *["light"] * 3]
     return fresh(
-        lambda: build.attach_exits(
+        lambda: attach.attach_exits(
             loaded.module, loaded.example, placement=places, head=heads, normalize=normalize(loaded)
         ),
         seed,
     )
 
 
-def make_cascade(loaded: build.LoadedModel, trained: Graph, seed: int) -> Graph:
+def make_cascade(loaded: zoo.LoadedModel, trained: Graph, seed: int) -> Graph:
     """The exits that are kept, with control nodes in the place of gates."""
     plan = PLANS[NETWORK]
     places, heads = [*["input"] * 3, *plan.late], [*plan.students, *["light"] * 3]
     controllers = ["light:width=16,blocks=1" if places[at] == "input" else "pool" for at in KEPT]
 
     def make() -> Graph:
-        return build.cascade(
+        return attach.cascade(
             loaded.module, loaded.example, placement=[places[at] for at in KEPT], head=[heads[at] for at in KEPT],
             controller=controllers, sees="answer", normalize=normalize(loaded),
         )  # fmt: skip

@@ -29,11 +29,12 @@ from numpy.typing import NDArray
 from pteenet import ENGINE, fresh
 
 from offramp import learn, measure
-from offramp.export import onnx, static_route
+from offramp.export import onnx
 from offramp.graph import Graph, find_routes
 from offramp.measure import RouteEvidence
 from offramp.measure.torch import count_macs
 from offramp.run import Samples
+from offramp.transform import static_route
 
 Row = dict[str, Any]  # Any: JSON
 References = tuple[NDArray[np.int64], NDArray[np.int64]]  # of the tuning and of the test samples

@@ -18,12 +18,12 @@ import torch
 from numpy.typing import NDArray
 
 from offramp import measure
-from offramp.export import static_route
 from offramp.graph import Gate, Graph, find_ancestors, find_routes
 from offramp.measure import Costs, Evidence, dearest_edges
 from offramp.measure.torch import count_macs
 from offramp.nn import Executor
 from offramp.run import Samples
+from offramp.transform import static_route
 
 SURE = Gate(direction="higher", stop_all=0.0, stop_none=2.0)
 SCORE = "max_probability"

@@ -44,20 +44,21 @@ from pteenet import as_module
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
-from offramp import build, data
-from offramp.build import LoadedModel
-from offramp.cli._batches import draw_batches
-from offramp.cli._clock import Timing, time_network
-from offramp.cli._engine import Engine
-from offramp.cli._exports import Exports
-from offramp.cli._machine import describe_command, describe_machine, describe_versions
+from offramp import attach, data, zoo
 from offramp.graph import Graph
 from offramp.learn._augment import augment
 from offramp.learn._batch import draw, shuffle
 from offramp.measure import Costs, Evidence, Frontier, Latency, OperatingPoint, frontier, latency
 from offramp.measure import torch as measure_torch
+from offramp.nn import Normalize
 from offramp.nn.scores import Entropy, MaxProbability, gate_of
+from offramp.pipeline._batches import draw_batches
+from offramp.pipeline._clock import Timing, time_network
+from offramp.pipeline._engine import Engine
+from offramp.pipeline._exports import Exports
 from offramp.run import Samples
+from offramp.store._machine import describe_command, describe_machine, describe_versions
+from offramp.zoo import LoadedModel
 
 try:
     import torchvision  # noqa: F401  # earlyon.models imports it
@@ -321,8 +322,8 @@ def as_graph(loaded: LoadedModel, model: EarlyExitWrapper, score: str = "max_pro
         heads.append(head if temperature == 1 else Cooled(head, temperature))
     normalize = None
     if loaded.mean is not None and loaded.std is not None:
-        normalize = build.Normalize(loaded.mean, loaded.std)
-    return build.attach_exits(
+        normalize = Normalize(loaded.mean, loaded.std)
+    return attach.attach_exits(
         loaded.module, loaded.example, placement=places_of(model), head=heads, scores=[score], normalize=normalize
     )
 
@@ -452,7 +453,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    loaded = build.load_model("zoo:resnet56", weights=options.weights)
+    loaded = zoo.load_model("zoo:resnet56", weights=options.weights)
     model = train(
         loaded, data.load(f"{options.data}@train"), epochs=options.epochs, seed=options.seed,
         file=Path(options.work) / "earlyon.pt",

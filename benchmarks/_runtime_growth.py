@@ -18,19 +18,19 @@ from _runtime_systems import Call, Point, eager
 from numpy.typing import NDArray
 from pteenet import as_module, fresh
 
-from offramp import build, measure
-from offramp.cli._batches import draw_batches, warm
-from offramp.cli._chain import gates_by_score
-from offramp.cli._clock import Timing, time_network
-from offramp.cli._engine import Engine
-from offramp.cli._exports import Exports
-from offramp.cli._precision import BACKED
-from offramp.export import backbone
+from offramp import attach, capture, measure, zoo
 from offramp.graph import Graph
 from offramp.measure import Evidence
 from offramp.measure.torch import path_costs
+from offramp.pipeline._batches import draw_batches, warm
+from offramp.pipeline._chain import gates_by_score
+from offramp.pipeline._clock import Timing, time_network
+from offramp.pipeline._engine import Engine
+from offramp.pipeline._exports import Exports
+from offramp.pipeline._precision import BACKED
 from offramp.run import ArraySamples, Samples, openvino, stream
 from offramp.run import torch as run_torch
+from offramp.transform import backbone
 
 SIZES = (1, 64)
 EXITS = (1, 2, 4, 8, 16)
@@ -63,12 +63,13 @@ def grow_exits(work: Path, seed: int, seconds: float) -> Iterator[Row]:
 
     The static file runs the same heads without conditions.
     """
-    loaded, samples = build.load_model("zoo:resnet56"), random_pictures(512, seed)
-    names = [cut.name for cut in build.choose_cuts(build.capture(loaded.module, loaded.example), "linear", exits=16)]
+    loaded, samples = zoo.load_model("zoo:resnet56"), random_pictures(512, seed)
+    names = [cut.name for cut in attach.choose_cuts(capture.capture(loaded.module, loaded.example), "linear", exits=16)]
     for count in EXITS:
         places = [names[at] for at in np.linspace(-1, len(names), count + 2).round().astype(int)[1:-1]]
         graph = fresh(
-            lambda places=places: build.attach_exits(loaded.module, loaded.example, placement=places, head="pool"), seed
+            lambda places=places: attach.attach_exits(loaded.module, loaded.example, placement=places, head="pool"),
+            seed,
         )
         yield from time_near_ideal(graph, samples, nobody_leaves, work, seconds, {"study": "exits", "exits": count})
 
@@ -77,9 +78,9 @@ def grow_depth(work: Path, seed: int, seconds: float) -> Iterator[Row]:
     """ResNets of growing depth with a student at the input and a light head at two thirds; half leaves at the first."""
     samples = random_pictures(512, seed)
     for depth in DEPTHS:
-        loaded = build.load_model(f"zoo:resnet{depth}")
+        loaded = zoo.load_model(f"zoo:resnet{depth}")
         graph = fresh(
-            lambda loaded=loaded: build.attach_exits(
+            lambda loaded=loaded: attach.attach_exits(
                 loaded.module, loaded.example, placement=["input", "layer3.0"], head=["student:width=16", "light"]
             ),
             seed,

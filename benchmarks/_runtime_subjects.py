@@ -17,11 +17,11 @@ import text
 import torch
 from _cpu import PRECISION
 
-from offramp import build, data, learn
-from offramp.build import LoadedModel
-from offramp.cli._material import Material
+from offramp import attach, data, learn, zoo
 from offramp.graph import Graph
+from offramp.pipeline._material import Material
 from offramp.run import Samples
+from offramp.zoo import LoadedModel
 
 PARTS = (0.30, 0.35, 0.35)  # of the samples that nobody has seen: tune, calibrate, test
 LEARNED_FROM = 2_000  # samples without labels for the ranges of 8-bit numbers
@@ -55,7 +55,7 @@ def make(name: str, graph: Graph, model: LoadedModel, train: Samples, held: Samp
 def resnet56(options: argparse.Namespace) -> Subject:
     """The public weights, with all candidates of the benchmark pteenet: those kept here, or its own."""
     name = "resnet56"
-    loaded = build.load_model(f"zoo:{name}", weights=Path(options.weights) / pteenet.PLANS[name].weights)
+    loaded = zoo.load_model(f"zoo:{name}", weights=Path(options.weights) / pteenet.PLANS[name].weights)
     train, test = data.load(f"{options.cifar}@train"), data.load(f"{options.cifar}@test")
     if options.heads:
         graph = pteenet.train_ours(name, loaded, train, Path(options.heads), options.seed)
@@ -72,7 +72,7 @@ def b_lenet(options: argparse.Namespace) -> Subject:
     else:
         *_, ours = branchynet.lenet(parts, work, options.seed)
         graph = ours.graph
-    model = replace(build.load_model("zoo:b_lenet"), module=branchynet.trunk_of(graph, "zoo:b_lenet"))
+    model = replace(zoo.load_model("zoo:b_lenet"), module=branchynet.trunk_of(graph, "zoo:b_lenet"))
     return make("b_lenet", graph, model, parts.train, parts.test, options.seed)
 
 
@@ -94,7 +94,7 @@ def b_alexnet(options: argparse.Namespace) -> Subject:
         *_, ours = branchynet.alexnet(parts, work, options.seed, "none")
         graph = ours.graph
     model = replace(
-        build.load_model("zoo:b_alexnet"), module=branchynet.trunk_of(graph, "zoo:b_alexnet"),
+        zoo.load_model("zoo:b_alexnet"), module=branchynet.trunk_of(graph, "zoo:b_alexnet"),
         mean=tuple(branchynet.CIFAR.mean.tolist()), std=tuple(branchynet.CIFAR.std.tolist()),
     )  # fmt: skip
     return make("b_alexnet", graph, model, parts.train, parts.test, options.seed)
@@ -117,7 +117,7 @@ def short_alexnet(parts: branchynet.Parts, work: Path, seed: int) -> Graph:
 def bert_mini(options: argparse.Namespace) -> Subject:
     """The benchmark text's classifier of SST-2: 8 layers of width 128, 64 tokens."""
     asked = text.parse_options(["--folder", options.text, "--seed", str(options.seed)])
-    model = build.load_model(f"hf:{asked.folder / 'network'}")
+    model = zoo.load_model(f"hf:{asked.folder / 'network'}")
     train, held = (text.load(asked, part) for part in ("unlabelled", "held_out"))
     return make("bert_mini", text.train(asked), model, train, held, options.seed)
 
@@ -143,14 +143,14 @@ def vit_tiny(options: argparse.Namespace) -> Subject:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
         module = VisionTransformer(**VIT).eval()
-    alone = build.attach_exits(module, example, exits=0)
+    alone = attach.attach_exits(module, example, exits=0)
     alone = learn.joint(
         alone, parts.train, replace(VIT_TAUGHT, seed=options.seed), checkpoint=work / "vit.ckpt", resume=True
     )
     trained = VisionTransformer(**VIT).eval()
     trained.load_state_dict(branchynet.state_of(alone))
     graph = pteenet.fresh(
-        lambda: build.attach_exits(
+        lambda: attach.attach_exits(
             trained, example, placement=list(VIT_PLACES), head=list(VIT_HEADS), scores=pteenet.SCORES
         ),
         options.seed,

@@ -20,18 +20,18 @@ from _runtime_subjects import Subject
 from numpy.typing import NDArray
 from pteenet import as_module
 
-from offramp import build
-from offramp.build import LoadedModel
-from offramp.cli._chain import Chosen
-from offramp.cli._engine import Engine
-from offramp.cli._exports import Exports
-from offramp.cli._optimize import decide_on
-from offramp.cli._precision import BACKED, Laid, back_up, lay, settle
-from offramp.cli._request import Goal, Request
-from offramp.cli._screen import Screen
-from offramp.export import backbone
+from offramp import transform
+from offramp.pipeline._chain import Chosen
+from offramp.pipeline._engine import Engine
+from offramp.pipeline._exports import Exports
+from offramp.pipeline._optimize import decide_on
+from offramp.pipeline._precision import BACKED, Laid, back_up, lay, settle
+from offramp.pipeline._request import Goal, Request
+from offramp.pipeline._screen import Screen
 from offramp.run import Samples
 from offramp.run import torch as run_torch
+from offramp.transform import backbone
+from offramp.zoo import LoadedModel
 
 Call = Callable[[Any], Any]  # Any: inputs by name; what it answers, in the form of its engine
 GOALS = {
@@ -95,7 +95,7 @@ def find_points(
 ) -> list[Point]:
     """What `offramp optimize` would choose in each precision; exits are chosen too, unless some were dropped before."""
     screen, exports = Screen(quiet=True), Exports(work)
-    numbers = build.exit_numbers(subject.graph)
+    numbers = transform.exit_numbers(subject.graph)
     given: dict[str, Any] = {} if numbers == tuple(range(len(numbers))) else {"exits": len(numbers)}
     points: list[Point] = []
     for precision in precisions:

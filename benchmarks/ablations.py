@@ -23,11 +23,11 @@ from _stamp import stamp
 from _tables import write_markdown
 from matplotlib.figure import Figure
 
-from offramp import build, data, learn, measure
-from offramp.build import LoadedModel
+from offramp import data, learn, measure, transform, zoo
 from offramp.graph import Graph
 from offramp.measure import torch as measure_torch
 from offramp.run import Samples
+from offramp.zoo import LoadedModel
 
 HERE = Path(__file__).parent
 NAME = "resnet20"
@@ -44,7 +44,7 @@ class Change:
 
     Attributes:
         says: For the table.
-        attach: Options of `build.attach_exits`.
+        attach: Options of `attach.attach_exits`.
         settings: Of `learn.post`.
         score: That gates.
         shared: One threshold for all exits.
@@ -80,7 +80,7 @@ def train(change: Change, name: str, loaded: LoadedModel, samples: Samples, work
     """The exits of one row, of those before it where it has no training of its own."""
     if change.trained is not None:
         whole = train(ROWS[change.trained], change.trained, loaded, samples, work, seed)
-        return build.keep_exits(whole, change.places)
+        return transform.keep_exits(whole, change.places)
     graph = pteenet.attach(loaded, PLACES, HEADS, seed, **{"scores": SCORES, **change.attach})
     settings = replace(USUAL, seed=seed, **change.settings)
     return learn.post(graph, samples, settings, checkpoint=work / f"ablation-{name}.ckpt", resume=True)
@@ -90,7 +90,7 @@ def judge(
     change: Change, name: str, graph: Graph, samples: Samples, work: Path, seed: int
 ) -> dict[str, Any]:  # Any: JSON
     """Relative MACs at each goal, and the mean saved up to 3 % of changed answers."""
-    graph = build.gate_by(graph, change.score)
+    graph = transform.gate_by(graph, change.score)
     evidence = pteenet.observe(graph, samples, work / f"ablation-{name}.dense.onnx")
     parts = measure_torch.breakdown(graph)
     one = pteenet.Variant(label=name, evidence=evidence, parts=parts, score=change.score, shared=change.shared)
@@ -143,7 +143,7 @@ def main() -> None:
     options = parser.parse_args()
     work, out = Path(options.work), Path(options.out)
     work.mkdir(parents=True, exist_ok=True)
-    loaded = build.load_model(f"zoo:{NAME}", weights=Path(options.weights) / pteenet.PLANS[NAME].weights)
+    loaded = zoo.load_model(f"zoo:{NAME}", weights=Path(options.weights) / pteenet.PLANS[NAME].weights)
     samples, test = data.load(f"{options.data}@train"), data.load(f"{options.data}@test")
     rows = []
     for name in options.rows:

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from offramp import build
+from offramp import attach, capture
 
 HERE = Path(__file__).parent
 Made = tuple[nn.Module, Any]  # a network and its example
@@ -179,7 +179,7 @@ def networks() -> Iterator[tuple[str, Callable[[], Made]]]:
         yield f"by hand:{name}", make
 
 
-def attach(make: Callable[[], Made]) -> dict[str, Any]:
+def try_one(make: Callable[[], Made]) -> dict[str, Any]:
     """What became of one network."""
     torch.manual_seed(0)
     try:
@@ -190,11 +190,11 @@ def attach(make: Callable[[], Made]) -> dict[str, Any]:
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         try:
-            graph = build.attach_exits(model, example, exits=2)
+            graph = attach.attach_exits(model, example, exits=2)
         except Exception as error:
             return {"outcome": "refused", "says": _brief(error), "seconds": round(time.perf_counter() - start, 1)}
         seconds = time.perf_counter() - start
-        captured = build.capture(model, example)
+        captured = capture.capture(model, example)
     ours = [str(one.message) for one in told if one.category.__name__ == "OfframpWarning"]
     return {
         "outcome": "attached",
@@ -260,7 +260,7 @@ def main() -> int:
     kept, found = name_operators(), {}
     for name, make in networks():
         if options.only in name:
-            found[name] = attach(make)
+            found[name] = try_one(make)
             print(name, found[name], flush=True)
     del kept
     if not options.only:

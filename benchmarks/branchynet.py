@@ -29,14 +29,15 @@ from _tables import write_markdown
 from matplotlib.figure import Figure
 from pteenet import ENGINE, fresh, normalize, observe
 
-from offramp import build, data, decide, learn, measure
-from offramp.cli._clock import time_network
-from offramp.cli._exports import Exports
-from offramp.cli._price import price
+from offramp import attach, data, decide, learn, measure, transform, zoo
 from offramp.export import onnx
 from offramp.graph import Graph
 from offramp.measure import Evidence, OperatingPoint
 from offramp.measure import torch as measure_torch
+from offramp.nn import Normalize
+from offramp.pipeline._clock import time_network
+from offramp.pipeline._exports import Exports
+from offramp.pipeline._price import price
 from offramp.run import Samples
 
 HELD_OUT = 5_000
@@ -101,7 +102,7 @@ def train(graph: Graph, samples: Samples, settings: learn.JointSettings, work: P
 
 def trunk_of(graph: Graph, reference: str) -> torch.nn.Module:
     """The plain network of the zoo with the weights of a graph's stages."""
-    module = build.load_model(reference).module
+    module = zoo.load_model(reference).module
     module.load_state_dict(state_of(graph))
     return module.eval()
 
@@ -134,17 +135,17 @@ LENET_EXITS = recipe(epochs=20, learning_rate=2e-3, weights=(1.0, 1.0))
 
 def lenet(parts: Parts, work: Path, seed: int) -> Iterator[Trained]:
     """Baseline, published branch, our branch."""
-    plain = build.load_model("zoo:b_lenet")
+    plain = zoo.load_model("zoo:b_lenet")
     base = train(lenet_alone(seed), parts.train, replace(LENET_BASE, seed=seed), work, "lenet-base")
     note = f"{LENET_BASE.epochs} epochs, Adam at {LENET_BASE.learning_rate:g}, random crops"
     yield Trained(name="LeNet / MNIST", graph=base, score="", note=note)
     trunk = trunk_of(base, "zoo:b_lenet")
     both = f"mixed: {note}, then {LENET_EXITS.epochs} with exits"
-    published = fresh(lambda: build.b_lenet(trunk=trunk, scores=SCORES), seed)
+    published = fresh(lambda: attach.b_lenet(trunk=trunk, scores=SCORES), seed)
     published = train(published, parts.train, replace(LENET_EXITS, seed=seed), work, "lenet-published")
     yield Trained(name="B-LeNet, published branch", graph=published, score="entropy", note=both)
     ours = fresh(
-        lambda: build.attach_exits(trunk, plain.example, placement=["input"], head=LENET_HEAD, scores=SCORES), seed
+        lambda: attach.attach_exits(trunk, plain.example, placement=["input"], head=LENET_HEAD, scores=SCORES), seed
     )
     ours = train(ours, parts.train, replace(LENET_EXITS, seed=seed, distill=0.5), work, "lenet-ours")
     yield Trained(name="B-LeNet, our exit at the input", graph=ours, score="", note=f"{both}, distilled")
@@ -154,7 +155,7 @@ def lenet(parts: Parts, work: Path, seed: int) -> Iterator[Trained]:
     (kept,) = choose_exits(several, base, parts.tune, work, most=1)
     yield Trained(
         name="B-LeNet, our exit at the input, for the clock",
-        graph=build.keep_exits(several, [kept]),
+        graph=transform.keep_exits(several, [kept]),
         score="",
         note=f"the same; {taught.epochs} epochs of its answers on mixtures; of {len(LENET_QUICK)} heads "
         f"{LENET_QUICK[kept].removeprefix('layers:')}",
@@ -165,18 +166,18 @@ def lenet_alone(seed: int) -> Graph:
     """The network without exits, untrained."""
 
     def make() -> Graph:
-        plain = build.load_model("zoo:b_lenet")
-        return build.attach_exits(plain.module, plain.example, exits=0)
+        plain = zoo.load_model("zoo:b_lenet")
+        return attach.attach_exits(plain.module, plain.example, exits=0)
 
     return fresh(make, seed)
 
 
 def lenet_for_the_clock(trunk: torch.nn.Module, seed: int) -> Graph:
     """The network with untrained candidates at the input that take little time."""
-    example = build.load_model("zoo:b_lenet").example
+    example = zoo.load_model("zoo:b_lenet").example
     places = ["input"] * len(LENET_QUICK)
     return fresh(
-        lambda: build.attach_exits(trunk, example, placement=places, head=list(LENET_QUICK), scores=pteenet.SCORES),
+        lambda: attach.attach_exits(trunk, example, placement=places, head=list(LENET_QUICK), scores=pteenet.SCORES),
         seed,
     )
 
@@ -191,7 +192,7 @@ ALEXNET_EXITS = recipe(epochs=10, learning_rate=1e-3)
 ALEXNET_STUDENTS = ("student:width=8", "student:width=16")
 ALEXNET_LATE = "light:width=48,blocks=2"  # at conv3
 ALEXNET_TAUGHT = learn.PostSettings(epochs=40, learning_rate=5e-3, mix=0.75, precision=PRECISION)
-CIFAR = build.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))  # mean and spread of its training images
+CIFAR = Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))  # mean and spread of its training images
 
 
 def alexnet(parts: Parts, work: Path, seed: int, augment: str) -> Iterator[Trained]:
@@ -206,7 +207,7 @@ def alexnet(parts: Parts, work: Path, seed: int, augment: str) -> Iterator[Train
     yield Trained(name=f"AlexNet / CIFAR-10{suffix}", graph=longer, score="", note=f"{note}, then {later.epochs} more")
     trunk = trunk_of(trained, "zoo:b_alexnet")
     both = f"mixed: {note}, then {later.epochs} with exits"
-    published = fresh(lambda: build.b_alexnet(trunk=trunk, scores=SCORES, normalize=CIFAR), seed)
+    published = fresh(lambda: attach.b_alexnet(trunk=trunk, scores=SCORES, normalize=CIFAR), seed)
     published = train(published, parts.train, later, work, f"{name}-published")
     yield Trained(name=f"B-AlexNet, published branches{suffix}", graph=published, score="entropy", note=both)
     ours = train_alexnet(trunk, parts.train, replace(later, distill=0.3, weights=(1.0, 1.0)), work, name, seed)
@@ -214,15 +215,15 @@ def alexnet(parts: Parts, work: Path, seed: int, augment: str) -> Iterator[Train
     exits = [f"{head} at the input" for head in ALEXNET_STUDENTS] + [f"{ALEXNET_LATE} at conv3"]
     note = f"{both}, distilled; students {ALEXNET_TAUGHT.epochs} epochs on mixtures, from this network's answers; kept "
     note += ", ".join(exits[at] for at in kept)
-    yield Trained(name=f"B-AlexNet, our exits{suffix}", graph=build.keep_exits(ours, kept), score="", note=note)
+    yield Trained(name=f"B-AlexNet, our exits{suffix}", graph=transform.keep_exits(ours, kept), score="", note=note)
 
 
 def alexnet_alone(seed: int) -> Graph:
     """The network without exits, untrained."""
 
     def make() -> Graph:
-        plain = build.load_model("zoo:b_alexnet")
-        return build.attach_exits(plain.module, plain.example, exits=0, normalize=CIFAR)
+        plain = zoo.load_model("zoo:b_alexnet")
+        return attach.attach_exits(plain.module, plain.example, exits=0, normalize=CIFAR)
 
     return fresh(make, seed)
 
@@ -237,11 +238,11 @@ def train_alexnet(  # noqa: PLR0913  # both trainings, and where they go
     taught: learn.PostSettings = ALEXNET_TAUGHT,
 ) -> Graph:
     """An exit behind conv3 and the backbone together, then students at the input from the answers of both."""
-    example = build.load_model("zoo:b_alexnet").example
+    example = zoo.load_model("zoo:b_alexnet").example
 
     def attach(trunk: torch.nn.Module, places: Sequence[str], heads: Sequence[str]) -> Graph:
         return fresh(
-            lambda: build.attach_exits(
+            lambda: attach.attach_exits(
                 trunk, example, placement=list(places), head=list(heads), scores=pteenet.SCORES, normalize=CIFAR
             ),
             seed,
@@ -288,7 +289,7 @@ def draw(one: Trained, tune: Evidence) -> list[tuple[str, Graph, list[OperatingP
     drawn = []
     search = measure.screening if one.score else measure.frontier
     for score in [one.score] if one.score else list(tune.scores):
-        graph = build.gate_by(one.graph, score)
+        graph = transform.gate_by(one.graph, score)
         points = search(tune, measure_torch.path_costs(graph), score=score, quality="accuracy").points
         drawn.append((score, graph, sorted(points, key=lambda point: point.macs)))
     return drawn
@@ -417,7 +418,7 @@ def study_depth(parts: Parts, work: Path, seed: int) -> list[dict[str, Any]]:  #
     trunk = trunk_of(base.graph, "zoo:b_lenet")
     found = []
     for depth in DEPTHS:
-        graph = fresh(lambda depth=depth: build.b_lenet(depths=[depth], trunk=trunk), seed)
+        graph = fresh(lambda depth=depth: attach.b_lenet(depths=[depth], trunk=trunk), seed)
         graph = train(graph, parts.train, replace(STUDY, seed=seed), work, f"lenet-depth{depth}")
         one = Trained(name=f"depth {depth}", graph=graph, score="", note="")  # entropy is its only score
         tune, test = (observe(graph, samples, work / "depth.onnx") for samples in (parts.tune, parts.test))
@@ -438,7 +439,7 @@ def study_regimes(parts: Parts, work: Path, seed: int) -> list[dict[str, Any]]: 
     def learn_it(name: str, graph: Graph, **options: Any) -> Graph:  # Any: settings
         return train(graph, parts.train, replace(half, **options), work, f"lenet-{name}")
 
-    start = fresh(build.b_lenet, seed)
+    start = fresh(attach.b_lenet, seed)
     # weights for the final exit alone: the backbone learns as if there were no branch
     backbone = learn_it("alone", start, regime="joint", weights=(0.0, 1.0))
     joint = learn_it("joint", start, regime="joint", epochs=2 * half.epochs)
@@ -478,8 +479,8 @@ SUBSETS = [
 
 def resnet(reference: str, weights: Path, work: Path, seed: int) -> list[dict[str, Any]]:  # Any: JSON
     """ResNet-56 from its public weights, all exits and the backbone trained together."""
-    loaded = build.load_model("zoo:resnet56", weights=weights / WEIGHTS)
-    alone = build.attach_exits(loaded.module, loaded.example, exits=0, normalize=normalize(loaded))
+    loaded = zoo.load_model("zoo:resnet56", weights=weights / WEIGHTS)
+    alone = attach.attach_exits(loaded.module, loaded.example, exits=0, normalize=normalize(loaded))
     test = data.load(f"{reference}@test")
     original = observe(alone, test, work / "original.onnx").predictions[:, -1]
     graph = train_resnet(loaded, data.load(f"{reference}@train"), work, seed)
@@ -505,27 +506,27 @@ def resnet(reference: str, weights: Path, work: Path, seed: int) -> list[dict[st
     return rows
 
 
-def train_resnet(loaded: build.LoadedModel, samples: Samples, work: Path, seed: int) -> Graph:
+def train_resnet(loaded: zoo.LoadedModel, samples: Samples, work: Path, seed: int) -> Graph:
     """All exits and the backbone together, then those behind the input once more; students in front of three."""
 
     def attach() -> Graph:
         heads = ["student" if name == "input" else "light" for name in RESNET_EXITS]
-        return build.attach_exits(
+        return attach.attach_exits(
             loaded.module, loaded.example, placement=list(RESNET_EXITS), head=heads, scores=RESNET_SCORES,
             normalize=normalize(loaded),
         )  # fmt: skip
 
     graph = train(fresh(attach, seed), samples, replace(RESNET, seed=seed), work, "resnet56")
-    late = build.keep_exits(graph, range(1, len(RESNET_EXITS)))
+    late = transform.keep_exits(graph, range(1, len(RESNET_EXITS)))
     late = train(late, samples, replace(REFINED, seed=seed), work, "resnet56-refined")
     students = pteenet.train_students("resnet56", loaded, samples, work, seed)
     behind = RESNET_EXITS[1:]
-    whole = build.attach_exits(
+    whole = attach.attach_exits(
         loaded.module, loaded.example, placement=[*["input"] * len(RESNET_STUDENTS), *behind],
         head=[*RESNET_STUDENTS, *["light"] * len(behind)], scores=RESNET_SCORES[:1], normalize=normalize(loaded),
     )  # fmt: skip
     places = [*range(len(RESNET_STUDENTS)), *(len(RESNET_STUDENTS) + behind.index(name) for name in RESNET_LATE)]
-    return build.keep_exits(put_in_front(students, late, whole), places)
+    return transform.keep_exits(put_in_front(students, late, whole), places)
 
 
 def put_in_front(students: Graph, late: Graph, whole: Graph) -> Graph:
@@ -610,7 +611,7 @@ def time_resnet(
 ) -> dict[str, Any]:  # Any: JSON
     """One round on the clock: exits and thresholds of two thirds, times on the other."""
     kept, chosen = one.pick(budget)
-    fewer = build.keep_exits(priced.graph, kept)
+    fewer = transform.keep_exits(priced.graph, kept)
     seen, costs = one.test.keep(kept), measure_torch.path_costs(fewer)
     point = measure.operate(seen, costs, chosen.thresholds, score=RESNET_SCORES[0])
     name = f"B-ResNet-56, ours, budget {budget:g}, one round"

@@ -38,8 +38,9 @@ from _d2nn_tasks import load_cifar, load_clutter, load_faces, shorten
 from _results import check_needs, open_results
 from _stamp import stamp
 
-from offramp import build, learn
+from offramp import attach, learn
 from offramp.graph import Graph
+from offramp.nn import Normalize
 
 Run = tuple[str, Callable[[], dict[str, Any]]]  # a study's name, and what runs it; Any: JSON
 SHORT = 150  # samples of each part of a quick run
@@ -64,11 +65,11 @@ def alone(**known: Any) -> learn.JointSettings:  # Any: of JointSettings
 # ---- faces ----
 
 GREY_FACE = (1, 48, 48)
-GREY = build.Normalize([0.5], [0.25])
+GREY = Normalize([0.5], [0.25])
 FACE: dict[str, Any] = {"bag": 1, "metric": "f1", "positive": 1, "batch": 100, "augment": "none"}
 FACES = Study(
     name="faces, high-low",
-    make=lambda: build.d2nn_high_low(GREY_FACE, normalize=GREY),
+    make=lambda: attach.d2nn_high_low(GREY_FACE, normalize=GREY),
     ways=learning(epochs=6, warm_epochs=0, **FACE),
     sweep=choosing(epochs=4, warm_epochs=12, **FACE),
     sweep_on=25_000,
@@ -85,14 +86,14 @@ def faces(options: argparse.Namespace, work: Path) -> Iterator[Run]:
     parts = load_faces(options.faces, options.cifar, options.seed, times=4)
     yield task(replace(FACES, bags=(1, 5)), parts, options, work)
     cascade = replace(
-        FACES, name="faces, cascade", make=lambda: build.d2nn_cascade(GREY_FACE, normalize=GREY),
+        FACES, name="faces, cascade", make=lambda: attach.d2nn_cascade(GREY_FACE, normalize=GREY),
         turns=((0, 2, 2), (1, 0, 2), (1, 1, 0), (1, 1, 1)), ways=None, plain=FACES.alone, each_way=True, alone=None,
     )  # fmt: skip
     yield task(cascade, parts, options, work)
     chain = replace(
         FACES,
         name="faces, chain",
-        make=lambda: build.d2nn_chain(GREY_FACE, classes=2, normalize=GREY),
+        make=lambda: attach.d2nn_chain(GREY_FACE, classes=2, normalize=GREY),
         turns=((0, 0, 0), (1, 1, 1)),
     )
     yield task(chain, parts, options, work)
@@ -120,7 +121,7 @@ CLUTTERED = (1, 100, 100)
 TIMES = 3  # places of each digit
 CLUTTER = Study(
     name="cluttered MNIST, our chain",
-    make=lambda: build.d2nn(CHAIN, CLUTTERED),
+    make=lambda: attach.d2nn(CHAIN, CLUTTERED),
     ways=learning(epochs=5, warm_epochs=0, batch=50, augment="none"),  # new clutter says more than crops
     again=learning(epochs=3, warm_epochs=0, batch=50, augment="none", learning_rate=1.5e-3),
     sweep=choosing(epochs=2, warm_epochs=2, augment="none"),
@@ -145,7 +146,7 @@ def mnist(options: argparse.Namespace, work: Path) -> Iterator[Run]:
     yield task(CLUTTER, parts, options, work, PUBLISHED_CLUTTER)
     study = replace(
         CLUTTER, name="cluttered MNIST, published chain", lambdas=(0.99, 0.95, 0.9, 0.8, 0.65),
-        make=lambda: build.d2nn_chain(normalize=build.Normalize([0.02], [0.13])),  # nothing else in it normalizes
+        make=lambda: attach.d2nn_chain(normalize=Normalize([0.02], [0.13])),  # nothing else in it normalizes
         plain=alone(epochs=5, learning_rate=1e-3, batch=50, augment="none"),
         ways=learning(epochs=3, warm_epochs=0, learning_rate=5e-4, batch=50, augment="none"), again=None,
     )  # fmt: skip
@@ -162,7 +163,7 @@ LEAF = "pool 3/2 | conv 3x3 64 pad 1 | bn | relu | conv 3x3 64 pad 1 | bn | relu
 
 
 def make_hierarchy() -> Graph:
-    """As `build.d2nn_hierarchy`, with layers for 32x32 pictures and small control nodes."""
+    """As `attach.d2nn_hierarchy`, with layers for 32x32 pictures and small control nodes."""
     lines = ["n1: x | conv 5x5 32 stride 2 pad 2 | bn | relu"]
     above = []
     for at, coarse in enumerate(LEAVES):
@@ -174,7 +175,7 @@ def make_hierarchy() -> Graph:
     classes = [number for coarse in LEAVES for leaf in coarse for number in leaf]
     order = " ".join(str(classes.index(number)) for number in range(len(classes)))
     read = ", ".join(f"n{first + 1 + at}=-20" for at in range(len(above)))
-    return build.d2nn("\n".join([*lines, f"answer: {read} | take {order}"]), (3, 32, 32))
+    return attach.d2nn("\n".join([*lines, f"answer: {read} | take {order}"]), (3, 32, 32))
 
 
 HIERARCHY = Study(

@@ -29,11 +29,11 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import binom
 
 from offramp import decide
-from offramp.cli._check import Question, watch_for
-from offramp.cli._predict import open_runtime, open_samples
-from offramp.cli._sweep import Run, open_run
 from offramp.decide import Verdict, Watch
 from offramp.measure import Evidence, evidence_by_passes, exits_taken
+from offramp.pipeline._check import Question, watch_for
+from offramp.pipeline._predict import open_runtime, open_samples
+from offramp.pipeline._sweep import Run, open_run
 from offramp.run import ArraySamples, Samples
 
 HERE = Path(__file__).parent

@@ -21,15 +21,16 @@ from _cpu import PRECISION
 from _stamp import stamp
 from matplotlib.figure import Figure
 
-from offramp import build, data, decide, learn, measure
-from offramp.cli._chain import gates_by_score
-from offramp.cli._clock import time_network
-from offramp.cli._engine import Engine
-from offramp.cli._exports import Exports
+from offramp import attach, data, decide, learn, measure, transform, zoo
 from offramp.export import onnx
 from offramp.graph import Graph
 from offramp.measure import Costs, Evidence
 from offramp.measure import torch as measure_torch
+from offramp.nn import Normalize
+from offramp.pipeline._chain import gates_by_score
+from offramp.pipeline._clock import time_network
+from offramp.pipeline._engine import Engine
+from offramp.pipeline._exports import Exports
 
 HERE = Path(__file__).parent
 WEIGHTS = {"resnet20": "resnet20-12fca82f.th", "resnet56": "resnet56-4bfd9763.th"}
@@ -53,12 +54,12 @@ def _row(**known: Any) -> dict[str, Any]:  # Any: JSON
 
 
 def _train(name: str, options: argparse.Namespace, work: Path) -> Graph:
-    loaded = build.load_model(f"zoo:{name}", weights=Path(options.weights) / WEIGHTS[name])
+    loaded = zoo.load_model(f"zoo:{name}", weights=Path(options.weights) / WEIGHTS[name])
     assert loaded.mean is not None, "the zoo knows it"
     assert loaded.std is not None, "the zoo knows it"
-    graph = build.attach_exits(
+    graph = attach.attach_exits(
         loaded.module, loaded.example, placement=EXITS[name], head="light", scores=SCORES,
-        normalize=build.Normalize(loaded.mean, loaded.std),
+        normalize=Normalize(loaded.mean, loaded.std),
     )  # fmt: skip
     settings = learn.PostSettings(epochs=options.epochs or EPOCHS[name], precision=options.precision, seed=options.seed)
     samples = data.load(f"{options.data}@train")
@@ -82,7 +83,7 @@ def _rows(name: str, options: argparse.Namespace, work: Path, drawn: dict[str, A
     for score in SCORES:
         rows.append(_rotated(name, evidence, costs, score, options))
         print(json.dumps(rows[-1]), flush=True)
-    rows += _timed(name, build.gate_by(graph, options.score), evidence, engine=engine, options=options, work=work)
+    rows += _timed(name, transform.gate_by(graph, options.score), evidence, engine=engine, options=options, work=work)
     drawn[name] = (evidence, costs)
     return rows
 

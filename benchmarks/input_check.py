@@ -22,10 +22,10 @@ import numpy as np
 import torch
 from _stamp import stamp
 
-from offramp import build, measure
-from offramp.cli._batches import to_json
-from offramp.cli._engine import Engine
+from offramp import attach, measure, zoo
 from offramp.export import onnx as export_onnx
+from offramp.pipeline._batches import to_json
+from offramp.pipeline._engine import Engine
 
 NETWORK = "zoo:resnet56"
 ENGINES = ("openvino", "onnxruntime")
@@ -61,8 +61,8 @@ def main() -> None:
 def write_files(name: str, folder: Path) -> tuple[dict[str, Path], tuple[int, ...], list[dict[str, Any]]]:
     """The file without the check and with it, the shape of a sample, and the gates."""
     torch.manual_seed(0)
-    loaded = build.load_model(name)
-    graph = build.attach_exits(loaded.module, loaded.example, exits=EXITS)
+    loaded = zoo.load_model(name)
+    graph = attach.attach_exits(loaded.module, loaded.example, exits=EXITS)
     traces: export_onnx.Traces = {}
     with patch.object(export_onnx, "find_taint", return_value=""):
         without = export_onnx.save(graph, folder / "without.onnx", traces=traces)

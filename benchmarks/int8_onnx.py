@@ -24,7 +24,7 @@ import onnxruntime
 import torch
 from _stamp import stamp
 
-from offramp import build
+from offramp import zoo
 from offramp.compress import _nncf
 from offramp.export._body import trace_body
 from offramp.graph import DataEdge, Node, Tensor
@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--out", help="Where the JSON goes; to the terminal if not given.")
     options = parser.parse_args()
     torch.manual_seed(options.seed)
-    loaded = build.load_model(f"zoo:{options.network}", weights=options.weights)
+    loaded = zoo.load_model(f"zoo:{options.network}", weights=options.weights)
     shape = tuple(loaded.example.shape[1:])
     node = Node(name="net", kind="function", inputs=(DataEdge(source="x"),), outputs=(Tensor(shape=(loaded.classes,)),))
     traced = trace_body(node, loaded.module, [Tensor(shape=shape)])

@@ -22,12 +22,12 @@ import onnx
 import torch
 from _stamp import stamp
 
-from offramp import build, measure
-from offramp.cli._batches import to_json
-from offramp.cli._engine import Engine
-from offramp.export import backbone
+from offramp import attach, measure, zoo
 from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
+from offramp.pipeline._batches import to_json
+from offramp.pipeline._engine import Engine
+from offramp.transform import backbone
 
 NETWORKS = ("zoo:mlp", "zoo:resnet20", "zoo:resnet56")
 ENGINES = ("openvino", "onnxruntime")
@@ -62,9 +62,9 @@ def main() -> None:
 
 def load_systems(name: str, engine: Engine, folder: Path) -> tuple[dict[str, System], tuple[int, ...]]:
     torch.manual_seed(0)
-    loaded = build.load_model(name)
-    plain = build.attach_exits(loaded.module, loaded.example, exits=0)
-    gated = build.attach_exits(loaded.module, loaded.example, exits=EXITS)
+    loaded = zoo.load_model(name)
+    plain = attach.attach_exits(loaded.module, loaded.example, exits=0)
+    gated = attach.attach_exits(loaded.module, loaded.example, exits=EXITS)
     traces: export_onnx.Traces = {}
 
     def save(graph: Graph, file: str, *, dense: bool = False) -> Path:

@@ -22,15 +22,15 @@ import pteenet
 import resnet56_heads
 from _stamp import stamp
 
-from offramp import build, data, measure
-from offramp.cli._batches import to_json
-from offramp.export import backbone
+from offramp import data, measure, transform, zoo
 from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
 from offramp.measure.torch import path_costs
 from offramp.nn.scores import gate_of
+from offramp.pipeline._batches import to_json
 from offramp.run import Samples
 from offramp.run import onnx as run_onnx
+from offramp.transform import backbone
 
 KEPT = (1, 4)  # of the candidates: a student at the input and a light head late in the network
 SCORE = "max_probability"
@@ -48,8 +48,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15.0, help="on the clock for one system at one batch size")
     parser.add_argument("--out", type=Path, default=RESULT)
     options = parser.parse_args()
-    loaded = build.load_model("zoo:resnet56", weights=Path(options.weights) / pteenet.PLANS["resnet56"].weights)
-    graph = build.gate_by(build.keep_exits(resnet56_heads.load(loaded), KEPT), SCORE)
+    loaded = zoo.load_model("zoo:resnet56", weights=Path(options.weights) / pteenet.PLANS["resnet56"].weights)
+    graph = transform.gate_by(transform.keep_exits(resnet56_heads.load(loaded), KEPT), SCORE)
     samples = data.load(f"{options.cifar}@test")
     tune, test = data.split(samples, (0.2, 0.8), 0)
     with tempfile.TemporaryDirectory() as folder:

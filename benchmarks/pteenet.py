@@ -35,18 +35,19 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import nn
 
-from offramp import build, data, decide, learn, measure
-from offramp.build import LoadedModel
-from offramp.cli._chain import gates_by_score
-from offramp.cli._clock import time_network
-from offramp.cli._engine import Engine
-from offramp.cli._exports import Exports
+from offramp import attach, capture, data, decide, learn, measure, transform, zoo
 from offramp.decide import Decision, Promise
 from offramp.export import onnx
 from offramp.graph import Graph
 from offramp.measure import Breakdown, Evidence
 from offramp.measure import torch as measure_torch
+from offramp.nn import Normalize
+from offramp.pipeline._chain import gates_by_score
+from offramp.pipeline._clock import time_network
+from offramp.pipeline._engine import Engine
+from offramp.pipeline._exports import Exports
 from offramp.run import Samples
+from offramp.zoo import LoadedModel
 
 ENGINE = Engine(name="openvino", threads=1)
 SCORES = ("max_probability", "entropy", "margin")
@@ -122,10 +123,10 @@ def fresh(make: Callable[[], Graph], seed: int) -> Graph:
         return make()
 
 
-def normalize(loaded: LoadedModel) -> build.Normalize:
+def normalize(loaded: LoadedModel) -> Normalize:
     """The network's own, as its weights need it."""
     assert loaded.mean is not None, "the zoo knows it"
-    return build.Normalize(loaded.mean, loaded.std or ())
+    return Normalize(loaded.mean, loaded.std or ())
 
 
 def as_module(loaded: LoadedModel) -> nn.Module:
@@ -136,11 +137,11 @@ def as_module(loaded: LoadedModel) -> nn.Module:
     return nn.Sequential(OrderedDict(normalize=normalize(loaded), network=network)).eval()
 
 
-def attach(loaded: LoadedModel, places: Sequence[str], heads: Sequence[str], seed: int, **options: Any) -> Graph:
-    """The network with untrained exits; `options` are those of build.attach_exits."""
+def add_exits(loaded: LoadedModel, places: Sequence[str], heads: Sequence[str], seed: int, **options: Any) -> Graph:
+    """The network with untrained exits; `options` are those of attach.attach_exits."""
 
     def make() -> Graph:
-        return build.attach_exits(
+        return attach.attach_exits(
             loaded.module, loaded.example, placement=list(places), head=list(heads),
             normalize=normalize(loaded), **{"scores": SCORES, **options},
         )  # fmt: skip
@@ -151,7 +152,7 @@ def attach(loaded: LoadedModel, places: Sequence[str], heads: Sequence[str], see
 def train_students(name: str, loaded: LoadedModel, samples: Samples, work: Path, seed: int) -> Graph:
     """The network with the students of the plan at its input."""
     plan = PLANS[name]
-    graph = attach(loaded, ["input"] * len(plan.students), plan.students, seed, scores=SCORES[:1])
+    graph = add_exits(loaded, ["input"] * len(plan.students), plan.students, seed, scores=SCORES[:1])
     for which, settings in (("students", STUDENTS), ("students-mixed", MIXED)):
         settings = replace(settings, epochs=plan.epochs, seed=seed)
         graph = learn.post(graph, samples, settings, checkpoint=work / f"{name}-{which}.ckpt", resume=True)
@@ -162,11 +163,11 @@ def train_ours(name: str, loaded: LoadedModel, samples: Samples, work: Path, see
     """All candidates: the students for many epochs, the heads behind the backbone's stages for few."""
     plan = PLANS[name]
     students = train_students(name, loaded, samples, work, seed)
-    late = attach(loaded, plan.late, ["light"] * len(plan.late), seed, scores=SCORES[:1])
+    late = add_exits(loaded, plan.late, ["light"] * len(plan.late), seed, scores=SCORES[:1])
     late = learn.post(late, samples, LATE, checkpoint=work / f"{name}-late-mixed.ckpt", resume=True)
     trained = [graph.bodies[head] for graph in (students, late) for head in graph.exits[:-1]]
     places = [*["input"] * len(plan.students), *plan.late]
-    whole = attach(loaded, places, [*plan.students, *["light"] * len(plan.late)], seed)
+    whole = add_exits(loaded, places, [*plan.students, *["light"] * len(plan.late)], seed)
     return whole.with_bodies({f"exit{at}/head": body for at, body in enumerate(trained)})
 
 
@@ -175,10 +176,10 @@ def train_published(
 ) -> Iterator[tuple[float, Graph]]:
     """PTEEnet's networks, one per lambda, each from the one before."""
     plan = PLANS[name]
-    captured = build.capture(loaded.module, loaded.example)
-    places = [cut.name for cut in build.choose_cuts(captured, "fine", exits=plan.published)]
+    captured = capture.capture(loaded.module, loaded.example)
+    places = [cut.name for cut in attach.choose_cuts(captured, "fine", exits=plan.published)]
     heads = ["conv2:confidence=1"] * len(places)
-    graph = attach(loaded, places, heads, seed, scores=("head_confidence", "max_probability"))
+    graph = add_exits(loaded, places, heads, seed, scores=("head_confidence", "max_probability"))
     for price in PRICES:
         anew = {} if price == PRICES[0] else {"epochs": NEXT, "warm_epochs": 0}
         settings = replace(FIRST, price=price, seed=seed, **anew)
@@ -318,7 +319,7 @@ def curve(variants: Sequence[Variant]) -> list[list[float]]:
 
 def clock(graph: Graph, one: Round, samples: Samples, work: Path, name: str, seed: int) -> dict[str, Any]:  # Any: JSON
     """One round's choice on the clock, over the images that it has not seen."""
-    fewer = build.gate_by(build.keep_exits(graph, one.kept), one.variant.score)
+    fewer = transform.gate_by(transform.keep_exits(graph, one.kept), one.variant.score)
     thresholds = one.decision.thresholds
     exports = Exports(work)
     model = exports.save(fewer, work / f"{name}.onnx", {"thresholds": [float(value) for value in thresholds]})
@@ -513,7 +514,7 @@ def main() -> None:
     out, known = open_results(options, "pteenet", "parts")
     train, test = data.load(f"{options.data}@train"), data.load(f"{options.data}@test")
     for name in options.networks:
-        loaded = build.load_model(f"zoo:{name}", weights=Path(options.weights) / PLANS[name].weights)
+        loaded = zoo.load_model(f"zoo:{name}", weights=Path(options.weights) / PLANS[name].weights)
         for part in options.parts:
             rows = PARTS[part](name, loaded, train, test, Path(options.work), options.seed)
             known[f"{name} {part}"] = {**stamp(options.seed), "rows": rows}

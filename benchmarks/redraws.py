@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from offramp.cli._sweep import open_run
 from offramp.decide import Kind, Promise, audit
 from offramp.measure import Costs, Evidence
+from offramp.pipeline._sweep import open_run
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from evidences import make_costs, make_evidence

@@ -26,14 +26,14 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from offramp import build, data, learn
-from offramp.build import LoadedModel
+from offramp import data, learn, zoo
 from offramp.graph import DataEdge, Graph, Node, Tensor
 from offramp.learn._augment import augment
 from offramp.learn._batch import shuffle, take_batch
 from offramp.learn._frozen import Frozen
 from offramp.learn._mix import mix
 from offramp.run import ArraySamples, Samples
+from offramp.zoo import LoadedModel
 
 NAME = "resnet56"
 KEPT = Path(__file__).parent / "heads" / f"{NAME}.safetensors"
@@ -171,7 +171,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     options.work.mkdir(parents=True, exist_ok=True)
-    loaded = build.load_model(f"zoo:{NAME}", weights=Path(options.weights) / PLAN.weights)
+    loaded = zoo.load_model(f"zoo:{NAME}", weights=Path(options.weights) / PLAN.weights)
     for part in options.parts:
         if part == "views":
             samples = data.load(f"{options.cifar}@train")

@@ -30,10 +30,10 @@ from _runtime_systems import GOALS, Point, System, find_points, judge, list_syst
 from _stamp import stamp
 
 from offramp import measure
-from offramp.cli._batches import draw_batches, warm
-from offramp.cli._chain import answer_in_float
-from offramp.cli._clock import time_network
-from offramp.cli._precision import BACKED
+from offramp.pipeline._batches import draw_batches, warm
+from offramp.pipeline._chain import answer_in_float
+from offramp.pipeline._clock import time_network
+from offramp.pipeline._precision import BACKED
 from offramp.run import openvino
 
 LOWER = ["bf16", "int8", BACKED]

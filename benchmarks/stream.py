@@ -41,11 +41,11 @@ def main() -> None:
 
 
 def write_network(path: Path) -> Path:
-    from offramp import build
+    from offramp import attach, zoo
     from offramp.export import onnx
 
-    loaded = build.load_model("zoo:mlp", seed=0)
-    graph = build.attach_exits(loaded.module.eval(), loaded.example, exits=1)
+    loaded = zoo.load_model("zoo:mlp", seed=0)
+    graph = attach.attach_exits(loaded.module.eval(), loaded.example, exits=1)
     return onnx.save(graph, path)
 
 
@@ -57,8 +57,8 @@ def run_apart(path: Path, samples: int, batch: int) -> dict[str, Any]:  # Any: J
 
 
 def measure(path: Path, samples: int, batch: int) -> dict[str, Any]:  # Any: JSON
-    from offramp.cli._answers import write_answers
-    from offramp.cli._predict import to_rows
+    from offramp.pipeline._answers import write_answers
+    from offramp.pipeline._predict import to_rows
     from offramp.run import openvino, stream
 
     runtime = openvino.load(path)

@@ -23,14 +23,14 @@ from _cpu import PRECISION
 from _stamp import stamp
 from matplotlib.figure import Figure
 
-from offramp import build, data, decide, learn, measure
-from offramp.cli._chain import costs_by_score, gates_by_score
-from offramp.cli._clock import time_network
-from offramp.cli._engine import Engine
-from offramp.cli._exports import Exports
+from offramp import attach, data, decide, learn, measure, transform, zoo
 from offramp.export import onnx
 from offramp.graph import Graph
 from offramp.measure import Costs, Evidence
+from offramp.pipeline._chain import costs_by_score, gates_by_score
+from offramp.pipeline._clock import time_network
+from offramp.pipeline._engine import Engine
+from offramp.pipeline._exports import Exports
 from offramp.run import Samples
 
 HERE = Path(__file__).parent
@@ -51,8 +51,8 @@ def _row(**known: Any) -> dict[str, Any]:  # Any: JSON
 
 def train(options: argparse.Namespace) -> Graph:
     """The network with trained exits; a finished training leaves a checkpoint that is at its end."""
-    loaded = build.load_model(f"hf:{options.folder / 'network'}")
-    graph = build.attach_exits(loaded.module, loaded.example, placement=PLACES, head=HEADS, scores=SCORES)
+    loaded = zoo.load_model(f"hf:{options.folder / 'network'}")
+    graph = attach.attach_exits(loaded.module, loaded.example, placement=PLACES, head=HEADS, scores=SCORES)
     settings = learn.PostSettings(
         epochs=options.epochs, learning_rate=options.rate, precision=options.precision, seed=options.seed
     )
@@ -190,7 +190,7 @@ def _rows(options: argparse.Namespace) -> list[dict[str, Any]]:
         print(json.dumps({name: row[name] for name in ("method", "accuracy", "agreement", "relative_macs", "note")}))
     _draw(evidence, costs, options.out.with_suffix(".png"))
     if not options.no_clock:
-        gated = build.gate_by(graph, options.score)
+        gated = transform.gate_by(graph, options.score)
         rows.append(_timed(gated, samples, evidence, costs[options.score], options))
         print(json.dumps(rows[-1]), flush=True)
     where = f"SST-2, {len(samples):,} held-out sentences ({DEV} of dev)"

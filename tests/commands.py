@@ -47,7 +47,7 @@ COMMAND = [sys.executable, "-c", "from offramp.cli import main; main()"]  # as a
 HOLD = """
 import sys
 from pathlib import Path
-from offramp.cli._lock import lock
+from offramp.store._lock import lock
 with lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.readline()

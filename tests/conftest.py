@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ["runs"]
+
 GOLDEN = Path(__file__).parent / "golden"
 
 # On networks this small several threads only wait for each other, and more so with a process per core. Set before

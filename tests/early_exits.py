@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import fx, nn
 
-from offramp.build import attach_exits
+from offramp.attach import attach_exits
 from offramp.graph import DataEdge, Gate, Graph, Node, Tensor
 from offramp.nn.heads import HeadRecipe, build_head
 from offramp.nn.scores import build_score

@@ -9,7 +9,7 @@ import onnx
 import torch
 from torch import nn
 
-from offramp import build, compress, data, learn
+from offramp import attach, compress, data, learn
 from offramp.compress import Quantized
 from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
@@ -36,7 +36,7 @@ def make_graph() -> Graph:
     net = nn.Sequential(*stages, nn.Flatten(), nn.Linear(8 * 49, 10))
     samples = data.load("digits@train").subset(slice(600))
     net = learn.train_classifier(net, samples, epochs=25)
-    graph = build.attach_exits(net.eval(), torch.zeros(2, 1, 28, 28), placement=["0", "1"], head=["conv1", "conv1"])
+    graph = attach.attach_exits(net.eval(), torch.zeros(2, 1, 28, 28), placement=["0", "1"], head=["conv1", "conv1"])
     return learn.post(graph, samples, learn.PostSettings(epochs=10, batch=16))
 
 

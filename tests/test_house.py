@@ -19,9 +19,12 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "offramp"
 TESTS = ROOT / "tests"
 
-LIGHT = ("errors", "graph", "run", "measure", "decide", "serve", "report")
+LIGHT = ("errors", "graph", "run", "measure", "decide", "store", "serve", "report")
 HEAVY = ("torch", "torchvision", "timm", "transformers")
-NAMED_AFTER_TORCH = {"offramp.run.torch", "offramp.measure.torch", "offramp.measure._operations"}  # the last is a part
+NAMED_AFTER_TORCH = {
+    "offramp.run.torch", "offramp.run.torch._runtime", "offramp.run.torch._buckets",
+    "offramp.measure.torch", "offramp.measure._operations", "offramp.store.torch",
+}  # fmt: skip
 HARMLESS = ("socket.__new__", "socket.gethostname")  # made or asked, but nothing leaves
 FORBIDDEN_NAMES = {"utils", "common", "misc", "helpers", "base", "manager", "handler", "core"}
 
@@ -29,12 +32,12 @@ FORBIDDEN_NAMES = {"utils", "common", "misc", "helpers", "base", "manager", "han
 UNMIRRORED = {
     "errors.py": "its tree is compared with its drawing below",
     "testing/_runtime.py": "a contract of tests; tests/run inherits it once per runtime",
-    "build/_calls.py": "a step of the capture: tests/build/test_capture.py, on every kind of network",
-    "build/_cuts.py": "a step of the capture: tests/build/test_capture.py, on every kind of network",
-    "build/_export.py": "a step of the capture: tests/build/test_capture.py, on every kind of network",
-    "build/_fx.py": "a step of the capture: tests/build/test_capture.py, on every kind of network",
-    "build/_trace.py": "a step of the capture: tests/build/test_capture.py, on every kind of network",
-    "build/_values.py": "a step of the capture: tests/build/test_capture.py, on every kind of network",
+    "capture/_calls.py": "a step of the capture: tests/capture/test_capture.py, on every kind of network",
+    "capture/_cuts.py": "a step of the capture: tests/capture/test_capture.py, on every kind of network",
+    "capture/_export.py": "a step of the capture: tests/capture/test_capture.py, on every kind of network",
+    "capture/_fx.py": "a step of the capture: tests/capture/test_capture.py, on every kind of network",
+    "capture/_trace.py": "a step of the capture: tests/capture/test_capture.py, on every kind of network",
+    "capture/_values.py": "a step of the capture: tests/capture/test_capture.py, on every kind of network",
     "export/_blocks.py": "compared with the reference, graph by graph, in tests/export/test_onnx.py",
     "export/_frame.py": "the rows of a block while it is written: see export/_blocks.py",
 }

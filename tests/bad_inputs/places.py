@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from offramp import build
+from offramp import zoo
 
 GOOD = np.random.default_rng(0).random((40, 1, 28, 28), np.float32)
 LABELS = np.arange(40) % 10
@@ -52,7 +52,7 @@ def changed(value: float) -> np.ndarray:
 
 
 def state(name: str, **arguments: Any) -> dict[str, torch.Tensor]:
-    return {key: value.contiguous() for key, value in build.load_model(name, **arguments).module.state_dict().items()}
+    return {key: value.contiguous() for key, value in zoo.load_model(name, **arguments).module.state_dict().items()}
 
 
 def weights(path: Path) -> None:

@@ -14,8 +14,8 @@ from typer.main import get_command
 from bad_inputs.places import FILES, RUNS, make_files
 from bad_inputs.table import ROWS
 from commands import call
-from offramp.cli import _batches
 from offramp.cli._app import app
+from offramp.pipeline import _batches
 
 WORDS = 40  # of a sentence, at most
 

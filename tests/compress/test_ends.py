@@ -24,8 +24,8 @@ from offramp.export import onnx as export_onnx
 from offramp.export._body import trace_body
 from offramp.graph import DataEdge, Node, Tensor
 from offramp.nn.heads import HeadRecipe, build_head
-from offramp.run._lift import lift
-from offramp.run.onnx import _stages
+from offramp.run.onnx._lift import lift
+from offramp.run.onnx._runtime import _stages
 from quantized import make_small
 
 SHAPE = (8, 12, 12)

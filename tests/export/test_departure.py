@@ -10,10 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from offramp.build import Normalize, attach_exits
+from offramp.attach import attach_exits
 from offramp.errors import EngineError, OptionError
 from offramp.export import _departure, find_departure, onnx
 from offramp.export._departure import Departure
+from offramp.nn import Normalize
 
 
 class Net(nn.Module):

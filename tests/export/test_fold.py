@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from offramp.build import attach_exits
+from offramp.attach import attach_exits
 from offramp.export import _fold, find_departure
 from offramp.export._body import trace_body
 from offramp.export._fold import fold_constants

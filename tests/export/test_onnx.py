@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, version_converter
 
 from graphs import STOP_HIGH, STOP_LOW, make_chain, random_graphs, with_numpy_bodies
-from offramp import build
+from offramp import attach
 from offramp.errors import ExportError
 from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
@@ -219,4 +219,4 @@ def tensors_of(model: onnx.ModelProto) -> list[TensorProto]:
 
 def make_choice() -> Graph:
     """A D2NN: a controller chooses one of two ways."""
-    return build.d2nn("q: x -> a, b\na: x | fc 8 | fc 3\nb: x | fc 3\nanswer: a or b", (4,))
+    return attach.d2nn("q: x -> a, b\na: x | fc 8 | fc 3\nb: x | fc 3\nanswer: a or b", (4,))

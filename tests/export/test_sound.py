@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from graphs import STOP_HIGH, STOP_LOW, make_chain, with_numpy_bodies
-from offramp import build
+from offramp import attach
 from offramp.export import onnx as export_onnx
 from offramp.export._scope import Scope
 from offramp.export._sound import find_taint
@@ -46,7 +46,7 @@ class Blind(nn.Module):
 @pytest.fixture(scope="module")
 def blind() -> Graph:
     torch.manual_seed(0)
-    return build.attach_exits(Blind(), torch.rand(2, 1, 8, 8), exits=2, placement=("input", "first.1"), head="pool")
+    return attach.attach_exits(Blind(), torch.rand(2, 1, 8, 8), exits=2, placement=("input", "first.1"), head="pool")
 
 
 @pytest.fixture(scope="module")

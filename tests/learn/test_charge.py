@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from offramp.build import attach_exits
+from offramp.attach import attach_exits
 from offramp.graph import Graph
 from offramp.learn._charge import charge_exits
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from offramp.build._mlp import mlp
 from offramp.data import load
 from offramp.errors import DataError, OptionError
 from offramp.learn import train_classifier
 from offramp.run import ArraySamples
+from offramp.zoo._mlp import mlp
 
 
 def make_samples(count: int = 60, *, labels: bool = True) -> ArraySamples:

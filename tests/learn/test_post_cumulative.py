@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from early_exits import CLASSES, Killed, KilledSamples, make_samples, make_stages, weights
 from offramp import learn
-from offramp.build import attach_exits
+from offramp.attach import attach_exits
 from offramp.errors import LearnError, OptionError
 from offramp.graph import Graph
 from offramp.learn._settings import CumulativeLoss

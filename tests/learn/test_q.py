@@ -17,7 +17,7 @@ from torch import nn
 
 from d2nns import answer, make_cascade, make_digits, make_gated, make_high_low
 from early_exits import Killed, KilledSamples
-from offramp import build, learn
+from offramp import attach, learn
 from offramp.errors import DataError, LearnError, OptionError
 from offramp.graph import Graph
 from offramp.nn import Executor
@@ -122,10 +122,10 @@ def test_frozen_nodes_keep_their_statistics_too() -> None:
 
 
 @pytest.mark.parametrize("make", [
-    partial(build.d2nn_high_low, (1, 28, 28), width=0.2),
-    partial(build.d2nn_cascade, (1, 32, 32), width=0.5),
-    partial(build.d2nn_chain, (1, 28, 28), classes=2, width=0.2),
-    partial(build.d2nn_hierarchy, (1, 32, 32), tree=[[[0], [1]]], first="conv 5x5 4 | pool 3", width=0.02),
+    partial(attach.d2nn_high_low, (1, 28, 28), width=0.2),
+    partial(attach.d2nn_cascade, (1, 32, 32), width=0.5),
+    partial(attach.d2nn_chain, (1, 28, 28), classes=2, width=0.2),
+    partial(attach.d2nn_hierarchy, (1, 32, 32), tree=[[[0], [1]]], first="conv 5x5 4 | pool 3", width=0.02),
 ])  # fmt: skip
 def test_the_published_structures_learn(make: Callable[[], Graph]) -> None:
     torch.manual_seed(0)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from early_exits import make_graph, make_listening
-from offramp import build
+from offramp import attach
 from offramp.errors import LearnError
 from offramp.learn._whole import Whole
 from offramp.nn import Executor
@@ -28,7 +28,7 @@ class Branchy(nn.Module):
 
 
 def exported(norm: bool) -> object:
-    return build.attach_exits(Branchy(norm=norm), torch.rand(4, 8), exits=1)
+    return attach.attach_exits(Branchy(norm=norm), torch.rand(4, 8), exits=1)
 
 
 def test_in_eval_mode_it_answers_like_the_executor() -> None:
@@ -93,7 +93,7 @@ def test_stages_fixed_in_eval_mode_learn_if_training_mode_is_the_same() -> None:
 
 def test_weights_that_two_stages_share_stay_shared() -> None:
     shared = nn.Linear(8, 8)
-    graph = build.attach_exits(
+    graph = attach.attach_exits(
         nn.Sequential(shared, nn.ReLU(), shared, nn.ReLU(), nn.Linear(8, 3)), torch.rand(2, 8), exits=1, placement="1"
     )
     whole = Whole(graph, "float32", frozen=False)

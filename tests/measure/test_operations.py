@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from offramp.build import attach_exits
+from offramp.attach import attach_exits
 from offramp.errors import OfframpWarning
 from offramp.measure._operations import FORMULAS, FREE
 from offramp.measure.torch import count

@@ -10,9 +10,11 @@ import torch
 from torch import nn
 
 from networks import CifarResNet
-from offramp.build import Normalize, attach_exits, keep_exits
+from offramp.attach import attach_exits
 from offramp.errors import GraphError
 from offramp.measure.torch import breakdown, count, count_macs, parameters, path_costs, size_bytes
+from offramp.nn import Normalize
+from offramp.transform import keep_exits
 
 PICTURE = torch.zeros(1, 3, 32, 32)
 

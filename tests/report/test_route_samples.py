@@ -44,11 +44,11 @@ def test_an_answer_is_marked_if_it_is_wrong_or_without_labels_if_it_changes() ->
 
 
 def test_rare_routes_are_counted_only() -> None:
-    from offramp import build
+    from offramp import attach
     from offramp.graph import find_routes
 
     table = "\n".join(f"q{at}: x -> n{at}, dummy\nn{at}: x | fc 3" for at in range(4))
-    graph = build.d2nn(f"{table}\nend: {' + '.join(f'n{at}=0' for at in range(4))} | fc 3", (4,))
+    graph = attach.d2nn(f"{table}\nend: {' + '.join(f'n{at}=0' for at in range(4))} | fc 3", (4,))
     routes = np.array(list(find_routes(graph)))
     evidence = replace(SWEEP.evidence[0], route=routes[np.arange(SAMPLES) % len(routes)])
     rows, others = find_route_rows(graph, evidence, SOME)

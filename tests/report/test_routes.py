@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from offramp import build, report
+from offramp import attach, report
 from offramp.decide import Guarantee, NetworkDecision
 from offramp.errors import EvidenceError, OptionError, OutputError
 from offramp.graph import find_routes
@@ -80,11 +80,11 @@ def test_a_refused_promise_is_marked() -> None:
 
 
 STRUCTURES = {
-    "high-low": lambda: build.d2nn_high_low(width=0.25),
-    "cascade": lambda: build.d2nn_cascade(width=0.25),
-    "chain": lambda: build.d2nn_chain((1, 28, 28), width=0.25),
-    "hierarchy": lambda: build.d2nn_hierarchy((3, 64, 64), width=0.02),
-    "notation": lambda: build.d2nn("q: x -> a, b\na: x | fc 8 | fc 10\nb: x | fc 10\nanswer: a or b", (4,)),
+    "high-low": lambda: attach.d2nn_high_low(width=0.25),
+    "cascade": lambda: attach.d2nn_cascade(width=0.25),
+    "chain": lambda: attach.d2nn_chain((1, 28, 28), width=0.25),
+    "hierarchy": lambda: attach.d2nn_hierarchy((3, 64, 64), width=0.02),
+    "notation": lambda: attach.d2nn("q: x -> a, b\na: x | fc 8 | fc 10\nb: x | fc 10\nanswer: a or b", (4,)),
 }
 
 

@@ -13,15 +13,15 @@ import pytest
 import torch
 from torch import nn
 
-from offramp import build
+from offramp import attach
 from offramp.errors import EngineError
-from offramp.export import backbone
 from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
 from offramp.run import _external, data_file, fits_in_one_file
 from offramp.run import onnx as run_onnx
 from offramp.run import openvino as run_openvino
 from offramp.run import torch as run_torch
+from offramp.transform import backbone
 
 SMALL = 20_000  # bytes instead of 2 GB
 X = np.random.default_rng(0).normal(size=(9, 16)).astype(np.float32)
@@ -32,7 +32,7 @@ def make(kind: str, seed: int = 0) -> Graph:
     torch.manual_seed(seed)
     layers = [nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU()]
     net = nn.Sequential(*layers, nn.Linear(64, 5)).eval()
-    graph = build.attach_exits(net, torch.zeros(2, 16), exits=0, placement=["1", "3"], head=["light"] * 2)
+    graph = attach.attach_exits(net, torch.zeros(2, 16), exits=0, placement=["1", "3"], head=["light"] * 2)
     return backbone(graph) if kind in ("no exits", "static") else graph
 
 

@@ -14,16 +14,16 @@ import torch
 from torch import nn
 
 from graphs import make_chain, with_numpy_bodies
-from offramp import build
+from offramp import attach
 from offramp.errors import DataError, ThresholdError
 from offramp.export import onnx as export_onnx
-from offramp.export import static_path
 from offramp.graph import Graph
 from offramp.run import Answer, DenseAnswer, run_reference
 from offramp.run import onnx as run_onnx
 from offramp.run import openvino as run_openvino
 from offramp.run import torch as run_torch
 from offramp.run._known import OnlyWay, answer_nothing, outputs_to_ask
+from offramp.transform import static_path
 
 
 class Rows(nn.Module):
@@ -38,7 +38,7 @@ def network(exits: int) -> Graph:
     torch.manual_seed(0)
     net = nn.Sequential(Rows(), nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3))
     options: dict[str, Any] = {"placement": ["2", "4"][:exits], "head": ["light"] * exits} if exits else {}
-    return build.attach_exits(net.eval(), torch.zeros(2, 3, 4), exits=0, **options)
+    return attach.attach_exits(net.eval(), torch.zeros(2, 3, 4), exits=0, **options)
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def only_way(kind: str) -> Graph:
     torch.manual_seed(1)
     return {
         "no exits": lambda: network(0),
-        "d2nn notation": lambda: build.d2nn(CONTROLLED, (4,)),
+        "d2nn notation": lambda: attach.d2nn(CONTROLLED, (4,)),
         "exits without gates": several_exits_no_gates,
     }[kind]()
 

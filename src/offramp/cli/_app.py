@@ -196,8 +196,9 @@ def demo(
 
     A demo that was interrupted goes on where it was.
     """
+    from offramp.pipeline._screen import Screen
+
     from ._demo import demo as run
-    from ._screen import Screen
 
     _finish(run(out, seed=seed, screen=Screen(quiet=json, log=True), fresh=fresh), out, json)
 
@@ -207,10 +208,11 @@ def inspect(
     model: ModelReference, weights: Weights = None, shape: Shape = None, logits: Logits = None, json: Json = False
 ) -> None:
     """List where a network can be cut: index, name, shape, and share of its MACs before the cut."""
+    from offramp.pipeline._request import read_shape
+    from offramp.pipeline._screen import Screen
+
     from ._inspect import inspect as run
     from ._inspect import print_cuts
-    from ._request import read_shape
-    from ._screen import Screen
 
     with Screen(quiet=json).step(f"model {model}"):
         found = run(model, weights=weights, shape=read_shape(shape), logits=logits)
@@ -290,9 +292,8 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
 ) -> None:  # fmt: skip
     """Add exits to a trained network, choose thresholds, prove what was kept, and write it all to a folder."""
     from offramp.data import read_class_names
-
-    from ._ranges import SMALLEST
-    from ._request import (
+    from offramp.pipeline._ranges import SMALLEST
+    from offramp.pipeline._request import (
         Request,
         read_exits,
         read_goal,
@@ -316,8 +317,8 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
         class_names=None if class_names is None else read_class_names(class_names), logits=logits,
         engine=engine, precision=precision, threads=threads, seed=seed, resume=resume, fresh=fresh,
     )  # fmt: skip
-    from ._optimize import optimize as run
-    from ._screen import Screen
+    from offramp.pipeline._optimize import optimize as run
+    from offramp.pipeline._screen import Screen
 
     _finish(run(request, Screen(quiet=json, log=True)), out, json)
 
@@ -335,10 +336,10 @@ def bench(  # noqa: PLR0913  (options of the command line)
     json: Json = False,
 ) -> None:
     """Time the file of a run again, here, beside the network alone and with nobody leaving. Needs no PyTorch."""
-    from ._bench import Measurement, print_times
-    from ._bench import bench as run
-    from ._folder import reserve
-    from ._screen import Screen
+    from offramp.pipeline._bench import Measurement, print_times
+    from offramp.pipeline._bench import bench as run
+    from offramp.pipeline._screen import Screen
+    from offramp.store._folder import reserve
 
     asked = Measurement(batches=tuple(batch or [1, 64]), data=data, engine=engine, threads=threads, apply=apply)
     with reserve(folder, needed=apply):
@@ -365,11 +366,11 @@ def predict(  # noqa: PLR0913  (options of the command line)
 
     Needs no PyTorch.
     """
-    from ._answers import write_answers
-    from ._file import reserve_file
-    from ._predict import predict as run
-    from ._ranges import check_ranges
-    from ._screen import Screen
+    from offramp.pipeline._answers import write_answers
+    from offramp.pipeline._predict import predict as run
+    from offramp.pipeline._ranges import check_ranges
+    from offramp.pipeline._screen import Screen
+    from offramp.store._file import reserve_file
 
     check_ranges(batch=batch, threads=threads)
     with reserve_file(out):
@@ -396,11 +397,11 @@ def sweep(  # noqa: PLR0913  (options of the command line)
     json: Json = False,
 ) -> None:  # fmt: skip
     """Choose again from the evidence of a run, and say what each loss would cost. Runs no network, needs no PyTorch."""
-    from ._folder import reserve
-    from ._request import read_goal, read_search
-    from ._screen import Screen
-    from ._sweep import open_run
-    from ._sweep import sweep as run
+    from offramp.pipeline._request import read_goal, read_search
+    from offramp.pipeline._screen import Screen
+    from offramp.pipeline._sweep import open_run
+    from offramp.pipeline._sweep import sweep as run
+    from offramp.store._folder import reserve
 
     chosen = None if search is None and grid is None else read_search(search or "screening", grid)
     given: dict[str, Any] = {  # Any: as the options are
@@ -440,11 +441,11 @@ def check(  # noqa: PLR0913  (options of the command line)
 
     Exit code 3 is the alarm: they look different, or the promise is broken. Needs no labels and no PyTorch.
     """
-    from ._check import Question, check_out, write_found
-    from ._check import check as run
-    from ._file import reserve_file
-    from ._ranges import check_ranges
-    from ._screen import Screen
+    from offramp.pipeline._check import Question, check_out, write_found
+    from offramp.pipeline._check import check as run
+    from offramp.pipeline._ranges import check_ranges
+    from offramp.pipeline._screen import Screen
+    from offramp.store._file import reserve_file
 
     check_ranges(threads=threads)
     question = Question(samples=samples, confidence=confidence, alpha=alpha, seed=seed)
@@ -489,13 +490,13 @@ def recalibrate(  # noqa: PLR0913  (options of the command line)
     from contextlib import ExitStack
     from dataclasses import replace
 
-    from ._folder import reserve
-    from ._ranges import check_ranges
-    from ._recalibrate import Renewal
-    from ._recalibrate import recalibrate as run
-    from ._request import read_goal, read_search
-    from ._screen import Screen
-    from ._sweep import open_run
+    from offramp.pipeline._ranges import check_ranges
+    from offramp.pipeline._recalibrate import Renewal
+    from offramp.pipeline._recalibrate import recalibrate as run
+    from offramp.pipeline._request import read_goal, read_search
+    from offramp.pipeline._screen import Screen
+    from offramp.pipeline._sweep import open_run
+    from offramp.store._folder import reserve
 
     chosen = None if search is None and grid is None else read_search(search or "screening", grid)
     check_ranges(seed=seed, threads=threads)

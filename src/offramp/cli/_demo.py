@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from offramp import build, data, learn
+from offramp import data, learn, zoo
+from offramp.pipeline._material import Material
+from offramp.pipeline._optimize import run_chain
+from offramp.pipeline._request import Goal, Request
+from offramp.pipeline._screen import Screen
 from offramp.run import ArraySamples, Samples
-
-from ._folder import check_killed, check_out, reserve
-from ._material import Material
-from ._optimize import run_chain
-from ._request import Goal, Request
-from ._screen import Screen
+from offramp.store._folder import check_killed, check_out, reserve
 
 TRAIN = 800
 PARTS = (0.3, 450 / 997, 1 - 0.3 - 450 / 997)  # of the other 997: tune, calibrate, test
@@ -64,11 +63,11 @@ def _request(out: Path, seed: int, *, fresh: bool) -> Request:
 def _material(request: Request, screen: Screen) -> Material:
     train, held = _digits()
     with screen.step(f"LeNet-5 on {len(train)} digits"):
-        loaded = build.load_model(request.model, seed=request.seed)
+        loaded = zoo.load_model(request.model, seed=request.seed)
         module = learn.train_classifier(loaded.module, train, epochs=EPOCHS, seed=request.seed)
     tune, calibrate, test = data.split(held, PARTS, request.seed)
     return Material(
-        model=build.LoadedModel(
+        model=zoo.LoadedModel(
             module=module,
             reference=loaded.reference,
             arguments=loaded.arguments,

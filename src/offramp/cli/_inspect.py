@@ -8,15 +8,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from offramp import build
+from offramp import capture, zoo
 
 
 def inspect(
     model: str, *, weights: Path | None = None, shape: tuple[int, ...] | None = None, logits: str | None = None
 ) -> dict[str, Any]:
     """The cut points of a network, as JSON."""
-    loaded = build.load_model(model, weights=weights, shape=shape, logits=logits)
-    captured = build.capture(loaded.module, loaded.example, logits=loaded.logits)
+    loaded = zoo.load_model(model, weights=weights, shape=shape, logits=logits)
+    captured = capture.capture(loaded.module, loaded.example, logits=loaded.logits)
     return {
         "model": loaded.reference,
         "classes": loaded.classes,

@@ -21,10 +21,10 @@ from torch import fx
 from offramp.errors import EngineError, OptionError, OutputError
 from offramp.graph import Graph
 from offramp.run import bind
+from offramp.transform import backbone
 
 from . import onnx
 from ._body import export_body
-from ._static import backbone
 
 if TYPE_CHECKING:  # engines are loaded when they are asked for
     from offramp.run.onnx import OnnxValues
@@ -107,7 +107,7 @@ def find_departure(
 
     Example:
         >>> from torch import nn
-        >>> from offramp.build import attach_exits
+        >>> from offramp.attach import attach_exits
         >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
         >>> graph = attach_exits(net, torch.zeros(2, 8), exits=0)
         >>> find_departure(graph, {"x": np.ones((2, 8), np.float32)}) is None

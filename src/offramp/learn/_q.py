@@ -96,7 +96,7 @@ def _check(graph: Graph, samples: Samples, settings: QSettings) -> None:
     if not find_learning(graph):
         raise LearnError(
             f"Q-learning needs control nodes with bodies, but none of the graph's {len(graph.controls)} has one. "
-            "Use build.d2nn, or choose thresholds with decide.thresholds."
+            "Use attach.d2nn, or choose thresholds with decide.thresholds."
         )
     classes = graph[graph.answer].outputs[0].shape[0]
     if settings.judge == "labels" and samples.labels is None:

@@ -10,3 +10,4 @@ from ._joined import Join as Join
 from ._joined import Joined as Joined
 from ._layers import build_layers as build_layers
 from ._layers import split_table as split_table
+from ._normalize import Normalize as Normalize

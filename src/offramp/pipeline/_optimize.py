@@ -1,0 +1,246 @@
+"""The whole chain of `offramp optimize`: from material to a folder that is there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from offramp import report
+from offramp.errors import ExportError, OutputError
+from offramp.export import onnx
+from offramp.graph import Graph
+from offramp.measure import Evidence, exits_taken
+from offramp.report._drawing import draw_shipped
+from offramp.run import Samples, openvino, stream
+from offramp.store._folder import WorkFolder, check_killed, check_out, open_folder, reserve
+from offramp.store._machine import without_folders
+from offramp.store.torch import Origin, save_artifact
+
+from ._chain import (
+    BATCH,
+    Chosen,
+    add_exits,
+    check_goal,
+    choose,
+    collect,
+    collect_shipped,
+    costs_by_score,
+    train,
+    warn_of_guessing,
+)
+from ._clock import time_network
+from ._engine import Engine
+from ._estimate import announce
+from ._exports import Exports, fusible
+from ._material import Material, check_counts, gather
+from ._placement import cheapest
+from ._precision import Laid, Way, check_precision, describe, describe_passes, settle
+from ._probe import probe
+from ._request import Request
+from ._result import clean, describe_guarantee, make_result
+from ._screen import Screen
+
+NEAR = 1e-4  # a score this close to its threshold may fall on either side in another batch size
+
+
+def optimize(request: Request, screen: Screen) -> dict[str, Any]:  # Any: JSON
+    """Load what the request names, run the chain, and give the result that was written.
+
+    Raises:
+        OfframpError: Something does not fit; then nothing is written.
+    """
+    with reserve(request.out):
+        check_out(request.out)
+        there = check_killed(request.out, request.deciding(), resume=request.resume, fresh=request.fresh)
+        if request.resume and not there:
+            screen.say(f"nothing to resume beside {request.out}: starting anew.")
+        if (request.out / "result.json").is_file():
+            screen.say(f"{request.out} holds a finished result, which this run replaces when it is done.")
+        return run_chain(request, gather(request, screen), screen)
+
+
+def run_chain(
+    request: Request, material: Material, screen: Screen, *, again: str = "with --resume"
+) -> dict[str, Any]:  # Any: JSON
+    """The chain on material that is at hand.
+
+    Args:
+        request: Of the run; its folder is reserved.
+        material: Of the run.
+        screen: Where progress and warnings go.
+        again: How to repeat the command if it is stopped after some training, to go on from there.
+
+    Raises:
+        OfframpError: As for `optimize`.
+    """
+    with screen.step(f"exits: {request.exits}, {request.placement}"):
+        graph = add_exits(request, material)
+        costs = costs_by_score(graph)
+    check_precision(request.precision, graph)
+    check_goal(request, cheapest(request, graph) if request.exits == "auto" else costs)
+    check_counts(request, material)
+    traces = probe(request, graph, material, screen)
+    if request.regime != "joint":  # which is for networks that know nothing yet
+        warn_of_guessing(material, screen)
+    announce(request, graph, material, screen)
+    work = open_folder(request.out, request.deciding(), resume=request.resume, fresh=request.fresh)
+    try:
+        with screen.step(f"{request.regime}: {request.epochs} epochs on {len(material.train)} samples"):
+            graph = train(request, graph, material.train, work, screen)
+        laid = settle(request, graph, material, _exports(request, work, traces), screen)
+        asked, request = request.precision, replace(request, precision=laid[0].precision)
+        chosen = replace(decide_on(request, material, laid[0], screen), precision=describe(asked, laid))
+        result = _write(request, material, chosen, laid[0].way, work, screen)
+        work.finish()
+    except BaseException as error:  # an interrupt too leaves nothing but what was trained
+        if work.abandon():
+            error.add_note(f"What was trained is kept in {work.path}: repeat the command {again} to use it.")
+        raise
+    return result
+
+
+def _exports(request: Request, work: WorkFolder, traces: onnx.Traces) -> Exports:
+    return Exports(work.path, traces=traces, stage_pass=fusible if request.engine == "onnxruntime" else None)
+
+
+def decide_on(request: Request, material: Material, laid: Laid, screen: Screen) -> Chosen:
+    """The operating point, chosen and proven on evidence from the engine and precision that ship."""
+    way, placed, graph = laid.way, laid.placed, laid.way.graph
+    with screen.step(f"evidence: {request.engine} {request.precision}"):
+        if placed:
+            found = collect(placed.graph, material, way.engine, way.exports, known=placed.seen)
+        else:
+            found = collect(graph, material, way.engine, way.exports)
+    with screen.step("decision"):
+        if placed:
+            chosen = choose(request, placed.graph, placed.costs, found, score=placed.score, clock=placed.clock)
+        else:
+            chosen = choose(request, graph, costs_by_score(graph), found)
+        if way.engine.precision in openvino.ROUNDED and chosen.graph.gates:
+            found = collect_shipped(chosen, material, way.engine, way.exports)
+            costs = {chosen.score: chosen.costs}
+            chosen = choose(request, chosen.graph, costs, found, score=chosen.score, clock=chosen.clock)
+    return chosen if placed is None else replace(chosen, placement=placed.found)
+
+
+def _write(
+    request: Request, material: Material, chosen: Chosen, way: Way, work: WorkFolder, screen: Screen
+) -> dict[str, Any]:  # Any: JSON
+    """Everything that goes into the folder."""
+    with screen.step("model.onnx"):
+        model = way.exports.save(chosen.graph, work.whole / "model.onnx", _card(request, material, chosen, way))
+        _check_shipped(way.engine, model, material.test, chosen)
+    with screen.step("time"):
+        timings = time_network(
+            chosen.graph,
+            model,
+            test=material.test,
+            evidence=chosen.evidence["test"],
+            thresholds=chosen.decision.thresholds,
+            score=chosen.score,
+            engine=way.engine,
+            exports=way.exports,
+            seed=request.seed,
+        )
+    result = make_result(request, material, chosen, timings, screen.warnings)
+    with screen.step("report"):
+        _write_folder(work.whole, request, material, chosen, result, passes=describe_passes(way.quantized))
+    return result
+
+
+def _card(request: Request, material: Material, chosen: Chosen, way: Way) -> dict[str, Any]:  # Any: JSON
+    card: dict[str, Any] = clean(
+        {
+            "thresholds": list(chosen.decision.thresholds),
+            "engine": request.engine,
+            "precision": way.engine.precision,
+            "passes": describe_passes(way.quantized),
+            "threads": request.threads,
+            "model": without_folders(request.model),
+            "class_names": material.class_names,
+            "vocabulary": material.model.vocabulary,
+            "guarantee": describe_guarantee(chosen.decision.guarantee, chosen.test_loss, chosen.test_interval),
+        }
+    )
+    return card
+
+
+def _check_shipped(engine: Engine, model: Path, test: Samples, chosen: Chosen) -> None:
+    """The file must send every test sample where the evidence says, but for those on a threshold.
+
+    Raises:
+        ExportError: It does not.
+    """
+    runtime, seen, score = engine.load(model), chosen.evidence["test"], chosen.score
+    taken = np.concatenate([part.answer.exit for part in stream(runtime, test, batch=BATCH)])
+    wanted = exits_taken(seen, chosen.decision.thresholds, score)
+    limits = np.asarray(chosen.decision.thresholds, np.float32)
+    near = (np.abs(seen.scores[score] - limits) < NEAR).any(axis=1)
+    wrong = int(((taken != wanted) & ~near).sum())
+    if wrong:
+        raise ExportError(
+            f"the file must answer as the evidence says, but sends {wrong} of {len(test)} samples elsewhere. "
+            "Try another --engine, and report this network."
+        )
+
+
+def _write_folder(
+    folder: Path, request: Request, material: Material, chosen: Chosen, result: dict[str, Any], *,
+    passes: list[dict[str, Any]],
+) -> None:  # fmt: skip
+    """All files but the model itself."""
+    model = material.model
+    save_artifact(
+        chosen.graph,
+        folder,
+        example=_example(chosen.graph, material.test),
+        origin=Origin(
+            reference=model.reference,
+            arguments=model.arguments,
+            shape=next(iter(model.shapes.values())),
+            mean=material.mean,
+            std=material.std,
+        ),
+        thresholds=chosen.decision.thresholds,
+        passes=passes,
+    )
+    join(chosen.evidence).save(folder / "evidence.npz")
+    try:
+        (folder / "result.json").write_text(json.dumps(result, indent=1, allow_nan=False), encoding="utf-8")
+        (folder / "README.md").write_text(report.model_card(result), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{request.out} must be writable, but: {error.strerror}. Choose another folder.") from error
+    report.html(
+        result, folder / "report.html", drawing=draw_shipped(chosen.graph),
+        evidence=chosen.evidence["test"], samples=material.test,
+    )  # fmt: skip
+
+
+def _example(graph: Graph, test: Samples) -> dict[str, torch.Tensor]:
+    """Two real samples under the names of the graph's inputs."""
+    taken = test.take([0, 1])
+    names = [node.name for node in graph.inputs]
+    arrays = [taken[name] for name in names] if all(name in taken for name in names) else list(taken.values())
+    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in zip(names, arrays, strict=True)}
+
+
+def join(parts: dict[str, Evidence]) -> Evidence:
+    """One evidence of all parts, in the order tune, calibrate, test; `result.json` says where each ends."""
+    some = list(parts.values())
+    first = some[0]
+    labels = [part.labels for part in some if part.labels is not None]
+    contents = [part.contents for part in some if part.contents is not None]
+    return Evidence(
+        ids=np.concatenate([part.ids for part in some]),
+        predictions=np.concatenate([part.predictions for part in some]),
+        scores={name: np.concatenate([part.scores[name] for part in some]) for name in first.scores},
+        gates=first.gates,
+        reference=np.concatenate([part.reference for part in some]),
+        labels=np.concatenate(labels) if len(labels) == len(some) else None,
+        contents=np.concatenate(contents) if len(contents) == len(some) else None,
+    )

@@ -1,0 +1,1 @@
+"""What a run leaves behind: its folder, who may write there, and what machine it was made on."""

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import pytest
+
+from offramp.errors import OptionError
+from offramp.pipeline._ranges import RANGES, check_ranges, find_outside
+
+
+@pytest.mark.parametrize("name", sorted(RANGES))
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), 10**20, -1])
+def test_no_option_takes_what_is_no_number_of_its_kind(name: str, value: float) -> None:
+    with pytest.raises(OptionError, match=f"--{name}"):
+        check_ranges(**{name: value})
+
+
+@pytest.mark.parametrize("name", sorted(RANGES))
+def test_the_ends_of_a_range_belong_to_it(name: str) -> None:
+    low, high = RANGES[name]
+    assert find_outside(**{name: low}) == find_outside(**{name: high}) == []
+
+
+def test_all_that_lie_outside_are_named_at_once() -> None:
+    with pytest.raises(OptionError, match=r"--batch 0 .*--seed -1 "):
+        check_ranges(batch=0, threads=1, seed=-1, price=None)

@@ -1,0 +1,110 @@
+"""Finished runs that tests share, and what they are made of; `tests/conftest.py` lends these fixtures to all tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import save_file
+
+from commands import call
+from offramp import data, learn, zoo
+from offramp.measure import _latency
+from offramp.pipeline import _batches
+
+
+@contextmanager
+def few_calls() -> Iterator[None]:
+    """Nobody reads the times of these runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_batches, "CALLS", {1: 30, 64: 6})
+        patch.setattr(_batches, "LEAST_S", 0.0)
+        patch.setattr(_latency, "TURN_S", 0.0)
+        yield
+
+
+@pytest.fixture
+def hurry() -> Iterator[None]:
+    """For a test that runs the chain again."""
+    with few_calls():
+        yield
+
+
+class Run(NamedTuple):
+    """A finished run."""
+
+    folder: Path
+    result: dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a small perceptron that knows the digits."""
+    module = zoo.load_model("zoo:mlp").module
+    trained = learn.train_classifier(module, data.load("digits@train").subset(slice(600)), epochs=15)
+    path = tmp_path_factory.mktemp("weights") / "mlp.safetensors"
+    save_file(trained.state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def arguments(weights: Path) -> list[object]:
+    """Of a quick run, without --out and without a goal."""
+    model = ["--model", "zoo:mlp", "--weights", weights, "--exits", 1, "--epochs", 4]
+    return ["optimize", *model, "--data", "digits@train", "--held-out", "digits@test"]
+
+
+@pytest.fixture(scope="session")
+def finished(arguments: list[object], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run with a promise of 5 % that can be kept."""
+    folder = tmp_path_factory.mktemp("run") / "out"
+    with few_calls():
+        done = call(*arguments, "--max-loss", 0.05, "--out", folder, "--json")
+    assert done.code == 0, done.err
+    return Run(folder, done.json)
+
+
+NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")  # text order is another
+
+
+@pytest.fixture(scope="session")
+def class_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The digits as picture files, `train/zero/12.png` and so on."""
+    root = tmp_path_factory.mktemp("folders")
+    for part in ("train", "test"):
+        digits = data.load(f"digits@{part}")
+        pixels = np.rint(digits.take(slice(None))["x"][:, 0] * 255).astype(np.uint8)
+        assert digits.labels is not None
+        for name in NAMES:
+            (root / part / name).mkdir(parents=True)
+        for at, label in enumerate(digits.labels.tolist()):
+            Image.fromarray(pixels[at]).save(root / part / NAMES[label] / f"{at}.png")
+    return root
+
+
+@pytest.fixture(scope="session")
+def named(weights: Path, class_folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that knows what its classes are called, with a promise of 5 % harm."""
+    folder = tmp_path_factory.mktemp("named") / "out"
+    model = ["--model", "zoo:mlp", "--weights", weights, "--exits", 1, "--epochs", 1]
+    samples = ["--data", f"imagefolder:{class_folders}", "--held-out", f"imagefolder:{class_folders}@test"]
+    with few_calls():
+        done = call(
+            "optimize",
+            *model,
+            *samples,
+            "--class-names",
+            ",".join(NAMES),
+            "--max-loss",
+            0.05,
+            "--out",
+            folder,
+            "--json",
+        )
+    assert done.code == 0, done.err
+    return Run(folder, done.json)
