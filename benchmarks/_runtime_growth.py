@@ -27,7 +27,7 @@ from offramp.pipeline._chain import gates_by_score
 from offramp.pipeline._clock import Timing, time_network
 from offramp.pipeline._engine import Engine
 from offramp.pipeline._exports import Exports
-from offramp.pipeline._precision import BACKED
+from offramp.pipeline._precision import INT8_FALLBACK
 from offramp.run import ArraySamples, Samples, openvino, stream
 from offramp.run import torch as run_torch
 from offramp.transform import backbone
@@ -139,7 +139,7 @@ def halved(nobody: NDArray[np.float32], first: NDArray[np.float32]) -> NDArray[n
 
 def who_skips(subject: Subject, points: Sequence[Point], work: Path, seconds: float) -> Iterator[Row]:
     """Times if all leave first, half does, nobody does, in each runtime of the same network; and without conditions."""
-    point, samples = points[0], subject.material.test
+    point, samples = points[0], subject.problem.test
     graph, exports = point.chosen.graph, Exports(work)
     if not graph.gates:
         return
@@ -154,10 +154,10 @@ def who_skips(subject: Subject, points: Sequence[Point], work: Path, seconds: fl
     runtimes: dict[str, tuple[Call, Call]] = {
         "ours, OpenVINO f32": (openvino.load_static(network), openvino.load(model)),
         "ours, ONNX Runtime f32": (onnxruntime.load_static(network), onnxruntime.load(model)),
-        "ours, PyTorch eager f32": (eager(as_module(subject.material.model), 1), run_torch.load(graph, threads=1)),
+        "ours, PyTorch eager f32": (eager(as_module(subject.problem.model), 1), run_torch.load(graph, threads=1)),
         "all exits run, then one is chosen (OpenVINO f32)": (openvino.load_static(network), openvino.load_dense(dense)),
     }
-    for one in [point for point in points[1:] if point.precision != BACKED]:  # its exits are those of int8
+    for one in [point for point in points[1:] if point.precision != INT8_FALLBACK]:  # its exits are those of int8
         engine, way = one.laid.way.engine, one.laid.way.exports
         runtimes.setdefault(
             f"ours, OpenVINO {one.precision}",

@@ -19,7 +19,7 @@ from _cpu import PRECISION
 
 from offramp import attach, data, learn, zoo
 from offramp.graph import Graph
-from offramp.pipeline._material import Material
+from offramp.pipeline._problem import Problem
 from offramp.run import Samples
 from offramp.zoo import LoadedModel
 
@@ -34,22 +34,22 @@ class Subject:
     Attributes:
         name: In the table.
         graph: With trained exits, or candidates for them.
-        material: The network itself and the samples, in parts.
+        problem: The network itself and the samples, in parts.
     """
 
     name: str
     graph: Graph
-    material: Material
+    problem: Problem
 
 
 def make(name: str, graph: Graph, model: LoadedModel, train: Samples, held: Samples, seed: int) -> Subject:
     """A subject whose held-out samples are divided at random."""
     tune, calibrate, test = data.split(held, PARTS, seed)
-    material = Material(
+    problem = Problem(
         model=model, train=train.subset(slice(0, LEARNED_FROM)), tune=tune, calibrate=calibrate, test=test,
         held_out=True, mean=model.mean, std=model.std,
     )  # fmt: skip
-    return Subject(name=name, graph=graph, material=material)
+    return Subject(name=name, graph=graph, problem=problem)
 
 
 def resnet56(options: argparse.Namespace) -> Subject:

@@ -25,7 +25,7 @@ from offramp.pipeline._chain import Chosen
 from offramp.pipeline._engine import Engine
 from offramp.pipeline._exports import Exports
 from offramp.pipeline._optimize import decide_on
-from offramp.pipeline._precision import BACKED, Laid, back_up, lay, settle
+from offramp.pipeline._precision import INT8_FALLBACK, Laid, back_up, lay, settle
 from offramp.pipeline._request import Goal, Request
 from offramp.pipeline._screen import Screen
 from offramp.run import Samples
@@ -100,17 +100,17 @@ def find_points(
     points: list[Point] = []
     for precision in precisions:
         request = Request(
-            model=subject.material.model.reference, data="-", out=work / "out", goal=GOALS[goals[0]],
+            model=subject.problem.model.reference, data="-", out=work / "out", goal=GOALS[goals[0]],
             precision=precision, seed=seed, **given,
         )  # fmt: skip
-        if precision == BACKED:
+        if precision == INT8_FALLBACK:
             way = back_up(next(point.laid.way for point in points if point.precision == "int8"))
-            laid = lay(request, subject.material, way, None)
+            laid = lay(request, subject.problem, way, None)
         else:
-            (laid,) = settle(request, subject.graph, subject.material, exports, screen)
+            (laid,) = settle(request, subject.graph, subject.problem, exports, screen)
         for goal in goals:
             asked = replace(request, goal=GOALS[goal])
-            chosen = decide_on(asked, subject.material, laid, screen)
+            chosen = decide_on(asked, subject.problem, laid, screen)
             thresholds = [float(value) for value in chosen.decision.thresholds]
             file = work / f"{precision}-{len(points)}.onnx"
             model = laid.way.exports.save(
@@ -125,9 +125,9 @@ def list_systems(
     subject: Subject, points: Sequence[Point], threads: int, *, compiled: bool
 ) -> Iterator[Callable[[], System]]:
     """Rows of one network that may use so many threads, each to be loaded by a call; the first point is in f32."""
-    first = subject.material.test.take(slice(0, 64))
-    module = as_module(subject.material.model)
-    ways = {one.precision: one.laid.way for one in points if one.precision != BACKED}
+    first = subject.problem.test.take(slice(0, 64))
+    module = as_module(subject.problem.model)
+    ways = {one.precision: one.laid.way for one in points if one.precision != INT8_FALLBACK}
     files = {name: way.exports.save_dense(backbone(subject.graph), f"alone-{name}") for name, way in ways.items()}
 
     def alone(engine: str, precision: str, load: Callable[[], Call], **known: Any) -> Callable[[], System]:  # Any: JSON

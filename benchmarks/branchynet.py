@@ -267,7 +267,7 @@ def choose_exits(graph: Graph, base: Graph, samples: Samples, work: Path, most: 
     seen = observe(graph, samples, work / "candidates.dense.onnx")
     before = right_alone(Trained(name="", graph=base, score="", note=""), samples, work).mean()
     better = float(np.mean(seen.predictions[:, -1] == seen.labels) - before)
-    promise = decide.Promise(max_loss=max(0.002, better), confidence=0.5, kind="net")
+    promise = decide.Target(max_loss=max(0.002, better), confidence=0.5, kind="net")
     return decide.placement(seen, parts, score="max_probability", promise=promise, most=most).kept
 
 
@@ -548,7 +548,9 @@ class Priced:
         self.graph = graph
         macs = measure_torch.count_macs(graph)
         self.plain = measure_torch.breakdown(graph, macs)
-        self.charged = measure_torch.breakdown(graph, macs, border=BORDER)  # what borders cost on the clock, as MACs
+        self.charged = measure_torch.breakdown(
+            graph, macs, gate_overhead=BORDER
+        )  # what borders cost on the clock, as MACs
 
 
 class Round:

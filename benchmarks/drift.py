@@ -29,7 +29,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import binom
 
 from offramp import decide
-from offramp.decide import Verdict, Watch
+from offramp.decide import DriftTest, Verdict
 from offramp.measure import Evidence, evidence_by_passes, exits_taken
 from offramp.pipeline._check import Question, watch_for
 from offramp.pipeline._predict import open_runtime, open_samples
@@ -71,7 +71,7 @@ def _change(samples: Samples, name: str, severity: int, seed: int) -> ArraySampl
     return ArraySamples(inputs=inputs, ids=samples.ids, labels=samples.labels)
 
 
-def _shares(run: Run, draws: list[tuple[Evidence, Evidence]], watch: Watch) -> dict[str, float]:
+def _shares(run: Run, draws: list[tuple[Evidence, Evidence]], watch: DriftTest) -> dict[str, float]:
     """How many checks raise the alarm, and by what."""
     limits, score = run.result["chosen"]["thresholds"], run.result["score"]
     found = [decide.drift(old, new, limits, score=score, watch=watch) for old, new in draws]
@@ -87,7 +87,7 @@ def _draw(seen: Evidence, count: int, draws: int, random: np.random.Generator) -
     return [seen.subset(random.permutation(len(seen))[:count]) for _ in range(draws)]
 
 
-def _row(run: Run, seen: Evidence, watch: Watch, shares: dict[str, float], **known: Any) -> dict[str, Any]:
+def _row(run: Run, seen: Evidence, watch: DriftTest, shares: dict[str, float], **known: Any) -> dict[str, Any]:
     """The shares, and what all samples of this kind say at once."""
     limits, score = run.result["chosen"]["thresholds"], run.result["score"]
     losses = decide.find_losses(seen, limits, score, "agreement")
@@ -120,7 +120,7 @@ def _join(one: Evidence, two: Evidence, score: str) -> Evidence:
     )
 
 
-def _rows(options: argparse.Namespace) -> tuple[list[dict[str, Any]], Watch]:
+def _rows(options: argparse.Namespace) -> tuple[list[dict[str, Any]], DriftTest]:
     run = open_run(Path(options.folder))
     runtime = open_runtime(run.folder, engine=None, threads=options.threads)
     samples = open_samples(options.data, runtime)
@@ -169,7 +169,7 @@ def _rows(options: argparse.Namespace) -> tuple[list[dict[str, Any]], Watch]:
     return rows, watch
 
 
-def _picture(rows: list[dict[str, Any]], watch: Watch, path: Path) -> None:
+def _picture(rows: list[dict[str, Any]], watch: DriftTest, path: Path) -> None:
     figure = Figure(figsize=(9.6, 4), layout="constrained")
     alarms, losses = figure.subplots(1, 2)
     clean = rows[0]

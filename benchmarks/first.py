@@ -42,7 +42,7 @@ EXITS: dict[str, list[str | int]] = {
 }
 EPOCHS = {"resnet20": 8, "resnet56": 12}
 SCORES = ("max_probability", "entropy", "margin", "confidence")
-PROMISE = decide.Promise(max_loss=0.01, confidence=0.95, kind="agreement")
+PROMISE = decide.Target(max_loss=0.01, confidence=0.95, kind="agreement")
 FIELDS = (
     *("system", "network", "data", "method", "accuracy", "agreement", "macs", "relative_macs", "latency_s", "gain_b1"),
     *("gain_b64", "efficiency_b1", "efficiency_b64", "thresholds", "exit_rates", "note"),

@@ -18,10 +18,10 @@ from _stamp import stamp
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from evidences import make_costs, make_evidence  # the synthetic evidence of the tests
 from offramp.measure import frontier, qualities
-from offramp.measure._lattice import lattice
 from offramp.measure._levels import find_levels
-from offramp.measure._pool import unbeaten
+from offramp.measure._pareto_set import unbeaten
 from offramp.measure._search import search
+from offramp.measure._threshold_grid import threshold_grid
 
 SCORE = "max_probability"
 FIELDS = (
@@ -64,7 +64,7 @@ def _distance(seeds: int) -> dict[str, Any]:
         evidence = make_evidence(60, 3, seed=seed, classes=4)
         levels = tuple(find_levels(column, evidence.gates[SCORE]) for column in evidence.scores[SCORE].T)
         good = qualities(evidence, "agreement")
-        everything = lattice(levels, good, costs.macs)
+        everything = threshold_grid(levels, good, costs.macs)
         found = search(levels, good, costs.macs, everything.take(np.array([0])), np.zeros((1, 3), np.int32))
         best = unbeaten(everything)
         for quality, cost in zip(best.quality, best.cost, strict=True):

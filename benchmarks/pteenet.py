@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from offramp import attach, capture, data, decide, learn, measure, transform, zoo
-from offramp.decide import Decision, Promise
+from offramp.decide import Decision, Target
 from offramp.export import onnx
 from offramp.graph import Graph
 from offramp.measure import Breakdown, Evidence
@@ -54,10 +54,10 @@ SCORES = ("max_probability", "entropy", "margin")
 PUBLISHED = ((0.731, 97.15), (0.672, 95.14), (0.572, 93.62))  # of ResEEnet-110/10: cost without heads before, agreement
 BORDER = 0.03  # what an exit costs on the clock besides its MACs, as a share of the network: batch 1 0.045, 64 0.01
 GOALS = {
-    "99 % promised at 95 %": Promise(max_loss=0.01, confidence=0.95, kind="agreement"),
-    "99 % to expect": Promise(max_loss=0.01, confidence=0.5, kind="agreement"),
-    "98 % to expect": Promise(max_loss=0.02, confidence=0.5, kind="agreement"),
-    "97 % to expect": Promise(max_loss=0.03, confidence=0.5, kind="agreement"),
+    "99 % promised at 95 %": Target(max_loss=0.01, confidence=0.95, kind="agreement"),
+    "99 % to expect": Target(max_loss=0.01, confidence=0.5, kind="agreement"),
+    "98 % to expect": Target(max_loss=0.02, confidence=0.5, kind="agreement"),
+    "97 % to expect": Target(max_loss=0.03, confidence=0.5, kind="agreement"),
 }
 
 
@@ -241,7 +241,7 @@ class Round:
     cost: NDArray[np.float64]
 
 
-def play(variants: Sequence[Variant], promise: Promise, seed: int) -> list[Round]:
+def play(variants: Sequence[Variant], promise: Target, seed: int) -> list[Round]:
     """Three rounds; in each the variant, its exits and its thresholds that cost least on tune and calibrate."""
     order = np.random.default_rng(seed).permutation(len(variants[0].evidence))
     parts = np.array_split(order, 3)
@@ -253,7 +253,7 @@ def play(variants: Sequence[Variant], promise: Promise, seed: int) -> list[Round
     return rounds
 
 
-def _decide(variant: Variant, promise: Promise, positions: Sequence[NDArray[np.int64]]) -> tuple[float, Round]:
+def _decide(variant: Variant, promise: Target, positions: Sequence[NDArray[np.int64]]) -> tuple[float, Round]:
     """Expected cost on the tuning images of what is certified, and the round."""
     tune, calibrate, test = (variant.evidence.subset(part) for part in positions)
     kept = tuple(range(variant.evidence.exits - 1))
@@ -348,7 +348,7 @@ def rows_ours(
     graph = train_ours(name, loaded, train, work, seed)
     evidence = observe(graph, test, work / f"{name}-ours.dense.onnx")
     full = float(np.mean(evidence.reference == evidence.labels))
-    parts = measure_torch.breakdown(graph, border=BORDER)
+    parts = measure_torch.breakdown(graph, gate_overhead=BORDER)
     alone = [float(np.mean(evidence.predictions[:, at] == evidence.reference)) for at in range(evidence.exits)]
     print(name, full, alone, parts, flush=True)
     rows: list[dict[str, Any]] = [
@@ -370,7 +370,7 @@ def audits(one: Variant) -> list[dict[str, Any]]:  # Any: JSON
     costs = replace(one.parts, borders=np.zeros(one.evidence.exits - 1)).costs(range(one.evidence.exits - 1))
     found = []
     for kind, max_loss in itertools.product(("agreement", "harm"), (0.01, 0.02, 0.03)):
-        promise = Promise(max_loss=max_loss, confidence=0.95, kind=kind)
+        promise = Target(max_loss=max_loss, confidence=0.95, kind=kind)
         seen = decide.audit(one.evidence, costs, score=one.score, promise=promise)
         found.append({"kind": kind, "max_loss": max_loss, "holds": seen.holds, **asdict(seen)})
         print(json.dumps(found[-1]), flush=True)

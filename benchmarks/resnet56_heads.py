@@ -30,7 +30,7 @@ from offramp import data, learn, zoo
 from offramp.graph import DataEdge, Graph, Node, Tensor
 from offramp.learn._augment import augment
 from offramp.learn._batch import shuffle, take_batch
-from offramp.learn._frozen import Frozen
+from offramp.learn._frozen_backbone import FrozenBackbone
 from offramp.learn._mix import mix
 from offramp.run import ArraySamples, Samples
 from offramp.zoo import LoadedModel
@@ -57,7 +57,7 @@ def make_view(graph: Graph, samples: Samples, view: int, folder: Path, seed: int
     done = folder / f"answer{view}.npy"
     if done.is_file():
         return
-    frozen = Frozen(graph, "float32")
+    frozen = FrozenBackbone(graph, "float32")
     maps = [node.name for node in frozen.nodes if node.name.startswith("stage") and node.name != frozen.teacher]
     given: dict[str, list[NDArray[Any]]] = {"picture": [], "answer": [], **{name: [] for name in maps}}
     random = np.random.default_rng([seed, view])

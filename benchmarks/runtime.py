@@ -33,10 +33,10 @@ from offramp import measure
 from offramp.pipeline._batches import draw_batches, warm
 from offramp.pipeline._chain import answer_in_float
 from offramp.pipeline._clock import time_network
-from offramp.pipeline._precision import BACKED
+from offramp.pipeline._precision import INT8_FALLBACK
 from offramp.run import openvino
 
-LOWER = ["bf16", "int8", BACKED]
+LOWER = ["bf16", "int8", INT8_FALLBACK]
 SIZES = (1, 8, 64, 256)
 EFFICIENT = (1, 64, 256)  # batch sizes at which efficiency is asked
 TURN_S = 0.5  # per system: PyTorch takes 10 ms where others take 0.3, and all shall find their weights in the caches
@@ -60,7 +60,7 @@ def measure_network(subject: Subject, options: argparse.Namespace) -> dict[str, 
         for threads in (1, 2):
             add_times(rows, systems, subject, size, options.seconds, threads)
     return {
-        "network": subject.name, **stamp(options.seed), "samples": len(subject.material.test), "rows": rows,
+        "network": subject.name, **stamp(options.seed), "samples": len(subject.problem.test), "rows": rows,
         "parts": list(measure_parts(subject, points, work, options)),
         "skips": list(who_skips(subject, points, work, options.seconds / 10)),
     }  # fmt: skip
@@ -74,7 +74,7 @@ def load_systems(subject: Subject, points: Sequence[Point], options: argparse.Na
             yield shown(load())
     heads = Path(options.heads or "") / f"{subject.name}-earlyon.pt"
     if options.earlyon and heads.is_file():
-        for system in load_earlyon(subject.material.model, heads, subject.material.tune):
+        for system in load_earlyon(subject.problem.model, heads, subject.problem.tune):
             yield shown(system)
 
 
@@ -86,8 +86,8 @@ def shown(system: System) -> System:
 
 def describe(subject: Subject, systems: Sequence[System]) -> list[Row]:
     """What each system answers to the test samples."""
-    test = subject.material.test
-    reference = answer_in_float(subject.material, test)
+    test = subject.problem.test
+    reference = answer_in_float(subject.problem, test)
     rows = []
     for system in systems:
         batch = 1 if system.sizes == (1,) else 64
@@ -112,7 +112,7 @@ def add_times(
         if (one.sizes is None or size in one.sizes) and (one.threads == threads or one.engine == "OpenVINO")
         and one.threads <= threads
     }  # fmt: skip
-    batches, repeats = draw_batches(timed, subject.material.test, size, seed=0, seconds=seconds)
+    batches, repeats = draw_batches(timed, subject.problem.test, size, seed=0, seconds=seconds)
     for name, call in timed.items():
         if systems[int(name)].kind == "ours":
             warm(call, batches)
@@ -137,7 +137,7 @@ def measure_parts(subject: Subject, points: Sequence[Point], work: Path, options
         if not chosen.graph.gates:
             continue
         times = time_network(
-            chosen.graph, point.model, test=subject.material.test, evidence=chosen.evidence["test"],
+            chosen.graph, point.model, test=subject.problem.test, evidence=chosen.evidence["test"],
             thresholds=chosen.decision.thresholds, score=chosen.score, engine=way.engine, exports=way.exports,
             seed=options.seed, sizes=EFFICIENT, seconds=PARTS * options.seconds,
         )  # fmt: skip

@@ -98,7 +98,7 @@ def _alone(evidence: Evidence, costs: Costs) -> list[dict[str, Any]]:
 
 
 def _promised(evidence: Evidence, costs: Costs, score: str, max_loss: float, seed: int) -> dict[str, Any]:
-    promise = decide.Promise(max_loss=max_loss, confidence=0.95, kind="agreement")
+    promise = decide.Target(max_loss=max_loss, confidence=0.95, kind="agreement")
     found = decide.rotate(evidence, costs, score=score, promise=promise, seed=seed)
     checked = decide.audit(evidence, costs, score=score, promise=promise, draws=200, seed=seed)
     low, high = found.accuracy_interval or (float("nan"), float("nan"))

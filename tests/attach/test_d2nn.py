@@ -13,7 +13,7 @@ from offramp.attach import d2nn
 from offramp.errors import GraphError, OfframpError, OptionError
 from offramp.export import onnx as export_onnx
 from offramp.graph import DataEdge, Graph, from_json, to_json
-from offramp.nn import Executor, Joined, Normalize
+from offramp.nn import Executor, Merge, Normalize
 from offramp.run import run_reference
 
 SHAPE = (4,)
@@ -68,7 +68,7 @@ def test_recipes_say_how_a_node_was_written() -> None:
 def test_what_did_not_run_is_read_as_its_default(sign: str, join: str, features: int) -> None:
     graph = d2nn(f"q: x -> a, b\na: x | fc 2\nb: x | fc 2\nout: a=5 {sign} b=-1 | fc 3", SHAPE)
     body = graph.bodies["out"]
-    assert isinstance(body, Joined)
+    assert isinstance(body, Merge)
     assert body.join == join
     assert body.layers[0].in_features == features  # type: ignore[index]
     with torch.no_grad():

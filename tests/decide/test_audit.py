@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from evidences import make_costs, make_evidence
-from offramp.decide import Kind, Promise, audit
+from offramp.decide import Kind, Target, audit
 from offramp.errors import OptionError
 
 
@@ -11,7 +11,7 @@ from offramp.errors import OptionError
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_promise_is_broken_as_rarely_as_promised(kind: Kind, seed: int) -> None:
     seen = make_evidence(5000, 3, seed=seed)
-    found = audit(seen, make_costs(3), score="max_probability", promise=Promise(max_loss=0.02, kind=kind), seed=seed)
+    found = audit(seen, make_costs(3), score="max_probability", promise=Target(max_loss=0.02, kind=kind), seed=seed)
     assert found.holds
     assert found.limit < 0.1
     assert found.share_refused < 0.05

@@ -6,10 +6,10 @@ from scipy.stats import binom
 
 from evidences import make_costs, make_evidence
 from offramp import decide
-from offramp.decide import Drift, Promise, Verdict, Watch
+from offramp.decide import Drift, DriftTest, Target, Verdict
 from offramp.measure import Evidence, frontier
 
-SCORE, PROMISE = "max_probability", Promise(max_loss=0.03)
+SCORE, PROMISE = "max_probability", Target(max_loss=0.03)
 POOL = make_evidence(25_000, 2, seed=8)
 TUNE, REST = POOL.subset(slice(1000)), POOL.subset(slice(1000, None))
 
@@ -25,7 +25,7 @@ def thresholds() -> tuple[float, ...]:
 
 
 def check(old: Evidence, new: Evidence, thresholds: tuple[float, ...]) -> Drift:
-    return decide.drift(old, new, thresholds, score=SCORE, watch=Watch(promise=PROMISE))
+    return decide.drift(old, new, thresholds, score=SCORE, watch=DriftTest(promise=PROMISE))
 
 
 def test_fresh_samples_of_one_kind_rarely_raise_the_alarm(thresholds: tuple[float, ...]) -> None:

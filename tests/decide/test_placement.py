@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidences import make_evidence
-from offramp.decide import Promise, placement
+from offramp.decide import Target, placement
 from offramp.decide import _placement as module
 from offramp.errors import EvidenceError, OptionError
 from offramp.measure import Breakdown, Evidence, frontier
@@ -19,10 +19,12 @@ from offramp.measure import Breakdown, Evidence, frontier
 SCORE = "max_probability"
 
 
-def parts(*heads: float, border: float = 0.0) -> Breakdown:
+def parts(*heads: float, gate_overhead: float = 0.0) -> Breakdown:
     """Stages of one unit each."""
     stages = np.ones(len(heads) + 1)
-    return Breakdown(stages=stages, heads=np.array(heads), borders=np.full(len(heads), border), baseline=stages.sum())
+    return Breakdown(
+        stages=stages, heads=np.array(heads), borders=np.full(len(heads), gate_overhead), baseline=stages.sum()
+    )
 
 
 def cheapest(seen: Evidence, breakdown: Breakdown, kept: tuple[int, ...], allowed: float) -> float:
@@ -38,9 +40,11 @@ def subsets(count: int) -> list[tuple[int, ...]]:
 
 @settings(deadline=None, max_examples=15)
 @given(st.integers(0, 99), st.lists(st.floats(0.01, 1.5), min_size=1, max_size=3), st.floats(0, 0.3))
-def test_of_few_candidates_the_best_of_all_choices_is_found(seed: int, heads: list[float], border: float) -> None:
-    seen, breakdown = make_evidence(40, len(heads), seed=seed), parts(*heads, border=border)
-    found = placement(seen, breakdown, score=SCORE, promise=Promise(max_loss=0.1), calibration=400, noise=0.0)
+def test_of_few_candidates_the_best_of_all_choices_is_found(
+    seed: int, heads: list[float], gate_overhead: float
+) -> None:
+    seen, breakdown = make_evidence(40, len(heads), seed=seed), parts(*heads, gate_overhead=gate_overhead)
+    found = placement(seen, breakdown, score=SCORE, promise=Target(max_loss=0.1), calibration=400, noise=0.0)
     assert found.allowed_loss is not None
     costs = {kept: cheapest(seen, breakdown, kept, found.allowed_loss) for kept in subsets(len(heads))}
     assert found.best.cost == pytest.approx(min(costs.values()))
@@ -55,7 +59,7 @@ def test_it_is_never_worse_than_all_or_any_one_alone_also_by_beam(seed: int, bea
     seen, breakdown = make_evidence(16, 4, seed=seed), parts(*heads)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "EXACT", 0)
-        found = placement(seen, breakdown, score=SCORE, promise=Promise(max_loss=0.2), beam=beam, noise=0.0)
+        found = placement(seen, breakdown, score=SCORE, promise=Target(max_loss=0.2), beam=beam, noise=0.0)
     assert found.allowed_loss is not None
     for kept in [(), *((at,) for at in range(4)), tuple(range(4))]:
         assert found.best.cost <= cheapest(seen, breakdown, kept, found.allowed_loss) + 1e-12
@@ -72,7 +76,7 @@ def test_who_always_stays_is_in_every_trial_and_the_rest_is_as_good_as_can_be(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "EXACT", exact)
         found = placement(
-            seen, breakdown, score=SCORE, promise=Promise(max_loss=0.2), noise=0.0, always=sorted(always), beam=9
+            seen, breakdown, score=SCORE, promise=Target(max_loss=0.2), noise=0.0, always=sorted(always), beam=9
         )
     assert found.allowed_loss is not None
     assert all(always <= set(trial.kept) for trial in found.trials)
@@ -91,7 +95,7 @@ def test_who_costs_more_and_answers_like_another_is_never_kept(seed: int, more: 
     )
     heads = [0.1 + more, 0.1, 0.1] if first else [0.1, 0.1 + more, 0.1]
     breakdown = replace(parts(*heads), stages=np.array([1.0, 0, 1, 2]))
-    found = placement(seen, breakdown, score=SCORE, promise=Promise(max_loss=0.1))
+    found = placement(seen, breakdown, score=SCORE, promise=Target(max_loss=0.1))
     assert (0 if first else 1) not in found.kept
 
 
@@ -102,7 +106,7 @@ def test_exits_that_cost_more_than_they_save_are_all_dropped() -> None:
 
 
 def test_seconds_serve_as_well_as_multiply_accumulates() -> None:
-    seen, whole = make_evidence(300, 3), parts(0.2, 0.5, 0.1, border=0.05)
+    seen, whole = make_evidence(300, 3), parts(0.2, 0.5, 0.1, gate_overhead=0.05)
     small = Breakdown(stages=whole.stages * 1e-4, heads=whole.heads * 1e-4, borders=whole.borders * 1e-4, baseline=4e-4)
     one, other = (placement(seen, costs, score=SCORE) for costs in (whole, small))
     assert one.kept == other.kept
@@ -142,7 +146,7 @@ def test_a_kept_exit_is_taken_and_nothing_is_as_good_without_it(
     seed: int, heads: list[float], noise: float, budget: float | None
 ) -> None:
     seen, breakdown = make_evidence(40, len(heads), seed=seed), parts(*heads)
-    asked = {"score": SCORE, "promise": Promise(max_loss=0.2), "calibration": 200, "budget": budget}
+    asked = {"score": SCORE, "promise": Target(max_loss=0.2), "calibration": 200, "budget": budget}
     found = placement(seen, breakdown, noise=noise, **asked)  # type: ignore[arg-type]  # of different types
     assert all(rate > 0 for rate in found.best.point.exit_rates[:-1])
     without = {trial.kept: trial for trial in found.trials}
@@ -153,7 +157,7 @@ def test_a_kept_exit_is_taken_and_nothing_is_as_good_without_it(
 
 def test_an_exit_that_saves_no_more_than_noise_goes() -> None:
     seen, breakdown = make_evidence(150, 3, seed=3), parts(0.1, 0.6, 0.1)
-    asked = {"score": SCORE, "promise": Promise(max_loss=0.1), "calibration": 400}
+    asked = {"score": SCORE, "promise": Target(max_loss=0.1), "calibration": 400}
     counts = []
     for noise in (0.0, 1.0, 3.0, np.inf):
         found = placement(seen, breakdown, noise=noise, **asked)  # type: ignore[arg-type]  # of different types
@@ -186,7 +190,7 @@ def test_of_several_scores_the_one_whose_best_exits_are_worth_most_gates(
 ) -> None:
     monkeypatch.setattr(module, "EXACT", exact)
     seen, breakdown = with_blind_score(make_evidence(200, 3)), parts(0.1, 0.1, 0.1)
-    asked = {"promise": Promise(max_loss=0.1), "calibration": 500, "budget": budget}
+    asked = {"promise": Target(max_loss=0.1), "calibration": 500, "budget": budget}
     alone = {name: placement(seen, breakdown, score=name, **asked) for name in ("blind", SCORE)}  # type: ignore[arg-type]
     together = placement(seen, breakdown, score=("blind", SCORE), **asked)  # type: ignore[arg-type]  # of different types
     assert alone[SCORE].best.rank < alone["blind"].best.rank
@@ -205,7 +209,7 @@ def test_a_score_is_charged_for_what_it_costs() -> None:
         scores={**seen.scores, "same": seen.scores[SCORE]},
         gates={**seen.gates, "same": seen.gates[SCORE]},
     )
-    asked = {"score": ("same", SCORE), "promise": Promise(max_loss=0.1), "calibration": 500}
+    asked = {"score": ("same", SCORE), "promise": Target(max_loss=0.1), "calibration": 500}
     assert placement(seen, {"same": dear, SCORE: cheap}, **asked).score == SCORE  # type: ignore[arg-type]
     assert placement(seen, {"same": cheap, SCORE: cheap}, **asked).score == "same"  # type: ignore[arg-type]
 
@@ -217,7 +221,7 @@ def test_less_than_no_noise_is_refused() -> None:
 
 def test_accuracy_may_be_what_is_lost() -> None:
     seen = make_evidence(300, 2)
-    found = placement(seen, parts(0.1, 0.1), score=SCORE, promise=Promise(kind="net", max_loss=0.05))
+    found = placement(seen, parts(0.1, 0.1), score=SCORE, promise=Target(kind="net", max_loss=0.05))
     assert found.best.loss == pytest.approx(float(np.mean(seen.reference == seen.labels)) - found.best.point.accuracy)
 
 
@@ -234,4 +238,4 @@ def test_counts_and_budgets_must_be_positive(asked: dict[str, float]) -> None:
 
 def test_a_promise_about_labels_needs_them() -> None:
     with pytest.raises(EvidenceError, match="labels"):
-        placement(make_evidence(20, 1, labels=False), parts(0.1), score=SCORE, promise=Promise(kind="harm"))
+        placement(make_evidence(20, 1, labels=False), parts(0.1), score=SCORE, promise=Target(kind="harm"))

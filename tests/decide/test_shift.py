@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binom, chi2_contingency
 
 from evidences import make_evidence
-from offramp.decide import Shift, Watch
+from offramp.decide import DriftTest, Shift
 from offramp.decide._shift import _compare_counts, find_shift
 from offramp.errors import EvidenceError, ThresholdError
 from offramp.measure import Evidence, exits_taken
@@ -16,9 +16,9 @@ LIMITS = {"max_probability": [0.95, 0.9], "entropy": [0.2, 0.3]}
 POOL = make_evidence(20_000, 2, seed=4)
 
 
-def compare(old: Evidence, new: Evidence, score: str = "max_probability", watch: Watch | None = None) -> Shift:
+def compare(old: Evidence, new: Evidence, score: str = "max_probability", watch: DriftTest | None = None) -> Shift:
     taken = exits_taken(new, LIMITS[score], score)
-    return find_shift(old, new, taken, thresholds=LIMITS[score], score=score, watch=watch or Watch())
+    return find_shift(old, new, taken, thresholds=LIMITS[score], score=score, watch=watch or DriftTest())
 
 
 def with_scores(evidence: Evidence, **scores: np.ndarray) -> Evidence:
@@ -30,7 +30,7 @@ def test_samples_of_one_kind_are_rarely_called_different(score: str) -> None:
     random, found = np.random.default_rng(0), []
     for _ in range(200):
         some = random.choice(len(POOL), 500, replace=False)
-        found.append(compare(POOL.subset(some[:300]), POOL.subset(some[300:]), score, Watch(alpha=0.05)).found)
+        found.append(compare(POOL.subset(some[:300]), POOL.subset(some[300:]), score, DriftTest(alpha=0.05)).found)
     assert np.mean(found) <= binom.ppf(0.99, 200, 0.05) / 200
     assert any(found)  # and not by never looking
 
@@ -60,7 +60,7 @@ def test_exit_rates_tell_what_a_few_scores_hide() -> None:
     """All new samples were counted, the scores of a few were looked at."""
     old, new = POOL.subset(slice(3000)), POOL.subset(slice(3000, 3050))
     taken = np.repeat([0, 1, 2], [10_000, 5_000, 5_000])
-    found = find_shift(old, new, taken, thresholds=LIMITS["entropy"], score="entropy", watch=Watch())
+    found = find_shift(old, new, taken, thresholds=LIMITS["entropy"], score="entropy", watch=DriftTest())
     assert (found.samples, found.expected_samples) == (20_000, 3000)
     assert found.found
     assert min(found.scores_p) > 0.01
@@ -99,12 +99,12 @@ def test_an_exit_that_nobody_takes_changes_nothing() -> None:
 
 def test_a_network_without_early_exits_shows_nothing() -> None:
     alone = make_evidence(50, 0)
-    found = find_shift(alone, alone, np.zeros(50, np.int64), thresholds=[], score="entropy", watch=Watch())
+    found = find_shift(alone, alone, np.zeros(50, np.int64), thresholds=[], score="entropy", watch=DriftTest())
     assert (found.p_value, found.scores_p, found.change) == (1.0, (), 0.0)
 
 
 def test_evidence_that_does_not_fit_is_refused() -> None:
     with pytest.raises(EvidenceError, match="luck"):
-        find_shift(POOL, POOL, np.zeros(9, np.int64), thresholds=[0.5, 0.5], score="luck", watch=Watch())
+        find_shift(POOL, POOL, np.zeros(9, np.int64), thresholds=[0.5, 0.5], score="luck", watch=DriftTest())
     with pytest.raises(ThresholdError, match="one per early exit"):
-        find_shift(POOL, POOL, np.zeros(9, np.int64), thresholds=[0.5], score="entropy", watch=Watch())
+        find_shift(POOL, POOL, np.zeros(9, np.int64), thresholds=[0.5], score="entropy", watch=DriftTest())

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import binary_cross_entropy, one_hot
 
-from offramp.learn._cumulative import Said, cumulative_losses, mix_answers, mix_costs
+from offramp.learn._cumulative import ExitOutputs, cumulative_losses, mix_answers, mix_costs
 from offramp.learn._settings import CumulativeLoss
 
 COSTS = torch.tensor([0.2, 0.5, 1.1], dtype=torch.float64)
@@ -18,10 +18,10 @@ seeds = st.integers(0, 10_000)
 exits = st.integers(1, 6)
 
 
-def say(seed: int = 0, early: int = 2, rows: int = 6, classes: int = 4, price: float = 0.7) -> Said:
+def say(seed: int = 0, early: int = 2, rows: int = 6, classes: int = 4, price: float = 0.7) -> ExitOutputs:
     random = torch.Generator().manual_seed(seed)
     draw = lambda *shape: torch.randn(*shape, generator=random, dtype=torch.float64)  # noqa: E731
-    return Said(
+    return ExitOutputs(
         log=(2 * draw(early + 1, rows, classes)).log_softmax(-1),
         odds=draw(early, rows).requires_grad_(),
         targets=one_hot(torch.randint(classes, (rows,), generator=random), classes).double(),
@@ -71,7 +71,7 @@ def test_probabilities_that_underflow_give_finite_losses_and_gradients() -> None
     log = torch.stack([torch.tensor([[1e4, -1e4]]), torch.tensor([[-1e4, 1e4]])]).requires_grad_()
     odds = torch.tensor([[200.0]], requires_grad=True)
     targets = torch.tensor([[0.0, 1.0]])
-    said = Said(log=log.log_softmax(-1), odds=odds, targets=targets, costs=torch.tensor([0.1, 1.0]), price=1.0)
+    said = ExitOutputs(log=log.log_softmax(-1), odds=odds, targets=targets, costs=torch.tensor([0.1, 1.0]), price=1.0)
     loss = cumulative_losses(said, "v2").sum()
     loss.backward()
     assert bool(loss.isfinite())
@@ -80,7 +80,7 @@ def test_probabilities_that_underflow_give_finite_losses_and_gradients() -> None
     assert bool(log.grad.isfinite().all())
 
 
-def nll(probability: torch.Tensor, said: Said) -> torch.Tensor:
+def nll(probability: torch.Tensor, said: ExitOutputs) -> torch.Tensor:
     return -(probability * said.targets).sum(-1).log()
 
 
@@ -126,7 +126,9 @@ def test_v4_teaches_each_confidence_the_tags_with_both_classes_weighing_the_same
 def test_a_loss_knows_samples_not_places_in_a_batch(seed: int, loss: CumulativeLoss) -> None:
     said = say(seed)
     order = torch.randperm(6, generator=torch.Generator().manual_seed(seed))
-    other = Said(log=said.log[:, order], odds=said.odds[:, order], targets=said.targets[order], costs=COSTS, price=0.7)
+    other = ExitOutputs(
+        log=said.log[:, order], odds=said.odds[:, order], targets=said.targets[order], costs=COSTS, price=0.7
+    )
     torch.testing.assert_close(cumulative_losses(other, loss), cumulative_losses(said, loss))
 
 

@@ -7,19 +7,21 @@ import torch
 from early_exits import make_graph, make_samples
 from offramp.learn import PostSettings
 from offramp.learn._fit_scores import fit_scores
-from offramp.learn._frozen import Frozen
-from offramp.learn._heads import Heads
+from offramp.learn._frozen_backbone import FrozenBackbone
+from offramp.learn._trainable_heads import TrainableHeads
 
 
 def test_scores_that_are_formulas_need_no_fitting() -> None:
     graph = make_graph("entropy")
-    frozen = Frozen(graph, "float32")
-    assert fit_scores(graph, Heads(graph), frozen=frozen, samples=make_samples(), settings=PostSettings()) == {}
+    frozen = FrozenBackbone(graph, "float32")
+    assert (
+        fit_scores(graph, TrainableHeads(graph), frozen=frozen, samples=make_samples(), settings=PostSettings()) == {}
+    )
 
 
 def test_a_fitted_confidence_matches_how_often_its_head_agrees() -> None:
     graph, samples = make_graph("confidence"), make_samples(200)
-    heads, frozen = Heads(graph).eval(), Frozen(graph, "float32")
+    heads, frozen = TrainableHeads(graph).eval(), FrozenBackbone(graph, "float32")
     score = fit_scores(graph, heads, frozen=frozen, samples=samples, settings=PostSettings(batch=64))["exit0/score"]
     values = frozen({"x": torch.from_numpy(samples.inputs["x"])})
     logits = heads(values)["exit0/head"][0]
@@ -30,7 +32,7 @@ def test_a_fitted_confidence_matches_how_often_its_head_agrees() -> None:
 
 def test_class_means_are_those_of_the_full_networks_answers() -> None:
     graph, samples = make_graph("class_mean"), make_samples(200)
-    heads, frozen = Heads(graph).eval(), Frozen(graph, "float32")
+    heads, frozen = TrainableHeads(graph).eval(), FrozenBackbone(graph, "float32")
     score = fit_scores(graph, heads, frozen=frozen, samples=samples, settings=PostSettings(batch=64))["exit0/score"]
     values = frozen({"x": torch.from_numpy(samples.inputs["x"])})
     pooled, classes = values["stage0"][0].mean((2, 3)), values["stage1"][0].argmax(1)

@@ -16,10 +16,10 @@ from early_exits import Killed, KilledSamples, function, make_graph, make_listen
 from offramp import learn
 from offramp.errors import LearnError, OptionError
 from offramp.graph import Graph, Node, Tensor
-from offramp.learn._frozen import Frozen
-from offramp.learn._heads import Heads
+from offramp.learn._frozen_backbone import FrozenBackbone
 from offramp.learn._losses import distillation_loss
 from offramp.learn._post import _compare
+from offramp.learn._trainable_heads import TrainableHeads
 from offramp.nn import Executor
 from offramp.run import ArraySamples
 
@@ -222,7 +222,7 @@ def test_hard_targets_teach_too_and_something_else() -> None:
 
 def test_the_loss_without_options_is_exactly_the_distillation() -> None:
     graph = make_listening(ensemble=False)
-    heads, frozen = Heads(graph), Frozen(graph, "float32")
+    heads, frozen = TrainableHeads(graph), FrozenBackbone(graph, "float32")
     batch = {"x": torch.from_numpy(make_samples(16).inputs["x"])}
     values = frozen(batch)
     answers, teacher = heads(values), values["stage3"][0]
@@ -241,8 +241,8 @@ def test_survivors_count_at_later_exits_and_change_nothing_at_the_first() -> Non
 def test_survivors_begin_after_a_quarter_of_the_epochs() -> None:
     graph = make_listening(ensemble=False)
     batch = {"x": torch.from_numpy(make_samples(16).inputs["x"])}
-    values = Frozen(graph, "float32")(batch)
-    answers, teacher = Heads(graph)(values), values["stage3"][0]
+    values = FrozenBackbone(graph, "float32")(batch)
+    answers, teacher = TrainableHeads(graph)(values), values["stage3"][0]
     for epoch, same in ((0, True), (1, True), (2, False), (7, False)):
         plain, weighed = (
             _compare(learn.PostSettings(epochs=8, survivors=amount), answers, teacher, epoch) for amount in (0.0, 1.0)

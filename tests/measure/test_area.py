@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from evidences import GATES, make_costs, make_evidence
 from offramp.errors import OptionError
 from offramp.measure import Costs, Evidence, Frontier, OperatingPoint, area, frontier, macs_at, operate
-from offramp.measure._pool import front
+from offramp.measure._pareto_set import front
 
 STEPS = st.lists(st.tuples(st.floats(0, 0.5), st.floats(0.05, 1.0)), min_size=1, max_size=8)
 UP_TO = st.floats(0.001, 1.0)

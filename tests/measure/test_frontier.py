@@ -9,7 +9,7 @@ import pytest
 
 from evidences import GATES, make_costs, make_evidence
 from offramp.measure import BRANCHYNET_GRID, Costs, Evidence, OperatingPoint, frontier, operate, quality_of
-from offramp.measure._pool import front
+from offramp.measure._pareto_set import front
 
 SCORES = pytest.mark.parametrize("score", ["max_probability", "entropy"])
 

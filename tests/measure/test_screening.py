@@ -23,7 +23,7 @@ from offramp.measure import (
     quality_of,
     screening,
 )
-from offramp.measure._pool import front
+from offramp.measure._pareto_set import front
 
 SCORES = st.sampled_from(sorted(GATES))
 EXITS = st.integers(1, 3)

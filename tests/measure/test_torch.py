@@ -80,7 +80,7 @@ def test_a_breakdown_prices_every_choice_of_exits_as_their_graph_is_priced(kept:
 
 def test_each_border_costs_its_share_of_the_network() -> None:
     graph = attach_exits(CifarResNet(1), PICTURE, exits=2)
-    parts = breakdown(graph, border=0.02)
+    parts = breakdown(graph, gate_overhead=0.02)
     np.testing.assert_allclose(parts.borders, 0.02 * parts.baseline)
 
 

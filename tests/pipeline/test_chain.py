@@ -24,7 +24,7 @@ from offramp.pipeline._chain import (
     train,
     warn_of_guessing,
 )
-from offramp.pipeline._material import Material
+from offramp.pipeline._problem import Problem
 from offramp.pipeline._request import Goal, Request
 from offramp.pipeline._screen import Screen
 from offramp.run import ArraySamples
@@ -155,20 +155,20 @@ def test_labels_that_the_network_does_not_know_are_told(weights: Path, order: ra
     samples = ArraySamples(inputs=digits.take(slice(None)), ids=digits.ids, labels=labels)
     model, screen = zoo.load_model("zoo:mlp", weights=weights), Screen(quiet=True)
     parts = dict.fromkeys(("train", "tune", "calibrate", "test"), samples)
-    warn_of_guessing(Material(model=model, held_out=True, **parts), screen)
+    warn_of_guessing(Problem(model=model, held_out=True, **parts), screen)
     assert [("of 64 samples, as by guessing" in text) for text in screen.warnings] == [True] * warned
 
 
 def test_heads_are_attached_and_taught_as_asked(tmp_path: Path) -> None:
     samples = data.load("digits@train").subset(slice(64))
     model = zoo.load_model("zoo:mlp")
-    material = Material(model=model, train=samples, tune=samples, calibrate=samples, test=samples, held_out=False)
+    problem = Problem(model=model, train=samples, tune=samples, calibrate=samples, test=samples, held_out=False)
     told = {"exits": 2, "head": "pool", "epochs": 1}
     work, screen = WorkFolder(out=tmp_path / "out", path=tmp_path), Screen(quiet=True)
     trained = []
     for options in ({}, {"targets": "hard"}, {"survivors": 1.0}, {"mix": 1.0}, {"cascade": True, "ensemble": True}):
         request = Request(model="zoo:mlp", data="d", out=tmp_path, goal=Goal(), **told, **options)  # type: ignore[arg-type]
-        trained.append(train(request, add_exits(request, material), samples, work, screen))
+        trained.append(train(request, add_exits(request, problem), samples, work, screen))
     plain, hard, survivors, mixed, hearing = trained
     assert hearing.exits == ("exit0/head", "exit1/ensemble", "stage2")
     assert "exit0/head" in [edge.source for edge in hearing["exit1/head"].inputs]
@@ -195,8 +195,8 @@ def same_weights(first: Graph, second: Graph, name: str) -> bool:
 def test_candidates_are_found_unless_exits_are_numbered_or_named(
     options: dict[str, Any], cuts: list[str], heads: list[str]
 ) -> None:
-    material: Any = SimpleNamespace(model=zoo.load_model("zoo:lenet5"), mean=None, std=None)
-    graph = add_exits(Request(model="m", data="d", out=Path("o"), goal=Goal(), **options), material)
+    problem: Any = SimpleNamespace(model=zoo.load_model("zoo:lenet5"), mean=None, std=None)
+    graph = add_exits(Request(model="m", data="d", out=Path("o"), goal=Goal(), **options), problem)
     stage = next(node for node in graph.nodes if node.role == "stage")
     assert stage.recipe["cuts"] == cuts
     assert [node.recipe["kind"] for node in graph.nodes if node.role == "head"] == heads

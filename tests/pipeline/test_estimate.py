@@ -16,7 +16,7 @@ from offramp.graph import Graph
 from offramp.pipeline import _estimate
 from offramp.pipeline._chain import add_exits
 from offramp.pipeline._estimate import Pace, announce, estimate, measure
-from offramp.pipeline._material import Material
+from offramp.pipeline._problem import Problem
 from offramp.pipeline._request import Goal, Request
 from offramp.pipeline._screen import Screen
 
@@ -24,11 +24,11 @@ PACE = Pace(step_s=0.1, one_s=0.0, many_s=0.0, body_s=0.0)
 
 
 @pytest.fixture(scope="module")
-def material() -> Material:
+def problem() -> Problem:
     train, rest = data.split(data.load("digits@train"), (0.6, 0.4), 0)
     tune, calibrate, test = data.split(rest, (0.3, 0.4, 0.3), 0)
     model = zoo.load_model("zoo:mlp")
-    return Material(model=model, train=train, tune=tune, calibrate=calibrate, test=test, held_out=True)
+    return Problem(model=model, train=train, tune=tune, calibrate=calibrate, test=test, held_out=True)
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +37,8 @@ def request_of() -> Request:
 
 
 @pytest.fixture(scope="module")
-def graph(request_of: Request, material: Material) -> Graph:
-    return add_exits(request_of, material)
+def graph(request_of: Request, problem: Problem) -> Graph:
+    return add_exits(request_of, problem)
 
 
 @pytest.fixture
@@ -47,35 +47,33 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     return
 
 
-def test_a_training_takes_its_steps_times_its_epochs(request_of: Request, graph: Graph, material: Material) -> None:
-    steps = len(material.train) // 32
-    assert estimate(request_of, graph, material, PACE) == pytest.approx(0.1 * 8 * steps)
-    assert estimate(replace(request_of, epochs=80), graph, material, PACE) == pytest.approx(0.1 * 80 * steps)
+def test_a_training_takes_its_steps_times_its_epochs(request_of: Request, graph: Graph, problem: Problem) -> None:
+    steps = len(problem.train) // 32
+    assert estimate(request_of, graph, problem, PACE) == pytest.approx(0.1 * 8 * steps)
+    assert estimate(replace(request_of, epochs=80), graph, problem, PACE) == pytest.approx(0.1 * 80 * steps)
 
 
 @pytest.mark.parametrize("part", ["one_s", "many_s", "body_s"])
 def test_whatever_takes_longer_makes_the_run_longer(
-    part: str, request_of: Request, graph: Graph, material: Material
+    part: str, request_of: Request, graph: Graph, problem: Problem
 ) -> None:
     slower = replace(PACE, **{part: 0.01})
-    assert estimate(request_of, graph, material, slower) > estimate(request_of, graph, material, PACE)
+    assert estimate(request_of, graph, problem, slower) > estimate(request_of, graph, problem, PACE)
 
 
-def test_the_clock_is_never_awaited_longer_than_it_may_run(
-    request_of: Request, graph: Graph, material: Material
-) -> None:
+def test_the_clock_is_never_awaited_longer_than_it_may_run(request_of: Request, graph: Graph, problem: Problem) -> None:
     slow = Pace(step_s=0.0, one_s=1e6, many_s=0.0, body_s=0.0)
-    assert estimate(request_of, graph, material, slow) == _estimate.SECONDS
+    assert estimate(request_of, graph, problem, slow) == _estimate.SECONDS
 
 
-def test_more_precisions_take_longer(request_of: Request, graph: Graph, material: Material) -> None:
+def test_more_precisions_take_longer(request_of: Request, graph: Graph, problem: Problem) -> None:
     pace = Pace(step_s=0.0, one_s=0.001, many_s=0.001, body_s=0.1)
-    whole = estimate(replace(request_of, precision="auto"), graph, material, pace)
-    assert whole == pytest.approx(4 * estimate(request_of, graph, material, pace))
+    whole = estimate(replace(request_of, precision="auto"), graph, problem, pace)
+    assert whole == pytest.approx(4 * estimate(request_of, graph, problem, pace))
 
 
 def test_everything_is_measured_and_the_run_stays_as_it_is(
-    request_of: Request, graph: Graph, material: Material, monkeypatch: pytest.MonkeyPatch
+    request_of: Request, graph: Graph, problem: Problem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paces: list[Pace] = []
 
@@ -86,7 +84,7 @@ def test_everything_is_measured_and_the_run_stays_as_it_is(
     monkeypatch.setattr(_estimate, "measure", note)
     before = [weight.clone() for body in graph.bodies.values() for weight in body.state_dict().values()]
     state = torch.random.get_rng_state()
-    announce(request_of, graph, material, Screen(log=True))
+    announce(request_of, graph, problem, Screen(log=True))
     (pace,) = paces
     assert min(pace.step_s, pace.one_s, pace.many_s, pace.body_s) > 0
     after = [weight for body in graph.bodies.values() for weight in body.state_dict().values()]
@@ -96,27 +94,27 @@ def test_everything_is_measured_and_the_run_stays_as_it_is(
 
 @pytest.mark.usefixtures("measured")
 def test_the_estimate_is_told_before_the_training(
-    request_of: Request, graph: Graph, material: Material, capsys: pytest.CaptureFixture[str]
+    request_of: Request, graph: Graph, problem: Problem, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    announce(request_of, graph, material, Screen(log=True))
+    announce(request_of, graph, problem, Screen(log=True))
     assert "about 10 seconds in all" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("quiet", [True, False], ids=["quiet", "resumed"])
 def test_nothing_is_measured_where_nothing_is_told(
-    quiet: bool, request_of: Request, graph: Graph, material: Material, monkeypatch: pytest.MonkeyPatch
+    quiet: bool, request_of: Request, graph: Graph, problem: Problem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_estimate, "measure", lambda *_: pytest.fail("it was measured"))
-    announce(replace(request_of, resume=not quiet), graph, material, Screen(quiet=quiet, log=True))
+    announce(replace(request_of, resume=not quiet), graph, problem, Screen(quiet=quiet, log=True))
 
 
 def test_what_cannot_be_measured_is_left_to_the_run_to_say(
-    request_of: Request, graph: Graph, material: Material, monkeypatch: pytest.MonkeyPatch,
+    request_of: Request, graph: Graph, problem: Problem, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     def fail(*_: object) -> Pace:
         raise LearnError("the loss must stay finite, but does not.")
 
     monkeypatch.setattr(_estimate, "measure", fail)
-    announce(request_of, graph, material, Screen(log=True))
+    announce(request_of, graph, problem, Screen(log=True))
     assert "about" not in capsys.readouterr().err

@@ -43,12 +43,12 @@ def test_no_file_of_a_run_names_a_folder_of_this_machine(finished: Any, weights:
 def test_the_card_of_the_file_tells_only_the_last_part_of_where_a_network_lies() -> None:
     request = Request(model="hf:/home/ada/networks/bert", data="tsv:a.tsv", out=Path("out"), goal=Goal())
     decision = SimpleNamespace(thresholds=(0.5,), guarantee=None)
-    material = SimpleNamespace(class_names=None, model=SimpleNamespace(vocabulary=0))
+    problem = SimpleNamespace(class_names=None, model=SimpleNamespace(vocabulary=0))
     chosen, way = (
         SimpleNamespace(decision=decision, test_loss=None, test_interval=None),
         SimpleNamespace(engine=Engine(name="openvino"), quantized=None),
     )
-    assert _card(request, material, chosen, way)["model"] == "hf:.../bert"  # type: ignore[arg-type]  # all that it reads
+    assert _card(request, problem, chosen, way)["model"] == "hf:.../bert"  # type: ignore[arg-type]  # all that it reads
 
 
 def test_standard_output_is_the_result_that_was_written(finished: Any) -> None:

@@ -74,7 +74,7 @@ def test_if_no_exit_pays_the_network_itself_is_the_answer(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def price(graph: Graph, *rest: object, **options: object) -> Breakdown:
-        return breakdown(graph, border=1.0)
+        return breakdown(graph, gate_overhead=1.0)
 
     monkeypatch.setattr(_placement, "price", price)
     out = tmp_path / "out"

@@ -40,7 +40,7 @@ def test_the_page_is_whole_and_loads_nothing_from_anywhere(page: str) -> None:
     [
         "4 networks that choose what runs",
         "The network of lambda 0.9 is chosen: 90.00 % accuracy at 0.348 of the work.",
-        "Promise: at most 5.0 % of accuracy is lost, 95 % confidence (1,400 calibration samples).",
+        "Target: at most 5.0 % of accuracy is lost, 95 % confidence (1,400 calibration samples).",
         "3 of 4 networks are better than the cheapest and the dearest",
         "n1, n2: 10 samples, 1.014 of the work each",
         "opens stop0 or n1",

@@ -13,7 +13,7 @@ from torch import nn
 from offramp.capture import Example, Inputs, read_example
 from offramp.errors import GraphError, OptionError, suggest
 from offramp.graph import DataEdge, Graph, Node, Tensor
-from offramp.nn import Joined, Normalize, build_layers, split_table
+from offramp.nn import Merge, Normalize, build_layers, split_table
 
 from ._notation import DUMMY, Line, Read, parse_lines
 
@@ -201,7 +201,7 @@ def _body(line: Line, given: Sequence[torch.Tensor], module: nn.Module | None) -
     ending = f" | fc {len(line.targets)}" if line.targets else ""
     read = given[0] if len(given) == 1 else _join(line, given)
     layers, _ = build_layers(line.layers + ending, tuple(read.shape[1:]))
-    return layers if len(given) == 1 else Joined(line.join, layers)
+    return layers if len(given) == 1 else Merge(line.join, layers)
 
 
 def _join(line: Line, given: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -212,7 +212,7 @@ def _join(line: Line, given: Sequence[torch.Tensor]) -> torch.Tensor:
         word = "alike" if line.join == "sum" else "alike but for their first axis"
         raise OptionError(f"what {line.name!r} joins must be {word}, but is {said}. Change the layers before it.")
     assert line.join != "first"
-    joined: torch.Tensor = Joined(line.join, nn.Identity())(*given)
+    joined: torch.Tensor = Merge(line.join, nn.Identity())(*given)
     return joined
 
 

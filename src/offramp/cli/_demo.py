@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from offramp import data, learn, zoo
-from offramp.pipeline._material import Material
 from offramp.pipeline._optimize import run_chain
+from offramp.pipeline._problem import Problem
 from offramp.pipeline._request import Goal, Request
 from offramp.pipeline._screen import Screen
 from offramp.run import ArraySamples, Samples
@@ -60,13 +60,13 @@ def _request(out: Path, seed: int, *, fresh: bool) -> Request:
     )
 
 
-def _material(request: Request, screen: Screen) -> Material:
+def _material(request: Request, screen: Screen) -> Problem:
     train, held = _digits()
     with screen.step(f"LeNet-5 on {len(train)} digits"):
         loaded = zoo.load_model(request.model, seed=request.seed)
         module = learn.train_classifier(loaded.module, train, epochs=EPOCHS, seed=request.seed)
     tune, calibrate, test = data.split(held, PARTS, request.seed)
-    return Material(
+    return Problem(
         model=zoo.LoadedModel(
             module=module,
             reference=loaded.reference,

@@ -10,6 +10,9 @@ from ._decision import knee as knee
 from ._decision import thresholds as thresholds
 from ._drift import Drift as Drift
 from ._drift import drift as drift
+from ._drift_test import DriftTest as DriftTest
+from ._guarantee_check import GuaranteeCheck as GuaranteeCheck
+from ._guarantee_check import Verdict as Verdict
 from ._interval import loss_interval as loss_interval
 from ._loss import Kind as Kind
 from ._loss import aim_at as aim_at
@@ -23,13 +26,10 @@ from ._network import network_in_budget as network_in_budget
 from ._placement import Placement as Placement
 from ._placement import Trial as Trial
 from ._placement import placement as placement
-from ._promise import Promise as Promise
-from ._promise import quality_for as quality_for
 from ._rank import Ranking as Ranking
 from ._rank import rank_scores as rank_scores
 from ._rotate import Rotation as Rotation
 from ._rotate import rotate as rotate
 from ._shift import Shift as Shift
-from ._standing import Standing as Standing
-from ._standing import Verdict as Verdict
-from ._watch import Watch as Watch
+from ._target import Target as Target
+from ._target import quality_for as quality_for

@@ -14,8 +14,8 @@ from offramp.errors import OptionError
 from offramp.measure import Costs, Evidence, frontier
 
 from ._loss import find_losses
-from ._promise import Promise, quality_for
 from ._sequence import last_certified, order_points
+from ._target import Target, quality_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ def audit(
     costs: Costs,
     *,
     score: str,
-    promise: Promise | None = None,
+    promise: Target | None = None,
     draws: int = 200,
     seed: int = 0,
 ) -> Audit:
@@ -72,7 +72,7 @@ def audit(
     """
     if len(evidence) < 10 or draws < 1:
         raise OptionError(f"an audit needs 10 samples and a draw, but has {len(evidence)} and {draws}. Give more.")
-    asked = promise or Promise()
+    asked = promise or Target()
     random = np.random.default_rng(seed)
     order = random.permutation(len(evidence))
     cut = round(0.3 * len(order))

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from offramp.measure import Evidence, exits_taken
 
+from ._drift_test import DriftTest
+from ._guarantee_check import GuaranteeCheck, Verdict, find_standing
 from ._shift import Shift, find_shift
-from ._standing import Standing, Verdict, find_standing
-from ._watch import Watch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class Drift:
     """
 
     shift: Shift
-    standing: Standing
+    standing: GuaranteeCheck
 
     @property
     def alarm(self) -> bool:
@@ -47,7 +47,7 @@ def drift(
     *,
     score: str,
     taken: NDArray[np.int64] | None = None,
-    watch: Watch | None = None,
+    watch: DriftTest | None = None,
 ) -> Drift:
     """Compare new samples, which need no labels, with those that a promise was proven on.
 
@@ -67,18 +67,18 @@ def drift(
         ThresholdError: Not one threshold per early exit.
 
     Example:
-        >>> from offramp.decide import Promise, Watch
+        >>> from offramp.decide import Target, DriftTest
         >>> from offramp.graph import Gate
         >>> gate, random = Gate(direction="higher", stop_all=0.0, stop_none=2.0), np.random.default_rng(1)
         >>> def draw(unsure):
         ...     sure, answers = random.random((1000, 1)) ** unsure, np.zeros((1000, 2), np.int64)
         ...     return Evidence(ids=np.arange(1000), predictions=answers, scores={"p": sure}, gates={"p": gate},
         ...                     reference=answers[:, 1])
-        >>> watch, before = Watch(promise=Promise(max_loss=0.01)), draw(1)
+        >>> watch, before = DriftTest(promise=Target(max_loss=0.01)), draw(1)
         >>> [drift(before, draw(unsure), [0.5], score="p", watch=watch).alarm for unsure in (1, 2)]
         [False, True]
     """
-    asked = watch or Watch()
+    asked = watch or DriftTest()
     if taken is None:
         taken = exits_taken(seen, thresholds, score)
     return Drift(

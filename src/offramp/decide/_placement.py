@@ -18,9 +18,9 @@ from offramp.measure import (
     Breakdown,
     Costs,
     Evidence,
+    FastFrontier,
     OperatingPoint,
     Quality,
-    Sketch,
     exits_taken,
     frontier,
     operate,
@@ -29,7 +29,7 @@ from offramp.measure import (
 )
 
 from ._loss import certifiable_loss
-from ._promise import Promise, quality_for
+from ._target import Target, quality_for
 
 EXACT = 6  # up to so many candidates, every choice is looked at
 BEAM = 3  # choices that go on, of each size
@@ -109,7 +109,7 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
     breakdown: Breakdown | Mapping[str, Breakdown],
     *,
     score: str | Sequence[str],
-    promise: Promise | None = None,
+    promise: Target | None = None,
     budget: float | None = None,
     calibration: int | None = None,
     most: int | None = None,
@@ -160,7 +160,7 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
         exits are left to the reader; trained together, exits can be compared without being trained again. Breiman et
         al., "Classification and Regression Trees", 1984, section 3.4.3, for one standard error.
     """
-    asked = promise or Promise()
+    asked = promise or Target()
     names = (score,) if isinstance(score, str) else tuple(score)
     parts = {name: breakdown if isinstance(breakdown, Breakdown) else breakdown[name] for name in names}
     count = evidence.exits - 1
@@ -216,7 +216,7 @@ class _Search:
     ) -> None:
         self._evidence, self._breakdown, self._score, self._quality = evidence, breakdown, score, quality
         self._judge, self._always = judge, always
-        self._sketch = Sketch(evidence, breakdown, score=score, quality=quality)
+        self._sketch = FastFrontier(evidence, breakdown, score=score, quality=quality)
         self._all = range(len(breakdown.heads))
         best = 1.0
         if quality == "accuracy":  # of the original network
@@ -239,7 +239,7 @@ class _Search:
             self.shrink(largest, beam)
 
     def look(self, choices: Iterable[Choice]) -> None:
-        """Sketch these."""
+        """FastFrontier these."""
         for kept in choices:
             if kept not in self.seen:
                 good, cost = self._sketch.draw(kept)

@@ -15,7 +15,7 @@ from offramp.errors import OptionError
 from offramp.measure import Costs, Evidence, exits_taken, frontier
 
 from ._decision import Decision, thresholds
-from ._promise import Promise, quality_for
+from ._target import Target, quality_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Rotation:
 
 
 def rotate(
-    evidence: Evidence, costs: Costs, *, score: str, promise: Promise | None = None, shared: bool = False, seed: int = 0
+    evidence: Evidence, costs: Costs, *, score: str, promise: Target | None = None, shared: bool = False, seed: int = 0
 ) -> Rotation:
     """Splits the samples in three parts that take turns as tune, calibrate and test.
 
@@ -62,7 +62,7 @@ def rotate(
     """
     if len(evidence) < 3:
         raise OptionError(f"three parts need at least 3 samples, but there are {len(evidence)}. Give more samples.")
-    asked = promise or Promise()
+    asked = promise or Target()
     parts = np.array_split(np.random.default_rng(seed).permutation(len(evidence)), 3)
     taken = np.empty(len(evidence), np.int64)
     decisions = []

@@ -15,7 +15,7 @@ from scipy.stats import ks_2samp
 
 from offramp.measure import Evidence, exits_taken
 
-from ._watch import Watch
+from ._drift_test import DriftTest
 
 DRAWS = 9999  # of the exit counts; the smallest p-value is one in ten thousand
 DIGITS = 4  # of a score; another batch size or engine may change those behind them
@@ -66,7 +66,7 @@ def find_shift(
     *,
     thresholds: Sequence[float],
     score: str,
-    watch: Watch,
+    watch: DriftTest,
 ) -> Shift:
     """Compare new samples with the expected ones.
 

@@ -18,7 +18,7 @@ from ._settings import CumulativeLoss
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class ExitOutputs:
     """What all exits say of a batch, what they should say, and what it costs.
 
     Attributes:
@@ -78,7 +78,7 @@ def mix_costs(costs: Tensor, odds: Tensor) -> Tensor:
     return torch.stack(mixed[::-1])
 
 
-def cumulative_losses(said: Said, loss: CumulativeLoss) -> Tensor:
+def cumulative_losses(said: ExitOutputs, loss: CumulativeLoss) -> Tensor:
     """The terms of a loss, by exit from the first on; their sum is what training makes smaller.
 
     With NLL(q) the cross-entropy of q against the targets, o_n = NLL(p_n) + lambda c_n, and means over the batch:
@@ -110,30 +110,30 @@ def _misses(log: Tensor, targets: Tensor) -> Tensor:
     return -(targets * log).sum(dim=-1)
 
 
-def _heads_alone(said: Said) -> Tensor:
+def _heads_alone(said: ExitOutputs) -> Tensor:
     return _misses(said.log[:-1], said.targets).mean(dim=1)
 
 
-def _each_exit(said: Said) -> Tensor:
+def _each_exit(said: ExitOutputs) -> Tensor:
     misses = _misses(mix_answers(said.log, said.odds)[:-1], said.targets)
     return (misses + said.price * mix_costs(said.costs, said.odds)[:-1]).mean(dim=1)
 
 
-def _first_exit(said: Said) -> Tensor:
+def _first_exit(said: ExitOutputs) -> Tensor:
     return _each_exit(said)[:1]
 
 
-def _own(said: Said) -> Tensor:
+def _own(said: ExitOutputs) -> Tensor:
     """[N + 1, B] NLL(p_n) + lambda c_n."""
     return _misses(said.log, said.targets) + said.price * said.costs[:, None]
 
 
-def _weighted_exits(said: Said) -> Tensor:
+def _weighted_exits(said: ExitOutputs) -> Tensor:
     share = torch.cat([said.odds.sigmoid().mean(dim=1), said.odds.new_ones(1)])
     return share / share.sum() * _own(said).mean(dim=1)
 
 
-def _tagged_exits(said: Said) -> Tensor:
+def _tagged_exits(said: ExitOutputs) -> Tensor:
     own = _own(said)
     tags = own.detach().argmin(dim=0)
     member = (tags == torch.arange(len(said.odds), device=tags.device)[:, None]).to(own.dtype)
@@ -143,7 +143,7 @@ def _tagged_exits(said: Said) -> Tensor:
     return (member * own[:-1] + sure).mean(dim=1)
 
 
-_LOSSES: Mapping[CumulativeLoss, Callable[[Said], Tensor]] = {
+_LOSSES: Mapping[CumulativeLoss, Callable[[ExitOutputs], Tensor]] = {
     "v0": _heads_alone,
     "v1": _first_exit,
     "v2": _each_exit,

@@ -15,16 +15,16 @@ from offramp.nn.scores import FittedScore, Targets
 from offramp.run import Samples
 
 from ._batch import shuffle, take_batch
-from ._frozen import Frozen, gather
-from ._heads import Heads
+from ._frozen_backbone import FrozenBackbone, gather
 from ._settings import TrainingSettings
+from ._trainable_heads import TrainableHeads
 
 _EPOCH = 2**32 - 1  # the order of the pass over the samples: that of an epoch which no training reaches
 
 
 @torch.no_grad()
 def fit_scores(
-    graph: Graph, heads: Heads, *, frozen: Frozen, samples: Samples, settings: TrainingSettings
+    graph: Graph, heads: TrainableHeads, *, frozen: FrozenBackbone, samples: Samples, settings: TrainingSettings
 ) -> dict[str, Body]:
     """Copies of the scores that learn, fitted to what their head and the full network answer.
 

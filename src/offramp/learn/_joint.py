@@ -15,15 +15,15 @@ from offramp.run import Samples
 
 from ._checkpoint import check_resume
 from ._digest import digest_weights
+from ._distributed import Distributed, run_in_team
 from ._fit_scores import fit_scores
-from ._frozen import Frozen, lay_out
-from ._heads import Heads
+from ._frozen_backbone import FrozenBackbone, lay_out
 from ._losses import exit_losses
 from ._schedule import rate_in_phases
 from ._settings import JointSettings
-from ._team import Team, run_in_team
+from ._trainable_graph import TrainableGraph
+from ._trainable_heads import TrainableHeads
 from ._training import Progress, Training
-from ._whole import Whole
 
 
 def joint(
@@ -74,14 +74,14 @@ def joint(
         batch=settings.batch,
         partly=settings.backbone_epochs > 0 or any(len(graph[name].outputs) > 1 for name in graph.exits),
     )
-    whole = Whole(graph, settings.precision, frozen=settings.regime == "frozen").eval()
+    whole = TrainableGraph(graph, settings.precision, frozen=settings.regime == "frozen").eval()
     lay_out(whole, torch.contiguous_format)
     whole.load_state_dict(load(weights))
     trained = graph.with_bodies(dict(whole.bodies.items()))
     if len(graph.exits) == 1:
         return trained
-    frozen = Frozen(trained, settings.precision)
-    scores = fit_scores(trained, Heads(trained).eval(), frozen=frozen, samples=samples, settings=settings)
+    frozen = FrozenBackbone(trained, settings.precision)
+    scores = fit_scores(trained, TrainableHeads(trained).eval(), frozen=frozen, samples=samples, settings=settings)
     return trained.with_bodies(scores)
 
 
@@ -97,7 +97,7 @@ def _check_labels(graph: Graph, samples: Samples) -> None:
 
 
 def _train(  # noqa: PLR0913  # all of one training
-    team: Team,
+    team: Distributed,
     graph: Graph,
     samples: Samples,
     settings: JointSettings,
@@ -106,7 +106,7 @@ def _train(  # noqa: PLR0913  # all of one training
     progress: Progress,
 ) -> bytes:
     """The weights that this team learns, as safetensors: tensors would vanish with the process that made them."""
-    lesson = _Lesson(graph, settings, team)
+    lesson = _Task(graph, settings, team)
     digest = digest_weights(dict(lesson.learner.bodies.items()))  # without scores: fitted ones differ with the threads
     training = Training(graph, samples, settings, lesson=lesson, digest=digest, team=team)
     training.run(checkpoint=checkpoint, resume=resume, progress=progress)
@@ -114,16 +114,16 @@ def _train(  # noqa: PLR0913  # all of one training
     return save({name: value.clone(memory_format=torch.contiguous_format) for name, value in plain.items()})
 
 
-class _Lesson:
+class _Task:
     """All exits, and what each is told."""
 
-    learner: Whole
+    learner: TrainableGraph
 
-    def __init__(self, graph: Graph, settings: JointSettings, team: Team) -> None:
+    def __init__(self, graph: Graph, settings: JointSettings, team: Distributed) -> None:
         self.title = settings.regime
         self._weights = settings.weights_for(len(graph.exits))
         self._settings = settings
-        self.learner = Whole(graph, settings.precision, frozen=settings.regime == "frozen")
+        self.learner = TrainableGraph(graph, settings.precision, frozen=settings.regime == "frozen")
         self.learner.train()
         self.epochs = settings.backbone_epochs + settings.epochs
         self.optimizer = _optimizer(self.learner, settings)
@@ -148,7 +148,7 @@ class _Lesson:
         return rate_in_phases(epoch, step, steps=steps, phases=phases, schedule=self._settings.schedule)
 
 
-def _optimizer(learner: Whole, settings: JointSettings) -> torch.optim.Optimizer:
+def _optimizer(learner: TrainableGraph, settings: JointSettings) -> torch.optim.Optimizer:
     backbone, heads = learner.split_parameters()
     groups = [
         {"params": backbone, "peak": settings.learning_rate * settings.backbone_rate},

@@ -13,8 +13,8 @@ from offramp.graph import Graph
 from offramp.run import Samples
 
 from ._checkpoint import check_resume
-from ._frozen import Values
-from ._head_lesson import HeadLesson
+from ._frozen_backbone import Values
+from ._head_task import HeadTask
 from ._losses import teaching_loss
 from ._settings import PostSettings
 from ._survivors import stay_on, weigh_survivors
@@ -59,7 +59,7 @@ def post(
     """
     settings = settings or PostSettings()
     check_resume(checkpoint, resume)
-    lesson = HeadLesson(graph, settings, partial(_compare, settings), mixed=settings.mix)
+    lesson = HeadTask(graph, settings, partial(_compare, settings), mixed=settings.mix)
     training = Training(graph, samples, settings, lesson=lesson, digest=lesson.frozen.digest())
     training.run(checkpoint=checkpoint, resume=resume, progress=progress)
     return lesson.finish(samples)

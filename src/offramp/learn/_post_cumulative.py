@@ -14,9 +14,9 @@ from offramp.run import Samples
 
 from ._charge import charge_exits
 from ._checkpoint import check_resume
-from ._cumulative import Said, cumulative_losses
-from ._frozen import Values
-from ._head_lesson import HeadLesson
+from ._cumulative import ExitOutputs, cumulative_losses
+from ._frozen_backbone import Values
+from ._head_task import HeadTask
 from ._settings import CumulativeSettings
 from ._training import Progress, Training
 
@@ -62,7 +62,7 @@ def cumulative(
     settings = settings or CumulativeSettings()
     check_resume(checkpoint, resume)
     _check_confident(graph)
-    lesson = HeadLesson(graph, settings, _Comparison(graph, settings), warm_epochs=settings.warm_epochs)
+    lesson = HeadTask(graph, settings, _Comparison(graph, settings), warm_epochs=settings.warm_epochs)
     training = Training(graph, samples, settings, lesson=lesson, digest=lesson.frozen.digest())
     training.run(checkpoint=checkpoint, resume=resume, progress=progress)
     return lesson.finish(samples)
@@ -87,7 +87,7 @@ class _Comparison:
 
     def __call__(self, given: Values, teacher: Tensor, epoch: int) -> dict[str, Tensor]:
         early = [given[name] for name in self._exits[:-1]]
-        said = Said(
+        said = ExitOutputs(
             log=torch.stack([*(logits.float() for logits, _ in early), teacher]).log_softmax(dim=-1),
             odds=torch.stack([odds.float() for _, odds in early]),
             targets=self._targets(teacher),

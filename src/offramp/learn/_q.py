@@ -21,16 +21,16 @@ from offramp.run import Samples
 
 from ._checkpoint import check_resume
 from ._digest import digest_weights
-from ._frozen import find_device
-from ._guarded import Guarded
+from ._frozen_backbone import find_device
 from ._q_acts import Acts, swap, swap_rows, turn_one
 from ._q_losses import control_losses, regular_loss
 from ._reward import judge_bags
+from ._routed_body import RoutedBody
 from ._schedule import learning_rate
 from ._settings import QSettings
 from ._teacher import Teacher, passing_thresholds
+from ._trainable_graph import check_learnable
 from ._training import Training
-from ._whole import check_learnable
 
 
 def q(
@@ -80,11 +80,11 @@ def q(
     settings = settings or QSettings()
     check_resume(checkpoint, resume)
     _check(graph, samples, settings)
-    lesson = _Lesson(graph, settings)
+    lesson = _Task(graph, settings)
     training = Training(graph, samples, settings, lesson=lesson, digest=digest_weights(graph.bodies))
     training.run(checkpoint=checkpoint, resume=resume, progress=progress)
     lesson.learner.eval()
-    return graph.with_bodies({name: body.body for name, body in lesson.learner.bodies.items()})  # type: ignore[misc]  # Guarded
+    return graph.with_bodies({name: body.body for name, body in lesson.learner.bodies.items()})  # type: ignore[misc]  # RoutedBody
 
 
 def find_learning(graph: Graph) -> tuple[Node, ...]:
@@ -110,7 +110,7 @@ def _check(graph: Graph, samples: Samples, settings: QSettings) -> None:
     check_learnable(graph, [node for node in nodes if node.kind == "control" or not frozen], nodes)
 
 
-class _Lesson:
+class _Task:
     """A graph that runs as its control nodes and chance wish, and what each of its nodes is told."""
 
     title = "q"
@@ -207,7 +207,7 @@ def _copy(graph: Graph, settings: QSettings) -> Executor:
     copies = copy.deepcopy(dict(graph.bodies))  # at once: weights that two bodies share stay shared
     learning = {node.name for node in find_learning(graph)}
     guarded = {
-        name: Guarded(body, apart=settings.apart and name in learning, exact=name in learning)  # type: ignore[arg-type]  # checked before
+        name: RoutedBody(body, apart=settings.apart and name in learning, exact=name in learning)  # type: ignore[arg-type]  # checked before
         for name, body in copies.items()
     }
     executor = Executor(graph.with_bodies(guarded)).train()

@@ -17,7 +17,7 @@ from offramp.nn import Executor
 from offramp.run import Samples
 
 from ._batch import take_batch
-from ._frozen import find_device
+from ._frozen_backbone import find_device
 
 
 class Teacher:

@@ -28,14 +28,14 @@ from offramp.run import Samples
 from ._augment import augment, choose_augment
 from ._batch import draw, shuffle, take_batch, take_labels
 from ._checkpoint import Position, load_checkpoint, save_checkpoint
+from ._distributed import Distributed
 from ._settings import TrainingSettings
-from ._team import Team
 
 Watcher = Callable[[int, int, str], None]  # steps that are done, all steps, and where the training is
 Progress = bool | Watcher | None
 
 
-class Lesson(Protocol):
+class TrainingTask(Protocol):
     """What is learned.
 
     Attributes:
@@ -84,9 +84,9 @@ class Training:
         samples: Samples,
         settings: TrainingSettings,
         *,
-        lesson: Lesson,
+        lesson: TrainingTask,
         digest: str,
-        team: Team | None = None,
+        team: Distributed | None = None,
     ) -> None:
         if len(samples) < settings.batch:
             raise LearnError(
@@ -94,7 +94,7 @@ class Training:
                 "Give more samples, or a smaller batch."
             )
         self.graph, self.samples, self.settings = graph, samples, settings
-        self.lesson, self.team = lesson, team or Team()
+        self.lesson, self.team = lesson, team or Distributed()
         self.steps = len(samples) // settings.batch
         self.fingerprint = _fingerprint(graph, samples, settings, digest)
         self._augment = choose_augment(settings.augment, graph.inputs)

@@ -9,6 +9,7 @@ from ._efficiency import Efficiency as Efficiency
 from ._efficiency import efficiency as efficiency
 from ._evidence import Evidence as Evidence
 from ._evidence import check_disjoint as check_disjoint
+from ._fast_frontier import FastFrontier as FastFrontier
 from ._frontier import Frontier as Frontier
 from ._frontier import Quality as Quality
 from ._frontier import frontier as frontier
@@ -39,4 +40,3 @@ from ._routes import route_chance as route_chance
 from ._routes import route_macs as route_macs
 from ._routes import running_nodes as running_nodes
 from ._screening import screening as screening
-from ._sketch import Sketch as Sketch

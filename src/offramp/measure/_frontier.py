@@ -16,16 +16,18 @@ from offramp.graph import Gate
 
 from ._costs import Costs
 from ._evidence import Evidence, Ids
-from ._lattice import is_whole, lattice
 from ._levels import Levels, as_thresholds, find_levels, split_levels
 from ._operating import OperatingPoint, Outcomes, qualities, score_of
-from ._pool import Pool, front, no_pool, spread, unbeaten
+from ._pareto_set import ParetoSet, front, no_pool, spread, unbeaten
 from ._search import FEW, search
 from ._shared import sweep_shared
+from ._threshold_grid import is_whole, threshold_grid
 
 Quality = Literal["agreement", "accuracy", "harm"]
 # [S, N] scores, their gate, [E, S] whether each answer is good, [E] costs -> levels, and the candidates among them.
-Method = Callable[[NDArray[np.float32], Gate, NDArray[np.bool_], NDArray[np.float64]], tuple[tuple[Levels, ...], Pool]]
+Method = Callable[
+    [NDArray[np.float32], Gate, NDArray[np.bool_], NDArray[np.float64]], tuple[tuple[Levels, ...], ParetoSet]
+]
 FINE = 2048  # levels per exit in the search: 25 samples each at 50,000
 LONGEST = 400  # points of a searched frontier of more than LATTICE exits
 LONGEST_SHARED = 2048  # points of an exact frontier: only above 2,000 samples can there be more
@@ -146,15 +148,15 @@ def draw_by(method: Method, evidence: Evidence, costs: Costs, *, score: str, qua
 
 def _final_alone(
     values: NDArray[np.float32], gate: Gate, good: NDArray[np.bool_], costs: NDArray[np.float64]
-) -> tuple[tuple[Levels, ...], Pool]:
+) -> tuple[tuple[Levels, ...], ParetoSet]:
     """The one candidate there is without early exits."""
     only = np.zeros((1, 0), np.int32)
-    return (), Pool(levels=only, quality=good.sum(axis=1).astype(np.float64), cost=costs)
+    return (), ParetoSet(levels=only, quality=good.sum(axis=1).astype(np.float64), cost=costs)
 
 
 def _shared(
     values: NDArray[np.float32], gate: Gate, good: NDArray[np.bool_], costs: NDArray[np.float64]
-) -> tuple[tuple[Levels, ...], Pool]:
+) -> tuple[tuple[Levels, ...], ParetoSet]:
     """The exact front of one shared threshold."""
     levels = split_levels(find_levels(values.T.ravel(), gate), values.shape[1])
     best = unbeaten(sweep_shared(levels, good, costs))
@@ -171,14 +173,14 @@ def _stricter(levels: tuple[Levels, ...], chosen: NDArray[np.int32]) -> NDArray[
 
 def _separate(
     values: NDArray[np.float32], gate: Gate, good: NDArray[np.bool_], costs: NDArray[np.float64]
-) -> tuple[tuple[Levels, ...], Pool]:
+) -> tuple[tuple[Levels, ...], ParetoSet]:
     """The front of one threshold per exit: whole if it is small, else searched from coarse and shared starts."""
     some = slice(None, None, -(-len(values) // FEW))
     alike, start = _shared(values[some], gate, good[:, some], costs)
     asked = alike[0].thresholds[start.levels[spread(start, STARTS), 0]]
     levels = tuple(find_levels(column, gate, most=FINE, asked=asked) for column in values.T)
     whole = is_whole(levels)
-    known = lattice(levels, good, costs) if whole or len(levels) <= COARSEST else no_pool(len(levels))
+    known = threshold_grid(levels, good, costs) if whole or len(levels) <= COARSEST else no_pool(len(levels))
     if whole:
         return levels, unbeaten(known)
     starts = np.stack([one.asked for one in levels], axis=1).astype(np.int32)

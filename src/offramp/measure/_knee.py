@@ -10,7 +10,7 @@ from offramp.errors import CurveError
 from ._evidence import Evidence
 from ._frontier import Frontier
 from ._operating import exits_taken, qualities
-from ._pool import front
+from ._pareto_set import front
 
 
 def knee(macs: NDArray[np.float64], quality: NDArray[np.float64]) -> int:

@@ -19,10 +19,10 @@ from offramp.graph import Gate
 from ._costs import Costs
 from ._evidence import Evidence
 from ._frontier import Frontier, Quality, draw_by
-from ._lattice import lattice, most_levels
 from ._levels import BRANCHYNET_ALEXNET_GRID, BRANCHYNET_GRID, Levels, find_levels, grid_levels
-from ._pool import Pool, unbeaten
-from ._search import Landscape
+from ._pareto_set import ParetoSet, unbeaten
+from ._search import CoordinateSearch
+from ._threshold_grid import most_levels, threshold_grid
 
 
 def screening(
@@ -86,7 +86,7 @@ def _combine(
     costs: NDArray[np.float64],
     *,
     grid: tuple[float, ...] | None,
-) -> tuple[tuple[Levels, ...], Pool]:
+) -> tuple[tuple[Levels, ...], ParetoSet]:
     """All combinations of the thresholds of a grid, or of quantiles; level 0 is none of them."""
     exits = values.shape[1]
     room = most_levels(exits) - 1
@@ -100,7 +100,7 @@ def _combine(
         levels = tuple(find_levels(column, gate, most=most, published=()) for column in values.T)
     else:
         levels = tuple(grid_levels(column, gate, grid) for column in values.T)
-    pool = lattice(levels, good, costs)
+    pool = threshold_grid(levels, good, costs)
     inside = np.ones(len(pool), np.bool_)
     for place, one in enumerate(levels):
         inside &= (pool.levels[:, place] > 0) | (one.top == 0)  # an exit with nothing but NaN has level 0 alone
@@ -114,12 +114,12 @@ def _keep_shares(
     costs: NDArray[np.float64],
     *,
     shares: tuple[float, ...],
-) -> tuple[tuple[Levels, ...], Pool]:
+) -> tuple[tuple[Levels, ...], ParetoSet]:
     """One candidate per share."""
     asked = np.stack([_thresholds_of(values, gate, share) for share in shares])
     levels = tuple(find_levels(column, gate, asked=limits) for column, limits in zip(values.T, asked.T, strict=True))
     chosen = np.stack([one.asked for one in levels], axis=1).astype(np.int32)
-    return levels, Landscape(levels, good, costs).judge(chosen)
+    return levels, CoordinateSearch(levels, good, costs).judge(chosen)
 
 
 def _thresholds_of(values: NDArray[np.float32], gate: Gate, share: float) -> NDArray[np.float32]:

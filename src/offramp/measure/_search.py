@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._levels import Levels
-from ._pool import Pool, join, no_pool, spread, unbeaten
+from ._pareto_set import ParetoSet, join, no_pool, spread, unbeaten
 
 PRICES = 24
 CLIMB = 6  # sweeps per price; most climbs end after three
@@ -36,7 +36,7 @@ class _Reached:
     spent: float
 
 
-class Landscape:
+class CoordinateSearch:
     """What each level of each exit is worth, given the others; it counts down the sweeps that it may make."""
 
     def __init__(self, levels: tuple[Levels, ...], good: NDArray[np.bool_], costs: NDArray[np.float64]) -> None:
@@ -46,7 +46,7 @@ class Landscape:
         self.tops = np.array([one.top for one in levels], np.int32)
         self.samples = good.shape[1]
         self.steps_left = int(min(MOST_STEPS, max(LEAST_STEPS, WORK / (self.samples * len(levels)))))
-        self.found: list[Pool] = []
+        self.found: list[ParetoSet] = []
         self._steps, self._best_at = np.zeros(0), np.full(1, -np.inf)  # the best quality up to each cost
 
     def sweep(self, chosen: NDArray[np.int32], price: float | None) -> NDArray[np.int32]:
@@ -87,7 +87,7 @@ class Landscape:
             _running(spent, reached.spent + float(fee.sum())),
         )
 
-    def judge(self, chosen: NDArray[np.int32]) -> Pool:
+    def judge(self, chosen: NDArray[np.int32]) -> ParetoSet:
         """What each of these vectors of levels is worth."""
         quality, cost = np.zeros(len(chosen)), np.zeros(len(chosen))
         for row, levels in enumerate(chosen):
@@ -99,7 +99,7 @@ class Landscape:
                 going &= ~leaving
             quality[row] += np.count_nonzero(going & self._good[-1])
             cost[row] += np.count_nonzero(going) * self._costs[-1]
-        return Pool(levels=chosen, quality=quality, cost=cost / self.samples)
+        return ParetoSet(levels=chosen, quality=quality, cost=cost / self.samples)
 
     def _reach(self, chosen: NDArray[np.int32]) -> list[_Reached]:
         """Who comes to each exit."""
@@ -126,9 +126,9 @@ class Landscape:
         kept = kept[fresh]
         levels = np.repeat(chosen[None], len(kept), axis=0)
         levels[:, place] = kept
-        self.found.append(Pool(levels=levels, quality=quality[kept], cost=cost[fresh]))
+        self.found.append(ParetoSet(levels=levels, quality=quality[kept], cost=cost[fresh]))
 
-    def front(self, pool: Pool) -> Pool:
+    def front(self, pool: ParetoSet) -> ParetoSet:
         """The front of a pool and of all that was found since the last call."""
         best = unbeaten(join(pool, *self.found))
         self.found.clear()
@@ -140,9 +140,9 @@ def search(
     levels: tuple[Levels, ...],
     good: NDArray[np.bool_],
     costs: NDArray[np.float64],
-    known: Pool,
+    known: ParetoSet,
     starts: NDArray[np.int32],
-) -> Pool:
+) -> ParetoSet:
     """The front of all candidates met by coordinate ascent over a range of prices, and by walking along the front.
 
     Of many samples it climbs on every n-th, and walks on all from what that found.
@@ -154,7 +154,7 @@ def search(
         known: Candidates that were judged already.
         starts: Levels worth starting from, such as one threshold shared by all exits.
     """
-    land = Landscape(levels, good, costs)
+    land = CoordinateSearch(levels, good, costs)
     if land.samples <= FEW:
         begin = land.front(join(known, land.judge(starts)))
         _ascend(land, begin, np.geomspace(0.3, 3 * land.samples, PRICES) / (land.samples * costs[-1]))
@@ -166,7 +166,7 @@ def search(
     return _walk(land, land.front(join(known, land.judge(np.concatenate([starts, picked])))))
 
 
-def _ascend(land: Landscape, starts: Pool, prices: NDArray[np.float64]) -> None:
+def _ascend(land: CoordinateSearch, starts: ParetoSet, prices: NDArray[np.float64]) -> None:
     """Coordinate ascent for each price, from the neighbor price's answer (both ways) and from the best start."""
     for order, warm in ((prices, np.zeros_like(land.tops)), (prices[::-1], land.tops)):
         for price in order:
@@ -175,7 +175,7 @@ def _ascend(land: Landscape, starts: Pool, prices: NDArray[np.float64]) -> None:
             _climb(land, best, price)
 
 
-def _climb(land: Landscape, chosen: NDArray[np.int32], price: float) -> NDArray[np.int32]:
+def _climb(land: CoordinateSearch, chosen: NDArray[np.int32], price: float) -> NDArray[np.int32]:
     """Sweeps until nothing changes."""
     for _ in range(CLIMB):
         if land.steps_left <= 0:
@@ -186,7 +186,7 @@ def _climb(land: Landscape, chosen: NDArray[np.int32], price: float) -> NDArray[
     return chosen
 
 
-def _walk(land: Landscape, best: Pool) -> Pool:
+def _walk(land: CoordinateSearch, best: ParetoSet) -> ParetoSet:
     """Looks around the points of the front, and on from what that adds, until it adds nothing or the work is spent.
 
     A price finds only the convex hull; this fills the hollows between its points.
@@ -204,7 +204,7 @@ def _walk(land: Landscape, best: Pool) -> Pool:
     return best
 
 
-def _slope(best: Pool, place: int, samples: int) -> float:
+def _slope(best: ParetoSet, place: int, samples: int) -> float:
     """How many good answers one unit of cost is worth around a point of the front."""
     low, high = max(0, place - 1), min(len(best) - 1, place + 1)
     saved = (best.cost[low] - best.cost[high]) * samples

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._levels import Levels
-from ._pool import Pool
+from ._pareto_set import ParetoSet
 
 
-def sweep_shared(levels: tuple[Levels, ...], good: NDArray[np.bool_], costs: NDArray[np.float64]) -> Pool:
+def sweep_shared(levels: tuple[Levels, ...], good: NDArray[np.bool_], costs: NDArray[np.float64]) -> ParetoSet:
     """All levels of one shared threshold.
 
     While the level rises, a sample only ever moves to an earlier exit: to exit i when the level passes its rank
@@ -41,4 +41,4 @@ def sweep_shared(levels: tuple[Levels, ...], good: NDArray[np.bool_], costs: NDA
         cost += np.bincount(at, costs[place] - costs[origin], top + 1)
         leaving[moves] = place
     chosen = np.repeat(np.arange(top + 1, dtype=np.int32)[:, None], exits - 1, axis=1)
-    return Pool(levels=chosen, quality=np.cumsum(quality), cost=np.cumsum(cost) / samples)
+    return ParetoSet(levels=chosen, quality=np.cumsum(quality), cost=np.cumsum(cost) / samples)

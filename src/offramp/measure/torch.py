@@ -91,13 +91,13 @@ def path_costs(graph: Graph, macs: Mapping[str, int] | None = None) -> Costs:
     return Costs(macs=np.asarray(costs, np.float64), baseline_macs=float(baseline))
 
 
-def breakdown(graph: Graph, macs: Mapping[str, int] | None = None, *, border: float = 0.0) -> Breakdown:
+def breakdown(graph: Graph, macs: Mapping[str, int] | None = None, *, gate_overhead: float = 0.0) -> Breakdown:
     """What each stage and each exit of a chain costs, so that any choice among the exits can be priced.
 
     Args:
         graph: As `attach.attach_exits` makes it.
         macs: As `count_macs` gives them, if they are at hand.
-        border: What each exit costs besides its head, as a share of the network alone.
+        gate_overhead: What each exit costs besides its head, as a share of the network alone.
     """
     macs = count_macs(graph) if macs is None else macs
     baseline = path_costs(graph, macs).baseline_macs
@@ -108,7 +108,7 @@ def breakdown(graph: Graph, macs: Mapping[str, int] | None = None, *, border: fl
     return Breakdown(
         stages=np.array(stages, np.float64),
         heads=np.array(exits[:-1], np.float64),
-        borders=np.full(len(exits) - 1, border * baseline),
+        borders=np.full(len(exits) - 1, gate_overhead * baseline),
         baseline=baseline,
     )
 

@@ -6,8 +6,8 @@ from ._basic_block import BasicBlock as BasicBlock
 from ._controller import Controller as Controller
 from ._executor import Executor as Executor
 from ._executor import Outcome as Outcome
-from ._joined import Join as Join
-from ._joined import Joined as Joined
 from ._layers import build_layers as build_layers
 from ._layers import split_table as split_table
+from ._merge import Join as Join
+from ._merge import Merge as Merge
 from ._normalize import Normalize as Normalize

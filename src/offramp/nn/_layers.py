@@ -17,7 +17,7 @@ from offramp.errors import OptionError, suggest
 
 from ._basic_block import BasicBlock
 from ._lrn import ResponseNorm
-from ._take import Take
+from ._select_features import SelectFeatures
 
 Shape = tuple[int, ...]
 Build = Callable[[Shape, Mapping[str, str | None]], nn.Module]
@@ -136,7 +136,7 @@ def _take(shape: Shape, given: Mapping[str, str | None]) -> nn.Module:
     numbers = [int(number) for number in (given["numbers"] or "").split()]
     if max(numbers) >= shape[0]:
         raise OptionError(f"take reads {shape[0]} features, numbered from 0, but names number {max(numbers)}.")
-    return Take(numbers)
+    return SelectFeatures(numbers)
 
 
 def _norm(shape: Shape, given: Mapping[str, str | None]) -> nn.Module:

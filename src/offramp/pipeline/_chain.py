@@ -1,4 +1,4 @@
-"""From material to a chosen operating point: attach exits, train heads, gather evidence, decide.
+"""From problem to a chosen operating point: attach exits, train heads, gather evidence, decide.
 
 Shape letters: S samples.
 """
@@ -29,7 +29,7 @@ from offramp.store._folder import WorkFolder
 from ._choice import choose_from, draw, name_kind
 from ._engine import Engine
 from ._exports import Exports
-from ._material import Material
+from ._problem import Problem
 from ._request import LEARNED, Request, Search
 from ._screen import Screen
 
@@ -87,33 +87,33 @@ class Chosen:
         return self.frontiers[self.score]
 
 
-def add_exits(request: Request, material: Material) -> Graph:
+def add_exits(request: Request, problem: Problem) -> Graph:
     """The network with untrained exits, or candidates for them; the scores that may gate come first."""
     names = request.scoring.names or _all_scores(request)
-    where, heads = _exits(request, material)
+    where, heads = _exits(request, problem)
     scores = (*names, *(name for name in FREE_SCORES if name not in names))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(request.seed)
         return attach.attach_exits(
-            material.model.module,
-            material.model.example,
+            problem.model.module,
+            problem.model.example,
             exits=0 if request.exits == "auto" else request.exits,
             placement=where,
             head=heads,
             scores=scores,
-            normalize=None if material.mean is None else Normalize(material.mean, material.std or ()),
+            normalize=None if problem.mean is None else Normalize(problem.mean, problem.std or ()),
             cascade=request.cascade,
             ensemble=request.ensemble,
-            logits=material.model.logits,
+            logits=problem.model.logits,
         )
 
 
-def _exits(request: Request, material: Material) -> tuple[str | tuple[str | int, ...], str | Sequence[str]]:
+def _exits(request: Request, problem: Problem) -> tuple[str | tuple[str | int, ...], str | Sequence[str]]:
     """Cut points and heads; for `--exits auto` those of the candidates, unless they are named."""
     if request.exits != "auto" or not isinstance(request.placement, str):
         return request.placement, request.head
     assert isinstance(request.head, str), "checked by the request"
-    model = material.model
+    model = problem.model
     found = attach.find_candidates(
         model.module, model.example, placement=request.placement, head=request.head, logits=model.logits
     )
@@ -157,16 +157,16 @@ def check_goal(request: Request, costs: Mapping[str, Costs]) -> None:
         )
 
 
-def warn_of_guessing(material: Material, screen: Screen) -> None:
+def warn_of_guessing(problem: Problem, screen: Screen) -> None:
     """Say so if the network knows the labels no better than chance: then one of them is not what it seems.
 
     Classes in another order than the network's make everything look harmless, since hardly an answer is right before.
     """
-    some = material.tune.subset(slice(LOOKED_AT))
+    some = problem.tune.subset(slice(LOOKED_AT))
     if some.labels is None:
         return
-    right = int((answer_in_float(material, some) == some.labels).sum())
-    if binom.sf(right - 1, len(some), 1 / material.model.classes) > GUESSED:
+    right = int((answer_in_float(problem, some) == some.labels).sum())
+    if binom.sf(right - 1, len(some), 1 / problem.model.classes) > GUESSED:
         screen.warn(
             f"the network is right about {right} of {len(some)} samples, as by guessing: look at --weights, "
             "--class-names, --mean and --std."
@@ -212,14 +212,14 @@ def learn_exits(
 
 
 def collect(
-    graph: Graph, material: Material, engine: Engine, exports: Exports, *, known: Evidence | None = None,
+    graph: Graph, problem: Problem, engine: Engine, exports: Exports, *, known: Evidence | None = None,
     parts: Sequence[str] = HELD_OUT,
 ) -> dict[str, Evidence]:  # fmt: skip
     """Evidence on the held-out parts, from the engine and precision that ships; references from the float network.
 
     Args:
         graph: With exits, or without if others were tried before.
-        material: Of the run.
+        problem: Of the run.
         engine: That ships.
         exports: Of the run.
         known: Evidence of the tuning samples with exits that were tried before.
@@ -229,8 +229,8 @@ def collect(
     gates = gates_by_score(graph)
     found = {}
     for name in parts:
-        samples = material.parts[name]
-        reference = known.reference if known and name == "tune" else answer_in_float(material, samples)
+        samples = problem.parts[name]
+        reference = known.reference if known and name == "tune" else answer_in_float(problem, samples)
         seen = evidence(runtime, samples, gates=gates, batch=BATCH, reference=reference)
         if known and not gates:  # no exit is worth its cost: every score has a value for none of them
             none = np.empty((len(seen), 0), np.float32)
@@ -239,15 +239,15 @@ def collect(
     return found
 
 
-def collect_shipped(chosen: Chosen, material: Material, engine: Engine, exports: Exports) -> dict[str, Evidence]:
+def collect_shipped(chosen: Chosen, problem: Problem, engine: Engine, exports: Exports) -> dict[str, Evidence]:
     """The same evidence from the file with conditions itself, of the score that gates alone.
 
-    For precisions in which its dense twin answers a little differently: at a border of an `If` its values are rounded.
+    For precisions in which its dense twin answers a little differently: where an `If` begins, values are rounded.
     """
     runtime = engine.load(exports.save_scratch(chosen.graph, "shipped"))
     return {
         name: replace(
-            evidence_by_passes(runtime, material.parts[name], batch=BATCH), reference=chosen.evidence[name].reference
+            evidence_by_passes(runtime, problem.parts[name], batch=BATCH), reference=chosen.evidence[name].reference
         )
         for name in HELD_OUT
     }
@@ -259,21 +259,19 @@ def gates_by_score(graph: Graph) -> dict[str, Gate]:
     return {onnx.score_name(node): gate_of(graph.bodies[node.name]) for node in scores}
 
 
-def answer_in_float(material: Material, samples: Samples) -> NDArray[np.int64]:
+def answer_in_float(problem: Problem, samples: Samples) -> NDArray[np.int64]:
     """[S] what the user's own module answers, in PyTorch and float32."""
     parts = [slice(start, min(start + BATCH, len(samples))) for start in range(0, len(samples), BATCH)]
-    answers = [logits_in_float(material, samples.take(part)).argmax(axis=1) for part in parts]
+    answers = [logits_in_float(problem, samples.take(part)).argmax(axis=1) for part in parts]
     return np.concatenate(answers).astype(np.int64)
 
 
 @torch.no_grad()
-def logits_in_float(
-    material: Material, taken: Mapping[str, NDArray[Any]]
-) -> NDArray[np.float32]:  # Any: pixels, tokens
+def logits_in_float(problem: Problem, taken: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:  # Any: pixels, tokens
     """[B, K] the logits of the user's own module for some samples, in PyTorch and float32."""
-    normalize = None if material.mean is None else Normalize(material.mean, material.std or ())
+    normalize = None if problem.mean is None else Normalize(problem.mean, problem.std or ())
     tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in taken.items()}
-    logits: NDArray[np.float32] = _logits(material.model, tensors, normalize).numpy()
+    logits: NDArray[np.float32] = _logits(problem.model, tensors, normalize).numpy()
     return logits
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offramp import data, decide, report
-from offramp.decide import Drift, Promise, Standing, Verdict, Watch
+from offramp.decide import Drift, DriftTest, GuaranteeCheck, Target, Verdict
 from offramp.measure import Costs, Evidence, evidence_by_passes, operate
 from offramp.run import Samples, stream
 from offramp.store._file import open_file
@@ -133,7 +133,7 @@ def write_found(found: Mapping[str, Any], out: Path) -> None:  # Any: JSON
         file.write(content)
 
 
-def watch_for(run: Run, question: Question) -> Watch:
+def watch_for(run: Run, question: Question) -> DriftTest:
     """What the folder promises, and how sure to be.
 
     Raises:
@@ -142,10 +142,10 @@ def watch_for(run: Run, question: Question) -> Watch:
     told = run.result["guarantee"]
     promise = None
     if told is not None and told["status"] == "certified":
-        promise = Promise(max_loss=told["max_loss"], confidence=told["confidence"], kind=told["kind"])
+        promise = Target(max_loss=told["max_loss"], confidence=told["confidence"], kind=told["kind"])
     usual = 0.95 if promise is None else promise.confidence
     confidence = usual if question.confidence is None else question.confidence
-    return Watch(promise=promise, confidence=confidence, alpha=question.alpha, seed=question.seed)
+    return DriftTest(promise=promise, confidence=confidence, alpha=question.alpha, seed=question.seed)
 
 
 def warn_of_known(run: Run, samples: Samples, contents: NDArray[np.uint64], screen: Screen) -> None:
@@ -219,7 +219,7 @@ def _tell_shift(drift: Drift) -> str:
     return told
 
 
-def _tell_standing(standing: Standing) -> str:
+def _tell_standing(standing: GuaranteeCheck) -> str:
     if standing.promised is None:
         return f"Nothing was promised: {standing.remedy}."
     kind, accepted = standing.promised

@@ -17,9 +17,9 @@ from offramp.run import Samples
 
 from ._batches import CALLS, SECONDS
 from ._chain import BATCH, answer_in_float, batch_size, learn_exits
-from ._material import Material
 from ._price import CALLS as PRICED
 from ._price import SECONDS as PRICING
+from ._problem import Problem
 from ._request import Request
 from ._screen import Screen, tell_about
 
@@ -46,44 +46,44 @@ class Pace:
     body_s: float
 
 
-def announce(request: Request, graph: Graph, material: Material, screen: Screen) -> None:
+def announce(request: Request, graph: Graph, problem: Problem, screen: Screen) -> None:
     """Say how long the run will take, where somebody may read it; one that goes on is not estimated."""
     if not screen.shows or request.resume:
         return
     try:
         with screen.step("how long it will take"), torch.random.fork_rng(devices=[]):  # the run stays the same
-            told = tell_about(estimate(request, graph, material, measure(request, graph, material)))
+            told = tell_about(estimate(request, graph, problem, measure(request, graph, problem)))
     except OfframpError:
         return  # the run will meet the same, and say it in its own place
     screen.say(f"  {told} in all, if the machine stays as busy as it is")
 
 
-def measure(request: Request, graph: Graph, material: Material) -> Pace:
+def measure(request: Request, graph: Graph, problem: Problem) -> Pace:
     """Train a few steps and throw them away, run the network, and export one head."""
-    few = material.train.subset(slice(0, STEPS * batch_size(material.train)))
+    few = problem.train.subset(slice(0, STEPS * batch_size(problem.train)))
     head = next(node for node in graph.nodes if node.role == "head")
     return Pace(
-        step_s=_time_steps(request, graph, material, few),
-        one_s=_time(lambda: answer_in_float(material, material.test.subset(slice(0, 1)))),
-        many_s=_time(lambda: answer_in_float(material, material.test.subset(slice(0, BATCH))), times=2),
+        step_s=_time_steps(request, graph, problem, few),
+        one_s=_time(lambda: answer_in_float(problem, problem.test.subset(slice(0, 1)))),
+        many_s=_time(lambda: answer_in_float(problem, problem.test.subset(slice(0, BATCH))), times=2),
         body_s=_time(lambda: onnx.trace(graph, [head], {}), times=1),
     )
 
 
-def estimate(request: Request, graph: Graph, material: Material, pace: Pace) -> float:
+def estimate(request: Request, graph: Graph, problem: Problem, pace: Pace) -> float:
     """Seconds from the training to the end.
 
     Args:
         request: Of the run.
         graph: With exits, or candidates for them.
-        material: Of the run.
+        problem: Of the run.
         pace: As measured.
     """
     auto = request.exits == "auto"
     exits = len(graph.exits) - 1
-    steps = len(material.train) // batch_size(material.train) * request.epochs
+    steps = len(problem.train) // batch_size(problem.train) * request.epochs
     bodies = sum(node.kind == "function" for node in graph.nodes)
-    held = len(material.tune) + len(material.calibrate) + len(material.test)
+    held = len(problem.tune) + len(problem.calibrate) + len(problem.test)
     passes = pace.many_s * held / BATCH * (1 + ENGINE)
     systems = 3 + (1 if auto else exits)
     files = 2 + systems
@@ -97,11 +97,11 @@ def estimate(request: Request, graph: Graph, material: Material, pace: Pace) -> 
     return pace.step_s * steps + after * WAYS.get(request.precision, 1)
 
 
-def _time_steps(request: Request, graph: Graph, material: Material, few: Samples) -> float:
+def _time_steps(request: Request, graph: Graph, problem: Problem, few: Samples) -> float:
     """Seconds of a step: the median, for the first waits for much."""
     times = [time.perf_counter()]
     learn_exits(
-        request, graph, few, batch=batch_size(material.train), epochs=2,
+        request, graph, few, batch=batch_size(problem.train), epochs=2,
         progress=lambda *_: times.append(time.perf_counter()),
     )  # fmt: skip
     return median(after - before for before, after in pairwise(times[1:]))

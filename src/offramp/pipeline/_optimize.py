@@ -1,4 +1,4 @@
-"""The whole chain of `offramp optimize`: from material to a folder that is there whole or not at all."""
+"""The whole chain of `offramp optimize`: from problem to a folder that is there whole or not at all."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ from ._clock import time_network
 from ._engine import Engine
 from ._estimate import announce
 from ._exports import Exports, fusible
-from ._material import Material, check_counts, gather
 from ._placement import cheapest
-from ._precision import Laid, Way, check_precision, describe, describe_passes, settle
+from ._precision import Variant, VariantResult, check_precision, choose_precision, describe, describe_passes
 from ._probe import probe
+from ._problem import Problem, check_counts, gather
 from ._request import Request
 from ._result import clean, describe_guarantee, make_result
 from ._screen import Screen
@@ -65,13 +65,13 @@ def optimize(request: Request, screen: Screen) -> dict[str, Any]:  # Any: JSON
 
 
 def run_chain(
-    request: Request, material: Material, screen: Screen, *, again: str = "with --resume"
+    request: Request, problem: Problem, screen: Screen, *, again: str = "with --resume"
 ) -> dict[str, Any]:  # Any: JSON
-    """The chain on material that is at hand.
+    """The chain on problem that is at hand.
 
     Args:
         request: Of the run; its folder is reserved.
-        material: Of the run.
+        problem: Of the run.
         screen: Where progress and warnings go.
         again: How to repeat the command if it is stopped after some training, to go on from there.
 
@@ -79,23 +79,23 @@ def run_chain(
         OfframpError: As for `optimize`.
     """
     with screen.step(f"exits: {request.exits}, {request.placement}"):
-        graph = add_exits(request, material)
+        graph = add_exits(request, problem)
         costs = costs_by_score(graph)
     check_precision(request.precision, graph)
     check_goal(request, cheapest(request, graph) if request.exits == "auto" else costs)
-    check_counts(request, material)
-    traces = probe(request, graph, material, screen)
+    check_counts(request, problem)
+    traces = probe(request, graph, problem, screen)
     if request.regime != "joint":  # which is for networks that know nothing yet
-        warn_of_guessing(material, screen)
-    announce(request, graph, material, screen)
+        warn_of_guessing(problem, screen)
+    announce(request, graph, problem, screen)
     work = open_folder(request.out, request.deciding(), resume=request.resume, fresh=request.fresh)
     try:
-        with screen.step(f"{request.regime}: {request.epochs} epochs on {len(material.train)} samples"):
-            graph = train(request, graph, material.train, work, screen)
-        laid = settle(request, graph, material, _exports(request, work, traces), screen)
+        with screen.step(f"{request.regime}: {request.epochs} epochs on {len(problem.train)} samples"):
+            graph = train(request, graph, problem.train, work, screen)
+        laid = choose_precision(request, graph, problem, _exports(request, work, traces), screen)
         asked, request = request.precision, replace(request, precision=laid[0].precision)
-        chosen = replace(decide_on(request, material, laid[0], screen), precision=describe(asked, laid))
-        result = _write(request, material, chosen, laid[0].way, work, screen)
+        chosen = replace(decide_on(request, problem, laid[0], screen), precision=describe(asked, laid))
+        result = _write(request, problem, chosen, laid[0].way, work, screen)
         work.finish()
     except BaseException as error:  # an interrupt too leaves nothing but what was trained
         if work.abandon():
@@ -108,38 +108,38 @@ def _exports(request: Request, work: WorkFolder, traces: onnx.Traces) -> Exports
     return Exports(work.path, traces=traces, stage_pass=fusible if request.engine == "onnxruntime" else None)
 
 
-def decide_on(request: Request, material: Material, laid: Laid, screen: Screen) -> Chosen:
+def decide_on(request: Request, problem: Problem, laid: VariantResult, screen: Screen) -> Chosen:
     """The operating point, chosen and proven on evidence from the engine and precision that ship."""
     way, placed, graph = laid.way, laid.placed, laid.way.graph
     with screen.step(f"evidence: {request.engine} {request.precision}"):
         if placed:
-            found = collect(placed.graph, material, way.engine, way.exports, known=placed.seen)
+            found = collect(placed.graph, problem, way.engine, way.exports, known=placed.seen)
         else:
-            found = collect(graph, material, way.engine, way.exports)
+            found = collect(graph, problem, way.engine, way.exports)
     with screen.step("decision"):
         if placed:
             chosen = choose(request, placed.graph, placed.costs, found, score=placed.score, clock=placed.clock)
         else:
             chosen = choose(request, graph, costs_by_score(graph), found)
         if way.engine.precision in openvino.ROUNDED and chosen.graph.gates:
-            found = collect_shipped(chosen, material, way.engine, way.exports)
+            found = collect_shipped(chosen, problem, way.engine, way.exports)
             costs = {chosen.score: chosen.costs}
             chosen = choose(request, chosen.graph, costs, found, score=chosen.score, clock=chosen.clock)
     return chosen if placed is None else replace(chosen, placement=placed.found)
 
 
 def _write(
-    request: Request, material: Material, chosen: Chosen, way: Way, work: WorkFolder, screen: Screen
+    request: Request, problem: Problem, chosen: Chosen, way: Variant, work: WorkFolder, screen: Screen
 ) -> dict[str, Any]:  # Any: JSON
     """Everything that goes into the folder."""
     with screen.step("model.onnx"):
-        model = way.exports.save(chosen.graph, work.whole / "model.onnx", _card(request, material, chosen, way))
-        _check_shipped(way.engine, model, material.test, chosen)
+        model = way.exports.save(chosen.graph, work.whole / "model.onnx", _card(request, problem, chosen, way))
+        _check_shipped(way.engine, model, problem.test, chosen)
     with screen.step("time"):
         timings = time_network(
             chosen.graph,
             model,
-            test=material.test,
+            test=problem.test,
             evidence=chosen.evidence["test"],
             thresholds=chosen.decision.thresholds,
             score=chosen.score,
@@ -147,13 +147,13 @@ def _write(
             exports=way.exports,
             seed=request.seed,
         )
-    result = make_result(request, material, chosen, timings, screen.warnings)
+    result = make_result(request, problem, chosen, timings, screen.warnings)
     with screen.step("report"):
-        _write_folder(work.whole, request, material, chosen, result, passes=describe_passes(way.quantized))
+        _write_folder(work.whole, request, problem, chosen, result, passes=describe_passes(way.quantized))
     return result
 
 
-def _card(request: Request, material: Material, chosen: Chosen, way: Way) -> dict[str, Any]:  # Any: JSON
+def _card(request: Request, problem: Problem, chosen: Chosen, way: Variant) -> dict[str, Any]:  # Any: JSON
     card: dict[str, Any] = clean(
         {
             "thresholds": list(chosen.decision.thresholds),
@@ -162,8 +162,8 @@ def _card(request: Request, material: Material, chosen: Chosen, way: Way) -> dic
             "passes": describe_passes(way.quantized),
             "threads": request.threads,
             "model": without_folders(request.model),
-            "class_names": material.class_names,
-            "vocabulary": material.model.vocabulary,
+            "class_names": problem.class_names,
+            "vocabulary": problem.model.vocabulary,
             "guarantee": describe_guarantee(chosen.decision.guarantee, chosen.test_loss, chosen.test_interval),
         }
     )
@@ -190,21 +190,21 @@ def _check_shipped(engine: Engine, model: Path, test: Samples, chosen: Chosen) -
 
 
 def _write_folder(
-    folder: Path, request: Request, material: Material, chosen: Chosen, result: dict[str, Any], *,
+    folder: Path, request: Request, problem: Problem, chosen: Chosen, result: dict[str, Any], *,
     passes: list[dict[str, Any]],
 ) -> None:  # fmt: skip
     """All files but the model itself."""
-    model = material.model
+    model = problem.model
     save_artifact(
         chosen.graph,
         folder,
-        example=_example(chosen.graph, material.test),
+        example=_example(chosen.graph, problem.test),
         origin=Origin(
             reference=model.reference,
             arguments=model.arguments,
             shape=next(iter(model.shapes.values())),
-            mean=material.mean,
-            std=material.std,
+            mean=problem.mean,
+            std=problem.std,
         ),
         thresholds=chosen.decision.thresholds,
         passes=passes,
@@ -217,7 +217,7 @@ def _write_folder(
         raise OutputError(f"{request.out} must be writable, but: {error.strerror}. Choose another folder.") from error
     report.html(
         result, folder / "report.html", drawing=draw_shipped(chosen.graph),
-        evidence=chosen.evidence["test"], samples=material.test,
+        evidence=chosen.evidence["test"], samples=problem.test,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from offramp import decide, transform
-from offramp.decide import Placement, Promise
+from offramp.decide import Placement, Target
 from offramp.graph import Graph
 from offramp.measure import Breakdown, Costs, Evidence
 from offramp.measure.torch import breakdown
@@ -18,8 +18,8 @@ from ._chain import candidates, collect, costs_by_score
 from ._choice import name_kind
 from ._engine import Engine
 from ._exports import Exports
-from ._material import Material
 from ._price import head_of, price
+from ._problem import Problem
 from ._request import Goal, Request
 
 
@@ -51,7 +51,7 @@ def cheapest(request: Request, graph: Graph) -> dict[str, Costs]:
     return dict.fromkeys(candidates(request), alone)
 
 
-def place(request: Request, graph: Graph, material: Material, engine: Engine, exports: Exports) -> Placed:
+def place(request: Request, graph: Graph, problem: Problem, engine: Engine, exports: Exports) -> Placed:
     """Drop the candidates that are not worth their cost.
 
     A budget is one of multiply-accumulates, so they are counted; else the engine that ships is timed. Of several scores
@@ -60,16 +60,16 @@ def place(request: Request, graph: Graph, material: Material, engine: Engine, ex
     Args:
         request: Of the run.
         graph: With all candidates, trained.
-        material: Of the run; the tuning samples alone are looked at.
+        problem: Of the run; the tuning samples alone are looked at.
         engine: That ships.
         exports: Of the run.
     """
-    seen = collect(graph, material, engine, exports, parts=["tune"])["tune"]
+    seen = collect(graph, problem, engine, exports, parts=["tune"])["tune"]
     goal = name_kind(request.goal, seen)
     names = [name for name in candidates(request) if name in seen.scores]
     parts = {name: breakdown(transform.gate_by(graph, name)) for name in names}
     if goal.budget is None:
-        timed = price(graph, material.tune, engine, exports, batch=request.batch, seed=request.seed)
+        timed = price(graph, problem.tune, engine, exports, batch=request.batch, seed=request.seed)
         parts = {name: _with_score(timed, parts[name], breakdown(graph)) for name in parts}
     always = [len(graph.exits) - 2] if transform.has_fallback(graph) else []
     found = decide.placement(
@@ -78,7 +78,7 @@ def place(request: Request, graph: Graph, material: Material, engine: Engine, ex
         score=names,
         promise=_promise(goal),
         budget=goal.budget,
-        calibration=len(material.calibrate),
+        calibration=len(problem.calibrate),
         always=always,
     )
     kept = _kept(goal, found)
@@ -99,11 +99,11 @@ def _with_score(timed: Breakdown, counted: Breakdown, usual: Breakdown) -> Break
     return replace(timed, borders=np.maximum(timed.borders + more, 0.0))
 
 
-def _promise(goal: Goal) -> Promise:
+def _promise(goal: Goal) -> Target:
     """What is promised; the usual if nothing is."""
-    usual = Promise()
+    usual = Target()
     aim = decide.aim_at(goal.max_loss or usual.max_loss, goal.margin)
-    return Promise(max_loss=aim, confidence=goal.confidence, kind=goal.kind or usual.kind)
+    return Target(max_loss=aim, confidence=goal.confidence, kind=goal.kind or usual.kind)
 
 
 def _kept(goal: Goal, found: Placement) -> tuple[int, ...]:
@@ -124,9 +124,9 @@ def _describe(
             "head": write_head(head.recipe or {}),
             "reached": float(before),
             "head_cost": float(cost / parts.baseline),
-            "border_cost": float(border / parts.baseline),
+            "border_cost": float(gate_overhead / parts.baseline),
         }
-        for cut, head, before, cost, border in zip(
+        for cut, head, before, cost, gate_overhead in zip(
             name_cuts(graph), heads, reached[:-1], parts.heads, parts.borders, strict=True
         )
     ]

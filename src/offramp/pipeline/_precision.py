@@ -19,18 +19,18 @@ from ._chain import candidates, collect
 from ._choice import draw, name_kind
 from ._engine import Engine
 from ._exports import Exports
-from ._material import Material
 from ._placement import Placed, place
 from ._price import CALLS, SECONDS, price
+from ._problem import Problem
 from ._request import PROMISE, Request
 from ._screen import Screen
 
-BACKED = "int8+f32"  # 8 bits, and behind them the network as it was trained for those that are not sure
-TRIED = ("f32", "bf16", "int8")  # by auto, as far as the CPU has them, and BACKED with int8
+INT8_FALLBACK = "int8+f32"  # 8 bits, and behind them the network as it was trained for those that are not sure
+TRIED = ("f32", "bf16", "int8")  # by auto, as far as the CPU has them, and INT8_FALLBACK with int8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class Variant:
     """A precision, and all that is needed to write and run files in it.
 
     Attributes:
@@ -49,7 +49,7 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Laid:
+class VariantResult:
     """A way with the exits that suit it.
 
     Attributes:
@@ -60,7 +60,7 @@ class Laid:
         allowed: What may be.
     """
 
-    way: Way
+    way: Variant
     placed: Placed | None
     expected_s: float | None = None
     loss: float = 0.0
@@ -78,11 +78,13 @@ def check_precision(precision: str, graph: Graph) -> None:
     Raises:
         ExportError: So it is.
     """
-    if precision in ("int8", BACKED):
+    if precision in ("int8", INT8_FALLBACK):
         compress.check_sizes(graph)
 
 
-def settle(request: Request, graph: Graph, material: Material, exports: Exports, screen: Screen) -> list[Laid]:
+def choose_precision(
+    request: Request, graph: Graph, problem: Problem, exports: Exports, screen: Screen
+) -> list[VariantResult]:
     """All precisions that were tried, first the one to take.
 
     They are compared on the tuning samples alone, so that the promise that is then proven on others is one promise.
@@ -90,7 +92,7 @@ def settle(request: Request, graph: Graph, material: Material, exports: Exports,
     Args:
         request: Of the run.
         graph: With trained exits, or candidates for them.
-        material: Of the run.
+        problem: Of the run.
         exports: Of the run, in float.
         screen: Where progress and warnings go.
 
@@ -99,16 +101,16 @@ def settle(request: Request, graph: Graph, material: Material, exports: Exports,
         MissingExtra: NNCF is not installed, and int8 was asked for.
         GraphError: The network can have no fallback, and one was asked for.
     """
-    ways = _ways(request, graph, material, exports, screen)
-    alone = _time_alone(request, material, ways) if len(ways) > 1 else {}
+    ways = _ways(request, graph, problem, exports, screen)
+    alone = _time_alone(request, problem, ways) if len(ways) > 1 else {}
     laid = []
     for way in ways:
         with screen.step(f"exits: {request.engine} {way.name}"):
-            laid.append(lay(request, material, way, alone.get(way.engine.precision)))
+            laid.append(evaluate(request, problem, way, alone.get(way.engine.precision)))
     return sorted(laid, key=lambda one: (max(0.0, one.loss - one.allowed), one.expected_s or 0.0))
 
 
-def describe(asked: str, laid: Sequence[Laid]) -> dict[str, Any]:  # Any: JSON
+def describe(asked: str, laid: Sequence[VariantResult]) -> dict[str, Any]:  # Any: JSON
     """What was tried and what stays in float, for `result.json`."""
     quantized = laid[0].way.quantized
     return {
@@ -131,85 +133,85 @@ def describe_passes(quantized: Quantized | None) -> list[dict[str, Any]]:  # Any
     return [{"pass": "quantize", "by": "nncf", "int8": sorted(quantized.bodies), "layers_in_float": kept}]
 
 
-def _ways(request: Request, graph: Graph, material: Material, exports: Exports, screen: Screen) -> list[Way]:
+def _ways(request: Request, graph: Graph, problem: Problem, exports: Exports, screen: Screen) -> list[Variant]:
     if request.precision != "auto":
-        return [_open(request, request.precision, graph, material, exports, screen)]
+        return [_open(request, request.precision, graph, problem, exports, screen)]
     able = openvino.list_precisions() if request.engine == "openvino" else ("f32", "int8")
-    ways: list[Way] = []
+    ways: list[Variant] = []
     for name in [name for name in TRIED if name in able]:
         try:
             check_precision(name, graph)
-            ways.append(_open(request, name, graph, material, exports, screen))
+            ways.append(_open(request, name, graph, problem, exports, screen))
         except (MissingExtra, ExportError) as error:
             screen.warn(f"int8 was not tried: {error}")
     try:
         ways += [back_up(way) for way in ways if way.quantized]
     except GraphError as error:
-        screen.warn(f"{BACKED} was not tried: {error}")
+        screen.warn(f"{INT8_FALLBACK} was not tried: {error}")
     return ways
 
 
-def back_up(way: Way) -> Way:
+def back_up(way: Variant) -> Variant:
     """The same in 8 bits with the network in float behind it.
 
     Raises:
         GraphError: This network can have none.
     """
-    return replace(way, name=BACKED, graph=transform.add_fallback(way.graph))
+    return replace(way, name=INT8_FALLBACK, graph=transform.add_fallback(way.graph))
 
 
-def _open(request: Request, precision: str, graph: Graph, material: Material, exports: Exports, screen: Screen) -> Way:
-    if precision == BACKED:
-        return back_up(_open(request, "int8", graph, material, exports, screen))
+def _open(
+    request: Request, precision: str, graph: Graph, problem: Problem, exports: Exports, screen: Screen
+) -> Variant:
+    if precision == INT8_FALLBACK:
+        return back_up(_open(request, "int8", graph, problem, exports, screen))
     engine = Engine(name=request.engine, precision=precision, threads=request.threads)
     if precision != "int8":
-        return Way(name=precision, graph=graph, engine=engine, exports=exports)
+        return Variant(name=precision, graph=graph, engine=engine, exports=exports)
     with screen.step("int8: ranges, and how the answers suffer"):
-        quantized = compress.quantize(
-            graph, exports.trace(graph), material.train, judge=material.tune, seed=request.seed
-        )
+        quantized = compress.quantize(graph, exports.trace(graph), problem.train, judge=problem.tune, seed=request.seed)
     if request.engine == "onnxruntime" and (kept := quantized.float_kernels):
         screen.warn(
             f"ONNX Runtime computes {sum(map(len, kept.values()))} convolutions of the int8 file in float "
             f"(in {', '.join(kept)}): no integers come out of them. --engine openvino does not."
         )
-    return Way(name="int8", graph=graph, engine=engine, exports=exports.passing(quantized), quantized=quantized)
+    return Variant(name="int8", graph=graph, engine=engine, exports=exports.passing(quantized), quantized=quantized)
 
 
-def _time_alone(request: Request, material: Material, ways: Sequence[Way]) -> dict[str, float]:
+def _time_alone(request: Request, problem: Problem, ways: Sequence[Variant]) -> dict[str, float]:
     """Median seconds of the network alone in each precision, side by side: what else the machine does is equal."""
     systems = {
         way.engine.precision: way.engine.load_static(way.exports.save_dense(backbone(way.graph), f"alone-{at}"))
-        for at, way in enumerate(way for way in ways if way.name != BACKED)  # in front it is the one in 8 bits
+        for at, way in enumerate(way for way in ways if way.name != INT8_FALLBACK)  # in front it is the one in 8 bits
     }
     batches, repeats = draw_batches(
-        systems, material.tune, request.batch, seed=request.seed, seconds=SECONDS, most=CALLS
+        systems, problem.tune, request.batch, seed=request.seed, seconds=SECONDS, most=CALLS
     )
     times = latency(systems, batches, repeats=repeats, seed=request.seed)
     return {name: timing.p50_s for name, timing in times.items()}
 
 
-def lay(request: Request, material: Material, way: Way, alone_s: float | None) -> Laid:
+def evaluate(request: Request, problem: Problem, way: Variant, alone_s: float | None) -> VariantResult:
     """The exits that suit a precision, and what a call is expected to take; None for that if nothing is compared."""
-    placed = place(request, way.graph, material, way.engine, way.exports) if request.exits == "auto" else None
+    placed = place(request, way.graph, problem, way.engine, way.exports) if request.exits == "auto" else None
     if alone_s is None:
-        return Laid(way=way, placed=placed)
-    seen, clock, score = _observe(request, material, way, placed)
-    share, loss, allowed = _expect(request, seen, clock, score, calibration=len(material.calibrate))
-    return Laid(way=way, placed=placed, expected_s=share * alone_s, loss=loss, allowed=allowed)
+        return VariantResult(way=way, placed=placed)
+    seen, clock, score = _observe(request, problem, way, placed)
+    share, loss, allowed = _expect(request, seen, clock, score, calibration=len(problem.calibrate))
+    return VariantResult(way=way, placed=placed, expected_s=share * alone_s, loss=loss, allowed=allowed)
 
 
-def _observe(request: Request, material: Material, way: Way, placed: Placed | None) -> tuple[Evidence, Costs, str]:
+def _observe(request: Request, problem: Problem, way: Variant, placed: Placed | None) -> tuple[Evidence, Costs, str]:
     """Evidence of the tuning samples, times and the score of the exits: what placing them knows, or seen now."""
     if placed is None:
         graph, score, clock = way.graph, candidates(request)[0], None
-        seen = collect(graph, material, way.engine, way.exports, parts=["tune"])["tune"]
+        seen = collect(graph, problem, way.engine, way.exports, parts=["tune"])["tune"]
     else:
         graph, score, clock = placed.graph, placed.score, placed.clock
         seen = placed.seen.keep(transform.exit_numbers(graph))
     if clock is None:
         gated = transform.gate_by(graph, score)
-        timed = price(gated, material.tune, way.engine, way.exports, batch=request.batch, seed=request.seed)
+        timed = price(gated, problem.tune, way.engine, way.exports, batch=request.batch, seed=request.seed)
         clock = timed.costs(range(len(graph.exits) - 1))
     return seen, clock, score
 

@@ -29,7 +29,7 @@ CALLS = 200  # of each, if there is time
 def price(
     graph: Graph, samples: Samples, engine: Engine, exports: Exports, *, batch: int = 1, seed: int = 0
 ) -> Breakdown:
-    """Seconds of each stage, head and border, per call of a batch.
+    """Seconds of each stage, head and gate_overhead, per call of a batch.
 
     Timed side by side: the network up to each head, each head alone, all of it without gates, and the conditional file
     with nobody leaving. Stages are what is left of the first without its head, the last one is all of a fallback;
@@ -104,13 +104,13 @@ def _break_down(graph: Graph, seconds: Mapping[str, float]) -> Breakdown:
         reached[at] = seconds[f"to{at}"] - heads[_heads_on_the_way(graph, at)].sum() if known else reached[at - 1]
     reached[-1] = seconds["network"]
     reached = np.minimum(np.maximum.accumulate(np.maximum(reached, 0.0)), seconds["network"])
-    border = max(0.0, seconds["gated"] - seconds["dense"]) / count
+    gate_overhead = max(0.0, seconds["gated"] - seconds["dense"]) / count
     stages = np.diff(reached, prepend=0.0)
     if "fallback" in seconds:
         stages[-1] += max(0.0, seconds["fallback"] - seconds["empty"])
     return Breakdown(
         stages=stages,
         heads=heads,
-        borders=np.full(count, border),
+        borders=np.full(count, gate_overhead),
         baseline=seconds["network"],
     )

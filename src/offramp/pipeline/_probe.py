@@ -17,7 +17,7 @@ from offramp.graph import Graph
 from offramp.nn import Normalize
 
 from ._chain import logits_in_float
-from ._material import Material
+from ._problem import Problem
 from ._request import Request
 from ._screen import Screen
 
@@ -31,7 +31,7 @@ class Subject:
     Attributes:
         request: Of the run.
         graph: The network with untrained exits, or candidates for them.
-        material: Of the run.
+        problem: Of the run.
         taken: Some of the training samples, by input name.
         traces: Bodies that were exported; the run goes on with them.
         screen: Where warnings go.
@@ -39,7 +39,7 @@ class Subject:
 
     request: Request
     graph: Graph
-    material: Material
+    problem: Problem
     taken: Mapping[str, NDArray[Any]]  # Any: pixels are float32, tokens int64
     traces: onnx.Traces
     screen: Screen
@@ -62,7 +62,7 @@ class Check:
     call: Callable[[Subject], None] | None = None
 
 
-def probe(request: Request, graph: Graph, material: Material, screen: Screen) -> onnx.Traces:
+def probe(request: Request, graph: Graph, problem: Problem, screen: Screen) -> onnx.Traces:
     """Make those checks that need the network, samples and the engine together; gives the bodies that were exported.
 
     Nothing is written but to a temporary folder, which is gone afterwards.
@@ -71,7 +71,7 @@ def probe(request: Request, graph: Graph, material: Material, screen: Screen) ->
         OfframpError: A check found something; the sentence says what helps.
     """
     subject = Subject(
-        request=request, graph=graph, material=material, taken=_take(material), traces={}, screen=screen
+        request=request, graph=graph, problem=problem, taken=_take(problem), traces={}, screen=screen
     )  # fmt: skip
     for check in CHECKS:
         if check.call is not None:
@@ -80,19 +80,19 @@ def probe(request: Request, graph: Graph, material: Material, screen: Screen) ->
     return subject.traces
 
 
-def _take(material: Material) -> Mapping[str, NDArray[Any]]:  # Any: as above
+def _take(problem: Problem) -> Mapping[str, NDArray[Any]]:  # Any: as above
     """A few training samples from all over, for samples often lie sorted by class."""
-    train = material.train
+    train = problem.train
     return train.take(np.unique(np.linspace(0, len(train) - 1, min(SAMPLES, len(train))).astype(np.int64)))
 
 
 def _check_rows(subject: Subject) -> None:
-    material = subject.material
+    problem = subject.problem
     tensors = {name: torch.from_numpy(np.array(array)) for name, array in subject.taken.items()}
     first = next(iter(tensors))
-    if material.mean is not None:
-        tensors[first] = Normalize(material.mean, material.std or ())(tensors[first])
-    model = material.model
+    if problem.mean is not None:
+        tensors[first] = Normalize(problem.mean, problem.std or ())(tensors[first])
+    model = problem.model
     given: torch.Tensor | dict[str, torch.Tensor] = tensors[first]
     if isinstance(
         model.example, dict
@@ -112,7 +112,7 @@ def _check_engine(subject: Subject) -> None:
     precision: Any = "f32" if request.precision == "auto" else request.precision.partition("+")[0]  # Any: one of them
     try:
         found = find_departure(
-            subject.graph, subject.taken, logits_in_float(subject.material, subject.taken),
+            subject.graph, subject.taken, logits_in_float(subject.problem, subject.taken),
             engine=engine, precision=precision, traces=subject.traces,
         )  # fmt: skip
     except EngineError as error:

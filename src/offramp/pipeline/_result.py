@@ -20,14 +20,14 @@ from ._times import known_times
 if TYPE_CHECKING:  # they load PyTorch, which those do without that only tell a result again
     from ._chain import Chosen
     from ._clock import Timing
-    from ._material import Material
+    from ._problem import Problem
     from ._request import Request
 
 ACCEPTED = 0.01  # loss at which scores are compared if no promise was asked
 
 
 def make_result(
-    request: Request, material: Material, chosen: Chosen, timings: Mapping[int, Timing], warnings: Sequence[str]
+    request: Request, problem: Problem, chosen: Chosen, timings: Mapping[int, Timing], warnings: Sequence[str]
 ) -> dict[str, Any]:  # Any: JSON
     """The result of a run, free of NaN and infinities."""
     from ._placement import name_cuts  # it loads PyTorch
@@ -45,10 +45,10 @@ def make_result(
         "precision": request.precision,
         "precisions": chosen.precision,
         "threads": request.threads,
-        "held_out": material.held_out,
-        "samples": {name: len(part) for name, part in material.parts.items()},
-        "model": {"reference": without_folders(request.model), "classes": material.model.classes,
-                  "class_names": material.class_names, "inputs": material.model.shapes,
+        "held_out": problem.held_out,
+        "samples": {name: len(part) for name, part in problem.parts.items()},
+        "model": {"reference": without_folders(request.model), "classes": problem.model.classes,
+                  "class_names": problem.class_names, "inputs": problem.model.shapes,
                   "dtypes": _dtypes(chosen),
                   "exits": list(chosen.graph.exits), "cuts": name_cuts(chosen.graph)},
         "score": chosen.score,
@@ -57,7 +57,7 @@ def make_result(
         "search": asdict(request.search),
         "exit_macs": chosen.costs.macs.tolist(),
         "clock": describe_clock(chosen.clock),
-        "baseline": _baseline(material, chosen, timings),
+        "baseline": _baseline(problem, chosen, timings),
         "chosen": _chosen(chosen, timings),
         "guarantee": guarantee,
         "frontier": [describe_point(point) for point in chosen.frontier.points],
@@ -324,7 +324,7 @@ def _dtypes(chosen: Chosen) -> dict[str, str]:
     return {node.name: node.outputs[0].dtype for node in chosen.graph.inputs}
 
 
-def _baseline(material: Material, chosen: Chosen, timings: Mapping[int, Timing]) -> dict[str, Any]:  # Any: JSON
+def _baseline(problem: Problem, chosen: Chosen, timings: Mapping[int, Timing]) -> dict[str, Any]:  # Any: JSON
     from offramp.transform import backbone  # it loads PyTorch
 
     test = chosen.evidence["test"]
@@ -332,7 +332,7 @@ def _baseline(material: Material, chosen: Chosen, timings: Mapping[int, Timing])
     return {
         "accuracy": None if test.labels is None else float((test.reference == test.labels).mean()),
         "macs": chosen.costs.baseline_macs,
-        "parameters": sum(weight.numel() for weight in material.model.module.parameters()),
+        "parameters": sum(weight.numel() for weight in problem.model.module.parameters()),
         "latency_s": {str(batch): to_json(timing.baseline) for batch, timing in timings.items()},
         "in_precision": {
             "accuracy": None if test.labels is None else float((own == test.labels).mean()),

@@ -97,7 +97,7 @@ def _conclude(sweep: RouteSweep, decision: NetworkDecision | None) -> list[str]:
             f" % {sweep.quality_name} at {sweep.relative_macs(one):.3f} of the work"
         )
     promise = None if decision is None or decision.guarantee is None else asdict(decision.guarantee)
-    lines = [first, *([] if promise is None else [f"Promise: {describe_guarantee(promise)}"])]
+    lines = [first, *([] if promise is None else [f"Target: {describe_guarantee(promise)}"])]
     gains = [gain for one in range(len(sweep.evidence)) if (gain := _gain(sweep, one)) is not None]
     if gains:
         better = sum(gain > NOTHING for gain in gains)

@@ -16,9 +16,9 @@ from ._conv import build_conv
 from ._layers import build_layer_head
 from ._light import build_light
 from ._pool import build_pool, build_token_pool
-from ._reader import build_reader
 from ._recipe import HeadRecipe
 from ._student import build_student
+from ._text_cnn import build_reader
 from ._token import build_token, build_vector
 
 Builder = Callable[..., nn.Module]

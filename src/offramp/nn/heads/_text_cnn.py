@@ -14,7 +14,7 @@ from offramp.nn._pooled import mean_of_tokens
 _DROPOUT = 0.3  # of the token vectors: a few thousand texts name most words a few times only
 
 
-class Reader(nn.Module):
+class TextCNN(nn.Module):
     """Token vectors of its own; their mean, and the largest answers of filters over neighboring tokens, decide.
 
     Looking vectors up costs no multiply-accumulates, so this is nearly free next to a transformer: width 64 over 64
@@ -62,7 +62,7 @@ class Reader(nn.Module):
 def build_reader(
     shape: tuple[int, ...], classes: int, *, vocabulary: int = 0, width: int = 64, window: int = 3
 ) -> nn.Module:
-    """The head for token numbers; see `Reader`.
+    """The head for token numbers; see `TextCNN`.
 
     Raises:
         OptionError: No vocabulary, or an even window.
@@ -72,4 +72,4 @@ def build_reader(
             f"a head for token numbers needs vocabulary=N and an odd window, but got {vocabulary} and {window}. "
             "Write student:vocabulary=30522."
         )
-    return Reader(shape, classes, vocabulary=vocabulary, width=width, window=window)
+    return TextCNN(shape, classes, vocabulary=vocabulary, width=width, window=window)

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._levels import Levels
-from ._pool import Pool
+from ._pareto_set import ParetoSet
 
 CELLS = 300_000  # combinations that fit in a few megabytes and take some 50 ms
 
 
-def lattice(levels: tuple[Levels, ...], good: NDArray[np.bool_], costs: NDArray[np.float64]) -> Pool:
+def threshold_grid(levels: tuple[Levels, ...], good: NDArray[np.bool_], costs: NDArray[np.float64]) -> ParetoSet:
     """All combinations of evenly chosen levels, the marked ones among them.
 
     A sample that stops at exit i counts in the combinations whose levels are at most its ranks before i and above
@@ -41,7 +41,7 @@ def lattice(levels: tuple[Levels, ...], good: NDArray[np.bool_], costs: NDArray[
             total += _stopping(counted, place).reshape(shape[:axes] + rest)
     picked = np.stack(np.unravel_index(np.arange(cost.size), shape), axis=1)
     values = np.stack([keep[picked[:, place]] for place, keep in enumerate(chosen)], axis=1)
-    return Pool(levels=values.astype(np.int32), quality=quality.ravel(), cost=cost.ravel())
+    return ParetoSet(levels=values.astype(np.int32), quality=quality.ravel(), cost=cost.ravel())
 
 
 def is_whole(levels: tuple[Levels, ...]) -> bool:

@@ -12,9 +12,9 @@ from enum import Enum
 
 from offramp.measure import Evidence
 
+from ._drift_test import DriftTest
 from ._interval import loss_interval, share_interval
 from ._loss import Kind, find_losses
-from ._watch import Watch
 
 MOST = 10**8  # samples that one may still be told to bring
 
@@ -40,7 +40,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class GuaranteeCheck:
     """What the loss on new samples says about a promise.
 
     Attributes:
@@ -75,8 +75,8 @@ class Standing:
 
 
 def find_standing(
-    expected: Evidence, seen: Evidence, thresholds: Sequence[float], *, score: str, watch: Watch
-) -> Standing:
+    expected: Evidence, seen: Evidence, thresholds: Sequence[float], *, score: str, watch: DriftTest
+) -> GuaranteeCheck:
     """Compare the loss on new samples, run to the end, with the promise.
 
     The promise is broken if the lower limit of the loss lies above the accepted one, and stands if the upper limit does
@@ -97,7 +97,7 @@ def find_standing(
     promise = watch.promise
     kind: Kind = "agreement" if promise is None or seen.labels is None else promise.kind
     losses = find_losses(seen, thresholds, score, kind)
-    found = Standing(
+    found = GuaranteeCheck(
         kind=kind,
         promised=None if promise is None else (promise.kind, promise.max_loss),
         samples=len(seen),
@@ -109,7 +109,7 @@ def find_standing(
     return _judge(found)
 
 
-def _judge(found: Standing) -> Standing:
+def _judge(found: GuaranteeCheck) -> GuaranteeCheck:
     """The same with verdict and remedy."""
     if found.promised is None:
         return found
@@ -122,7 +122,7 @@ def _judge(found: Standing) -> Standing:
     return replace(found, verdict=verdict, needed=needed, remedy=remedy)
 
 
-def _compare(found: Standing, interval: tuple[float, float]) -> Verdict | None:
+def _compare(found: GuaranteeCheck, interval: tuple[float, float]) -> Verdict | None:
     """Whether the promise stands or is broken if the loss lies between these limits; None if neither follows."""
     assert found.promised is not None, "there is something to compare with"
     (low, high), (_, accepted) = interval, found.promised
@@ -131,7 +131,7 @@ def _compare(found: Standing, interval: tuple[float, float]) -> Verdict | None:
     return Verdict.BROKEN if low - found.apart > accepted and not found.is_stand_in else None
 
 
-def _hindrance(found: Standing) -> Verdict:
+def _hindrance(found: GuaranteeCheck) -> Verdict:
     """Why no number of samples would decide."""
     assert found.promised is not None, "there is something to compare with"
     if found.is_stand_in and found.loss + found.apart > found.promised[1]:
@@ -139,7 +139,7 @@ def _hindrance(found: Standing) -> Verdict:
     return Verdict.NEEDS_THE_ORIGINAL if found.apart else Verdict.ON_THE_LIMIT
 
 
-def _needed(found: Standing) -> int | None:
+def _needed(found: GuaranteeCheck) -> int | None:
     """How many samples with this loss would decide, in two digits; None if no number would."""
     few, many = found.samples, 2 * found.samples
     while _compare(found, _interval_at(found, many)) is None:
@@ -153,7 +153,7 @@ def _needed(found: Standing) -> int | None:
     return unit * math.ceil(many / unit)
 
 
-def _interval_at(found: Standing, samples: int) -> tuple[float, float]:
+def _interval_at(found: GuaranteeCheck, samples: int) -> tuple[float, float]:
     """The limits that so many samples of the same loss would give; of net losses by the square root of the number."""
     if found.kind != "net":
         return share_interval(found.loss * samples, samples, found.confidence)

@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import binom
 
 from evidences import make_evidence
-from offramp.decide import Kind, Promise, Standing, Verdict, Watch, find_losses
-from offramp.decide._standing import find_standing
+from offramp.decide import DriftTest, GuaranteeCheck, Kind, Target, Verdict, find_losses
+from offramp.decide._guarantee_check import find_standing
 from offramp.graph import Gate
 from offramp.measure import Evidence
 
@@ -33,8 +33,10 @@ def everybody_leaves(samples: int, *, changed: int, wrong: int | None = None, ri
 BEFORE = everybody_leaves(1000, changed=3)
 
 
-def judge(seen: Evidence, kind: Kind = "agreement", *, limit: float = 0.01, before: Evidence = BEFORE) -> Standing:
-    watch = Watch(promise=Promise(max_loss=limit, kind=kind))
+def judge(
+    seen: Evidence, kind: Kind = "agreement", *, limit: float = 0.01, before: Evidence = BEFORE
+) -> GuaranteeCheck:
+    watch = DriftTest(promise=Target(max_loss=limit, kind=kind))
     return find_standing(before, seen, [0.5], score="p", watch=watch)
 
 
@@ -119,7 +121,7 @@ def test_what_the_final_exit_changed_itself_widens_the_limits() -> None:
 
 
 def test_nothing_promised_is_nothing_broken() -> None:
-    found = find_standing(BEFORE, everybody_leaves(100, changed=90), [0.5], score="p", watch=Watch())
+    found = find_standing(BEFORE, everybody_leaves(100, changed=90), [0.5], score="p", watch=DriftTest())
     assert (found.verdict, found.promised, found.needed) == (Verdict.NOTHING_PROMISED, None, None)
     assert found.loss == 0.9
 
@@ -130,7 +132,7 @@ def test_a_promise_that_holds_is_rarely_called_broken(kind: Kind) -> None:
     pool, random = make_evidence(20_000, 2, seed=6), np.random.default_rng(2)
     accepted = float(find_losses(pool, [0.3, 0.3], "max_probability", kind).mean())
     assert 0.002 < accepted < 0.1
-    watch = Watch(promise=Promise(max_loss=accepted, kind=kind))
+    watch = DriftTest(promise=Target(max_loss=accepted, kind=kind))
     broken = stands = 0
     for _ in range(200):
         seen = pool.subset(random.choice(len(pool), 400, replace=False))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 Join = Literal["sum", "concat"]
 
 
-class Joined(nn.Module):
+class Merge(nn.Module):
     """The sum of what comes in, or all of it one behind the other, and then layers.
 
     Args:
@@ -18,7 +18,7 @@ class Joined(nn.Module):
         layers: What reads the result.
 
     Example:
-        >>> Joined("concat", nn.Identity())(torch.zeros(1, 2), torch.ones(1, 1))
+        >>> Merge("concat", nn.Identity())(torch.zeros(1, 2), torch.ones(1, 1))
         tensor([[0., 0., 1.]])
     """
 

@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 FEWEST = 4  # rows; of a single one the variance may not even be defined
 
 
-class Guarded(nn.Module):
+class RoutedBody(nn.Module):
     """A body that does not suffer from what else happens in the graph.
 
     In training mode batch normalization sees those rows alone that were sent here, as it will when the network answers.

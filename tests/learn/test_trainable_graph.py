@@ -9,7 +9,7 @@ from torch import nn
 from early_exits import make_graph, make_listening
 from offramp import attach
 from offramp.errors import LearnError
-from offramp.learn._whole import Whole
+from offramp.learn._trainable_graph import TrainableGraph
 from offramp.nn import Executor
 
 
@@ -34,7 +34,7 @@ def exported(norm: bool) -> object:
 def test_in_eval_mode_it_answers_like_the_executor() -> None:
     graph = make_graph()
     x = torch.rand(5, 1, 8, 8)
-    whole = Whole(graph, "float32", frozen=False).eval()
+    whole = TrainableGraph(graph, "float32", frozen=False).eval()
     with torch.no_grad():
         expected = Executor(graph).eval().dense({"x": x})
         given = whole({"x": x})
@@ -45,13 +45,13 @@ def test_in_eval_mode_it_answers_like_the_executor() -> None:
 
 def test_the_final_exit_alone_runs_no_head() -> None:
     graph = make_graph()
-    whole = Whole(graph, "float32", frozen=False)
+    whole = TrainableGraph(graph, "float32", frozen=False)
     assert list(whole({"x": torch.rand(4, 1, 8, 8)}, final_only=True)) == ["stage1"]
 
 
 def test_the_graph_given_keeps_its_weights_and_modes() -> None:
     graph = make_graph()
-    whole = Whole(graph, "float32", frozen=False).train()
+    whole = TrainableGraph(graph, "float32", frozen=False).train()
     before = graph.bodies["stage1"].state_dict()["4.weight"].clone()
     with torch.no_grad():
         for parameter in whole.parameters():
@@ -60,7 +60,7 @@ def test_the_graph_given_keeps_its_weights_and_modes() -> None:
 
 
 def test_a_frozen_backbone_stays_in_eval_mode_and_has_no_gradients() -> None:
-    whole = Whole(make_graph(), "float32", frozen=True).train()
+    whole = TrainableGraph(make_graph(), "float32", frozen=True).train()
     assert not any(module.training for module in whole.bodies["stage0"].modules())
     assert all(module.training for module in whole.bodies["exit0/head"].modules())
     torch.stack([given.sum() for given in whole({"x": torch.rand(4, 1, 8, 8)}).values()]).sum().backward()
@@ -70,7 +70,7 @@ def test_a_frozen_backbone_stays_in_eval_mode_and_has_no_gradients() -> None:
 
 
 def test_parameters_of_backbone_and_heads_are_told_apart() -> None:
-    whole = Whole(make_graph(), "float32", frozen=False)
+    whole = TrainableGraph(make_graph(), "float32", frozen=False)
     backbone, heads = whole.split_parameters()
     assert len(backbone) == len([*whole.bodies["stage0"].parameters(), *whole.bodies["stage1"].parameters()])
     assert len(heads) == len([*whole.bodies["exit0/head"].parameters()])
@@ -79,12 +79,12 @@ def test_parameters_of_backbone_and_heads_are_told_apart() -> None:
 def test_stages_fixed_in_eval_mode_are_refused_if_training_mode_would_differ() -> None:
     graph = exported(norm=True)
     with pytest.raises(LearnError, match=r"but stage\d(, stage\d)* were captured by torch.export in eval mode"):
-        Whole(graph, "float32", frozen=False)  # type: ignore[arg-type]
-    assert Whole(graph, "float32", frozen=True).split_parameters()[0] == []  # type: ignore[arg-type]
+        TrainableGraph(graph, "float32", frozen=False)  # type: ignore[arg-type]
+    assert TrainableGraph(graph, "float32", frozen=True).split_parameters()[0] == []  # type: ignore[arg-type]
 
 
 def test_stages_fixed_in_eval_mode_learn_if_training_mode_is_the_same() -> None:
-    whole = Whole(exported(norm=False), "float32", frozen=False)  # type: ignore[arg-type]
+    whole = TrainableGraph(exported(norm=False), "float32", frozen=False)  # type: ignore[arg-type]
     whole.train()({"x": torch.rand(4, 8)}, final_only=True).popitem()[1].sum().backward()
     backbone = whole.split_parameters()[0]
     assert len(backbone) == 4  # two layers with a bias each
@@ -96,21 +96,21 @@ def test_weights_that_two_stages_share_stay_shared() -> None:
     graph = attach.attach_exits(
         nn.Sequential(shared, nn.ReLU(), shared, nn.ReLU(), nn.Linear(8, 3)), torch.rand(2, 8), exits=1, placement="1"
     )
-    whole = Whole(graph, "float32", frozen=False)
+    whole = TrainableGraph(graph, "float32", frozen=False)
     assert len(whole.split_parameters()[0]) == 4  # two of the shared layer, two of the last one
 
 
 def test_a_body_that_is_no_module_is_refused() -> None:
     graph = make_graph().with_bodies({"stage1": lambda x: x})
     with pytest.raises(LearnError, match="but stage1 are not"):
-        Whole(graph, "float32", frozen=False)
+        TrainableGraph(graph, "float32", frozen=False)
 
 
 @pytest.mark.parametrize(("cascade", "ensemble"), [(True, False), (False, True), (True, True)])
 def test_exits_that_hear_earlier_heads_answer_like_the_executor(cascade: bool, ensemble: bool) -> None:
     graph = make_listening(cascade=cascade, ensemble=ensemble, learned=True)
     x = torch.rand(5, 1, 8, 8)
-    whole = Whole(graph, "float32", frozen=False).eval()
+    whole = TrainableGraph(graph, "float32", frozen=False).eval()
     with torch.no_grad():
         expected = Executor(graph).eval().dense({"x": x})
         given = whole({"x": x})
@@ -122,6 +122,6 @@ def test_exits_that_hear_earlier_heads_answer_like_the_executor(cascade: bool, e
 
 
 def test_heads_learn_through_the_ensembles_that_answer_for_them() -> None:
-    whole = Whole(make_listening(), "float32", frozen=True)
+    whole = TrainableGraph(make_listening(), "float32", frozen=True)
     whole({"x": torch.rand(4, 1, 8, 8)})["exit2/ensemble"][:, 0].sum().backward()
     assert all(parameter.grad is not None for parameter in whole.bodies["exit2/head"].parameters())

@@ -13,7 +13,7 @@ from PIL import Image
 
 from offramp import data
 from offramp.errors import DataError, OptionError
-from offramp.pipeline._material import check_counts, find_shape, gather
+from offramp.pipeline._problem import check_counts, find_shape, gather
 from offramp.pipeline._request import Goal, Request
 from offramp.pipeline._screen import Screen
 
@@ -31,8 +31,8 @@ def test_four_sets_share_no_sample() -> None:
 
 def test_without_held_out_samples_some_are_set_aside_and_the_user_is_told() -> None:
     screen = Screen(quiet=True)
-    material = gather(request(), screen)
-    assert (len(material.train), material.held_out) == (600, False)
+    problem = gather(request(), screen)
+    assert (len(problem.train), problem.held_out) == (600, False)
     assert "40 %" in screen.warnings[0]
 
 
@@ -43,8 +43,8 @@ def test_samples_in_both_sets_are_refused() -> None:
 
 @pytest.mark.parametrize("options", [{"mean": (0.1,), "std": (0.2,)}])
 def test_mean_and_std_of_the_options_are_taken(options: dict[str, Any]) -> None:
-    material = gather(request(**options), Screen(quiet=True))
-    assert (material.mean, material.std) == ((0.1,), (0.2,))
+    problem = gather(request(**options), Screen(quiet=True))
+    assert (problem.mean, problem.std) == ((0.1,), (0.2,))
 
 
 def test_a_network_of_the_users_code_is_told_the_shape_of_the_samples(
@@ -56,8 +56,8 @@ def test_a_network_of_the_users_code_is_told_the_shape_of_the_samples(
     )
     monkeypatch.chdir(tmp_path)
     screen = Screen(quiet=True)
-    material = gather(request(model="own_code:net"), screen)
-    assert material.model.shapes == {"x": (1, 28, 28)}
+    problem = gather(request(model="own_code:net"), screen)
+    assert problem.model.shapes == {"x": (1, 28, 28)}
     assert any("mean and std" in warning for warning in screen.warnings)
 
 
@@ -77,9 +77,9 @@ def accuracy_of_names(labels: np.ndarray | None, ids: np.ndarray, names: tuple[s
 
 
 def test_class_names_number_both_sets(class_folders: Path) -> None:
-    material = gather(folders(class_folders, class_names=ORDER), Screen(quiet=True))
-    assert material.class_names == ORDER
-    for part in material.parts.values():
+    problem = gather(folders(class_folders, class_names=ORDER), Screen(quiet=True))
+    assert problem.class_names == ORDER
+    for part in problem.parts.values():
         assert accuracy_of_names(part.labels, part.ids, ORDER) == 1
 
 
@@ -92,9 +92,9 @@ def test_without_them_the_first_set_that_names_every_output_does(
     shutil.rmtree(tmp_path / "both" / "test" / missing)
     train, test = (f"imagefolder:{tmp_path / 'both' / part}" for part in ("train", "test"))
     for one, other in ((train, test), (test, train)):
-        material = gather(request(data=one, held_out=other), Screen(quiet=True))
-        assert material.class_names == names
-        for part in material.parts.values():
+        problem = gather(request(data=one, held_out=other), Screen(quiet=True))
+        assert problem.class_names == names
+        for part in problem.parts.values():
             assert part.labels is not None
             assert all(names[label] in name for label, name in zip(part.labels, part.ids.tolist(), strict=True))
 
@@ -104,8 +104,8 @@ def test_fewer_names_than_outputs_name_nothing(class_folders: Path, tmp_path: Pa
     for part in ("train", "test"):
         shutil.rmtree(tmp_path / "both" / part / "zero")
     screen = Screen(quiet=True)
-    material = gather(folders(tmp_path / "both"), screen)
-    assert (material.class_names, material.calibrate.labels) == (None, None)
+    problem = gather(folders(tmp_path / "both"), screen)
+    assert (problem.class_names, problem.calibrate.labels) == (None, None)
     assert sum("Name all by --class-names" in text for text in screen.warnings) == 2  # a set each
     with pytest.raises(DataError, match="nobody says which"):
         gather(folders(tmp_path / "both", goal=Goal(max_loss=0.1, kind="harm")), Screen(quiet=True))
@@ -138,8 +138,8 @@ def test_a_copy_under_another_name_is_no_other_set(tmp_path: Path, digits: np.nd
 def test_a_few_shared_samples_are_left_out(tmp_path: Path, digits: np.ndarray) -> None:
     one, other = write_set(tmp_path / "one.npz", digits[:304]), write_set(tmp_path / "other.npz", digits[300:])
     screen = Screen(quiet=True)
-    material = gather(request(data=one, held_out=other), screen)
-    assert sum(map(len, material.parts.values())) == 304 + 493
+    problem = gather(request(data=one, held_out=other), screen)
+    assert sum(map(len, problem.parts.values())) == 304 + 493
     assert any("4 of 497 samples" in text and "are in --data too" in text for text in screen.warnings)
 
 
@@ -162,8 +162,8 @@ def test_equal_names_of_other_pictures_are_no_reason(tmp_path: Path, digits: np.
         for name, one in enumerate(digits[at::2]):
             Image.fromarray(one[..., 0]).save(tmp_path / place / f"{name}.png")
         sets.append(f"imagefolder:{tmp_path / place}")
-    material = gather(request(data=sets[0], held_out=sets[1]), Screen(quiet=True))
-    assert len(np.intersect1d(material.train.ids, material.tune.ids)) > 0
+    problem = gather(request(data=sets[0], held_out=sets[1]), Screen(quiet=True))
+    assert len(np.intersect1d(problem.train.ids, problem.tune.ids)) > 0
 
 
 def test_a_broken_picture_is_found_before_anything_is_trained(tmp_path: Path, digits: np.ndarray) -> None:
@@ -177,9 +177,9 @@ def test_a_broken_picture_is_found_before_anything_is_trained(tmp_path: Path, di
 
 def test_what_so_few_samples_cannot_prove_is_said() -> None:
     asked = request(held_out="digits@test", goal=Goal(max_loss=0.01))
-    material = gather(asked, Screen(quiet=True))
+    problem = gather(asked, Screen(quiet=True))
     with pytest.raises(DataError, match=r"needs 299 calibration samples, but 279 of 797 held out are\. Give .* 857"):
-        check_counts(asked, material)
+        check_counts(asked, problem)
 
 
 @pytest.mark.parametrize(
@@ -188,18 +188,18 @@ def test_what_so_few_samples_cannot_prove_is_said() -> None:
 )
 def test_goals_that_so_many_samples_can_prove_pass(goal: Goal) -> None:
     asked = request(held_out="digits@test", goal=goal)
-    material = gather(asked, Screen(quiet=True))
-    check_counts(asked, material)
-    assert len(material.calibrate) == 279
+    problem = gather(asked, Screen(quiet=True))
+    check_counts(asked, problem)
+    assert len(problem.calibrate) == 279
 
 
 def test_as_many_samples_as_are_said_to_be_needed_are_enough(digits: np.ndarray, tmp_path: Path) -> None:
     asked = request(data=write_set(tmp_path / "all.npz", digits), goal=Goal(max_loss=0.1))
-    material = gather(asked, Screen(quiet=True))
-    check_counts(asked, material)  # 29 are needed, 112 there
+    problem = gather(asked, Screen(quiet=True))
+    check_counts(asked, problem)  # 29 are needed, 112 there
     asked = replace(asked, goal=Goal(max_loss=0.02))
     with pytest.raises(DataError, match=r"needs 149 .* Give --data 1,0[67]\d samples"):
-        check_counts(asked, material)
+        check_counts(asked, problem)
 
 
 Write = Callable[..., Request]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from offramp.measure._pool import Pool, front, spread
+from offramp.measure._pareto_set import ParetoSet, front, spread
 
 
 def test_the_front_is_safest_first_and_drops_the_dominated() -> None:
@@ -18,7 +18,7 @@ def test_of_equals_one_stays() -> None:
 
 @pytest.mark.parametrize("most", [2, 5, 50])
 def test_spread_points_are_few_and_keep_both_ends(most: int) -> None:
-    curve = Pool(levels=np.zeros((20, 1), np.int32), quality=np.linspace(20, 1, 20), cost=np.geomspace(8, 1, 20))
+    curve = ParetoSet(levels=np.zeros((20, 1), np.int32), quality=np.linspace(20, 1, 20), cost=np.geomspace(8, 1, 20))
     places = spread(curve, most)
     assert len(places) <= most
     assert places[[0, -1]].tolist() == [0, 19]

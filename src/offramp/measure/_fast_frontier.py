@@ -15,8 +15,8 @@ from ._evidence import Evidence
 from ._frontier import Quality
 from ._levels import find_levels
 from ._operating import qualities, score_of
-from ._pool import no_pool
-from ._search import Landscape
+from ._pareto_set import no_pool
+from ._search import CoordinateSearch
 
 LEVELS = 256  # per exit
 PRICES = np.geomspace(0.003, 1, 6)  # good answers that the work of one full pass is worth
@@ -24,7 +24,7 @@ SWEEPS = 2  # per price
 FEW = 6_000  # samples
 
 
-class Sketch:
+class FastFrontier:
     """What the exits of one network are worth in any choice.
 
     One climb over six prices with a few levels per exit, 3 ms per exit on 3,300 samples: 20 to 60 times as fast as
@@ -53,7 +53,7 @@ class Sketch:
         costs = self._breakdown.costs(kept).macs
         if not kept:
             return good.mean(axis=1), costs
-        land = Landscape(tuple(self._levels[at] for at in kept), good, costs)
+        land = CoordinateSearch(tuple(self._levels[at] for at in kept), good, costs)
         chosen = np.zeros_like(land.tops)
         for price in PRICES / max(costs[-1], np.finfo(np.float64).tiny):
             for _ in range(SWEEPS):

@@ -20,7 +20,7 @@ from ._settings import Precision
 Values = dict[str, tuple[Tensor, ...]]
 
 
-class Frozen:
+class FrozenBackbone:
     """Copies of a graph's backbone bodies, in eval mode and without gradients.
 
     Args:

@@ -19,7 +19,7 @@ from offramp.errors import OptionError
 
 
 @dataclass(frozen=True, slots=True)
-class Team:
+class Distributed:
     """Who takes part in a training; by default one process alone, which needs nothing else.
 
     Attributes:
@@ -76,7 +76,7 @@ def run_in_team(
         OptionError: The batch cannot be shared equally.
     """
     if devices == 1:
-        return function(Team(), *arguments)
+        return function(Distributed(), *arguments)
     if batch % devices:
         raise OptionError(f"{devices} devices share each batch equally, but batch is {batch}. Take a multiple.")
     lightning = import_extra("lightning_fabric", "devices")
@@ -93,4 +93,4 @@ def _enter(fabric: Any, *, work: Callable[..., Any], arguments: tuple[Any, ...],
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     torch.set_num_threads(threads)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    return work(Team(fabric), *arguments)
+    return work(Distributed(fabric), *arguments)

@@ -8,12 +8,12 @@ from torch import fx, nn
 
 from early_exits import function, make_graph
 from offramp.graph import Graph, Node, Tensor
-from offramp.learn._frozen import Frozen, _freeze
+from offramp.learn._frozen_backbone import FrozenBackbone, _freeze
 
 
 def test_it_gives_what_the_bodies_give_in_eval_mode() -> None:
     graph, x = make_graph(), torch.rand(5, 1, 8, 8)
-    given = Frozen(graph, "float32")({"x": x})
+    given = FrozenBackbone(graph, "float32")({"x": x})
     with torch.no_grad():
         first = graph.bodies["stage0"].eval()(x)
         last = graph.bodies["stage1"].eval()(first)
@@ -23,30 +23,30 @@ def test_it_gives_what_the_bodies_give_in_eval_mode() -> None:
 
 
 def test_it_needs_no_heads_scores_or_gates() -> None:
-    assert [node.name for node in Frozen(make_graph(), "float32").nodes] == ["stage0", "stage1"]
+    assert [node.name for node in FrozenBackbone(make_graph(), "float32").nodes] == ["stage0", "stage1"]
 
 
 def test_the_final_exit_teaches() -> None:
-    assert Frozen(make_graph(), "float32").teacher == "stage1"
+    assert FrozenBackbone(make_graph(), "float32").teacher == "stage1"
 
 
 def test_its_tensors_carry_no_gradient() -> None:
-    given = Frozen(make_graph(), "float32")({"x": torch.rand(2, 1, 8, 8)})
+    given = FrozenBackbone(make_graph(), "float32")({"x": torch.rand(2, 1, 8, 8)})
     assert not any(tensor.requires_grad for tensors in given.values() for tensor in tensors)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_it_gives_float32(precision: str) -> None:
-    given = Frozen(make_graph(), precision)({"x": torch.rand(2, 1, 8, 8)})
+    given = FrozenBackbone(make_graph(), precision)({"x": torch.rand(2, 1, 8, 8)})
     assert {tensor.dtype for tensors in given.values() for tensor in tensors} == {torch.float32}
 
 
 def test_its_digest_tells_weights_apart() -> None:
     graph, other = make_graph(), make_graph()
-    assert Frozen(graph, "float32").digest() == Frozen(other, "float32").digest()
+    assert FrozenBackbone(graph, "float32").digest() == FrozenBackbone(other, "float32").digest()
     with torch.no_grad():
         other.bodies["stage1"][4].bias[0] += 1
-    assert Frozen(graph, "float32").digest() != Frozen(other, "float32").digest()
+    assert FrozenBackbone(graph, "float32").digest() != FrozenBackbone(other, "float32").digest()
 
 
 class Shared(nn.Module):
@@ -70,7 +70,7 @@ def test_a_layer_that_is_called_twice_is_not_folded() -> None:
         function("last", "stage", ("x",), (16,)),
     )
     graph = Graph(nodes=nodes, answer="last", bodies={"last": fx.symbolic_trace(module)})
-    torch.testing.assert_close(Frozen(graph, "float32")({"x": x})["last"][0], module(x), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(FrozenBackbone(graph, "float32")({"x": x})["last"][0], module(x), atol=1e-5, rtol=1e-5)
 
 
 def test_normalization_is_folded_where_it_can_be() -> None:
@@ -82,6 +82,6 @@ def test_normalization_is_folded_where_it_can_be() -> None:
 
 def test_bodies_that_are_no_modules_are_called_as_they_are() -> None:
     nodes = (Node(name="x", kind="input", outputs=(Tensor(shape=(4,)),)), function("last", "stage", ("x",), (4,)))
-    frozen = Frozen(Graph(nodes=nodes, answer="last", bodies={"last": lambda x: 2 * x}), "float32")
+    frozen = FrozenBackbone(Graph(nodes=nodes, answer="last", bodies={"last": lambda x: 2 * x}), "float32")
     assert torch.equal(frozen({"x": torch.ones(1, 4)})["last"][0], torch.full((1, 4), 2.0))
     assert len(frozen.digest()) == 64

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from offramp.errors import MissingExtra, OptionError
-from offramp.learn._team import Team, run_in_team
+from offramp.learn._distributed import Distributed, run_in_team
 
 
 class Fabric:
@@ -23,14 +23,14 @@ class Fabric:
 
 
 def test_alone_there_is_nothing_to_share() -> None:
-    team, net = Team(), nn.Linear(1, 1)
+    team, net = Distributed(), nn.Linear(1, 1)
     assert (team.rank, team.size) == (0, 1)
     assert team.share(np.arange(5)).tolist() == [0, 1, 2, 3, 4]
     assert team.join(net, torch.optim.SGD(net.parameters())) is net
 
 
 def test_every_sample_of_a_batch_is_one_processs() -> None:
-    shares = [Team(Fabric(rank)).share(np.arange(12)) for rank in range(3)]
+    shares = [Distributed(Fabric(rank)).share(np.arange(12)) for rank in range(3)]
     assert {len(share) for share in shares} == {4}
     assert sorted(np.concatenate(shares).tolist()) == list(range(12))
 
@@ -39,7 +39,7 @@ def test_one_device_calls_the_function_here() -> None:
     here = []
     given = run_in_team(lambda team, x: here.append(team) or x + 1, 2, devices=1, accelerator="cpu", batch=3)
     assert given == 3
-    assert here == [Team()]
+    assert here == [Distributed()]
 
 
 def test_a_batch_that_cannot_be_shared_is_refused() -> None:

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from offramp.errors import LearnError
 from offramp.graph import Graph, Node
 
-from ._frozen import Values, as_tuple, channels_last, find_backbone, gather, lay_out
+from ._frozen_backbone import Values, as_tuple, channels_last, find_backbone, gather, lay_out
 from ._settings import Precision
 
 _KEPT = ("batch_norm", "dropout")  # operations that mean something else in training mode
 
 
-class Whole(nn.Module):
+class TrainableGraph(nn.Module):
     """Copies of a graph's backbone and heads, with gradients.
 
     Args:
@@ -58,7 +58,7 @@ class Whole(nn.Module):
         """Where the weights are."""
         return next(self.parameters()).device
 
-    def train(self, mode: bool = True) -> Whole:
+    def train(self, mode: bool = True) -> TrainableGraph:
         """As usual, but a frozen backbone stays in eval mode."""
         super().train(mode)
         for name in self._backbone if self._frozen else ():

@@ -12,17 +12,17 @@ from offramp.graph import Graph
 from offramp.run import Samples
 
 from ._fit_scores import fit_scores
-from ._frozen import Frozen, Values
-from ._heads import Heads
+from ._frozen_backbone import FrozenBackbone, Values
 from ._mix import mix
 from ._schedule import rate_in_phases
 from ._settings import TrainingSettings
+from ._trainable_heads import TrainableHeads
 
 Compare = Callable[[Values, Tensor, int], dict[str, Tensor]]
 """What each head gives by name, the teacher's logits [B, K] and the epoch -> a loss for each that learns."""
 
 
-class HeadLesson:
+class HeadTask:
     """Copies of a graph's heads that learn what the full network answers.
 
     Args:
@@ -44,7 +44,7 @@ class HeadLesson:
     def __init__(
         self, graph: Graph, settings: TrainingSettings, compare: Compare, *, warm_epochs: int = 0, mixed: float = 0.0
     ) -> None:
-        self.learner, self.frozen = Heads(graph).train(), Frozen(graph, settings.precision)
+        self.learner, self.frozen = TrainableHeads(graph).train(), FrozenBackbone(graph, settings.precision)
         self.device = self.frozen.device
         self.epochs = warm_epochs + settings.epochs
         self.optimizer = torch.optim.AdamW(self.learner.parameters(), weight_decay=settings.weight_decay)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from offramp.errors import OptionError
 
-from ._promise import Promise
+from ._target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
+class DriftTest:
     """What is asked of a check for drift.
 
     Attributes:
@@ -23,7 +23,7 @@ class Watch:
         OptionError: A share is not between 0 and 1.
     """
 
-    promise: Promise | None = None
+    promise: Target | None = None
     confidence: float = 0.95
     alpha: float = 0.01
     seed: int = 0

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from offramp.errors import LearnError
 from offramp.graph import Graph, Node
 
-from ._frozen import as_tuple, gather
+from ._frozen_backbone import as_tuple, gather
 
 
-class Heads(nn.Module):
+class TrainableHeads(nn.Module):
     """Copies of a graph's heads, with gradients, and of the ensembles that weigh them.
 
     Args:

@@ -24,7 +24,7 @@ SHARED = 0.01  # of the held-out samples that --data may hold too, and that are 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Material:
+class Problem:
     """What a run is made of.
 
     Attributes:
@@ -55,7 +55,7 @@ class Material:
         return {"train": self.train, "tune": self.tune, "calibrate": self.calibrate, "test": self.test}
 
 
-def gather(request: Request, screen: Screen) -> Material:
+def gather(request: Request, screen: Screen) -> Problem:
     """Load everything that the options name, and refuse what does not fit.
 
     Everything that can be seen without running the network is looked at: numbers of samples, labels, and every file to
@@ -79,7 +79,7 @@ def gather(request: Request, screen: Screen) -> Material:
     mean, std = _normalization(request, model, screen)
     if request.held_out is None:
         screen.warn("no --held-out: 40 % of --data is set aside. If the network was trained on it, no promise holds.")
-    return Material(
+    return Problem(
         model=model,
         train=train,
         tune=tune,
@@ -92,7 +92,7 @@ def gather(request: Request, screen: Screen) -> Material:
     )
 
 
-def check_counts(request: Request, material: Material) -> None:
+def check_counts(request: Request, problem: Problem) -> None:
     """Refuse a promise that so few samples cannot prove even if nothing is lost, before anything is trained.
 
     What a promise of the net loss needs depends on what is gained, so of that nothing can be said yet.
@@ -100,17 +100,17 @@ def check_counts(request: Request, material: Material) -> None:
     Raises:
         DataError: So few they are; the sentence says how many would do.
     """
-    goal, calibrate = request.goal, len(material.calibrate)
+    goal, calibrate = request.goal, len(problem.calibrate)
     if goal.max_loss is None or goal.kind == "net":
         return
     needed = decide.needed_samples((1 - goal.margin) * goal.max_loss, goal.confidence)
     if calibrate >= needed:
         return
-    held = len(material.tune) + calibrate + len(material.test)
-    wanted = math.ceil((needed + 1) * held / calibrate / (1 if material.held_out else SET_ASIDE))
+    held = len(problem.tune) + calibrate + len(problem.test)
+    wanted = math.ceil((needed + 1) * held / calibrate / (1 if problem.held_out else SET_ASIDE))
     raise DataError(
         f"--max-loss {goal.max_loss:g} at --confidence {goal.confidence:g} needs {needed} calibration samples, but "
-        f"{calibrate} of {held} held out are. Give {'--held-out' if material.held_out else '--data'} {wanted:,} "
+        f"{calibrate} of {held} held out are. Give {'--held-out' if problem.held_out else '--data'} {wanted:,} "
         f"samples, or accept a loss of {_least_loss(calibrate, goal.confidence) / (1 - goal.margin):.3g}."
     )
 

@@ -8,14 +8,14 @@ import torch
 from torch import Tensor, nn
 
 
-class Take(nn.Module):
+class SelectFeatures(nn.Module):
     """The features of these numbers, in this order.
 
     Args:
         numbers: Counted from 0.
 
     Example:
-        >>> Take([2, 0])(torch.tensor([[5.0, 6.0, 7.0]]))
+        >>> SelectFeatures([2, 0])(torch.tensor([[5.0, 6.0, 7.0]]))
         tensor([[7., 5.]])
     """
 

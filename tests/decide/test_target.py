@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from offramp.decide import Kind, Promise, quality_for
+from offramp.decide import Kind, Target, quality_for
 from offramp.errors import OptionError
 
 
@@ -13,4 +13,4 @@ def test_a_frontier_keeps_what_is_promised(kind: Kind, quality: str) -> None:
 
 def test_a_promise_of_no_share_is_refused() -> None:
     with pytest.raises(OptionError, match="max_loss"):
-        Promise(max_loss=1.5)
+        Target(max_loss=1.5)

@@ -10,7 +10,7 @@ from ._loss import Kind, check_promise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Promise:
+class Target:
     """What is asked of a decision.
 
     Attributes:

@@ -7,7 +7,7 @@ import pytest
 
 from evidences import make_evidence
 from offramp.errors import EvidenceError
-from offramp.measure import Breakdown, Sketch, frontier
+from offramp.measure import Breakdown, FastFrontier, frontier
 
 SEEN = make_evidence(600, 3)
 PARTS = Breakdown(stages=np.ones(4), heads=np.full(3, 0.1), borders=np.zeros(3), baseline=4.0)
@@ -16,7 +16,7 @@ PARTS = Breakdown(stages=np.ones(4), heads=np.full(3, 0.1), borders=np.zeros(3),
 @pytest.mark.parametrize("score", ["max_probability", "entropy"])
 @pytest.mark.parametrize("kept", [[], [1], [0, 2], [0, 1, 2]])
 def test_it_never_beats_the_frontier_and_comes_close(kept: list[int], score: str) -> None:
-    good, cost = Sketch(SEEN, PARTS, score=score, quality="agreement").draw(kept)
+    good, cost = FastFrontier(SEEN, PARTS, score=score, quality="agreement").draw(kept)
     drawn = frontier(SEEN.keep(kept), PARTS.costs(kept), score=score)
     for wanted in (1.0, 0.99, 0.95):
         rough, whole = cost[good >= wanted].min(), drawn.macs[drawn.qualities >= wanted].min()
@@ -24,11 +24,11 @@ def test_it_never_beats_the_frontier_and_comes_close(kept: list[int], score: str
 
 
 def test_it_is_sorted_from_best_to_cheapest() -> None:
-    good, cost = Sketch(SEEN, PARTS, score="entropy", quality="harm").draw([0, 1])
+    good, cost = FastFrontier(SEEN, PARTS, score="entropy", quality="harm").draw([0, 1])
     assert (np.diff(good) < 0).all()
     assert (np.diff(cost) < 0).all()
 
 
 def test_quality_that_needs_labels_is_refused_without() -> None:
     with pytest.raises(EvidenceError, match="labels"):
-        Sketch(make_evidence(20, 3, labels=False), PARTS, score="entropy", quality="harm")
+        FastFrontier(make_evidence(20, 3, labels=False), PARTS, score="entropy", quality="harm")

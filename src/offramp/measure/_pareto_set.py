@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Pool:
+class ParetoSet:
     """Candidates with what they are worth.
 
     Attributes:
@@ -25,26 +25,26 @@ class Pool:
     def __len__(self) -> int:
         return len(self.cost)
 
-    def take(self, positions: NDArray[np.integer]) -> Pool:
+    def take(self, positions: NDArray[np.integer]) -> ParetoSet:
         """Some of the candidates."""
-        return Pool(levels=self.levels[positions], quality=self.quality[positions], cost=self.cost[positions])
+        return ParetoSet(levels=self.levels[positions], quality=self.quality[positions], cost=self.cost[positions])
 
 
-def no_pool(exits: int) -> Pool:
+def no_pool(exits: int) -> ParetoSet:
     """No candidates, for so many early exits."""
-    return Pool(levels=np.zeros((0, exits), np.int32), quality=np.zeros(0), cost=np.zeros(0))
+    return ParetoSet(levels=np.zeros((0, exits), np.int32), quality=np.zeros(0), cost=np.zeros(0))
 
 
-def join(*pools: Pool) -> Pool:
+def join(*pools: ParetoSet) -> ParetoSet:
     """All candidates of all pools."""
-    return Pool(
+    return ParetoSet(
         levels=np.concatenate([pool.levels for pool in pools]),
         quality=np.concatenate([pool.quality for pool in pools]),
         cost=np.concatenate([pool.cost for pool in pools]),
     )
 
 
-def unbeaten(pool: Pool) -> Pool:
+def unbeaten(pool: ParetoSet) -> ParetoSet:
     """The Pareto front, safest first: each next candidate costs less and is worth less."""
     return pool.take(front(pool.quality, pool.cost))
 
@@ -56,7 +56,7 @@ def front(quality: NDArray[np.float64], cost: NDArray[np.float64]) -> NDArray[np
     return order[quality[order] > before][::-1]
 
 
-def spread(pool: Pool, most: int) -> NDArray[np.intp]:
+def spread(pool: ParetoSet, most: int) -> NDArray[np.intp]:
     """Positions of at most `most` candidates of a front, evenly along cost and root of the loss, with both ends.
 
     The root gives as much room to the first percent that is lost as to the next three: there the users are.
