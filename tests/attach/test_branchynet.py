@@ -99,7 +99,7 @@ def test_the_linear_layers_have_the_published_sizes() -> None:
     assert linear_sizes(lenet.bodies["exit0/head"]) == [(640, 10)]
     assert linear_sizes(lenet.bodies["stage1"]) == [(720, 84), (84, 10)]
     resnet = b_resnet()
-    ends = [linear_sizes(resnet.bodies[name]) for name in resnet.exits]
+    ends = [linear_sizes(resnet.bodies[exit.name]) for exit in resnet.exits]
     assert ends == [[(28800, 10)], [(14400, 10)], [(576, 10)]]
 
 

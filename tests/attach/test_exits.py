@@ -42,7 +42,7 @@ def test_the_graph_has_the_shape_of_the_frame() -> None:
         *(f"exit1/{part}" for part in exit),
         *("stage2", "answer"),
     ]
-    assert graph.exits == ("exit0/head", "exit1/head", "stage2")
+    assert [exit.name for exit in graph.exits] == ["exit0/head", "exit1/head", "stage2"]
     assert [edge.source for edge in graph["answer"].inputs] == ["stage2", "exit1/head", "exit0/head"]
     assert [edge.source for edge in graph["exit1/score"].inputs] == ["stage1", "exit1/head", "exit0/head"]
     assert graph["exit0/gate"].edges == ("exit0/stop", "stage1")
@@ -145,12 +145,12 @@ def test_heads_of_a_cascade_read_those_before_them_and_start_as_the_plain_ones()
     with torch.no_grad():
         expected, given = (Executor(one).eval().dense(x) for one in (plain, graph))
     assert graph.exits == plain.exits
-    assert all(torch.equal(given[name][0], expected[name][0]) for name in graph.exits)
+    assert all(torch.equal(given[exit.name][0], expected[exit.name][0]) for exit in graph.exits)
 
 
 def test_in_an_ensemble_all_heads_so_far_answer_and_scores_read_that() -> None:
     graph = attach_exits(net(), PICTURE, exits=3, scores=("patience", "entropy"), ensemble=True)
-    assert graph.exits == ("exit0/head", "exit1/ensemble", "exit2/ensemble", "stage3")
+    assert [exit.name for exit in graph.exits] == ["exit0/head", "exit1/ensemble", "exit2/ensemble", "stage3"]
     assert [edge.source for edge in graph["exit2/ensemble"].inputs] == ["exit2/head", "exit0/head", "exit1/head"]
     assert [edge.source for edge in graph["exit2/head"].inputs] == ["stage2"]
     read = ["stage2", "exit2/ensemble", "exit0/head", "exit1/ensemble"]

@@ -60,7 +60,7 @@ def test_the_graph_comes_back_with_its_structure_and_its_answers(
     with torch.no_grad():
         wanted = Executor(graph).eval().dense(example)
         got = Executor(back).eval().dense(example)
-    assert all(torch.equal(got[name][0], wanted[name][0]) for name in graph.exits)
+    assert all(torch.equal(got[exit.name][0], wanted[exit.name][0]) for exit in graph.exits)
 
 
 def test_the_configuration_says_how_to_build_the_network_again(folder: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_published_network_comes_back_with_its_exits(
     with torch.no_grad():
         wanted = Executor(graph).eval().dense(example)
         got = Executor(back).eval().dense(example)
-    assert all(torch.equal(got[exit][0], wanted[exit][0]) for exit in graph.exits)
+    assert all(torch.equal(got[exit.name][0], wanted[exit.name][0]) for exit in graph.exits)
 
 
 @pytest.mark.parametrize("kept", [[], [1], [0, 1]])

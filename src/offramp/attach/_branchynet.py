@@ -47,8 +47,8 @@ def b_lenet(
         WeightsError: The weights of `trunk` do not fit.
 
     Example:
-        >>> b_lenet().exits
-        ('exit0/head', 'stage1')
+        >>> [exit.name for exit in b_lenet().exits]
+        ['exit0/head', 'stage1']
         >>> [name for name, _ in b_lenet().bodies["stage0"].named_parameters()]
         ['conv1.weight', 'conv1.bias']
 
@@ -124,8 +124,8 @@ def b_resnet(  # noqa: PLR0913  # as its sisters, and the depth
         WeightsError: The weights of `trunk` do not fit.
 
     Example:
-        >>> bbranchy_resnet(depth=8).exits
-        ('exit0/head', 'exit1/head', 'stage2')
+        >>> [exit.name for exit in b_resnet(depth=8).exits]
+        ['exit0/head', 'exit1/head', 'stage2']
 
     Reference:
         As `b_lenet`.

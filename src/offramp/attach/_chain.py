@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from torch import nn
@@ -246,10 +246,10 @@ def _answering(at: int, features: _Features, logits: Tensor, head: Head, sharing
         recipe, body = {**recipe, "cascade": True}, Cascade(body, classes, reads=len(reads))
         reads += earlier
     node = make_function(own.source, tuple(reads), (Tensor(shape=logits.shape), *confidence), "head", recipe)
-    yield _Piece(node=node, body=body)
+    yield _Piece(node=replace(node, exit=at), body=body)
     if sharing.ensemble and at:
         node = make_function(sharing.answering(at), (own, *earlier), (Tensor(shape=logits.shape),), "ensemble", {})
-        yield _Piece(node=node, body=Ensemble(at + 1, classes))
+        yield _Piece(node=replace(node, exit=at), body=Ensemble(at + 1, classes))
 
 
 def _reads(features: _Features, head: Head) -> list[DataEdge]:

@@ -93,8 +93,8 @@ def d2nn_high_low(
         OptionError: A width that is not positive, fewer than two classes, or a picture too small for the layers.
 
     Example:
-        >>> d2nn_high_low(width=0.25).exits
-        ('n2', 'n3')
+        >>> [exit.name for exit in d2nn_high_low(width=0.25).exits]
+        ['n2', 'n3']
 
     Reference:
         Liu and Deng, "Dynamic Deep Neural Networks: Optimizing Accuracy-Efficiency Trade-offs by Selective Execution",
@@ -121,8 +121,8 @@ def d2nn_cascade(
         OptionError: As for `d2nn_high_low`.
 
     Example:
-        >>> d2nn_cascade(width=0.25).exits
-        ('n2', 'n4', 'n6', 'n7')
+        >>> [exit.name for exit in d2nn_cascade(width=0.25).exits]
+        ['n2', 'n4', 'n6', 'n7']
 
     Reference:
         As `d2nn_high_low`, the cascade D2NN.

@@ -48,7 +48,7 @@ def agreements(
         samples: Whose answers are compared; labels are not needed.
         variants: Other bodies by name of their node, for each variant.
     """
-    needed = set().union(*(find_ancestors(graph, name, through_control=False) for name in graph.exits))
+    needed = set().union(*(find_ancestors(graph, exit.name, through_control=False) for exit in graph.exits))
     same = {label: np.zeros(len(graph.exits)) for label in variants}
     for values in float_values(graph, samples):
         wanted = _answers(graph, values)
@@ -59,7 +59,7 @@ def agreements(
 
 def _answers(graph: Graph, values: Values) -> NDArray[np.int64]:
     """[B, E] the class that each exit answers."""
-    return np.stack([values[name][0].argmax(dim=1).numpy() for name in graph.exits], axis=1)
+    return np.stack([values[exit.name][0].argmax(dim=1).numpy() for exit in graph.exits], axis=1)
 
 
 @torch.no_grad()

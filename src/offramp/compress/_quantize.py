@@ -132,9 +132,8 @@ def quantize(  # noqa: PLR0913  # what is quantized, and by which samples
         table.append(told)
         bodies |= {} if body is None else {name: body}
     total = agreements(graph, judged, {"all": {name: OnnxBody(body) for name, body in bodies.items()}})["all"]
-    return Quantized(
-        bodies=bodies, sensitivity=tuple(table), agreement=dict(zip(graph.exits, total.tolist(), strict=True))
-    )
+    agreement = {exit.name: float(one) for exit, one in zip(graph.exits, total, strict=True)}
+    return Quantized(bodies=bodies, sensitivity=tuple(table), agreement=agreement)
 
 
 def check_sizes(graph: Graph, only: Collection[str] | None = None) -> None:
@@ -167,8 +166,8 @@ def products(model: onnx.ModelProto) -> list[str]:
 
 def _judges(graph: Graph, name: str) -> list[int]:
     """Which exits say whether a body suffers: the final one, or if it does not read the body those that do."""
-    reading = [at for at, exit in enumerate(graph.exits) if name in find_ancestors(graph, exit, through_control=False)]
-    final = len(graph.exits) - 1
+    paths = [find_ancestors(graph, exit.name, through_control=False) for exit in graph.exits]
+    reading, final = [at for at, path in enumerate(paths) if name in path], len(paths) - 1
     return [final] if final in reading or not reading else reading
 
 

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from offramp.errors import ExportError, GraphError, OutputError
-from offramp.graph import Graph, Node, Plan, Tensor, Value, plan
+from offramp.graph import Graph, Node, Plan, Tensor, Value, name_score, plan
 from offramp.run import data_file, fits_in_one_file
 
 from ._blocks import ELEMENT, Common, Emitter
@@ -162,7 +162,7 @@ def describe(graph: Graph) -> dict[str, Any]:  # Any: JSON
     return {
         "format": 1,
         "classes": graph[graph.answer].outputs[0].shape[0],
-        "exits": list(graph.exits),
+        "exits": [exit.name for exit in graph.exits],
         "inputs": {
             node.name: {"shape": list(node.outputs[0].shape), "dtype": node.outputs[0].dtype} for node in graph.inputs
         },
@@ -170,7 +170,7 @@ def describe(graph: Graph) -> dict[str, Any]:  # Any: JSON
         "gates": [
             {
                 "name": node.name,
-                "score": score_name(graph[node.inputs[0].source]),
+                "score": name_score(graph[node.inputs[0].source]),
                 "direction": node.gate.direction,
                 "stop_all": node.gate.stop_all,
                 "stop_none": node.gate.stop_none,
@@ -186,11 +186,6 @@ def _way(graph: Graph, route: Plan | None) -> dict[str, Any]:  # Any: JSON
     if route is None or graph.controls:
         return {"dense": route is None}
     return {"dense": False, "only_exit": only_exit(route)}
-
-
-def score_name(node: Node) -> str:
-    """The name of the score that a node computes, from its recipe."""
-    return str((node.recipe or {}).get("score", node.name))
 
 
 def _root(graph: Graph, scope: Scope) -> tuple[Frame, list[onnx.ValueInfoProto]]:
@@ -298,13 +293,13 @@ def _dense(graph: Graph, frame: Frame, bodies: Mapping[str, onnx.ModelProto], ta
         elif node.kind == "select":  # everything ran: it takes what it prefers
             frame.values[Value(node=node.name)] = given[0]
     scope, classes = frame.scope, graph[graph.answer].outputs[0].shape[0]
-    lifted = [scope.add("Unsqueeze", [frame.values[Value(node=name)], scope.shape(1)]) for name in graph.exits]
+    lifted = [scope.add("Unsqueeze", [frame.values[Value(node=exit.name)], scope.shape(1)]) for exit in graph.exits]
     scope.add("Concat", lifted, axis=1, output="exit_logits")
     outputs = [helper.make_tensor_value_info("exit_logits", TensorProto.FLOAT, ["batch", len(lifted), classes])]
     scores: dict[str, list[str]] = {}
-    for node in _functions(graph):
-        if node.role == "score":
-            scores.setdefault(score_name(node), []).append(emitter.judge(Value(node=node.name), frame))
+    for exit in graph.exits:
+        for name, node in exit.scores.items():
+            scores.setdefault(name, []).append(emitter.judge(Value(node=node.name), frame))
     for name, columns in scores.items():
         parts = [scope.add("Unsqueeze", [column, scope.shape(1)]) for column in columns]
         scope.add("Concat", parts, axis=1, output=f"scores/{name}")

@@ -37,7 +37,7 @@ class FrozenBackbone:
     """
 
     def __init__(self, graph: Graph, precision: Precision) -> None:
-        self.teacher = graph.exits[-1]
+        self.teacher = graph.exits[-1].name
         self.nodes = find_backbone(graph, self.teacher)
         self.device = find_device(graph.bodies.values())
         self._inputs = tuple(node.name for node in graph.inputs)

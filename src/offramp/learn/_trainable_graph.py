@@ -36,12 +36,12 @@ class TrainableGraph(nn.Module):
 
     def __init__(self, graph: Graph, precision: Precision, *, frozen: bool) -> None:
         super().__init__()
-        self.exits = graph.exits
-        backbone = {node.name for node in find_backbone(graph, graph.exits[-1])}
+        self.exits = tuple(exit.name for exit in graph.exits)
+        backbone = {node.name for node in find_backbone(graph, self.exits[-1])}
         nodes = [
             node
             for node in graph.nodes
-            if node.name in backbone or node.name in graph.exits or node.role == "head"  # read by an ensemble
+            if node.name in backbone or node.name in self.exits or node.role == "head"  # read by an ensemble
         ]
         check_learnable(graph, [node for node in nodes if node.name in backbone] if not frozen else [], nodes)
         # copied at once: weights that two stages share stay shared
