@@ -8,8 +8,8 @@ import torch
 from early_exits import make_graph, make_samples
 from offramp.errors import LearnError
 from offramp.learn import PostSettings
-from offramp.learn._frozen_backbone import Values
 from offramp.learn._head_task import HeadTask
+from offramp.nn import Values
 
 BATCH = {"x": torch.from_numpy(make_samples(16).inputs["x"])}
 

@@ -11,6 +11,7 @@ from torch import nn
 
 from offramp.errors import ExportError, OptionError
 from offramp.graph import Graph, Node, find_ancestors
+from offramp.nn import gather
 from offramp.run import Samples, fits_in_one_file
 
 from ._agreement import OnnxBody, agreements
@@ -182,11 +183,8 @@ class _Scan:
 
     def rank(self, name: str) -> list[Layer]:
         """The layers of a body, those first that spoil most for what they cost."""
-        edges = self.graph[name].inputs
-        given: list[Given] = [
-            tuple(values[edge.source][edge.output] for edge in edges)
-            for values in float_values(self.graph, self.judged.subset(slice(SCANNED)))
-        ]
+        judged = self.judged.subset(slice(SCANNED))
+        given: list[Given] = [tuple(gather(values, self.graph[name])) for values in float_values(self.graph, judged)]
         return rank_layers(self.traced[name], self.whole[name], given)
 
     def judge(self, name: str, body: onnx.ModelProto, exits: Sequence[int]) -> float:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from offramp.graph import Graph
+from offramp.nn import Values
 from offramp.run import Samples
 
 from ._checkpoint import check_resume
-from ._frozen_backbone import Values
 from ._head_task import HeadTask
 from ._losses import teaching_loss
 from ._settings import PostSettings

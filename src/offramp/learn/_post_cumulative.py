@@ -10,12 +10,12 @@ from torch.nn.functional import one_hot
 
 from offramp.errors import LearnError
 from offramp.graph import Graph
+from offramp.nn import Values
 from offramp.run import Samples
 
 from ._charge import charge_exits
 from ._checkpoint import check_resume
 from ._cumulative import ExitOutputs, cumulative_losses
-from ._frozen_backbone import Values
 from ._head_task import HeadTask
 from ._settings import CumulativeSettings
 from ._training import Progress, Training

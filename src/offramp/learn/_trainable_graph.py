@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from offramp.errors import LearnError
 from offramp.graph import Graph, Node
+from offramp.nn import Values, evaluate
 
-from ._frozen_backbone import Values, as_tuple, channels_last, find_backbone, gather, lay_out
+from ._frozen_backbone import channels_last, find_backbone, lay_out
 from ._settings import Precision
 
 _KEPT = ("batch_norm", "dropout")  # operations that mean something else in training mode
@@ -46,7 +47,7 @@ class TrainableGraph(nn.Module):
         check_learnable(graph, [node for node in nodes if node.name in backbone] if not frozen else [], nodes)
         # copied at once: weights that two stages share stay shared
         self.bodies = nn.ModuleDict(copy.deepcopy({node.name: graph.bodies[node.name] for node in nodes}))  # type: ignore[arg-type]  # checked above
-        self._nodes, self._backbone, self._inputs = nodes, backbone, tuple(node.name for node in graph.inputs)
+        self._graph, self._backbone = replace(graph, bodies={}), backbone
         self._precision, self._frozen = precision, frozen
         self.requires_grad_(True)
         for name in backbone:
@@ -72,13 +73,14 @@ class TrainableGraph(nn.Module):
             batch: Inputs by name.
             final_only: True runs no early exit's head.
         """
-        values: Values = {name: (channels_last(batch[name]),) for name in self._inputs}
+        inputs = {node.name: channels_last(batch[node.name]) for node in self._graph.inputs}
+        bodies, values = dict(self.bodies.items()), Values()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._precision == "bfloat16"):
-            for node in self._nodes:
-                if final_only and node.name not in self._backbone:
-                    continue
-                with torch.no_grad() if self._frozen and node.name in self._backbone else nullcontext():
-                    values[node.name] = as_tuple(self.bodies[node.name](*gather(values, node)))
+            if self._frozen:
+                with torch.no_grad():
+                    values = evaluate(self._graph, inputs, nodes=self._backbone, bodies=bodies)
+            wanted = self._backbone if final_only else bodies
+            values = evaluate(self._graph, inputs, nodes=wanted, values=values, bodies=bodies)
         return {name: values[name][0].float() for name in self.exits if name in values}
 
     def split_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
