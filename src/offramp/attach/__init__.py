@@ -8,7 +8,9 @@ from ._candidates import find_candidates as find_candidates
 from ._cascade import cascade as cascade
 from ._chain import make_function as make_function
 from ._chain import make_gate as make_gate
+from ._chain import make_head as make_head
 from ._chain import make_score as make_score
+from ._chain import make_stop as make_stop
 from ._d2nn import d2nn as d2nn
 from ._eenets import dense_eenet as dense_eenet
 from ._eenets import res_eenet as res_eenet

@@ -196,7 +196,7 @@ def _chosen(at: int, features: _Features, answering: Sequence[_Piece], choice: C
     if choice.sees == "answer":
         yield from answering
         body = Controller(body, head.outputs[0].shape[-1])
-        stop, onto = f"exit{at}/stop", [*reads, DataEdge(source=head.name)]
+        stop, onto = make_stop(at).name, [*reads, DataEdge(source=head.name)]
     recipe = {**recipe, "sees": choice.sees}
     node = Node(
         name=f"exit{at}/gate", kind="control", inputs=tuple(onto), edges=(stop, onward), role="controller",
@@ -226,7 +226,7 @@ def _gated(  # all of one exit
         first = _confidence_of(answering[0].node) if isinstance(score, HeadConfidence) else read
         yield _Piece(node=make_score(at, which, name, (first, *answers, *masks[name])), body=score)
     yield _Piece(node=make_gate(at, bodies[0], onward))
-    yield _Piece(node=Node(name=f"exit{at}/stop", kind="dummy"))
+    yield _Piece(node=make_stop(at))
 
 
 def _mask_for(score: str, features: _Features) -> tuple[DataEdge, ...]:
@@ -245,8 +245,7 @@ def _answering(at: int, features: _Features, logits: Tensor, head: Head, sharing
     if sharing.cascade and at:
         recipe, body = {**recipe, "cascade": True}, Cascade(body, classes, reads=len(reads))
         reads += earlier
-    node = make_function(own.source, tuple(reads), (Tensor(shape=logits.shape), *confidence), "head", recipe)
-    yield _Piece(node=replace(node, exit=at), body=body)
+    yield _Piece(node=make_head(at, tuple(reads), (Tensor(shape=logits.shape), *confidence), recipe), body=body)
     if sharing.ensemble and at:
         node = make_function(sharing.answering(at), (own, *earlier), (Tensor(shape=logits.shape),), "ensemble", {})
         yield _Piece(node=replace(node, exit=at), body=Ensemble(at + 1, classes))
@@ -277,6 +276,16 @@ def _confidence_of(head: Node) -> DataEdge:
     return DataEdge(source=head.name, output=1)
 
 
+def make_head(at: int, reads: tuple[DataEdge, ...], outputs: tuple[Tensor, ...], recipe: Mapping[str, Any]) -> Node:
+    """The head of an exit, which answers there unless an ensemble does."""
+    return replace(make_function(f"exit{at}/head", reads, outputs, "head", recipe), exit=at)
+
+
+def make_stop(at: int) -> Node:
+    """Where the gate of an exit leads the samples that stop."""
+    return Node(name=f"exit{at}/stop", kind="dummy")
+
+
 def make_score(at: int, which: int, name: str, reads: tuple[DataEdge, ...]) -> Node:
     """A score of an exit; the first one is read by the gate."""
     title = f"exit{at}/score" if which == 0 else f"exit{at}/score/{name}"
@@ -289,7 +298,7 @@ def make_gate(at: int, score: Any, onward: str) -> Node:  # Any: a Score that is
         name=f"exit{at}/gate",
         kind="control",
         inputs=(DataEdge(source=f"exit{at}/score"),),
-        edges=(f"exit{at}/stop", onward),
+        edges=(make_stop(at).name, onward),
         gate=gate_of(score),
     )
 

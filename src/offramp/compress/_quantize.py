@@ -20,7 +20,6 @@ from ._nncf import quantize_model
 from ._noise import PRODUCTS, Given, Layer, rank_layers, restore, spare
 from ._reach import find_items, float_values
 
-NEVER = ("score", "ensemble", "controller")  # roles of what costs next to nothing and decides
 CALIBRATION = 300  # samples, if there are so many: as NNCF takes
 JUDGED = 512
 SCANNED = 64  # samples by which layers are compared
@@ -147,10 +146,11 @@ def check_sizes(graph: Graph, only: Collection[str] | None = None) -> None:
     Raises:
         ExportError: Some are too large.
     """
+    never = _deciding(graph)
     large = {
         name: sum(weight.nbytes for weight in body.parameters())
         for name, body in graph.bodies.items()
-        if isinstance(body, nn.Module) and (only is None or name in only) and graph[name].role not in NEVER
+        if isinstance(body, nn.Module) and (only is None or name in only) and name not in never
     }
     told = [f"{name!r} has {size / 1e9:.2f} GB" for name, size in large.items() if not fits_in_one_file(size)]
     if told:
@@ -214,15 +214,23 @@ def _ease(
 
 def _names(graph: Graph, traced: Mapping[str, onnx.ModelProto], only: Collection[str] | None) -> list[str]:
     """The bodies to quantize, in graph order."""
+    never = _deciding(graph)
     able = [
         node.name
         for node in graph.nodes
-        if node.kind == "function" and node.role not in NEVER and node.name in traced and products(traced[node.name])
+        if node.kind == "function" and node.name not in never and node.name in traced and products(traced[node.name])
     ]
     unknown = sorted(set(only or ()) - set(able))
     if unknown:
         raise OptionError(f"only bodies with layers can be quantized ({', '.join(able)}), but {unknown} are named.")
     return able if only is None else [name for name in able if name in only]
+
+
+def _deciding(graph: Graph) -> set[str]:
+    """Names of what costs next to nothing and decides: control nodes, scores and ensembles. It stays in float."""
+    scores = {score.name for exit in graph.exits for score in exit.scores.values()}
+    ensembles = {exit.name for exit in graph.exits if exit.name != exit.head.name}
+    return {node.name for node in graph.controls} | scores | ensembles
 
 
 def _draw(samples: Samples, most: int, seed: int) -> Samples:

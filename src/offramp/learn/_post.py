@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 
 import torch
@@ -59,18 +59,24 @@ def post(
     """
     settings = settings or PostSettings()
     check_resume(checkpoint, resume)
-    lesson = HeadTask(graph, settings, partial(_compare, settings), mixed=settings.mix)
+    exits = [tuple(dict.fromkeys((exit.head.name, exit.name))) for exit in graph.exits[:-1]]
+    lesson = HeadTask(graph, settings, partial(_compare, settings, exits), mixed=settings.mix)
     training = Training(graph, samples, settings, lesson=lesson, digest=lesson.frozen.digest())
     training.run(checkpoint=checkpoint, resume=resume, progress=progress)
     return lesson.finish(samples)
 
 
-def _compare(settings: PostSettings, given: Values, teacher: Tensor, epoch: int) -> dict[str, Tensor]:
-    """The loss of each node; where samples count by how surely they come there, of those that do."""
+def _compare(
+    settings: PostSettings, exits: Sequence[Sequence[str]], given: Values, teacher: Tensor, epoch: int
+) -> dict[str, Tensor]:
+    """The loss of each node; where samples count by how surely they come there, of those that do.
+
+    Of each exit, `exits` names the head and if it has one the ensemble.
+    """
     losses = {}
     amount = settings.survivors if epoch >= settings.epochs // 4 else 0.0
     stays = torch.ones_like(teacher[:, 0])
-    for _, names in groupby(given, key=lambda name: name.partition("/")[0]):  # an exit: its head, its ensemble
+    for names in exits:
         share = weigh_survivors(stays, amount)
         for name in names:
             logits = given[name][0]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
 
-from offramp.attach import make_function, make_gate, make_score
+from offramp.attach import make_function, make_gate, make_head, make_score, make_stop
 from offramp.errors import GraphError
 from offramp.graph import Body, DataEdge, Graph, Node
 from offramp.nn.scores import FittedScore, HeadConfidence, build_score
@@ -43,10 +42,10 @@ def add_fallback(graph: Graph) -> Graph:
     last, at = stages[-1], len((stages[0].recipe or {}).get("cuts", ()))  # as many exits were attached, if not kept
     logits, eval_only = last.outputs[:1], any(node.eval_only for node in stages)
     recipe = {"kind": NAME, "options": {}}
-    head = replace(make_function(f"exit{at}/head", (DataEdge(source=last.name),), logits, "head", recipe), exit=at)
+    head = make_head(at, (DataEdge(source=last.name),), logits, recipe)
     scores = list(_scores(graph, at, head, last))
     gate = make_gate(at, scores[0][1], NAME)
-    stop = Node(name=f"exit{at}/stop", kind="dummy")
+    stop = make_stop(at)
     whole = make_function(NAME, stages[0].inputs, logits, NAME, {}, eval_only=eval_only)
     exits = [whole.name, head.name, *(exit.name for exit in reversed(graph.exits[:-1]))]
     answer = Node(
@@ -110,7 +109,8 @@ def _is_fitted(graph: Graph, score: str) -> bool:
 
 
 def _without_fitted(graph: Graph) -> Graph:
-    gone = {node.name for node in graph.nodes if node.role == "score" and _is_fitted(graph, node.name)}
+    scores = [score.name for exit in graph.exits for score in exit.scores.values()]
+    gone = {name for name in scores if _is_fitted(graph, name)}
     return Graph(
         nodes=tuple(node for node in graph.nodes if node.name not in gone),
         answer=graph.answer,
