@@ -20,6 +20,7 @@ from offramp.run import data_file, fits_in_one_file
 
 from ._blocks import ELEMENT, Common, Emitter
 from ._body import OPSET, trace_body
+from ._content import Content
 from ._external import Sources, fill, move, weigh
 from ._frame import Frame
 from ._scope import Scope
@@ -29,8 +30,8 @@ from ._trace import only_exit, trace_of
 CARD_KEY = "offramp"
 IR_VERSION = helper.find_min_ir_version_for([helper.make_opsetid("", OPSET)])  # the oldest: old runtimes read it too
 Card = Mapping[str, Any]  # Any: JSON
-# By identity of a body and what it is given; the body is kept, so that no other gets its identity.
-Traces = dict[tuple[int, tuple[Tensor, ...]], tuple[nn.Module, onnx.ModelProto]]
+# By content of a body, what it reads and how many outputs it has; objects that count by identity are kept.
+Traces = dict[tuple[bytes, tuple[Tensor, ...], int], tuple[list[object], onnx.ModelProto]]
 # Gives the model to inline instead of a traced body, whose inputs are `i0, i1, ...` and whose outputs `o0, o1, ...`.
 StagePass = Callable[[Node, onnx.ModelProto], onnx.ModelProto]
 
@@ -56,7 +57,7 @@ def save(
         card: What else the metadata shall say: thresholds, engine, precision, guarantee.
         dense: Run every exit for every sample and ignore the gates.
         traces: Bodies that were traced already; those of this graph are added. Give the same dictionary to several
-            calls for graphs that share bodies, which saves seconds per body.
+            calls for graphs with equal bodies, copies included, which saves seconds per body.
         stage_pass: Gives what is written instead of each traced body, such as `compress.quantize` makes it. `traces`
             hold the bodies as they were before.
 
@@ -224,9 +225,10 @@ def trace(graph: Graph, nodes: Sequence[Node], traces: Traces | None = None) -> 
                 f"expected an nn.Module as the body of {node.name!r}, got {type(body).__name__}: use with_bodies."
             )
         given = tuple(graph[edge.source].outputs[edge.output] for edge in node.inputs)
-        key = (id(body), given)
+        content = Content(body)
+        key = (content.digest, given, len(node.outputs))
         if key not in traces:
-            traces[key] = (body, trace_body(node, body, given))
+            traces[key] = (content.held, trace_body(node, body, given))
         bodies[node.name] = traces[key][1]
     return bodies
 
