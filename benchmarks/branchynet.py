@@ -128,7 +128,7 @@ LENET_QUICK = (
     "layers:conv 7x7 32 stride 7 | bn | relu | fc 128 | relu",
     "layers:conv 6x6 24 stride 4 pad 2 | bn | relu | conv 3x3 32 stride 2 pad 1 | bn | relu | fc 64 | relu",
 )
-LENET_TAUGHT = learn.PostSettings(epochs=60, learning_rate=5e-3, mix=0.5, precision=PRECISION)
+LENET_TAUGHT = learn.DistillSettings(epochs=60, learning_rate=5e-3, mix=0.5, precision=PRECISION)
 LENET_BASE = recipe(epochs=20, learning_rate=2e-3)
 LENET_EXITS = recipe(epochs=20, learning_rate=2e-3, weights=(1.0, 1.0))
 
@@ -151,7 +151,7 @@ def lenet(parts: Parts, work: Path, seed: int) -> Iterator[Trained]:
     yield Trained(name="B-LeNet, our exit at the input", graph=ours, score="", note=f"{both}, distilled")
     taught = replace(LENET_TAUGHT, seed=seed)
     several = lenet_for_the_clock(trunk_of(ours, "zoo:b_lenet"), seed)
-    several = learn.post(several, parts.train, taught, checkpoint=work / "lenet-taught.ckpt", resume=True)
+    several = learn.distill_heads(several, parts.train, taught, checkpoint=work / "lenet-taught.ckpt", resume=True)
     (kept,) = choose_exits(several, base, parts.tune, work, most=1)
     yield Trained(
         name="B-LeNet, our exit at the input, for the clock",
@@ -191,7 +191,7 @@ ALEXNET_BASE = {  # by augmentation; without any, the weights must be held small
 ALEXNET_EXITS = recipe(epochs=10, learning_rate=1e-3)
 ALEXNET_STUDENTS = ("student:width=8", "student:width=16")
 ALEXNET_LATE = "light:width=48,blocks=2"  # at conv3
-ALEXNET_TAUGHT = learn.PostSettings(epochs=40, learning_rate=5e-3, mix=0.75, precision=PRECISION)
+ALEXNET_TAUGHT = learn.DistillSettings(epochs=40, learning_rate=5e-3, mix=0.75, precision=PRECISION)
 CIFAR = Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))  # mean and spread of its training images
 
 
@@ -235,7 +235,7 @@ def train_alexnet(  # noqa: PLR0913  # both trainings, and where they go
     work: Path,
     name: str,
     seed: int,
-    taught: learn.PostSettings = ALEXNET_TAUGHT,
+    taught: learn.DistillSettings = ALEXNET_TAUGHT,
 ) -> Graph:
     """An exit behind conv3 and the backbone together, then students at the input from the answers of both."""
     example = zoo.load_model("zoo:b_alexnet").example
@@ -251,7 +251,7 @@ def train_alexnet(  # noqa: PLR0913  # both trainings, and where they go
     late = train(attach(trunk, ["conv3"], [ALEXNET_LATE]), samples, settings, work, f"{name}-late")
     trunk = trunk_of(late, "zoo:b_alexnet")
     inputs = ["input"] * len(ALEXNET_STUDENTS)
-    students = learn.post(
+    students = learn.distill_heads(
         attach(trunk, inputs, ALEXNET_STUDENTS), samples, replace(taught, seed=seed),
         checkpoint=work / f"{name}-students.ckpt", resume=True,
     )  # fmt: skip

@@ -61,9 +61,11 @@ def _train(name: str, options: argparse.Namespace, work: Path) -> Graph:
         loaded.module, loaded.example, placement=EXITS[name], head="light", scores=SCORES,
         normalize=Normalize(loaded.mean, loaded.std),
     )  # fmt: skip
-    settings = learn.PostSettings(epochs=options.epochs or EPOCHS[name], precision=options.precision, seed=options.seed)
+    settings = learn.DistillSettings(
+        epochs=options.epochs or EPOCHS[name], precision=options.precision, seed=options.seed
+    )
     samples = data.load(f"{options.data}@train")
-    return learn.post(graph, samples, settings, checkpoint=work / f"{name}.ckpt", resume=True)
+    return learn.distill_heads(graph, samples, settings, checkpoint=work / f"{name}.ckpt", resume=True)
 
 
 def _collect(name: str, graph: Graph, engine: Engine, options: argparse.Namespace, work: Path) -> Evidence:

@@ -19,7 +19,7 @@ from offramp.attach._chain import Stage, build_chain
 from offramp.errors import OptionError
 from offramp.export import onnx
 from offramp.graph import Graph, Tensor, to_json
-from offramp.learn import PostSettings, post
+from offramp.learn import DistillSettings, distill_heads
 from offramp.measure.torch import path_costs
 from offramp.nn import Executor, Normalize
 from offramp.run import ArraySamples, openvino, run_reference
@@ -274,7 +274,7 @@ def of_known_texts(*scores: str) -> Graph:
     samples = ArraySamples(
         inputs={name: tensor.numpy() for name, tensor in texts(64).items()}, ids=np.arange(64).astype(str)
     )
-    return post(graph, samples, PostSettings(epochs=1, batch=16))
+    return distill_heads(graph, samples, DistillSettings(epochs=1, batch=16))
 
 
 def test_scores_that_average_tokens_read_the_mask_behind_all_else() -> None:
