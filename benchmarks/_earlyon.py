@@ -323,7 +323,7 @@ def as_graph(loaded: LoadedModel, model: EarlyExitWrapper, score: str = "max_pro
     normalize = None
     if loaded.mean is not None and loaded.std is not None:
         normalize = Normalize(loaded.mean, loaded.std)
-    return attach.attach_exits(
+    return attach.exits(
         loaded.module, loaded.example, placement=places_of(model), head=heads, scores=[score], normalize=normalize
     )
 

@@ -143,16 +143,14 @@ def vit_tiny(options: argparse.Namespace) -> Subject:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
         module = VisionTransformer(**VIT).eval()
-    alone = attach.attach_exits(module, example, exits=0)
+    alone = attach.exits(module, example, count=0)
     alone = learn.joint(
         alone, parts.train, replace(VIT_TAUGHT, seed=options.seed), checkpoint=work / "vit.ckpt", resume=True
     )
     trained = VisionTransformer(**VIT).eval()
     trained.load_state_dict(branchynet.state_of(alone))
     graph = pteenet.fresh(
-        lambda: attach.attach_exits(
-            trained, example, placement=list(VIT_PLACES), head=list(VIT_HEADS), scores=pteenet.SCORES
-        ),
+        lambda: attach.exits(trained, example, placement=list(VIT_PLACES), head=list(VIT_HEADS), scores=pteenet.SCORES),
         options.seed,
     )
     graph = learn.distill_heads(

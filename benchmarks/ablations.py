@@ -44,7 +44,7 @@ class Change:
 
     Attributes:
         says: For the table.
-        attach: Options of `attach.attach_exits`.
+        attach: Options of `attach.exits`.
         settings: Of `learn.distill_heads`.
         score: That gates.
         shared: One threshold for all exits.
@@ -81,7 +81,7 @@ def train(change: Change, name: str, loaded: LoadedModel, samples: Samples, work
     if change.trained is not None:
         whole = train(ROWS[change.trained], change.trained, loaded, samples, work, seed)
         return transform.keep_exits(whole, change.places)
-    graph = pteenet.attach(loaded, PLACES, HEADS, seed, **{"scores": SCORES, **change.attach})
+    graph = pteenet.add_exits(loaded, PLACES, HEADS, seed, **{"scores": SCORES, **change.attach})
     settings = replace(USUAL, seed=seed, **change.settings)
     return learn.distill_heads(graph, samples, settings, checkpoint=work / f"ablation-{name}.ckpt", resume=True)
 

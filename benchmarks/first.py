@@ -57,7 +57,7 @@ def _train(name: str, options: argparse.Namespace, work: Path) -> Graph:
     loaded = zoo.load_model(f"zoo:{name}", weights=Path(options.weights) / WEIGHTS[name])
     assert loaded.mean is not None, "the zoo knows it"
     assert loaded.std is not None, "the zoo knows it"
-    graph = attach.attach_exits(
+    graph = attach.exits(
         loaded.module, loaded.example, placement=EXITS[name], head="light", scores=SCORES,
         normalize=Normalize(loaded.mean, loaded.std),
     )  # fmt: skip

@@ -138,10 +138,10 @@ def as_module(loaded: LoadedModel) -> nn.Module:
 
 
 def add_exits(loaded: LoadedModel, places: Sequence[str], heads: Sequence[str], seed: int, **options: Any) -> Graph:
-    """The network with untrained exits; `options` are those of attach.attach_exits."""
+    """The network with untrained exits; `options` are those of attach.exits."""
 
     def make() -> Graph:
-        return attach.attach_exits(
+        return attach.exits(
             loaded.module, loaded.example, placement=list(places), head=list(heads),
             normalize=normalize(loaded), **{"scores": SCORES, **options},
         )  # fmt: skip
@@ -177,7 +177,7 @@ def train_published(
     """PTEEnet's networks, one per lambda, each from the one before."""
     plan = PLANS[name]
     captured = capture.capture(loaded.module, loaded.example)
-    places = [cut.name for cut in attach.choose_cuts(captured, "fine", exits=plan.published)]
+    places = [cut.name for cut in attach.choose_cuts(captured, "fine", count=plan.published)]
     heads = ["conv2:confidence=1"] * len(places)
     graph = add_exits(loaded, places, heads, seed, scores=("head_confidence", "max_probability"))
     for price in PRICES:

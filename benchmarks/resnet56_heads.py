@@ -95,7 +95,7 @@ def load_views(folder: Path, files: Mapping[str, str], views: Sequence[int]) -> 
 def candidates(loaded: LoadedModel, seed: int) -> Graph:
     """The network with all six untrained heads, as in the benchmark pteenet."""
     places = [*["input"] * len(PLAN.students), *PLAN.late]
-    return pteenet.attach(loaded, places, [*PLAN.students, *["light"] * len(PLAN.late)], seed)
+    return pteenet.add_exits(loaded, places, [*PLAN.students, *["light"] * len(PLAN.late)], seed)
 
 
 def told(graph: Graph, heads: Sequence[int]) -> tuple[Graph, dict[str, str]]:

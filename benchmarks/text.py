@@ -52,7 +52,7 @@ def _row(**known: Any) -> dict[str, Any]:  # Any: JSON
 def train(options: argparse.Namespace) -> Graph:
     """The network with trained exits; a finished training leaves a checkpoint that is at its end."""
     loaded = zoo.load_model(f"hf:{options.folder / 'network'}")
-    graph = attach.attach_exits(loaded.module, loaded.example, placement=PLACES, head=HEADS, scores=SCORES)
+    graph = attach.exits(loaded.module, loaded.example, placement=PLACES, head=HEADS, scores=SCORES)
     settings = learn.DistillSettings(
         epochs=options.epochs, learning_rate=options.rate, precision=options.precision, seed=options.seed
     )

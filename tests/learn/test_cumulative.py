@@ -13,8 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from early_exits import CLASSES, Killed, KilledSamples, make_samples, make_stages, weights
-from offramp import learn
-from offramp.attach import attach_exits
+from offramp import attach, learn
 from offramp.errors import LearnError, OptionError
 from offramp.graph import Graph
 from offramp.learn._settings import CumulativeLoss
@@ -35,7 +34,7 @@ def make_graph(
     network = torch.nn.Sequential(*make_stages())
     torch.manual_seed(1)
     example, places = torch.rand(2, 1, 8, 8), ["0", "1.3"]
-    return attach_exits(network, example, placement=places, head=head, scores=scores, cascade=cascade)
+    return attach.exits(network, example, placement=places, head=head, scores=scores, cascade=cascade)
 
 
 def answer(graph: Graph, samples: ArraySamples, threshold: float = 0.5) -> tuple[float, np.ndarray]:
@@ -141,7 +140,7 @@ def test_the_heads_of_a_cascade_learn_with_their_confidences() -> None:
 
 def test_an_ensemble_has_no_confidence_and_is_told_so() -> None:
     network = torch.nn.Sequential(*make_stages())
-    graph = attach_exits(
+    graph = attach.exits(
         network, torch.rand(2, 1, 8, 8), placement=["0", "1.3"], head="conv1:confidence=1", ensemble=True
     )
     with pytest.raises(LearnError, match=r"exit1/ensemble give none.*without ensemble"):
@@ -173,7 +172,7 @@ def test_heads_without_a_confidence_are_refused_by_name() -> None:
 
 def test_a_graph_without_early_exits_is_refused() -> None:
     network = torch.nn.Sequential(*make_stages())
-    graph = attach_exits(network, torch.rand(2, 1, 8, 8), placement=[])
+    graph = attach.exits(network, torch.rand(2, 1, 8, 8), placement=[])
     with pytest.raises(LearnError, match="no early exits"):
         learn.cumulative(graph, make_samples(), QUICK)
 

@@ -94,10 +94,10 @@ def add_exits(request: Request, problem: Problem) -> Graph:
     scores = (*names, *(name for name in FREE_SCORES if name not in names))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(request.seed)
-        return attach.attach_exits(
+        return attach.exits(
             problem.model.module,
             problem.model.example,
-            exits=0 if request.exits == "auto" else request.exits,
+            count=0 if request.exits == "auto" else request.exits,
             placement=where,
             head=heads,
             scores=scores,
