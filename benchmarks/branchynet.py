@@ -128,7 +128,7 @@ LENET_QUICK = (
     "layers:conv 7x7 32 stride 7 | bn | relu | fc 128 | relu",
     "layers:conv 6x6 24 stride 4 pad 2 | bn | relu | conv 3x3 32 stride 2 pad 1 | bn | relu | fc 64 | relu",
 )
-LENET_TAUGHT = learn.DistillSettings(epochs=60, learning_rate=5e-3, mix=0.5, precision=PRECISION)
+LENET_TAUGHT = learn.DistillSettings(epochs=60, learning_rate=5e-3, mixup=0.5, precision=PRECISION)
 LENET_BASE = recipe(epochs=20, learning_rate=2e-3)
 LENET_EXITS = recipe(epochs=20, learning_rate=2e-3, weights=(1.0, 1.0))
 
@@ -189,7 +189,7 @@ ALEXNET_BASE = {  # by augmentation; without any, the weights must be held small
 ALEXNET_EXITS = recipe(epochs=10, learning_rate=1e-3)
 ALEXNET_STUDENTS = ("student:width=8", "student:width=16")
 ALEXNET_LATE = "light:width=48,blocks=2"  # at conv3
-ALEXNET_TAUGHT = learn.DistillSettings(epochs=40, learning_rate=5e-3, mix=0.75, precision=PRECISION)
+ALEXNET_TAUGHT = learn.DistillSettings(epochs=40, learning_rate=5e-3, mixup=0.75, precision=PRECISION)
 CIFAR = Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))  # mean and spread of its training images
 
 

@@ -104,8 +104,8 @@ PLANS = {
 }
 STUDENTS = learn.DistillSettings(precision=PRECISION)
 # and then on mixtures of the pictures: the network knows the pictures themselves by heart
-MIXED = learn.DistillSettings(learning_rate=5e-3, mix=0.75, precision=PRECISION)
-LATE = learn.DistillSettings(epochs=10, mix=0.75, precision=PRECISION)
+MIXED = learn.DistillSettings(learning_rate=5e-3, mixup=0.75, precision=PRECISION)
+LATE = learn.DistillSettings(epochs=10, mixup=0.75, precision=PRECISION)
 PRICES = (0.3, 0.7, 0.9, 1.3)  # lambda; the first is trained longer, the others from the one before
 FIRST = learn.CumulativeSettings(
     epochs=6, warm_epochs=4, price=PRICES[0], charge="own", precision=PRECISION, learning_rate=1e-3

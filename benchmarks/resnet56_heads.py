@@ -31,7 +31,7 @@ from offramp.graph import DataEdge, Graph, Node, Tensor
 from offramp.learn._augment import augment
 from offramp.learn._batch import shuffle, take_batch
 from offramp.learn._frozen_backbone import FrozenBackbone
-from offramp.learn._mix import mix
+from offramp.learn._mixup import mixup
 from offramp.run import ArraySamples, Samples
 from offramp.zoo import LoadedModel
 
@@ -66,7 +66,7 @@ def make_view(graph: Graph, samples: Samples, view: int, folder: Path, seed: int
     for start in range(0, len(order), BATCH):
         batch = take_batch(samples, order[start : start + BATCH], frozen.device, graph)
         share = MIXED if view in MIXTURES else 0.0
-        (name, pictures), *_ = mix(augment(batch, "crop_flip", random), share).items()
+        (name, pictures), *_ = mixup(augment(batch, "crop_flip", random), share).items()
         pixels = (pictures * 255).round()
         values = frozen({name: pixels / 255})
         given["picture"].append(pixels.to(torch.uint8).permute(0, 2, 3, 1).numpy())

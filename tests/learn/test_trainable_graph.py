@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from early_exits import make_graph, make_listening
+from early_exits import make_graph, make_reusing
 from offramp import attach
 from offramp.errors import LearnError
 from offramp.learn._trainable_graph import TrainableGraph
@@ -106,9 +106,9 @@ def test_a_body_that_is_no_module_is_refused() -> None:
         TrainableGraph(graph, "float32", frozen=False)
 
 
-@pytest.mark.parametrize(("cascade", "ensemble"), [(True, False), (False, True), (True, True)])
-def test_exits_that_hear_earlier_heads_answer_like_the_executor(cascade: bool, ensemble: bool) -> None:
-    graph = make_listening(cascade=cascade, ensemble=ensemble, learned=True)
+@pytest.mark.parametrize(("reuse_logits", "ensemble_heads"), [(True, False), (False, True), (True, True)])
+def test_exits_that_hear_earlier_heads_answer_like_the_executor(reuse_logits: bool, ensemble_heads: bool) -> None:
+    graph = make_reusing(reuse_logits=reuse_logits, ensemble_heads=ensemble_heads, learned=True)
     x = torch.rand(5, 1, 8, 8)
     whole = TrainableGraph(graph, "float32", frozen=False).eval()
     with torch.no_grad():
@@ -122,6 +122,6 @@ def test_exits_that_hear_earlier_heads_answer_like_the_executor(cascade: bool, e
 
 
 def test_heads_learn_through_the_ensembles_that_answer_for_them() -> None:
-    whole = TrainableGraph(make_listening(), "float32", frozen=True)
+    whole = TrainableGraph(make_reusing(), "float32", frozen=True)
     whole({"x": torch.rand(4, 1, 8, 8)})["exit2/ensemble"][:, 0].sum().backward()
     assert all(parameter.grad is not None for parameter in whole.bodies["exit2/head"].parameters())

@@ -14,7 +14,7 @@ from offramp.graph import Graph
 from offramp.nn import Normalize
 from offramp.nn.heads import HeadRecipe
 
-from ._chain import Head, Sharing, Stage, build_chain
+from ._chain import Head, Reuse, Stage, build_chain
 from ._placement import RULES, place
 from ._vocabulary import find_vocabulary
 
@@ -30,8 +30,8 @@ def exits(  # noqa: PLR0913  # the one call that users write: each argument is a
     head: Head | Sequence[Head] = "light",
     scores: Sequence[str] = ("max_probability",),
     normalize: Normalize | None = None,
-    cascade: bool = False,
-    ensemble: bool = False,
+    reuse_logits: bool = False,
+    ensemble_heads: bool = False,
     logits: Logits = None,
 ) -> Graph:
     """A graph that answers like the model, with untrained exits on the way.
@@ -47,9 +47,9 @@ def exits(  # noqa: PLR0913  # the one call that users write: each argument is a
             there to logits; or one of these for each exit, in order.
         scores: The first one gates, the others are there for the evidence.
         normalize: Becomes the graph's first node, so that the graph takes plain pixels.
-        cascade: True lets each head read what the heads before it say; see `nn.heads.Cascade`.
-        ensemble: True lets each exit but the first answer with all heads so far; see `nn.heads.Ensemble`. The nodes
-            that answer are then named "exit1/ensemble" and so on, and the scores read those.
+        reuse_logits: True lets each head read what the heads before it say; see `nn.heads.LogitReuseHead`.
+        ensemble_heads: True lets each exit but the first answer with all heads so far; see `nn.heads.Ensemble`. The
+            nodes that answer are then named "exit1/ensemble" and so on, and the scores read those.
         logits: Name or position of the model's output that holds the logits, if there are several.
 
     Raises:
@@ -73,7 +73,7 @@ def exits(  # noqa: PLR0913  # the one call that users write: each argument is a
         heads,
         scores=scores,
         normalize=normalize,
-        sharing=Sharing(cascade=cascade, ensemble=ensemble),
+        reuse=Reuse(reuse_logits=reuse_logits, ensemble_heads=ensemble_heads),
     )
 
 

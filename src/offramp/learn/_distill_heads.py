@@ -16,8 +16,8 @@ from ._checkpoint import check_resume
 from ._frozen_backbone import Values
 from ._head_task import HeadTask
 from ._losses import teaching_loss
+from ._sample_weighting import stay_on, weigh_samples
 from ._settings import DistillSettings
-from ._survivors import stay_on, weigh_survivors
 from ._training import Progress, Training
 
 
@@ -59,7 +59,7 @@ def distill_heads(
     """
     settings = settings or DistillSettings()
     check_resume(checkpoint, resume)
-    lesson = HeadTask(graph, settings, partial(_compare, settings), mixed=settings.mix)
+    lesson = HeadTask(graph, settings, partial(_compare, settings), mixup=settings.mixup)
     training = Training(graph, samples, settings, lesson=lesson, digest=lesson.frozen.digest())
     training.run(checkpoint=checkpoint, resume=resume, progress=progress)
     return lesson.finish(samples)
@@ -68,10 +68,10 @@ def distill_heads(
 def _compare(settings: DistillSettings, given: Values, teacher: Tensor, epoch: int) -> dict[str, Tensor]:
     """The loss of each node; where samples count by how surely they come there, of those that do."""
     losses = {}
-    amount = settings.survivors if epoch >= settings.epochs // 4 else 0.0
+    amount = settings.sample_weighting if epoch >= settings.epochs // 4 else 0.0
     stays = torch.ones_like(teacher[:, 0])
     for _, names in groupby(given, key=lambda name: name.partition("/")[0]):  # an exit: its head, its ensemble
-        share = weigh_survivors(stays, amount)
+        share = weigh_samples(stays, amount)
         for name in names:
             logits = given[name][0]
             losses[name] = (share * teaching_loss(logits, teacher, settings.targets, settings.temperature)).mean()

@@ -94,11 +94,11 @@ class DistillSettings(TrainingSettings):
     Attributes:
         targets: What heads learn: "soft", the full network's softened probabilities, or "hard", its answers (then the
             temperature does not matter).
-        survivors: How much less a sample counts at an exit if earlier ones would let it go, in [0, 1]: 0 counts all
-            alike, 1 only those who come there. Begins after a quarter of the epochs, rounded down.
-        mix: Chance of a sample to be mixed with another of its batch, in [0, 1]; for floating-point inputs alone. Helps
-            where the samples are those that the network was trained on, if there are epochs enough: in many it keeps
-            a student from learning them by heart, in few it only makes the lesson harder.
+        sample_weighting: How much less a sample counts at an exit if earlier exits would let it go, in [0, 1]: 0 counts
+            all samples alike, 1 only those that come there. It begins after a quarter of the epochs, rounded down.
+        mixup: Chance of a sample to be mixed with another of its batch, in [0, 1]; for floating-point inputs alone. It
+            helps where the samples are those that the network was trained on, if there are epochs enough: in many it
+            keeps a student from learning them by heart, in few it only makes the task harder.
 
     Example:
         >>> DistillSettings(epochs=2).temperature
@@ -106,14 +106,14 @@ class DistillSettings(TrainingSettings):
     """
 
     targets: Targets = "soft"
-    survivors: float = 0.0
-    mix: float = 0.0
+    sample_weighting: float = 0.0
+    mixup: float = 0.0
 
     def _checks(self) -> dict[str, bool]:
         return TrainingSettings._checks(self) | {
             "targets": self.targets in get_args(Targets),
-            "survivors": 0 <= self.survivors <= 1,
-            "mix": 0 <= self.mix <= 1,
+            "sample_weighting": 0 <= self.sample_weighting <= 1,
+            "mixup": 0 <= self.mixup <= 1,
         }
 
 

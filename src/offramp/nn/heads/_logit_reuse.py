@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm, linear
 
 
-class Cascade(nn.Module):
+class LogitReuseHead(nn.Module):
     """A head whose logits are corrected by the heads before it: K^2 multiply-accumulates more.
 
     The mean of their log-probabilities, layer-normalized, goes through one linear layer and is added. It does not
@@ -23,7 +23,7 @@ class Cascade(nn.Module):
     Example:
         >>> alone = nn.Linear(8, 3)
         >>> features, said = torch.ones(2, 8), torch.ones(2, 3)
-        >>> torch.equal(Cascade(alone, 3)(features, said), alone(features))
+        >>> torch.equal(LogitReuseHead(alone, 3)(features, said), alone(features))
         True
 
     Reference:
