@@ -16,7 +16,7 @@ from early_exits import CLASSES, Killed, KilledSamples, make_samples, make_stage
 from offramp import attach, learn
 from offramp.errors import LearnError, OptionError
 from offramp.graph import Graph
-from offramp.learn._settings import CumulativeLoss
+from offramp.learn._cumulative_losses import CumulativeLoss
 from offramp.nn import Executor
 from offramp.run import ArraySamples
 

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import binary_cross_entropy, one_hot
 
-from offramp.learn._cumulative_losses import ExitOutputs, cumulative_losses, mix_answers, mix_costs
-from offramp.learn._settings import CumulativeLoss
+from offramp.learn._cumulative_losses import CumulativeLoss, ExitOutputs, cumulative_losses, mix_answers, mix_costs
 
 COSTS = torch.tensor([0.2, 0.5, 1.1], dtype=torch.float64)
 seeds = st.integers(0, 10_000)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -12,13 +14,56 @@ from offramp.errors import LearnError
 from offramp.graph import Graph
 from offramp.run import Samples
 
-from ._charge import charge_exits
+from ._charge import Charge, charge_exits
 from ._checkpoint import check_resume
-from ._cumulative_losses import ExitOutputs, cumulative_losses
+from ._cumulative_losses import CumulativeLoss, ExitOutputs, cumulative_losses
 from ._frozen_backbone import Values
 from ._head_task import HeadTask
-from ._settings import CumulativeSettings
+from ._losses import Targets
+from ._settings import TrainingSettings
 from ._training import Progress, Training
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CumulativeSettings(TrainingSettings):
+    """Everything that decides what `learn.cumulative` learns; `temperature` plays no part.
+
+    The optimizer is AdamW, the schedule half a cosine, anew for each of the two phases.
+
+    Attributes:
+        price: Lambda, of one backbone's compute in nats of cross-entropy; 0 asks for agreement alone. Too high, and all
+            samples leave at the first exit, whatever it knows.
+        loss: "v2" sums over the exits, "v1" looks at the whole alone, "v3" weighs exits by their confidence, "v4"
+            teaches each exit which samples are its own, "v0" teaches no confidence: see `cumulative_losses`. Those of
+            "v3" are shares: its authors stop above 1 / N with N exits, not above 0.5.
+        warm_epochs: Passes with "v0" before `epochs`. With 0, as published, heads that know nothing yet can teach their
+            confidences to stop nobody, and whom nobody asks learns nothing more.
+        targets: "hard" is the class that the backbone answers, as published; "soft" its probabilities.
+        charge: "all" counts everything that a sample ran, "own" of the heads only the one that answers, as published.
+
+    Example:
+        >>> CumulativeSettings(price=0.5, warm_epochs=2).loss
+        'v2'
+
+    Reference:
+        Lahiany and Aperstein, "PTEEnet", IEEE Access 10, 2022 (v2, hard targets, own heads alone charged); Demir and
+        Akbas, arXiv 2409.05336, 2024, for the other losses, and for two stages.
+    """
+
+    price: float = 1.0
+    loss: CumulativeLoss = "v2"
+    warm_epochs: int = 4
+    targets: Targets = "hard"
+    charge: Charge = "all"
+
+    def _checks(self) -> dict[str, bool]:
+        return TrainingSettings._checks(self) | {
+            "price": 0 <= self.price < float("inf"),
+            "loss": self.loss in get_args(CumulativeLoss),
+            "warm_epochs": self.warm_epochs >= 0,
+            "targets": self.targets in get_args(Targets),
+            "charge": self.charge in get_args(Charge),
+        }
 
 
 def cumulative(

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
-from ._settings import CumulativeLoss
+CumulativeLoss = Literal["v0", "v1", "v2", "v3", "v4"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -15,10 +17,42 @@ from offramp.run import Samples
 from ._checkpoint import check_resume
 from ._frozen_backbone import Values
 from ._head_task import HeadTask
-from ._losses import teaching_loss
+from ._losses import Targets, teaching_loss
 from ._sample_weighting import stay_on, weigh_samples
-from ._settings import DistillSettings
+from ._settings import TrainingSettings
 from ._training import Progress, Training
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistillSettings(TrainingSettings):
+    """Everything that decides what `learn.distill_heads` learns; the defaults suit pictures and tokens alike.
+
+    The optimizer is AdamW, the schedule half a cosine.
+
+    Attributes:
+        targets: What heads learn: "soft", the full network's softened probabilities, or "hard", its answers (then the
+            temperature does not matter).
+        sample_weighting: How much less a sample counts at an exit if earlier exits would let it go, in [0, 1]: 0 counts
+            all samples alike, 1 only those that come there. It begins after a quarter of the epochs, rounded down.
+        mixup: Chance of a sample to be mixed with another of its batch, in [0, 1]; for floating-point inputs alone. It
+            helps where the samples are those that the network was trained on, if there are epochs enough: in many it
+            keeps a student from learning them by heart, in few it only makes the task harder.
+
+    Example:
+        >>> DistillSettings(epochs=2).temperature
+        2.0
+    """
+
+    targets: Targets = "soft"
+    sample_weighting: float = 0.0
+    mixup: float = 0.0
+
+    def _checks(self) -> dict[str, bool]:
+        return TrainingSettings._checks(self) | {
+            "targets": self.targets in get_args(Targets),
+            "sample_weighting": 0 <= self.sample_weighting <= 1,
+            "mixup": 0 <= self.mixup <= 1,
+        }
 
 
 def distill_heads(

@@ -18,9 +18,9 @@ from ._digest import digest_weights
 from ._distributed import Distributed, run_in_team
 from ._fit_scores import fit_scores
 from ._frozen_backbone import FrozenBackbone, lay_out
+from ._joint_settings import JointSettings
 from ._losses import exit_losses
 from ._schedule import rate_in_phases
-from ._settings import JointSettings
 from ._trainable_graph import TrainableGraph
 from ._trainable_heads import TrainableHeads
 from ._training import Progress, Training

@@ -24,10 +24,10 @@ from ._digest import digest_weights
 from ._frozen_backbone import find_device
 from ._q_acts import Acts, swap, swap_rows, turn_one
 from ._q_losses import control_losses, regular_loss
+from ._q_settings import QSettings
 from ._reward import judge_bags
 from ._routed_body import RoutedBody
 from ._schedule import learning_rate
-from ._settings import QSettings
 from ._teacher import Teacher, passing_thresholds
 from ._trainable_graph import check_learnable
 from ._training import Training
