@@ -123,13 +123,13 @@ def train(part: str, loaded: LoadedModel, folder: Path, seed: int) -> None:
     """The heads of one part, into a file of their weights: mixtures first, then the pictures themselves."""
     graph, files = told(candidates(loaded, seed), HEADS[part])
     if part == "late":
-        lessons = {part: (range(WITH_MAPS), ROUNDS)}
+        rounds = {part: (range(WITH_MAPS), ROUNDS)}
     else:
-        lessons = {part: (MIXTURES, ROUNDS), f"{part}-plain": (PLAIN, POLISH)}
+        rounds = {part: (MIXTURES, ROUNDS), f"{part}-plain": (PLAIN, POLISH)}
     if part == "small":
         for word in ("again", "more"):
-            lessons |= {f"{part}-{word}": (MIXTURES, AGAIN), f"{part}-{word}-plain": (PLAIN, POLISH)}
-    for name, (views, settings) in lessons.items():
+            rounds |= {f"{part}-{word}": (MIXTURES, AGAIN), f"{part}-{word}-plain": (PLAIN, POLISH)}
+    for name, (views, settings) in rounds.items():
         samples = load_views(folder, files, views)
         graph = learn.distill_heads(
             graph, samples, settings, checkpoint=folder / f"{name}.ckpt", resume=True, progress=True

@@ -107,10 +107,10 @@ def cumulative(
     settings = settings or CumulativeSettings()
     check_resume(checkpoint, resume)
     _check_confident(graph)
-    lesson = HeadTask(graph, settings, _Comparison(graph, settings), warm_epochs=settings.warm_epochs)
-    training = Training(graph, samples, settings, lesson=lesson, digest=lesson.frozen.digest())
+    task = HeadTask(graph, settings, _Comparison(graph, settings), warm_epochs=settings.warm_epochs)
+    training = Training(graph, samples, settings, task=task, digest=task.frozen.digest())
     training.run(checkpoint=checkpoint, resume=resume, progress=progress)
-    return lesson.finish(samples)
+    return task.finish(samples)
 
 
 def _check_confident(graph: Graph) -> None:
@@ -132,7 +132,7 @@ class _Comparison:
 
     def __call__(self, given: Values, teacher: Tensor, epoch: int) -> dict[str, Tensor]:
         early = [given[name] for name in self._exits[:-1]]
-        said = ExitOutputs(
+        outputs = ExitOutputs(
             log=torch.stack([*(logits.float() for logits, _ in early), teacher]).log_softmax(dim=-1),
             odds=torch.stack([odds.float() for _, odds in early]),
             targets=self._targets(teacher),
@@ -140,7 +140,7 @@ class _Comparison:
             price=self._settings.price,
         )
         warm = epoch < self._settings.warm_epochs
-        terms = cumulative_losses(said, "v0" if warm else self._settings.loss)
+        terms = cumulative_losses(outputs, "v0" if warm else self._settings.loss)
         return dict(zip(self._exits, terms, strict=False))  # v1 has one term, v3 one for the final exit too
 
     def _targets(self, teacher: Tensor) -> Tensor:

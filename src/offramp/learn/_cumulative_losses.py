@@ -79,7 +79,7 @@ def mix_costs(costs: Tensor, odds: Tensor) -> Tensor:
     return torch.stack(mixed[::-1])
 
 
-def cumulative_losses(said: ExitOutputs, loss: CumulativeLoss) -> Tensor:
+def cumulative_losses(outputs: ExitOutputs, loss: CumulativeLoss) -> Tensor:
     """The terms of a loss, by exit from the first on; their sum is what training makes smaller.
 
     With NLL(q) the cross-entropy of q against the targets, o_n = NLL(p_n) + lambda c_n, and means over the batch:
@@ -92,7 +92,7 @@ def cumulative_losses(said: ExitOutputs, loss: CumulativeLoss) -> Tensor:
       A sample's tag is the exit with its least o.
 
     Args:
-        said: By the exits.
+        outputs: By the exits.
         loss: Which.
 
     Reference:
@@ -103,7 +103,7 @@ def cumulative_losses(said: ExitOutputs, loss: CumulativeLoss) -> Tensor:
         places of a batch there, while the samples were shuffled; here each batch's are computed from the heads as they
         are, so each belongs to its sample.
     """
-    return _LOSSES[loss](said)
+    return _LOSSES[loss](outputs)
 
 
 def _misses(log: Tensor, targets: Tensor) -> Tensor:
@@ -111,36 +111,36 @@ def _misses(log: Tensor, targets: Tensor) -> Tensor:
     return -(targets * log).sum(dim=-1)
 
 
-def _heads_alone(said: ExitOutputs) -> Tensor:
-    return _misses(said.log[:-1], said.targets).mean(dim=1)
+def _heads_alone(outputs: ExitOutputs) -> Tensor:
+    return _misses(outputs.log[:-1], outputs.targets).mean(dim=1)
 
 
-def _each_exit(said: ExitOutputs) -> Tensor:
-    misses = _misses(mix_answers(said.log, said.odds)[:-1], said.targets)
-    return (misses + said.price * mix_costs(said.costs, said.odds)[:-1]).mean(dim=1)
+def _each_exit(outputs: ExitOutputs) -> Tensor:
+    misses = _misses(mix_answers(outputs.log, outputs.odds)[:-1], outputs.targets)
+    return (misses + outputs.price * mix_costs(outputs.costs, outputs.odds)[:-1]).mean(dim=1)
 
 
-def _first_exit(said: ExitOutputs) -> Tensor:
-    return _each_exit(said)[:1]
+def _first_exit(outputs: ExitOutputs) -> Tensor:
+    return _each_exit(outputs)[:1]
 
 
-def _own(said: ExitOutputs) -> Tensor:
+def _own(outputs: ExitOutputs) -> Tensor:
     """[N + 1, B] NLL(p_n) + lambda c_n."""
-    return _misses(said.log, said.targets) + said.price * said.costs[:, None]
+    return _misses(outputs.log, outputs.targets) + outputs.price * outputs.costs[:, None]
 
 
-def _weighted_exits(said: ExitOutputs) -> Tensor:
-    share = torch.cat([said.odds.sigmoid().mean(dim=1), said.odds.new_ones(1)])
-    return share / share.sum() * _own(said).mean(dim=1)
+def _weighted_exits(outputs: ExitOutputs) -> Tensor:
+    share = torch.cat([outputs.odds.sigmoid().mean(dim=1), outputs.odds.new_ones(1)])
+    return share / share.sum() * _own(outputs).mean(dim=1)
 
 
-def _tagged_exits(said: ExitOutputs) -> Tensor:
-    own = _own(said)
+def _tagged_exits(outputs: ExitOutputs) -> Tensor:
+    own = _own(outputs)
     tags = own.detach().argmin(dim=0)
-    member = (tags == torch.arange(len(said.odds), device=tags.device)[:, None]).to(own.dtype)
+    member = (tags == torch.arange(len(outputs.odds), device=tags.device)[:, None]).to(own.dtype)
     rate = member.mean(dim=1, keepdim=True)
     balance = member * (1 - rate) + (1 - member) * rate
-    sure = binary_cross_entropy_with_logits(said.odds, member, weight=balance, reduction="none")
+    sure = binary_cross_entropy_with_logits(outputs.odds, member, weight=balance, reduction="none")
     return (member * own[:-1] + sure).mean(dim=1)
 
 

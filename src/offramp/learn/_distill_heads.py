@@ -18,7 +18,7 @@ from ._checkpoint import check_resume
 from ._frozen_backbone import Values
 from ._head_task import HeadTask
 from ._losses import Targets, teaching_loss
-from ._sample_weighting import stay_on, weigh_samples
+from ._sample_weighting import stay_on, weigh_by_arrival
 from ._settings import TrainingSettings
 from ._training import Progress, Training
 
@@ -93,10 +93,10 @@ def distill_heads(
     """
     settings = settings or DistillSettings()
     check_resume(checkpoint, resume)
-    lesson = HeadTask(graph, settings, partial(_compare, settings), mixup=settings.mixup)
-    training = Training(graph, samples, settings, lesson=lesson, digest=lesson.frozen.digest())
+    task = HeadTask(graph, settings, partial(_compare, settings), mixup=settings.mixup)
+    training = Training(graph, samples, settings, task=task, digest=task.frozen.digest())
     training.run(checkpoint=checkpoint, resume=resume, progress=progress)
-    return lesson.finish(samples)
+    return task.finish(samples)
 
 
 def _compare(settings: DistillSettings, given: Values, teacher: Tensor, epoch: int) -> dict[str, Tensor]:
@@ -105,7 +105,7 @@ def _compare(settings: DistillSettings, given: Values, teacher: Tensor, epoch: i
     amount = settings.sample_weighting if epoch >= settings.epochs // 4 else 0.0
     stays = torch.ones_like(teacher[:, 0])
     for _, names in groupby(given, key=lambda name: name.partition("/")[0]):  # an exit: its head, its ensemble
-        share = weigh_samples(stays, amount)
+        share = weigh_by_arrival(stays, amount)
         for name in names:
             logits = given[name][0]
             losses[name] = (share * teaching_loss(logits, teacher, settings.targets, settings.temperature)).mean()
