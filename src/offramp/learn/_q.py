@@ -45,11 +45,11 @@ def q(
     """The graph with control nodes that open the edge of the highest expected reward, and regular nodes to match.
 
     Each sample, or each mini-bag of them, earns one reward r = lambda A + (1 - lambda) E for all control nodes. A
-    measures how good the answers are. E is 1 - MACs of what ran / MACs of all nodes that can run, its mean over the bag; it and
-    any other straight line through the costs differ only in what lambda means. Samples really take their edges, at
-    random with a chance that falls from 1, so a step costs what the network costs; only nodes that ran learn from a
-    sample. Training starts from the weights that the graph has. On a CPU the result depends on graph, samples and
-    settings alone, however often the training was killed.
+    measures how good the answers are. E is 1 - MACs of what ran / MACs of all nodes that can run, its mean over the
+    bag; it and any other straight line through the costs differ only in what lambda means. Samples really take their
+    edges, at random with a chance that falls from 1, so a step costs what the network costs; only nodes that ran learn
+    from a sample. Training starts from the weights that the graph has. On a CPU the result depends on graph, samples
+    and settings alone, however often the training was killed.
 
     A reward tells what an edge was worth together with all else that was done, on a sample that may be easy or hard.
     With `counterfactual` each step runs its samples twice; the second time one control node of each sample opens
