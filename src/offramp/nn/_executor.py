@@ -97,7 +97,7 @@ class Executor(nn.Module):
         Args:
             inputs: Tensors by the name of the input node, batch first.
             thresholds: [T] one threshold per threshold gate in graph order; None if there is no such gate.
-            forced: The edge [B] int64 that a control node opens where it runs, whatever it compares, by the node's name;
+            forced: The edge [B] int64 that a control node opens where it runs, by the node's name, whatever its score;
                 -1 lets it choose. Nodes that are left out choose for themselves.
 
         Returns:
