@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import fx, nn
 
-from offramp.attach import attach_exits
+from offramp import attach
 from offramp.export._content import Content
 
 
@@ -211,6 +211,6 @@ def test_what_counts_by_identity_is_held() -> None:
 
 def test_bodies_that_were_captured_twice_have_the_same_keys() -> None:
     network = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
-    first, second = (attach_exits(network, torch.zeros(2, 8), placement="1", head="pool") for _ in range(2))
+    first, second = (attach.exits(network, torch.zeros(2, 8), placement="1", head="pool") for _ in range(2))
     for name in ("stage0", "stage1"):
         assert digest(first.bodies[name]) == digest(second.bodies[name])  # type: ignore[arg-type]  # a module

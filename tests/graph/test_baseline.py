@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from offramp.attach import attach_exits, d2nn_cascade, high_low
+from offramp import attach
+from offramp.attach import d2nn_cascade, high_low
 from offramp.graph import Graph, find_baseline, find_baseline_nodes
 from offramp.nn import Normalize
 from offramp.transform import add_fallback, keep_exits
@@ -13,7 +14,7 @@ from offramp.transform import add_fallback, keep_exits
 
 def make(**more: Normalize) -> Graph:
     network = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3))
-    return attach_exits(network, torch.zeros(2, 8), placement=["1", "3"], **more)
+    return attach.exits(network, torch.zeros(2, 8), placement=["1", "3"], **more)
 
 
 def test_it_ends_at_the_final_exit_of_a_network_with_exits() -> None:

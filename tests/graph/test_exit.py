@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from torch import nn
 
 from graphs import make_chain, random_graphs
-from offramp import transform
-from offramp.attach import attach_exits, cascade, d2nn_cascade, d2nn_chain, high_low
+from offramp import attach, transform
+from offramp.attach import d2nn_cascade, d2nn_chain, high_low
 from offramp.graph import Exit, Graph, from_json, to_json
 
 SCORES = ("entropy", "max_probability")
@@ -21,7 +21,7 @@ def make(**more: bool) -> Graph:
     layers = [layer for _ in range(4) for layer in (nn.Linear(8, 8), nn.ReLU())]
     network = nn.Sequential(*layers, nn.Linear(8, 3))
     places = {"placement": ["input", 1, 3], "head": ["pool"] * 3}
-    return attach_exits(network, torch.zeros(2, 8), scores=SCORES, **places, **more)  # type: ignore[arg-type]
+    return attach.exits(network, torch.zeros(2, 8), scores=SCORES, **places, **more)  # type: ignore[arg-type]
 
 
 def names(exit: Exit) -> tuple[str, str, list[str], str, str]:
@@ -39,7 +39,7 @@ def test_an_attached_exit_knows_its_head_scores_gate_and_place() -> None:
 
 
 def test_an_ensemble_answers_and_its_own_head_is_the_head() -> None:
-    exit = make(ensemble=True, cascade=True).exits[2]
+    exit = make(ensemble_heads=True, reuse_logits=True).exits[2]
     scores = ["exit2/score", "exit2/score/max_probability"]
     assert names(exit) == ("exit2/ensemble", "exit2/head", scores, "exit2/gate", "exit2/stop")
 
@@ -65,7 +65,7 @@ def test_the_first_score_is_the_gates_after_another_one_gates() -> None:
 @pytest.mark.parametrize(("sees", "stop"), [("features", None), ("answer", "exit0/stop")])
 def test_the_gate_of_an_exit_that_learns_when_to_answer_is_its_controller(sees: str, stop: str | None) -> None:
     network = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
-    graph = cascade(network, torch.zeros(2, 8), placement="1", sees=sees)  # type: ignore[arg-type]
+    graph = attach.controllers(network, torch.zeros(2, 8), placement="1", sees=sees)  # type: ignore[arg-type]
     exit = graph.exits[0]
     assert exit.gate == graph["exit0/gate"]
     assert exit.stop == (stop and graph[stop])

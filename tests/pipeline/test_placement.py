@@ -50,7 +50,11 @@ def test_the_candidates_that_pay_are_all_that_is_shipped(weights: Path, tmp_path
     assert [one["head"] for one in placement["candidates"]] == ["auto", "auto"]
     assert len(kept) == len(result["chosen"]["thresholds"]) == 1
     assert result["model"]["cuts"] == [placement["candidates"][at]["cut"] for at in kept]
-    assert list(load_artifact(out).exits) == result["model"]["exits"] == [f"exit{kept[0]}/head", "stage2"]
+    assert (
+        [exit.name for exit in load_artifact(out).exits]
+        == result["model"]["exits"]
+        == [f"exit{kept[0]}/head", "stage2"]
+    )
     assert Evidence.load(out / "evidence.npz").exits == 2
     assert engine.load(out / "model.onnx").card["exits"] == result["model"]["exits"]
     best = placement["trials"][0]
@@ -123,9 +127,9 @@ def test_exits_that_hear_each_other_are_timed_too(
 ) -> None:
     monkeypatch.setattr(_price, "CALLS", 20)
     out = tmp_path / "out"
-    result = run(weights, out, "--max-loss", 0.05, "--cascade", "--ensemble")
+    result = run(weights, out, "--max-loss", 0.05, "--reuse-logits", "--ensemble-heads")
     assert result["placement"]["judged_by"] == "time"
-    assert list(load_artifact(out).exits) == result["model"]["exits"]
+    assert [exit.name for exit in load_artifact(out).exits] == result["model"]["exits"]
 
 
 @pytest.mark.usefixtures("hurry")

@@ -17,7 +17,7 @@ def keep_exits(graph: Graph, exits: Collection[int]) -> Graph:
     heads hear those that are left: an ensemble's weights keep their ratios and their sum.
 
     Args:
-        graph: As `attach_exits` makes it.
+        graph: As `attach.exits` makes it.
         exits: Which to keep, counted from 0 in graph order; the final one always stays.
 
     Raises:
@@ -26,9 +26,9 @@ def keep_exits(graph: Graph, exits: Collection[int]) -> Graph:
     Example:
         >>> import torch
         >>> from torch import nn
-        >>> from offramp.attach import attach_exits
+        >>> from offramp import attach
         >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3))
-        >>> keep_exits(attach_exits(net, torch.zeros(2, 8), placement=[0, 1]), [1]).exits[0].name
+        >>> keep_exits(attach.exits(net, torch.zeros(2, 8), placement=[0, 1]), [1]).exits[0].name
         'exit1/head'
     """
     early = graph.exits[:-1]
