@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
 from offramp.attach import make_function, make_gate, make_score
 from offramp.errors import GraphError
-from offramp.graph import Body, DataEdge, Graph, Node
+from offramp.graph import Body, DataEdge, Graph, Node, Pass
 from offramp.nn.scores import FittedScore, HeadConfidence, build_score
 
 from ._gate_by import score_name
@@ -38,9 +39,33 @@ def add_fallback(graph: Graph) -> Graph:
         >>> add_fallback(attach_exits(net, torch.zeros(2, 8), exits=1, placement="1")).exits
         ('exit0/head', 'exit1/head', 'fallback')
     """
-    stages = [node for node in graph.nodes if node.role == "stage"]
-    _check(graph, stages)
-    graph = _without_fitted(graph)
+    return AddFallback()(graph)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddFallback(Pass):
+    """`add_fallback` as a pass."""
+
+    name: ClassVar[str] = "add_fallback"
+
+    def requires(self, graph: Graph) -> None:
+        """Refuse a graph that can have none.
+
+        Raises:
+            GraphError: As `add_fallback` raises it.
+        """
+        _check(graph, _stages(graph))
+
+    def apply(self, graph: Graph) -> Graph:
+        """The graph with the fallback behind it."""
+        return _backed(_without_fitted(graph), _stages(graph))
+
+
+def _stages(graph: Graph) -> list[Node]:
+    return [node for node in graph.nodes if node.role == "stage"]
+
+
+def _backed(graph: Graph, stages: Sequence[Node]) -> Graph:
     last, at = stages[-1], len((stages[0].recipe or {}).get("cuts", ()))  # as many exits were attached, if not kept
     logits, eval_only = last.outputs[:1], any(node.eval_only for node in stages)
     recipe = {"kind": NAME, "options": {}}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from offramp.errors import GraphError
-from offramp.graph import Body, Graph, Node
+from offramp.graph import Body, Graph, Node, Pass
 from offramp.nn.heads import Ensemble
 
 
@@ -32,13 +33,41 @@ def keep_exits(graph: Graph, exits: Collection[int]) -> Graph:
         >>> keep_exits(attach_exits(net, torch.zeros(2, 8), placement=[0, 1]), [1]).exits
         ('exit1/head', 'stage2')
     """
-    heads = graph.exits[:-1]
-    wrong = sorted(set(exits) - set(range(len(heads))))
-    if wrong:
-        raise GraphError(
-            f"there are {len(heads)} exits before the final one, but {wrong} should be kept. Count from 0."
-        )
-    gone = {head.rpartition("/")[0] for at, head in enumerate(heads) if at not in exits}
+    return KeepExits(exits=tuple(sorted(set(exits))))(graph)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeepExits(Pass):
+    """`keep_exits` as a pass.
+
+    Attributes:
+        exits: Which to keep, in ascending order, counted from 0 in graph order.
+    """
+
+    name: ClassVar[str] = "keep_exits"
+    exits: tuple[int, ...]
+
+    def requires(self, graph: Graph) -> None:
+        """Refuse exits that the graph does not have.
+
+        Raises:
+            GraphError: There is no such exit.
+        """
+        heads = graph.exits[:-1]
+        wrong = sorted(set(self.exits) - set(range(len(heads))))
+        if wrong:
+            raise GraphError(
+                f"there are {len(heads)} exits before the final one, but {wrong} should be kept. Count from 0."
+            )
+
+    def apply(self, graph: Graph) -> Graph:
+        """The graph with these exits alone."""
+        gone = {head.rpartition("/")[0] for at, head in enumerate(graph.exits[:-1]) if at not in self.exits}
+        return _drop(graph, gone) if gone else graph
+
+
+def _drop(graph: Graph, gone: Collection[str]) -> Graph:
+    """The graph without the exits of these names."""
     kept = [node for node in graph.nodes if node.name.partition("/")[0] not in gone]
     nodes = [_without(_redirected(node, graph, gone), gone) for node in kept]
     answer = graph.answer
