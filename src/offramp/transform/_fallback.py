@@ -12,6 +12,7 @@ from torch import nn
 from offramp.attach import make_function, make_gate, make_score
 from offramp.errors import GraphError
 from offramp.graph import Body, DataEdge, Graph, Node, Pass
+from offramp.nn import in_float
 from offramp.nn.scores import FittedScore, HeadConfidence, build_score
 
 from ._gate_by import score_name
@@ -80,7 +81,7 @@ def _backed(graph: Graph, stages: Sequence[Node]) -> Graph:
     )
     kept = [node for node in graph.nodes if node.kind != "select"]
     bodies: dict[str, Body] = {**graph.bodies, head.name: _Same(), **{node.name: body for node, body in scores}}
-    bodies[NAME] = _Chain([graph.bodies[node.name] for node in stages])
+    bodies[NAME] = _Chain([in_float(graph.bodies[node.name]) for node in stages])
     return Graph(
         nodes=(*kept, head, *(node for node, _ in scores), gate, stop, whole, answer),
         answer=answer.name,

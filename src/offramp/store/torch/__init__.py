@@ -3,3 +3,4 @@
 from ._artifact import Origin as Origin
 from ._artifact import load_artifact as load_artifact
 from ._artifact import save_artifact as save_artifact
+from ._steps import STEPS as STEPS

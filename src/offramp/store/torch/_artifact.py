@@ -1,29 +1,34 @@
-"""Weights and recipe of a graph, from which it can be built again: `model.safetensors` and `config.json`.
+"""Weights and steps of a graph, from which it can be built again: `model.safetensors` and `config.json`.
 
-No code is stored and nothing is unpickled: loading replays the recipe, loads the weights strictly, and compares the
+No code is stored and nothing is unpickled: loading takes the steps again, loads the weights strictly, and compares the
 answer with a stored one.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from offramp import attach, capture, transform, zoo
-from offramp.errors import ExportError, OutputError, WeightsError
-from offramp.graph import Graph, Node, to_json
-from offramp.nn import Executor, Normalize
-from offramp.nn.heads import HeadRecipe
+from offramp import zoo
+from offramp.attach import Attachment
+from offramp.errors import ExportError, OutputError
+from offramp.graph import Graph, Step, to_json
+from offramp.nn import Executor
 
-FORMAT = 2  # 1 had one head recipe for all exits
+from . import _format2
+from ._steps import STEPS, Steps, read_steps, replay, write_steps
+from ._weights import load_state, state_of
+
+FORMAT, OLDER = 3, 2  # 2 had the arguments of one call of `attach`
 TOLERANCE = 1e-4  # of the largest stored logit: the same sums in another order
 
 
@@ -32,10 +37,11 @@ class Origin:
     """How the network can be built again.
 
     Attributes:
-        reference: As `zoo.load_model` takes it; `graph:NAME` for a network of `attach.GRAPHS`, exits included.
-        arguments: Of its builder; for `graph:NAME` all but `trunk` and `normalize`.
+        reference: As `zoo.load_model` takes it; `graph:NAME` for a network of `attach.GRAPHS`, whose graph knows by
+            itself how it was made.
+        arguments: Of its builder.
         shape: Of one sample.
-        mean: Per channel, or None for no normalization.
+        mean: Per channel, or None for no normalization; for those who read the file, since the graph has its own.
         std: As `mean`.
     """
 
@@ -45,40 +51,46 @@ class Origin:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
 
+    @property
+    def is_graph(self) -> bool:
+        """Whether it names a published graph, which is attached to no network."""
+        return self.reference.startswith("graph:")
+
 
 def save_artifact(
     graph: Graph,
     folder: str | Path,
     *,
     example: Mapping[str, Tensor],
-    origin: Origin | None = None,
+    origin: Origin | Sequence[Origin] | None = None,
     thresholds: Sequence[float] = (),
-    passes: Sequence[Mapping[str, Any]] = (),  # Any: JSON
 ) -> None:
     """Write `model.safetensors` and `config.json` into a folder.
 
     Args:
-        graph: As `attach.attach_exits` or a builder of `attach.GRAPHS` makes it, trained or not.
+        graph: As a function of `attach` makes it, trained or not, and passes after it. Weights of bodies in 8 bits are
+            stored twice: as they were trained, and as the bytes that run.
         folder: Exists.
         example: A few inputs by name; they and the answers to them are stored, to compare with.
-        origin: None if nobody can say how to build the network; the configuration then says `"rebuild": null`.
+        origin: Of each network that the graph was attached to: one, of `attach.high_low` the small and the large one,
+            none for a published graph. None if nobody can say; the configuration then says `"origin": null`.
         thresholds: The chosen ones.
-        passes: What was done to the file that ships beside it, such as its quantization; the weights here are those
-            before, in float.
 
     Raises:
         OutputError: The folder cannot be written.
     """
+    origins = [] if origin is None else [origin] if isinstance(origin, Origin) else list(origin)
+    known = _can_be_rebuilt(graph, origins)
+    steps, arrays = write_steps(graph.steps if known else ())
     config = {
         "format": FORMAT,
-        "rebuild": None if origin is None or _is_opaque(graph) else _rebuild(origin),
-        "preprocessing": None if origin is None or origin.mean is None else {"mean": origin.mean, "std": origin.std},
-        **_recipe(graph),
-        "passes": [dict(one) for one in passes],
+        "origin": [_describe(one) for one in origins if not one.is_graph] if known else None,
+        "steps": steps,
         "thresholds": list(thresholds),
         "graph": to_json(graph),
-    }  # fmt: skip
-    tensors = {f"weights/{name}": tensor for name, tensor in _state(graph).items()}
+    }
+    tensors = {f"weights/{name}": tensor for name, tensor in state_of(graph).items()}
+    tensors |= {f"steps/{name}": torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
     tensors |= {f"check/input/{name}": tensor for name, tensor in example.items()}
     tensors |= {f"check/exit/{name}": tensor for name, tensor in _answers(graph, example).items()}
     try:
@@ -88,6 +100,12 @@ def save_artifact(
         (Path(folder) / "model.safetensors").chmod(written.stat().st_mode)  # safetensors lets only the owner read
     except (OSError, SafetensorError) as error:
         raise OutputError(f"{folder} must be writable, but: {error}. Choose another folder.") from error
+
+
+def _can_be_rebuilt(graph: Graph, origins: Sequence[Origin]) -> bool:
+    """Whether the steps are known, and a network for each that the first of them takes."""
+    first = graph.steps[0] if graph.steps else None
+    return isinstance(first, Attachment) and sum(not one.is_graph for one in origins) == first.networks
 
 
 def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -104,151 +122,52 @@ def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return apart
 
 
-def load_artifact(folder: str | Path) -> Graph:
+def load_artifact(folder: str | Path, *, steps: Steps = STEPS) -> Graph:
     """The graph that `save_artifact` wrote, built again and checked against its stored answers.
+
+    Args:
+        folder: Of format 3, or of format 2 as versions before wrote it.
+        steps: By name, the classes of all steps that a file may hold. Add your own passes: `{**STEPS, "mine": Mine}`.
 
     Raises:
         ExportError: There is no such artifact, it cannot be rebuilt, or the network answers differently.
-        WeightsError: The weights do not fit what the recipe builds.
+        WeightsError: The weights do not fit what the steps build.
     """
     config, tensors = _read(Path(folder))
-    if config["rebuild"] is None:
+    if config.get("origin" if config["format"] == FORMAT else "rebuild") is None:
         raise ExportError(f"{folder} was made from an object without a reference: only its model.onnx can be run.")
-    graph = _replay(config)
+    if config["format"] == FORMAT:
+        arrays = {name: tensor.numpy() for name, tensor in _part(tensors, "steps/").items()}
+        taken = read_steps(config["steps"], arrays, steps)
+        graph = replay(taken, [_network(one, taken[0]) for one in config["origin"]])
+    else:
+        graph = _format2.replay(config)
     if to_json(graph) != config["graph"]:
         raise ExportError(
-            f"{config['rebuild']['reference']} must build the network of {folder}, but builds another. "
+            f"the steps of {folder} must build the network that was saved, but build another. "
             "Use the code that it was made with."
         )
-    graph = _with_weights(graph, {name[8:]: value for name, value in tensors.items() if name.startswith("weights/")})
+    graph = load_state(graph, _part(tensors, "weights/"))
     _compare(graph, tensors, folder)
     return graph
 
 
-def _recipe(graph: Graph) -> dict[str, Any]:  # Any: JSON
-    """Cuts, heads and scores, as the builder left them on the nodes."""
-    stages = [node for node in graph.nodes if node.role == "stage"]
-    heads = [node for node in graph.nodes if node.role == "head"]
-    first = heads[0].name.rpartition("/")[0] if heads else ""
-    if transform.has_fallback(graph):
-        heads.pop()  # the network's own end: nobody attached it
-    scores = [node for node in graph.nodes if node.role == "score" and node.name.startswith(f"{first}/")]
-    return {
-        "capture": {"eval_only": any(node.eval_only for node in stages), **_answer(stages)},
-        "cuts": list((stages[0].recipe or {}).get("cuts", [])) if stages else [],
-        "kept": list(transform.exit_numbers(graph)),
-        "heads": [dict(node.recipe or {}) for node in heads],
-        "scores": [(node.recipe or {})["score"] for node in scores],
-        "controllers": [dict(node.recipe or {}) for node in graph.controls if node.role == "controller"],
-        "cascade": any((node.recipe or {}).get("cascade", False) for node in heads),
-        "ensemble": any(node.role == "ensemble" for node in graph.nodes),
-        "fallback": transform.has_fallback(graph),
-    }
+def _describe(origin: Origin) -> dict[str, Any]:  # Any: JSON
+    told = {"reference": origin.reference, "arguments": dict(origin.arguments), "shape": list(origin.shape)}
+    return told if origin.mean is None else {**told, "mean": origin.mean, "std": origin.std}
 
 
-def _answer(stages: Sequence[Node]) -> dict[str, Any]:  # Any: JSON
-    """Which output of the network its logits are, as its last stage says it."""
-    last = dict(stages[-1].recipe or {}) if stages else {}
-    return {"logits": last.get("logits"), "probabilities": last.get("probabilities", False)}
-
-
-def _rebuild(origin: Origin) -> dict[str, Any]:  # Any: JSON
-    return {"reference": origin.reference, "arguments": dict(origin.arguments), "shape": list(origin.shape)}
-
-
-def _is_opaque(graph: Graph) -> bool:
-    """True if a body was given as a module: no recipe says how to make it again."""
-    return any((node.recipe or {}).get("kind") == "module" for node in graph.nodes)
-
-
-def _replay(config: Mapping[str, Any]) -> Graph:  # Any: JSON
-    """The graph with all exits that were attached, then without those that were dropped."""
-    graph = _attach(config)
-    if config.get("fallback", False):  # older files say nothing of it
-        graph = transform.add_fallback(graph)
-    attached = transform.exit_numbers(graph)
-    kept = set(_kept(config)) & set(attached)
-    return graph if len(kept) == len(attached) else transform.keep_exits(graph, kept)
-
-
-def _kept(config: Mapping[str, Any]) -> list[int]:  # Any: JSON
-    """Files written before exits could be dropped do not say."""
-    kept: list[int] = config.get("kept", list(range(len(config["heads"]))))
-    return kept
-
-
-def _attach(config: Mapping[str, Any]) -> Graph:  # Any: JSON
-    rebuild, preprocessing = config["rebuild"], config["preprocessing"]
-    normalize = Normalize(**preprocessing) if preprocessing else None
-    kind, _, name = rebuild["reference"].partition(":")
-    if kind == "graph":
-        return _published(name)(**rebuild["arguments"], normalize=normalize)
-    shape = tuple(rebuild["shape"])
-    known = config["capture"]  # older files say nothing of the answer, and took probabilities as they are
-    logits = capture.Answer(where=known.get("logits"), probabilities=known.get("probabilities", False))
-    loaded = zoo.load_model(rebuild["reference"], shape=shape, arguments=rebuild["arguments"], logits=logits)
-    placement, heads = config["cuts"] or "linear", _networks(config, "heads")
-    if config.get("controllers"):
-        return attach.cascade(
-            loaded.module,
-            loaded.example,
-            exits=0,
-            placement=placement,
-            head=heads,
-            controller=_networks(config, "controllers"),
-            sees=config["controllers"][0]["sees"],
-            normalize=normalize,
-            logits=logits,
-        )
-    return attach.attach_exits(
-        loaded.module,
-        loaded.example,
-        exits=0,
-        placement=placement,
-        head=heads,
-        scores=config["scores"] or ("max_probability",),
-        normalize=normalize,
-        cascade=config.get("cascade", False),  # older files say nothing of these two
-        ensemble=config.get("ensemble", False),
-        logits=logits,
+def _network(origin: Mapping[str, Any], first: Step) -> zoo.LoadedModel:  # Any: JSON
+    """The network of an origin, with random weights."""
+    assert isinstance(first, Attachment), "files begin with one"
+    return zoo.load_model(
+        origin["reference"], shape=tuple(origin["shape"]), arguments=origin["arguments"], logits=first.answer
     )
 
 
-def _networks(config: Mapping[str, Any], kind: str) -> list[HeadRecipe]:  # Any: JSON
-    """Heads or controllers of all exits; of the dropped, any will do."""
-    known = {at: HeadRecipe.from_json(recipe) for at, recipe in zip(_kept(config), config[kind], strict=False)}
-    return [known.get(at, HeadRecipe()) for at in range(len(config["cuts"]))]
-
-
-def _published(name: str) -> Callable[..., Graph]:
-    if name not in attach.GRAPHS:
-        raise ExportError(f"published graphs are {', '.join(attach.GRAPHS)}, but the artifact is of {name!r}. Update.")
-    return attach.GRAPHS[name]
-
-
-def _state(graph: Graph) -> dict[str, Tensor]:
-    return {f"{node}/{key}": tensor for node, body in _own_bodies(graph) for key, tensor in body.state_dict().items()}
-
-
-def _own_bodies(graph: Graph) -> Iterator[tuple[str, nn.Module]]:
-    """By node; a fallback has the weights of the stages."""
-    for name, body in graph.bodies.items():
-        if isinstance(body, nn.Module) and graph[name].role != "fallback":
-            yield name, body
-
-
-def _with_weights(graph: Graph, stored: Mapping[str, Tensor]) -> Graph:
-    """The freshly built graph with the stored weights, every one of them and no other."""
-    expected = _state(graph)
-    odd = sorted(set(expected) ^ set(stored))
-    odd += [name for name in expected if name in stored and expected[name].shape != stored[name].shape]
-    if odd:
-        raise WeightsError(f"model.safetensors must hold exactly the weights of the recipe, but {odd[:3]} differ.")
-    for node, body in _own_bodies(graph):
-        prefix = f"{node}/"
-        body.load_state_dict({key[len(prefix) :]: stored[key] for key in expected if key.rpartition("/")[0] == node})
-        body.eval()
-    return graph
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin so, by the rest of their names."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _answers(graph: Graph, example: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -258,8 +177,7 @@ def _answers(graph: Graph, example: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _compare(graph: Graph, tensors: Mapping[str, Tensor], folder: str | Path) -> None:
-    example = {name[12:]: value for name, value in tensors.items() if name.startswith("check/input/")}
-    for name, got in _answers(graph, example).items():
+    for name, got in _answers(graph, _part(tensors, "check/input/")).items():
         wanted = tensors[f"check/exit/{name}"]
         if float((got - wanted).abs().max()) > TOLERANCE * max(1.0, float(wanted.abs().max())):
             raise ExportError(f"{name} of {folder} must answer as it did when saved, but does not. Check the versions.")
@@ -273,6 +191,8 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:  # Any: JSO
         raise ExportError(
             f"{folder} must hold config.json and model.safetensors, but: {error}. Check the path."
         ) from error
-    if config.get("format") != FORMAT:
-        raise ExportError(f"{folder} must have format {FORMAT}, but has {config.get('format')!r}. Write it again.")
+    if config.get("format") not in (OLDER, FORMAT):
+        raise ExportError(
+            f"{folder} must have format {OLDER} or {FORMAT}, but has {config.get('format')!r}. Write it again."
+        )
     return config, tensors
