@@ -175,7 +175,8 @@ def _open(
             f"ONNX Runtime computes {sum(map(len, kept.values()))} convolutions of the int8 file in float "
             f"(in {', '.join(kept)}): no integers come out of them. --engine openvino does not."
         )
-    return Variant(name="int8", graph=graph, engine=engine, exports=exports.passing(quantized), quantized=quantized)
+    whole = quantized(graph)
+    return Variant(name="int8", graph=whole, engine=engine, exports=exports.passing(None), quantized=quantized)
 
 
 def _time_alone(request: Request, problem: Problem, ways: Sequence[Variant]) -> dict[str, float]:

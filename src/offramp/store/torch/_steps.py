@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from offramp import attach, transform
+from offramp import attach, compress, transform
 from offramp.attach import Attachment
 from offramp.errors import ExportError
 from offramp.graph import Graph, Pass, Step
@@ -25,6 +25,7 @@ STEPS: dict[str, type[Step]] = {
     "keep_exits": transform.KeepExits,
     "gate_by": transform.GateBy,
     "add_fallback": transform.AddFallback,
+    "quantize": compress.Quantized,
 }
 
 
