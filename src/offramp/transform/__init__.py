@@ -9,6 +9,7 @@ from ._in_float import in_float as in_float
 from ._keep import KeepExits as KeepExits
 from ._keep import exit_numbers as exit_numbers
 from ._keep import keep_exits as keep_exits
+from ._replace_bodies import replace_bodies as replace_bodies
 from ._static import backbone as backbone
 from ._static import head_alone as head_alone
 from ._static import nothing as nothing

@@ -25,6 +25,7 @@ STEPS: dict[str, type[Step]] = {
     "keep_exits": transform.KeepExits,
     "gate_by": transform.GateBy,
     "add_fallback": transform.AddFallback,
+    "narrow": compress.Narrow,
     "quantize": compress.Quantized,
 }
 
