@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -90,7 +89,7 @@ def save_artifact(
         "graph": to_json(graph),
     }
     tensors = {f"weights/{name}": tensor for name, tensor in state_of(graph).items()}
-    tensors |= {f"steps/{name}": torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+    tensors |= {f"steps/{name}": torch.tensor(array) for name, array in arrays.items()}
     tensors |= {f"check/input/{name}": tensor for name, tensor in example.items()}
     tensors |= {f"check/exit/{name}": tensor for name, tensor in _answers(graph, example).items()}
     try:
