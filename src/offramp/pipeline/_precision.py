@@ -35,10 +35,11 @@ class Variant:
 
     Attributes:
         name: As `--precision` takes it.
-        graph: With exits or candidates for them, and with the fallback if there is one.
+        graph: With exits or candidates for them, bodies in 8 bits if that is the precision, and the fallback if there
+            is one.
         engine: That runs them.
         exports: That writes them.
-        quantized: The bodies in 8 bits, if there are any.
+        quantized: The pass that made bodies of 8 bits, if there are any.
     """
 
     name: str
