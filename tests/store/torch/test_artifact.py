@@ -126,6 +126,7 @@ class Scale(Pass):
 
     def apply(self, graph: Graph) -> Graph:
         last = copy.deepcopy(graph.bodies[graph.exits[-1]])
+        assert isinstance(last, torch.nn.Module)
         return graph.with_bodies({graph.exits[-1]: torch.nn.Sequential(last, Times(self.by))})
 
 
@@ -205,7 +206,7 @@ def test_a_published_network_comes_back_with_its_exits(
 @pytest.mark.parametrize("kept", [[], [1], [0, 1]])
 @pytest.mark.parametrize("sees", ["answer", "features"])
 def test_a_cascade_comes_back_with_its_controllers(
-    sees: str, kept: list[int], example: dict[str, torch.Tensor], tmp_path: Path
+    sees: Any, kept: list[int], example: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
     loaded = zoo.load_model("zoo:lenet5")
     controllers = ["layers:pool 2 | relu", "pool"]
@@ -218,7 +219,7 @@ def test_a_cascade_comes_back_with_its_controllers(
     )
     back = load_artifact(tmp_path)
     assert to_json(back) == to_json(graph)
-    weights = [{f"{name}/{key}": value for name, body in one.bodies.items() for key, value in body.state_dict().items()}
+    weights = [{f"{name}/{key}": value for name, body in one.bodies.items() for key, value in body.state_dict().items()}  # type: ignore[attr-defined]
                for one in (graph, back)]  # fmt: skip
     assert weights[0].keys() == weights[1].keys()
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
@@ -283,7 +284,7 @@ def test_a_graph_whose_exits_were_dropped_comes_back_without_them(
 
 
 def test_an_unknown_published_network_is_refused(folder: Path) -> None:
-    options = {"graph": "b_vgg", "arguments": {}, "normalize": None}
+    options: dict[str, Any] = {"graph": "b_vgg", "arguments": {}, "normalize": None}
     change_config(folder, origin=[], steps=[{"pass": "published", "options": options}])
     with pytest.raises(ExportError, match=r"b_lenet, .*d2nn_hierarchy, but the artifact is of 'b_vgg'"):
         load_artifact(folder)
