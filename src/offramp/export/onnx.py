@@ -58,8 +58,8 @@ def save(
         dense: Run every exit for every sample and ignore the gates.
         traces: Bodies that were traced already; those of this graph are added. Give the same dictionary to several
             calls for graphs with equal bodies, copies included, which saves seconds per body.
-        stage_pass: Gives what is written instead of each traced body, such as `compress.quantize` makes it. `traces`
-            hold the bodies as they were before.
+        stage_pass: Gives what is written instead of each traced body, for the sake of one engine. `traces` hold the
+            bodies as they were before.
 
     Raises:
         ExportError: A body has an operator that ONNX lacks, or the pass changed what it reads or gives.
