@@ -25,7 +25,7 @@ from ._external import Sources, fill, move, weigh
 from ._frame import Frame
 from ._scope import Scope
 from ._sound import find_taint
-from ._trace import only_exit, trace_of
+from ._trail import only_exit, trail_of
 
 CARD_KEY = "offramp"
 IR_VERSION = helper.find_min_ir_version_for([helper.make_opsetid("", OPSET)])  # the oldest: old runtimes read it too
@@ -255,7 +255,7 @@ def _conditional(
 ) -> list[onnx.ValueInfoProto]:
     rows, zeros = _count_samples(graph, frame.scope)
     common = Common(thresholds="thresholds", samples=rows, zeros=zeros, taint=taint)
-    emitter = Emitter(graph, bodies, common, trace=trace_of(graph, route))
+    emitter = Emitter(graph, bodies, common, trail=trail_of(graph, route))
     emitter.run(route.root, frame, rows)
     scope, classes = frame.scope, graph[graph.answer].outputs[0].shape[0]
     logits = frame.values[route.answer]

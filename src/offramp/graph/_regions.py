@@ -2,7 +2,7 @@
 
 Within a block every value has one row per row of the block's frame. What a block needs from outside is gathered, what
 leaves it is scattered over a fill, or over the earlier answer for select. Next to its values every block hands its
-parent a trace: for each control node inside it, which edge it opened (and for a threshold gate the score).
+parent a trail: for each control node inside it, which edge it opened (and for a threshold gate the score).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class NodeCall:
     """Call the body of a function or control node (for a gate: compare) on `inputs`."""
 
     node: Node
@@ -67,13 +67,13 @@ class Block:
         routes: Control nodes outside this block whose opened edge is needed inside: gathered too.
         steps: In order.
         writes: Row-wise values to scatter into the parent's frame.
-        controls: Control nodes in this block and the blocks inside it, in the order of the columns of its trace.
+        controls: Control nodes in this block and the blocks inside it, in the order of the columns of its trail.
     """
 
     guard: tuple[Edge, ...] = ()
     reads: tuple[Value, ...] = ()
     routes: tuple[str, ...] = ()
-    steps: tuple[Run | Merge | Block, ...] = ()
+    steps: tuple[NodeCall | Merge | Block, ...] = ()
     writes: tuple[Write, ...] = ()
     controls: tuple[str, ...] = ()
 
@@ -113,13 +113,13 @@ def plan(graph: Graph) -> Plan:
 class _Item:
     """Something to schedule: a node, or one level of a select."""
 
-    step: Run | Merge
+    step: NodeCall | Merge
     region: Region
     needs: set[str] = field(default_factory=set)
 
     @property
     def name(self) -> str:
-        return self.step.node.name if isinstance(self.step, Run) else self.step.target.node
+        return self.step.node.name if isinstance(self.step, NodeCall) else self.step.target.node
 
 
 class _Planner:
@@ -169,7 +169,7 @@ class _Planner:
         region = self._regions[node.name]
         inputs = tuple(self._value(edge, region) for edge in node.inputs)
         needs = {value.node for value in inputs} | {control for control, _ in region}
-        self._add(_Item(step=Run(node=node, inputs=inputs), region=region, needs=needs))
+        self._add(_Item(step=NodeCall(node=node, inputs=inputs), region=region, needs=needs))
 
     def _add(self, item: _Item) -> None:
         self._items[item.name] = item
@@ -227,7 +227,7 @@ class _Planner:
 
     def _pack(self, region: Region, items: list[_Item], done: set[str], wanted: set[Value]) -> Block:
         """Order the items of a region and its descendants; `wanted` are values that the world outside will read."""
-        steps: list[Run | Merge | Block] = []
+        steps: list[NodeCall | Merge | Block] = []
         done, left = set(done), list(items)
         while left:
             ready = next((item for item in left if item.region == region and item.needs <= done), None)
@@ -283,7 +283,7 @@ class _Planner:
         )
         return replace(block, guard=tips(child, self._regions), writes=writes)
 
-    def _seal(self, region: Region, steps: tuple[Run | Merge | Block, ...], items: Iterable[_Item]) -> Block:
+    def _seal(self, region: Region, steps: tuple[NodeCall | Merge | Block, ...], items: Iterable[_Item]) -> Block:
         """A block with what it must read from outside."""
         items = list(items)
         inside = {item.name for item in items}
@@ -301,7 +301,7 @@ class _Planner:
     def _is_row_wise(self, value: Value) -> bool:
         return self._graph[value.origin].outputs[value.output].row_wise
 
-    def _fold_into_block(self, item: _Item, steps: list[Run | Merge | Block], others: Set[Value]) -> bool:
+    def _fold_into_block(self, item: _Item, steps: list[NodeCall | Merge | Block], others: Set[Value]) -> bool:
         """Let a block scatter straight over the earlier answer, where a merge would only choose between the two.
 
         `others` are the values that somebody else reads: those must still be there.
@@ -325,7 +325,7 @@ class _Planner:
         return False
 
     def _known_before(
-        self, value: Value, earlier: Sequence[Run | Merge | Block], steps: Sequence[Run | Merge | Block]
+        self, value: Value, earlier: Sequence[NodeCall | Merge | Block], steps: Sequence[NodeCall | Merge | Block]
     ) -> bool:
         """True unless the value is given only by a later step of the same block."""
         return value in _given(earlier) or value not in _given(steps)
@@ -341,15 +341,15 @@ def _closure(items: Sequence[_Item], done: set[str]) -> list[_Item]:
     return [item for item in items if item.name in known]
 
 
-def _inputs(step: Run | Merge) -> tuple[Value, ...]:
-    return step.inputs if isinstance(step, Run) else step.sources
+def _inputs(step: NodeCall | Merge) -> tuple[Value, ...]:
+    return step.inputs if isinstance(step, NodeCall) else step.sources
 
 
-def _given(steps: Iterable[Run | Merge | Block]) -> set[Value]:
+def _given(steps: Iterable[NodeCall | Merge | Block]) -> set[Value]:
     """What steps give to the frame that they run in."""
     given: set[Value] = set()
     for step in steps:
-        if isinstance(step, Run):
+        if isinstance(step, NodeCall):
             given |= {Value(node=step.node.name, output=at) for at in range(len(step.node.outputs))}
         elif isinstance(step, Merge):
             given.add(step.target)
@@ -367,10 +367,10 @@ def _asked(item: _Item, region: Region, regions: dict[str, Region]) -> set[str]:
     return asked
 
 
-def _controls_of(step: Run | Merge | Block) -> tuple[str, ...]:
+def _controls_of(step: NodeCall | Merge | Block) -> tuple[str, ...]:
     if isinstance(step, Block):
         return step.controls
-    return (step.node.name,) if isinstance(step, Run) and step.node.kind == "control" else ()
+    return (step.node.name,) if isinstance(step, NodeCall) and step.node.kind == "control" else ()
 
 
 def _order(value: Value) -> tuple[str, int, float]:

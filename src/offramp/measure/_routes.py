@@ -11,7 +11,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from offramp.graph import Block, Graph, Run, find_regions, plan
+from offramp.graph import Block, Graph, NodeCall, find_regions, plan
 
 
 def route_macs(graph: Graph, macs: Mapping[str, int], route: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -127,5 +127,5 @@ def _walk(block: Block) -> Iterator[str]:
     for step in block.steps:
         if isinstance(step, Block):
             yield from _walk(step)
-        elif isinstance(step, Run):
+        elif isinstance(step, NodeCall):
             yield step.node.name

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from offramp.errors import GraphError, ThresholdError
-from offramp.graph import Block, Graph, Merge, Node, Run, Value, plan
+from offramp.graph import Block, Graph, Merge, Node, NodeCall, Value, plan
 
 from ._evaluate import as_tuple, evaluate
 
@@ -213,7 +213,7 @@ class Executor(nn.Module):
             merged = torch.where(present.view(-1, *[1] * (merged.dim() - 1)), frame.values[source], merged)
         return merged
 
-    def _decide(self, step: Run, frame: _Frame, limits: Mapping[str, Tensor]) -> None:
+    def _decide(self, step: NodeCall, frame: _Frame, limits: Mapping[str, Tensor]) -> None:
         node, given = step.node, [frame.values[value] for value in step.inputs]
         if node.gate is None:
             scores = self.bodies[node.name](*given)

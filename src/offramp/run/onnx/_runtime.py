@@ -1,4 +1,4 @@
-"""Runs files with ONNX Runtime on the CPU; by default as stages lifted from the file, which it optimizes better."""
+"""Runs files with ONNX Runtime on the CPU; by default as segments lifted from the file, which it optimizes better."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from offramp.run._samples import bind
 
 from ._alone import network_alone as network_alone
 from ._fusible import make_fusible as make_fusible
-from ._lift import Branch, Stage, Steps, lift
+from ._lift import Branch, Segment, Steps, lift
 
 
 def load(path: str | Path, *, threads: int = 1, staged: bool = True, fusible: bool = True) -> OnnxRuntime:
@@ -161,16 +161,16 @@ class _Whole:
 
 
 class _Staged:
-    """The steps of the file, each stage a session.
+    """The steps of the file, each segment a session.
 
     Each session has threads of its own, which by default go on asking for work for a while after a call: they would
-    keep the cores from the next stage's.
+    keep the cores from the next segment's.
     """
 
     def __init__(self, steps: Steps, threads: int, folder: Path, fusible: bool) -> None:
         self._steps = steps
         self._sessions = {
-            id(stage): _session(_written(stage.model, fusible), threads, folder, rest=True) for stage in _stages(steps)
+            id(one): _session(_written(one.model, fusible), threads, folder, rest=True) for one in _segments(steps)
         }
 
     def __call__(self, feed: Mapping[str, Array]) -> list[Array]:
@@ -180,7 +180,7 @@ class _Staged:
 
     def _run(self, steps: Steps, values: dict[str, Array]) -> None:
         for step in steps:
-            if isinstance(step, Stage):
+            if isinstance(step, Segment):
                 feed = {name: values[name] for name in step.reads}
                 values.update(zip(step.gives, self._sessions[id(step)].run(step.gives, feed), strict=True))
                 continue
@@ -190,11 +190,11 @@ class _Staged:
             values.update({name: values[result] for name, result in zip(step.gives, results, strict=True)})
 
 
-def _stages(steps: Steps) -> Iterator[Stage]:
+def _segments(steps: Steps) -> Iterator[Segment]:
     for step in steps:
         if isinstance(step, Branch):
-            yield from _stages(step.then)
-            yield from _stages(step.otherwise)
+            yield from _segments(step.then)
+            yield from _segments(step.otherwise)
         else:
             yield step
 
