@@ -70,7 +70,7 @@ class Emitter:
     @property
     def trail(self) -> Trail:
         """What blocks tell of their rows."""
-        assert self._trail is not None, "only a network that runs everything for everybody has none"
+        assert self._trail is not None, "only a network that runs everything for every sample has none"
         return self._trail
 
     def run(self, root: Block, frame: Frame, rows: str) -> None:

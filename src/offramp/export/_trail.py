@@ -95,7 +95,7 @@ class PassedTrail(Trail):
         self.gathered = False  # all rows of a block passed the same gates
 
     def start(self, frame: Frame, fill: Fill) -> None:
-        pass  # the first gate runs for everybody
+        pass  # the first gate runs for every sample
 
     def compare(self, gate: Node, stops: str, goes: str, score: str, frame: Frame) -> None:
         scope, at = frame.scope, self._gates.index(gate.name)
@@ -118,7 +118,7 @@ class PassedTrail(Trail):
 
 
 def only_exit(route: Plan) -> int:
-    """The exit that everybody takes where there is no control node."""
+    """The exit that every sample takes where there is no control node."""
     return next(rank for edges, rank in zip(route.exits, route.ranks, strict=True) if not edges)
 
 

@@ -19,7 +19,13 @@ from ._reach import ROOT, Edge, Region, find_gap, find_regions, lineage, tips
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """Output `output` of node `node`, with `fill` where the node did not run (None: it runs wherever it is read)."""
+    """One output of a node, as a block reads it.
+
+    Attributes:
+        node: Name of the node. One level of a select has a name of its own, which begins with that of the select.
+        output: Which of its outputs, counted from 0.
+        fill: The number that stands where the node did not run; None if it runs wherever it is read.
+    """
 
     node: str
     output: int = 0
@@ -33,7 +39,12 @@ class Value:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeCall:
-    """Call the body of a function or control node (for a gate: compare) on `inputs`."""
+    """Call the body of a function or control node, or for a threshold gate compare its score.
+
+    Attributes:
+        node: The node that runs.
+        inputs: The values that its body takes, in the order of its arguments.
+    """
 
     node: Node
     inputs: tuple[Value, ...]
@@ -41,7 +52,13 @@ class NodeCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merge:
-    """Give `target` the first of `sources` that is not null; `masks` says when: these control edges are open."""
+    """Give a value that is the first of several that is not null, sample by sample.
+
+    Attributes:
+        target: The value that is given.
+        sources: The values to choose from, the preferred one first.
+        masks: For each source, the control edges that are open on the rows on which it is not null.
+    """
 
     target: Value
     sources: tuple[Value, ...]
@@ -50,7 +67,13 @@ class Merge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """Scatter `source` of a block into its parent's `target`: over `over` if given, else over the target's fill."""
+    """Scatter a value of a block into the rows of the block around it.
+
+    Attributes:
+        source: The value of the inner block.
+        target: What it is called outside.
+        over: The value whose rows stay where the inner block has none; None leaves the fill of `target` there.
+    """
 
     source: Value
     target: Value
@@ -97,6 +120,12 @@ class Plan:
 
 def plan(graph: Graph) -> Plan:
     """How to run a graph in batches: blocks for its regions, nested, without nodes that nothing depends on.
+
+    Args:
+        graph: Any conditional graph.
+
+    Returns:
+        A plan with one block for all rows, in which lie the blocks of the regions.
 
     Example:
         >>> from offramp.graph import DataEdge, Graph, Node, Tensor, plan

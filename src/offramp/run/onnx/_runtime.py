@@ -35,6 +35,9 @@ def load(path: str | Path, *, threads: int = 1, staged: bool = True, fusible: bo
         fusible: Put a convolution by one in front of the shortcuts that keep ONNX Runtime from folding a chain of
             residual blocks; not in files that are run whole.
 
+    Returns:
+        The network, to be called with inputs and, if others than those of the file are wanted, thresholds.
+
     Raises:
         DataError: There is no such file.
         OptionError: `threads` is not positive.
@@ -44,20 +47,43 @@ def load(path: str | Path, *, threads: int = 1, staged: bool = True, fusible: bo
 
 
 def load_dense(path: str | Path, *, threads: int = 1, fusible: bool = True) -> OnnxDense:
-    """The dense twin of a network, which runs every exit for every sample; arguments and errors as for `load`."""
+    """The dense twin of a network, which runs every exit for every sample; errors as for `load`.
+
+    Args:
+        path: Written by `export.onnx.save` with `dense=True`.
+        threads: Number of CPU threads that one call may use.
+        fusible: As for `load`.
+
+    Returns:
+        The network, to be called with inputs.
+    """
     return OnnxDense(check_file(path), threads, fusible)
 
 
 def load_values(path: str | Path, *, threads: int = 1) -> OnnxValues:
     """Any file whose outputs are wanted by name, such as one whose inner values were made outputs.
 
-    Arguments and errors as for `load`.
+    Errors as for `load`.
+
+    Args:
+        path: Any ONNX file.
+        threads: Number of CPU threads that one call may use.
+
+    Returns:
+        The network, to be called with inputs; it gives all outputs by name.
     """
     return OnnxValues(check_file(path), threads)
 
 
 class OnnxRuntime:
-    """A conditional network that ONNX Runtime runs; made by `load`."""
+    """A conditional network that ONNX Runtime runs; made by `load`.
+
+    Args:
+        path: Written by `export.onnx.save`.
+        threads: Number of CPU threads that one call may use.
+        staged: True runs the bodies of the file's `If`s as models of their own.
+        fusible: True puts a convolution by one in front of shortcuts that keep ONNX Runtime from folding blocks.
+    """
 
     engine = "onnxruntime"
 
@@ -106,7 +132,13 @@ class OnnxRuntime:
 
 
 class OnnxDense:
-    """A network that runs every exit for every sample; made by `load_dense`."""
+    """A network that runs every exit for every sample; made by `load_dense`.
+
+    Args:
+        path: Written by `export.onnx.save` with `dense=True`.
+        threads: Number of CPU threads that one call may use.
+        fusible: As for `OnnxRuntime`.
+    """
 
     def __init__(self, path: Path, threads: int, fusible: bool) -> None:
         self._path = path
@@ -134,7 +166,12 @@ class OnnxDense:
 
 
 class OnnxValues:
-    """A file of which all outputs are wanted; made by `load_values`."""
+    """A file of which all outputs are wanted; made by `load_values`.
+
+    Args:
+        path: Any ONNX file.
+        threads: Number of CPU threads that one call may use.
+    """
 
     def __init__(self, path: Path, threads: int) -> None:
         self._path = path
@@ -236,7 +273,14 @@ def _trimmed(model: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelProto:
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Give whatever ONNX Runtime or the reader of the file raises as an EngineError."""
+    """Give whatever ONNX Runtime or the reader of the file raises as an EngineError.
+
+    Args:
+        path: The file that is run; errors name it.
+
+    Yields:
+        Nothing; inside, what ONNX Runtime raises becomes an `EngineError`.
+    """
     try:
         yield
     except (EngineError, OptionError):
