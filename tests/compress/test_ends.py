@@ -25,7 +25,7 @@ from offramp.export._body import trace_body
 from offramp.graph import DataEdge, Node, Tensor
 from offramp.nn.heads import HeadRecipe, build_head
 from offramp.run.onnx._lift import lift
-from offramp.run.onnx._runtime import _stages
+from offramp.run.onnx._runtime import _segments
 from quantized import make_small
 
 SHAPE = (8, 12, 12)
@@ -189,7 +189,7 @@ def test_every_stage_of_a_file_runs_in_integers_and_borders_are_bytes(dense: boo
     """Static as a whole, conditional stage by stage: five convolutions and three linear layers."""
     small = make_small()
     model = export_onnx.to_model(small.quantized(small.graph), dense=dense)
-    parts = [model] if dense else [stage.model for stage in _stages(lift(model))]
+    parts = [model] if dense else [stage.model for stage in _segments(lift(model))]
     found = sum((kernels(part, tmp_path) for part in parts), Counter())
     checks = {"Add": len(small.graph.gates)}  # one number a sample: its score is told if its input is not finite
     assert {kind: found[kind] for kind in IN_FLOAT if found[kind]} == checks
