@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from offramp import compress, zoo
-from offramp.attach import attach_exits
+from offramp.attach import exits
 from offramp.compress import Quantized
 from offramp.export.onnx import trace
 from offramp.graph import Graph
@@ -24,7 +24,7 @@ SCORES = ("max_probability", "entropy", "margin")
 def make_graph() -> Graph:
     """Two stages with an exit between them and one at the input; what it answers differs from sample to sample."""
     loaded = zoo.load_model(ORIGIN.reference, arguments=ORIGIN.arguments, shape=ORIGIN.shape, seed=1)
-    graph = attach_exits(
+    graph = exits(
         loaded.module, loaded.example, placement=["input", "2"], head=["student:width=4", "conv1"], scores=SCORES
     )
     generator = torch.Generator().manual_seed(2)

@@ -2,14 +2,14 @@
 
 from ._candidates import Candidate as Candidate
 from ._candidates import find_candidates as find_candidates
-from ._cascade import AttachControllers as AttachControllers
-from ._cascade import cascade as cascade
 from ._chain import make_function as make_function
 from ._chain import make_gate as make_gate
 from ._chain import make_score as make_score
+from ._controllers import AttachControllers as AttachControllers
+from ._controllers import controllers as controllers
 from ._exits import AttachExits as AttachExits
-from ._exits import attach_exits as attach_exits
 from ._exits import choose_cuts as choose_cuts
+from ._exits import exits as exits
 from ._high_low import HighLow as HighLow
 from ._high_low import high_low as high_low
 from ._published import GRAPHS as GRAPHS

@@ -194,4 +194,4 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:  # Any: JSO
         raise ExportError(
             f"{folder} must have format {OLDER} or {FORMAT}, but has {config.get('format')!r}. Write it again."
         )
-    return config, tensors
+    return config if config["format"] == FORMAT else _format2.renew(config), tensors

@@ -11,6 +11,21 @@ from offramp.graph import Graph
 from offramp.nn import Normalize
 from offramp.nn.heads import HeadRecipe
 
+FORMER = {"cascade": "reuse_logits", "ensemble": "ensemble_heads"}  # what files called it once
+
+
+def renew(config: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
+    """A configuration in today's words."""
+    nodes = [
+        {**node, "recipe": _renamed(node["recipe"])} if node["recipe"] else node for node in config["graph"]["nodes"]
+    ]
+    heads = [_renamed(head) for head in config["heads"]]
+    return {**_renamed(config), "heads": heads, "graph": {**config["graph"], "nodes": nodes}}
+
+
+def _renamed(given: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
+    return {FORMER.get(name, name): value for name, value in given.items()}
+
 
 def replay(config: Mapping[str, Any]) -> Graph:  # Any: JSON
     """The graph of a configuration, with fresh weights: all exits that were attached, then without those dropped.
@@ -44,10 +59,10 @@ def _attach(config: Mapping[str, Any]) -> Graph:  # Any: JSON
     loaded = zoo.load_model(rebuild["reference"], shape=shape, arguments=rebuild["arguments"], logits=logits)
     placement, heads = config["cuts"] or "linear", _networks(config, "heads")
     if config.get("controllers"):
-        return attach.cascade(
+        return attach.controllers(
             loaded.module,
             loaded.example,
-            exits=0,
+            count=0,
             placement=placement,
             head=heads,
             controller=_networks(config, "controllers"),
@@ -55,16 +70,16 @@ def _attach(config: Mapping[str, Any]) -> Graph:  # Any: JSON
             normalize=normalize,
             logits=logits,
         )
-    return attach.attach_exits(
+    return attach.exits(
         loaded.module,
         loaded.example,
-        exits=0,
+        count=0,
         placement=placement,
         head=heads,
         scores=config["scores"] or ("max_probability",),
         normalize=normalize,
-        cascade=config.get("cascade", False),  # older files say nothing of these two
-        ensemble=config.get("ensemble", False),
+        reuse_logits=config.get("reuse_logits", False),  # older files say nothing of these two
+        ensemble_heads=config.get("ensemble_heads", False),
         logits=logits,
     )
 
