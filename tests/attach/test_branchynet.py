@@ -99,7 +99,7 @@ def test_the_linear_layers_have_the_published_sizes() -> None:
     assert linear_sizes(lenet.bodies["exit0/head"]) == [(640, 10)]
     assert linear_sizes(lenet.bodies["stage1"]) == [(720, 84), (84, 10)]
     resnet = b_resnet()
-    ends = [linear_sizes(resnet.bodies[name]) for name in resnet.exits]
+    ends = [linear_sizes(resnet.bodies[exit.name]) for exit in resnet.exits]
     assert ends == [[(28800, 10)], [(14400, 10)], [(576, 10)]]
 
 
@@ -124,8 +124,8 @@ def test_branches_may_stand_elsewhere_and_be_more_or_fewer() -> None:
     convolutions = [layers_of(graph, f"exit{at}/head").count("Conv2d") for at in range(3)]
     assert convolutions == [1, 0, 3]
     assert graph["stage3"].outputs[0].shape == (7,)
-    assert b_lenet(positions="relu2").exits == ("exit0/head", "stage1")
-    assert b_lenet(positions=()).exits == ("stage0",)
+    assert [exit.name for exit in b_lenet(positions="relu2").exits] == ["exit0/head", "stage1"]
+    assert [exit.name for exit in b_lenet(positions=()).exits] == ["stage0"]
 
 
 @pytest.mark.parametrize(

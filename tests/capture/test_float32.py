@@ -95,7 +95,7 @@ def test_a_network_in_other_floats_works_in_float32_with_a_word_about_it(name: s
     with torch.no_grad():
         given = X if "weights" not in name else X.to(next(net.parameters()).dtype)
         expected = net(given).float()
-        got = Executor(graph).eval().dense({"x": X})[graph.exits[-1]][0]
+        got = Executor(graph).eval().dense({"x": X})[graph.exits[-1].name][0]
     assert got.dtype == torch.float32
     torch.testing.assert_close(got, expected, rtol=0, atol=0.03 * float(expected.abs().max()))
     assert all(weight.dtype == torch.float32 for body in graph.bodies.values() for weight in body.parameters())  # type: ignore[attr-defined]

@@ -43,12 +43,12 @@ def answer(graph: Graph, samples: ArraySamples, threshold: float = 0.5) -> tuple
     network = Executor(graph).eval()
     with torch.no_grad():
         taken = network(inputs, torch.full((2,), threshold))
-        full = network.dense(inputs)[graph.exits[-1]][0].argmax(1)
+        full = network.dense(inputs)[graph.exits[-1].name][0].argmax(1)
     return float((taken.logits.argmax(1) == full).float().mean()), np.bincount(taken.exit, minlength=3)
 
 
 def assert_same_heads(first: Graph, second: Graph) -> None:
-    for head in first.exits[:-1]:
+    for head in [exit.name for exit in first.exits[:-1]]:
         for key, value in weights(first, head).items():
             assert torch.equal(value, weights(second, head)[key]), (head, key)
 
@@ -80,7 +80,7 @@ def test_every_loss_moves_the_heads_and_all_but_v0_the_confidences(loss: Cumulat
     graph = make_graph()
     chosen = learn.CumulativeSettings(epochs=1, warm_epochs=0, batch=16, loss=loss, targets=targets, charge="own")
     trained = learn.cumulative(graph, make_samples(), chosen)
-    for head in graph.exits[:-1]:
+    for head in [exit.name for exit in graph.exits[:-1]]:
         before, after = weights(graph, head), weights(trained, head)
         assert not torch.equal(before["classifier.weight"], after["classifier.weight"])
         moved = not torch.equal(before["confidence.weight"], after["confidence.weight"])
@@ -92,7 +92,7 @@ def test_the_first_stage_of_two_is_v0() -> None:
     two = learn.CumulativeSettings(epochs=1, warm_epochs=3, batch=16, augment="none", learning_rate=1e-9)
     one = learn.CumulativeSettings(epochs=3, warm_epochs=0, loss="v0", batch=16, augment="none", learning_rate=1e-9)
     first, other = (learn.cumulative(make_graph(), samples, chosen) for chosen in (two, one))
-    for head in first.exits[:-1]:  # at so small a rate the last epoch changes the statistics alone
+    for head in [exit.name for exit in first.exits[:-1]]:  # at so small a rate the last epoch moves statistics alone
         torch.testing.assert_close(weights(first, head)["classifier.weight"], weights(other, head)["classifier.weight"])
 
 

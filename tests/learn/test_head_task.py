@@ -8,8 +8,8 @@ import torch
 from early_exits import make_graph, make_samples
 from offramp.errors import LearnError
 from offramp.learn import DistillSettings
-from offramp.learn._frozen_backbone import Values
 from offramp.learn._head_task import HeadTask
+from offramp.nn import Values
 
 BATCH = {"x": torch.from_numpy(make_samples(16).inputs["x"])}
 
@@ -48,7 +48,7 @@ def test_it_ends_with_heads_in_eval_mode_and_leaves_the_graph_as_it_was() -> Non
         for parameter in task.learner.parameters():
             parameter.zero_()
     after = task.finish(make_samples(16))
-    for head in graph.exits[:-1]:
+    for head in [exit.name for exit in graph.exits[:-1]]:
         assert not after.bodies[head].training  # type: ignore[attr-defined]  # a module
         assert not any(parameter.any() for parameter in after.bodies[head].parameters())  # type: ignore[attr-defined]
         assert any(parameter.any() for parameter in graph.bodies[head].parameters())  # type: ignore[attr-defined]
@@ -56,7 +56,7 @@ def test_it_ends_with_heads_in_eval_mode_and_leaves_the_graph_as_it_was() -> Non
 
 def test_a_teacher_without_finite_answers_is_refused() -> None:
     graph = make_graph()
-    final = graph.bodies[graph.exits[-1]]
-    broken = graph.with_bodies({graph.exits[-1]: lambda *given: final(*given) * torch.nan})
+    final = graph.bodies[graph.exits[-1].name]
+    broken = graph.with_bodies({graph.exits[-1].name: lambda *given: final(*given) * torch.nan})
     with pytest.raises(LearnError, match="finite logits"):
         HeadTask(broken, DistillSettings(), compare).losses(BATCH, None, 0)

@@ -35,7 +35,7 @@ def make_labelled(count: int = 64) -> ArraySamples:
 def accuracy(graph: Graph, samples: ArraySamples) -> list[float]:
     with torch.no_grad():
         given = Executor(graph).eval().dense({"x": torch.from_numpy(samples.inputs["x"])})
-    return [float((given[name][0].argmax(1).numpy() == samples.labels).mean()) for name in graph.exits]
+    return [float((given[exit.name][0].argmax(1).numpy() == samples.labels).mean()) for exit in graph.exits]
 
 
 def assert_same(first: Graph, second: Graph) -> None:
@@ -103,7 +103,7 @@ def test_the_graph_given_stays_as_it_was_and_the_new_one_is_in_eval_mode() -> No
         for key, value in weights(graph, name).items():
             assert torch.equal(value.nan_to_num(7.0), known[key].nan_to_num(7.0)), (name, key)
     assert {name: body.training for name, body in graph.bodies.items()} == modes
-    assert not any(module.training for name in trained.exits for module in trained.bodies[name].modules())
+    assert not any(module.training for exit in trained.exits for module in trained.bodies[exit.name].modules())
 
 
 def test_scores_that_learn_are_fitted() -> None:

@@ -151,7 +151,7 @@ def test_the_best_of_several_scores_is_chosen_and_shipped(arguments: list[object
     answer = file(samples.take(slice(0, 100)))
     assert answer.exit.tolist() == [int(taken[place[name]]) for name in samples.ids[:100].tolist()]
     assert 0 < np.mean(answer.exit) < 1
-    assert list(load_artifact(out).exits) == done.json["model"]["exits"]
+    assert [exit.name for exit in load_artifact(out).exits] == done.json["model"]["exits"]
     page = (out / "report.html").read_text()
     assert all(f"<td>{name}</td>" in page for name in seen.scores)
 
@@ -164,7 +164,7 @@ def test_heads_that_learn_their_confidence_are_trained_and_shipped(arguments: li
     assert done.json["score"] == "head_confidence"
     assert engine.load(out / "model.onnx").card["gates"][0]["score"] == "head_confidence"
     assert done.json["options"]["price"] == 0.3
-    assert list(load_artifact(out).exits) == done.json["model"]["exits"]
+    assert [exit.name for exit in load_artifact(out).exits] == done.json["model"]["exits"]
 
 
 @pytest.mark.usefixtures("hurry")
@@ -178,7 +178,7 @@ def test_an_untrained_network_is_trained_with_its_exits_and_one_may_sit_at_the_i
     assert done.code == 0, done.err
     assert done.json["baseline"]["accuracy"] < 0.3 < done.json["chosen"]["accuracy"]  # it came without weights
     assert done.json["model"]["cuts"] == ["input", "pool1"]
-    assert load_artifact(out).exits == ("exit0/head", "exit1/head", "stage2")
+    assert [exit.name for exit in load_artifact(out).exits] == ["exit0/head", "exit1/head", "stage2"]
     (attached,) = json.loads((out / "config.json").read_text())["steps"]
     assert [head["kind"] for head in attached["options"]["heads"]] == ["student", "light"]
 
@@ -194,7 +194,7 @@ def test_heads_may_hear_each_other_and_learn_hard_answers_of_those_who_stay(
     done = call(*arguments, *options, "--budget", 0.9, "--out", out, "--json")
     assert done.code == 0, done.err
     assert done.json["model"]["exits"] == ["exit0/head", "exit1/ensemble", "stage2"]
-    assert load_artifact(out).exits == ("exit0/head", "exit1/ensemble", "stage2")
+    assert [exit.name for exit in load_artifact(out).exits] == ["exit0/head", "exit1/ensemble", "stage2"]
 
 
 def write_npz(path: Path, **arrays: Any) -> str:

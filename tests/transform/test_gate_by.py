@@ -7,7 +7,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from early_exits import make_listening
+from early_exits import make_reusing
 from networks import CifarResNet
 from offramp import attach
 from offramp.errors import OptionError
@@ -92,7 +92,7 @@ class TestGateBy(PassContract):
         return make_graph()
 
     def unsuited(self) -> Graph:
-        return make_listening("margin")
+        return make_reusing("margin")
 
 
 def test_the_function_is_the_pass() -> None:

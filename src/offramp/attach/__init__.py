@@ -4,7 +4,9 @@ from ._candidates import Candidate as Candidate
 from ._candidates import find_candidates as find_candidates
 from ._chain import make_function as make_function
 from ._chain import make_gate as make_gate
+from ._chain import make_head as make_head
 from ._chain import make_score as make_score
+from ._chain import make_stop as make_stop
 from ._controllers import AttachControllers as AttachControllers
 from ._controllers import controllers as controllers
 from ._exits import AttachExits as AttachExits

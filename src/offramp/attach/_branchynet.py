@@ -50,8 +50,8 @@ def b_lenet(
         WeightsError: The weights of `trunk` do not fit.
 
     Example:
-        >>> b_lenet().exits
-        ('exit0/head', 'stage1')
+        >>> [exit.name for exit in b_lenet().exits]
+        ['exit0/head', 'stage1']
         >>> [name for name, _ in b_lenet().bodies["stage0"].named_parameters()]
         ['conv1.weight', 'conv1.bias']
 
@@ -135,8 +135,8 @@ def b_resnet(  # noqa: PLR0913  # as its sisters, and the depth
         WeightsError: The weights of `trunk` do not fit.
 
     Example:
-        >>> b_resnet(depth=8).exits
-        ('exit0/head', 'exit1/head', 'stage2')
+        >>> [exit.name for exit in b_resnet(depth=8).exits]
+        ['exit0/head', 'exit1/head', 'stage2']
 
     Reference:
         Teerapittayanon, McDanel and Kung, "BranchyNet: Fast Inference via Early Exiting from Deep Neural Networks",

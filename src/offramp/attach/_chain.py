@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from torch import nn
@@ -196,7 +196,7 @@ def _chosen(at: int, features: _Features, answering: Sequence[_Piece], choice: C
     if choice.sees == "answer":
         yield from answering
         body = Controller(body, head.outputs[0].shape[-1])
-        stop, onto = f"exit{at}/stop", [*reads, DataEdge(source=head.name)]
+        stop, onto = make_stop(at).name, [*reads, DataEdge(source=head.name)]
     recipe = {**recipe, "sees": choice.sees}
     node = Node(
         name=f"exit{at}/gate", kind="control", inputs=tuple(onto), edges=(stop, onward), role="controller",
@@ -226,7 +226,7 @@ def _gated(  # all of one exit
         first = _confidence_of(answering[0].node) if isinstance(score, HeadConfidence) else read
         yield _Piece(node=make_score(at, which, name, (first, *answers, *masks[name])), body=score)
     yield _Piece(node=make_gate(at, bodies[0], onward))
-    yield _Piece(node=Node(name=f"exit{at}/stop", kind="dummy"))
+    yield _Piece(node=make_stop(at))
 
 
 def _mask_for(score: str, features: _Features) -> tuple[DataEdge, ...]:
@@ -245,11 +245,10 @@ def _answering(at: int, features: _Features, logits: Tensor, head: Head, reuse: 
     if reuse.reuse_logits and at:
         recipe, body = {**recipe, "reuse_logits": True}, LogitReuseHead(body, classes, reads=len(reads))
         reads += earlier
-    node = make_function(own.source, tuple(reads), (Tensor(shape=logits.shape), *confidence), "head", recipe)
-    yield _Piece(node=node, body=body)
+    yield _Piece(node=make_head(at, tuple(reads), (Tensor(shape=logits.shape), *confidence), recipe), body=body)
     if reuse.ensemble_heads and at:
         node = make_function(reuse.answering(at), (own, *earlier), (Tensor(shape=logits.shape),), "ensemble", {})
-        yield _Piece(node=node, body=Ensemble(at + 1, classes))
+        yield _Piece(node=replace(node, exit=at), body=Ensemble(at + 1, classes))
 
 
 def _reads(features: _Features, head: Head) -> list[DataEdge]:
@@ -275,6 +274,16 @@ def _confidence_of(head: Node) -> DataEdge:
             "gives none. Write such as conv2:confidence=1, or take another score."
         )
     return DataEdge(source=head.name, output=1)
+
+
+def make_head(at: int, reads: tuple[DataEdge, ...], outputs: tuple[Tensor, ...], recipe: Mapping[str, Any]) -> Node:
+    """The head of an exit, which answers there unless an ensemble does."""
+    return replace(make_function(f"exit{at}/head", reads, outputs, "head", recipe), exit=at)
+
+
+def make_stop(at: int) -> Node:
+    """Where the gate of an exit leads the samples that stop."""
+    return Node(name=f"exit{at}/stop", kind="dummy")
 
 
 def make_score(at: int, which: int, name: str, reads: tuple[DataEdge, ...]) -> Node:
@@ -308,7 +317,7 @@ def make_gate(at: int, score: Any, onward: str) -> Node:  # Any: a Score that is
         name=f"exit{at}/gate",
         kind="control",
         inputs=(DataEdge(source=f"exit{at}/score"),),
-        edges=(f"exit{at}/stop", onward),
+        edges=(make_stop(at).name, onward),
         gate=gate_of(score),
     )
 

@@ -73,8 +73,8 @@ def controllers(  # noqa: PLR0913  # as `exits`
         >>> import torch
         >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
         >>> graph = controllers(net, torch.zeros(2, 8), placement="1", sees="features")
-        >>> graph.exits, graph.controls[0].edges
-        (('exit0/head', 'stage1'), ('exit0/head', 'stage1'))
+        >>> [exit.name for exit in graph.exits], graph.controls[0].edges
+        (['exit0/head', 'stage1'], ('exit0/head', 'stage1'))
 
     Reference:
         Liu and Deng, "Dynamic Deep Neural Networks: Optimizing Accuracy-Efficiency Trade-offs by Selective Execution",

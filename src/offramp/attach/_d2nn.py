@@ -77,8 +77,8 @@ def d2nn(
         ...     n3: n1 | fc 3
         ...     answer: n2 or n3
         ... ''', torch.zeros(2, 8))
-        >>> graph.exits, graph["q1"].edges
-        (('n2', 'n3'), ('n2', 'n3'))
+        >>> [exit.name for exit in graph.exits], graph["q1"].edges
+        (['n2', 'n3'], ('n2', 'n3'))
 
     Reference:
         Liu and Deng, "Dynamic Deep Neural Networks: Optimizing Accuracy-Efficiency Trade-offs by Selective Execution",

@@ -76,8 +76,9 @@ def exits(  # noqa: PLR0913  # the one call that users write: each argument is a
     Example:
         >>> import torch
         >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
-        >>> exits(net, torch.zeros(2, 8), count=1, placement="1").exits
-        ('exit0/head', 'stage1')
+        >>> graph = exits(net, torch.zeros(2, 8), count=1, placement="1")
+        >>> [exit.name for exit in graph.exits], graph.exits[0].gate.edges
+        (['exit0/head', 'stage1'], ('exit0/stop', 'stage1'))
     """
     captured = capture(model, example, logits=logits)
     cuts = choose_cuts(captured, placement, count=count, repeat=not isinstance(head, Head))

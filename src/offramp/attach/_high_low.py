@@ -65,8 +65,8 @@ def high_low(  # noqa: PLR0913  # the one call that users write: each argument i
         >>> import torch
         >>> large = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 3))
         >>> graph = high_low(nn.Linear(8, 3), large, torch.zeros(2, 8), controller="auto")
-        >>> graph.exits, graph["choice"].edges
-        (('small', 'large'), ('small', 'large'))
+        >>> [exit.name for exit in graph.exits], graph["choice"].edges
+        (['small', 'large'], ('small', 'large'))
 
     Reference:
         Liu and Deng, "Dynamic Deep Neural Networks: Optimizing Accuracy-Efficiency Trade-offs by Selective Execution",

@@ -96,8 +96,8 @@ def d2nn_high_low(
         OptionError: A width that is not positive, fewer than two classes, or a picture too small for the layers.
 
     Example:
-        >>> d2nn_high_low(width=0.25).exits
-        ('n2', 'n3')
+        >>> [exit.name for exit in d2nn_high_low(width=0.25).exits]
+        ['n2', 'n3']
 
     Reference:
         Liu and Deng, "Dynamic Deep Neural Networks: Optimizing Accuracy-Efficiency Trade-offs by Selective Execution",
@@ -127,8 +127,8 @@ def d2nn_cascade(
         OptionError: A width that is not positive, fewer than two classes, or a picture too small for the layers.
 
     Example:
-        >>> d2nn_cascade(width=0.25).exits
-        ('n2', 'n4', 'n6', 'n7')
+        >>> [exit.name for exit in d2nn_cascade(width=0.25).exits]
+        ['n2', 'n4', 'n6', 'n7']
 
     Reference:
         Liu and Deng, "Dynamic Deep Neural Networks", AAAI 2018, the cascade D2NN, with the layers of its supplement.

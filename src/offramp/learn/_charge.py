@@ -29,5 +29,5 @@ def charge_exits(graph: Graph, charge: Charge) -> Tensor:
     costs = path_costs(graph, macs)
     if charge == "all":
         return torch.from_numpy(costs.relative).float()
-    paths = [find_ancestors(graph, exit, through_control=False) for exit in graph.exits]
+    paths = [find_ancestors(graph, exit.name, through_control=False) for exit in graph.exits]
     return torch.tensor([sum(macs[name] for name in path) / costs.baseline_macs for path in paths])

@@ -12,12 +12,12 @@ from torch.nn.functional import one_hot
 
 from offramp.errors import LearnError
 from offramp.graph import Graph
+from offramp.nn import Values
 from offramp.run import Samples
 
 from ._charge import Charge, charge_exits
 from ._checkpoint import check_resume
 from ._cumulative_losses import CumulativeLoss, ExitOutputs, cumulative_losses
-from ._frozen_backbone import Values
 from ._head_task import HeadTask
 from ._losses import Targets
 from ._settings import TrainingSettings
@@ -118,7 +118,7 @@ def cumulative(
 
 
 def _check_confident(graph: Graph) -> None:
-    early = [graph[name] for name in graph.exits[:-1]]
+    early = [graph[exit.name] for exit in graph.exits[:-1]]
     silent = [node.name for node in early if node.role != "head" or len(node.outputs) < 2]
     if silent or not early:
         raise LearnError(
@@ -131,7 +131,7 @@ class _Comparison:
     """Heads and confidences against the full network's answers, at a price."""
 
     def __init__(self, graph: Graph, settings: CumulativeSettings) -> None:
-        self._settings, self._exits = settings, graph.exits
+        self._settings, self._exits = settings, [exit.name for exit in graph.exits]
         self._costs = charge_exits(graph, settings.charge)
 
     def __call__(self, given: Values, teacher: Tensor, epoch: int) -> dict[str, Tensor]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import get_args
 
@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from offramp.graph import Graph
+from offramp.nn import Values
 from offramp.run import Samples
 
 from ._checkpoint import check_resume
-from ._frozen_backbone import Values
 from ._head_task import HeadTask
 from ._losses import Targets, teaching_loss
 from ._sample_weighting import stay_on, weigh_by_arrival
@@ -97,8 +97,8 @@ def distill_heads(
         >>> graph = attach.exits(network, torch.zeros(2, 8), count=1, placement="1")
         >>> inputs = np.random.default_rng(0).random((64, 8), dtype=np.float32)
         >>> samples = ArraySamples(inputs={"x": inputs}, ids=np.arange(64).astype(str))
-        >>> distill_heads(graph, samples, DistillSettings(epochs=1, batch=32), progress=False).exits
-        ('exit0/head', 'stage1')
+        >>> distill_heads(graph, samples, DistillSettings(epochs=1, batch=32), progress=False).exits[0].name
+        'exit0/head'
 
     Reference:
         Lahiany and Aperstein, "PTEEnet: Post-Trained Early-Exit Neural Networks Augmentation for Inference Cost
@@ -108,18 +108,24 @@ def distill_heads(
     """
     settings = settings or DistillSettings()
     check_resume(checkpoint, resume)
-    task = HeadTask(graph, settings, partial(_compare, settings), mixup=settings.mixup)
+    exits = [tuple(dict.fromkeys((exit.head.name, exit.name))) for exit in graph.exits[:-1]]
+    task = HeadTask(graph, settings, partial(_compare, settings, exits), mixup=settings.mixup)
     training = Training(graph, samples, settings, task=task, digest=task.frozen.digest())
     training.run(checkpoint=checkpoint, resume=resume, progress=progress)
     return task.finish(samples)
 
 
-def _compare(settings: DistillSettings, given: Values, teacher: Tensor, epoch: int) -> dict[str, Tensor]:
-    """The loss of each node; where samples count by how surely they come there, of those that do."""
+def _compare(
+    settings: DistillSettings, exits: Sequence[Sequence[str]], given: Values, teacher: Tensor, epoch: int
+) -> dict[str, Tensor]:
+    """The loss of each node; where samples count by how surely they come there, of those that do.
+
+    Of each exit, `exits` names the head and if it has one the ensemble.
+    """
     losses = {}
     amount = settings.sample_weighting if epoch >= settings.epochs // 4 else 0.0
     stays = torch.ones_like(teacher[:, 0])
-    for _, names in groupby(given, key=lambda name: name.partition("/")[0]):  # an exit: its head, its ensemble
+    for names in exits:
         share = weigh_by_arrival(stays, amount)
         for name in names:
             logits = given[name][0]

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from offramp.graph import Body, Graph, Node
+from offramp.nn import gather
 from offramp.nn.scores import FittedScore, Targets
 from offramp.run import Samples
 
 from ._batch import shuffle, take_batch
-from ._frozen_backbone import FrozenBackbone, gather
+from ._frozen_backbone import FrozenBackbone
 from ._settings import TrainingSettings
 from ._trainable_heads import TrainableHeads
 

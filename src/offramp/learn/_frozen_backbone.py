@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,11 +14,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from offramp.errors import LearnError
 from offramp.graph import Body, Graph, Node
+from offramp.nn import Values, evaluate
 
 from ._digest import digest_weights
 from ._settings import Precision
-
-Values = dict[str, tuple[Tensor, ...]]
 
 
 class FrozenBackbone:
@@ -38,10 +38,10 @@ class FrozenBackbone:
     """
 
     def __init__(self, graph: Graph, precision: Precision) -> None:
-        self.teacher = graph.exits[-1]
+        self.teacher = graph.exits[-1].name
         self.nodes = find_backbone(graph, self.teacher)
         self.device = find_device(graph.bodies.values())
-        self._inputs = tuple(node.name for node in graph.inputs)
+        self._graph = replace(graph, bodies={})
         self._precision = precision
         self._bodies = {node.name: _freeze(graph.bodies[node.name]) for node in self.nodes}
 
@@ -55,10 +55,9 @@ class FrozenBackbone:
         Returns:
             What each input and backbone node gives, by name, floating-point numbers in float32.
         """
-        values: Values = {name: (channels_last(batch[name]),) for name in self._inputs}
+        inputs = {node.name: channels_last(batch[node.name]) for node in self._graph.inputs}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._precision == "bfloat16"):
-            for node in self.nodes:
-                values[node.name] = as_tuple(self._bodies[node.name](*gather(values, node)))
+            values = evaluate(self._graph, inputs, nodes=self._bodies, bodies=self._bodies)
         return {name: tuple(map(_single, given)) for name, given in values.items()}
 
     def digest(self) -> str:
@@ -68,31 +67,6 @@ class FrozenBackbone:
             64 hexadecimal digits.
         """
         return digest_weights(self._bodies)
-
-
-def gather(values: Mapping[str, tuple[Tensor, ...]], node: Node) -> list[Tensor]:
-    """What a node reads, in the order of its arguments.
-
-    Args:
-        values: What each node gives, by name.
-        node: The node that reads.
-
-    Returns:
-        One tensor per data edge.
-    """
-    return [values[edge.source][edge.output] for edge in node.inputs]
-
-
-def as_tuple(result: Tensor | Iterable[Tensor]) -> tuple[Tensor, ...]:
-    """The outputs of a body as a tuple, also where there is only one.
-
-    Args:
-        result: What a body returned.
-
-    Returns:
-        The tensors.
-    """
-    return (result,) if isinstance(result, Tensor) else tuple(result)
 
 
 def find_backbone(graph: Graph, teacher: str) -> tuple[Node, ...]:

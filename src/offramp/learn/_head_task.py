@@ -9,10 +9,11 @@ from torch import Tensor
 
 from offramp.errors import LearnError
 from offramp.graph import Graph
+from offramp.nn import Values
 from offramp.run import Samples
 
 from ._fit_scores import fit_scores
-from ._frozen_backbone import FrozenBackbone, Values
+from ._frozen_backbone import FrozenBackbone
 from ._mixup import mixup
 from ._schedule import rate_in_phases
 from ._settings import TrainingSettings

@@ -75,7 +75,7 @@ def joint(
         devices=settings.devices,
         accelerator=settings.accelerator,
         batch=settings.batch,
-        partly=settings.backbone_epochs > 0 or any(len(graph[name].outputs) > 1 for name in graph.exits),
+        partly=settings.backbone_epochs > 0 or any(len(graph[exit.name].outputs) > 1 for exit in graph.exits),
     )
     trainable = TrainableGraph(graph, settings.precision, frozen=settings.regime == "frozen").eval()
     lay_out(trainable, torch.contiguous_format)
@@ -93,7 +93,7 @@ def _check_labels(graph: Graph, samples: Samples) -> None:
         raise DataError(
             "joint training learns from labels, but the samples have none. Add them, or use learn.distill_heads."
         )
-    classes = graph[graph.exits[-1]].outputs[0].shape[-1]
+    classes = graph[graph.answer].outputs[0].shape[-1]
     if len(samples) and not 0 <= samples.labels.min() <= samples.labels.max() < classes:
         raise DataError(
             f"labels must be 0 to {classes - 1}, the classes of the network, but are {samples.labels.min()} to "

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from offramp.errors import LearnError
 from offramp.graph import Graph, Node
+from offramp.nn import Values, evaluate
 
-from ._frozen_backbone import Values, as_tuple, channels_last, find_backbone, gather, lay_out
+from ._frozen_backbone import channels_last, find_backbone, lay_out
 from ._settings import Precision
 
 _KEPT = ("batch_norm", "dropout")  # operations that mean something else in training mode
@@ -36,17 +37,17 @@ class TrainableGraph(nn.Module):
 
     def __init__(self, graph: Graph, precision: Precision, *, frozen: bool) -> None:
         super().__init__()
-        self.exits = graph.exits
-        backbone = {node.name for node in find_backbone(graph, graph.exits[-1])}
+        self.exits = tuple(exit.name for exit in graph.exits)
+        backbone = {node.name for node in find_backbone(graph, self.exits[-1])}
         nodes = [
             node
             for node in graph.nodes
-            if node.name in backbone or node.name in graph.exits or node.role == "head"  # read by an ensemble
+            if node.name in backbone or node.name in self.exits or node.role == "head"  # read by an ensemble
         ]
         check_learnable(graph, [node for node in nodes if node.name in backbone] if not frozen else [], nodes)
         # copied at once: weights that two stages share stay shared
         self.bodies = nn.ModuleDict(copy.deepcopy({node.name: graph.bodies[node.name] for node in nodes}))  # type: ignore[arg-type]  # checked above
-        self._nodes, self._backbone, self._inputs = nodes, backbone, tuple(node.name for node in graph.inputs)
+        self._graph, self._backbone = replace(graph, bodies={}), backbone
         self._precision, self._frozen = precision, frozen
         self.requires_grad_(True)
         for name in backbone:
@@ -82,13 +83,14 @@ class TrainableGraph(nn.Module):
         Returns:
             Logits [B, K] of each exit in order, in float32.
         """
-        values: Values = {name: (channels_last(batch[name]),) for name in self._inputs}
+        inputs = {node.name: channels_last(batch[node.name]) for node in self._graph.inputs}
+        bodies, values = dict(self.bodies.items()), Values()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._precision == "bfloat16"):
-            for node in self._nodes:
-                if final_only and node.name not in self._backbone:
-                    continue
-                with torch.no_grad() if self._frozen and node.name in self._backbone else nullcontext():
-                    values[node.name] = as_tuple(self.bodies[node.name](*gather(values, node)))
+            if self._frozen:
+                with torch.no_grad():
+                    values = evaluate(self._graph, inputs, nodes=self._backbone, bodies=bodies)
+            wanted = self._backbone if final_only else bodies
+            values = evaluate(self._graph, inputs, nodes=wanted, values=values, bodies=bodies)
         return {name: values[name][0].float() for name in self.exits if name in values}
 
     def split_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

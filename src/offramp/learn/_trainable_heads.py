@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 
 from torch import Tensor, nn
 
 from offramp.errors import LearnError
-from offramp.graph import Graph, Node
-
-from ._frozen_backbone import as_tuple, gather
+from offramp.graph import Body, Graph, Node
+from offramp.nn import evaluate
 
 
 class TrainableHeads(nn.Module):
@@ -37,6 +37,7 @@ class TrainableHeads(nn.Module):
                 f"heads must be torch modules to be trained, but got {given}. Attach exits with attach.exits."
             )
         self.bodies = nn.ModuleDict(copy.deepcopy(bodies))  # type: ignore[arg-type]  # checked above
+        self._graph = replace(graph, bodies={})
         self.requires_grad_(True)
 
     def forward(self, values: Mapping[str, tuple[Tensor, ...]]) -> dict[str, tuple[Tensor, ...]]:
@@ -50,9 +51,11 @@ class TrainableHeads(nn.Module):
         Returns:
             What each head and ensemble gives, by name.
         """
-        known = dict(values)
-        for node in self.nodes:
-            read = gather(known, node)
-            given = [tensor.detach() for tensor in read] if node.role == "ensemble" else read
-            known[node.name] = as_tuple(self.bodies[node.name](*given))
-        return {node.name: known[node.name] for node in self.nodes}
+        called = {node.name: _apart(self.bodies[node.name], node) for node in self.nodes}
+        known = evaluate(self._graph, {}, nodes=called, values=values, bodies=called)
+        return {name: known[name] for name in called}
+
+
+def _apart(body: nn.Module, node: Node) -> Body:
+    """The body; of an ensemble one from which no gradient flows back."""
+    return body if node.role != "ensemble" else lambda *given: body(*(tensor.detach() for tensor in given))

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from offramp.errors import GraphError, ThresholdError
 from offramp.graph import Block, Graph, Merge, Node, Run, Value, plan
 
+from ._evaluate import as_tuple, evaluate
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -145,16 +147,8 @@ class Executor(nn.Module):
         return self._outcome(frame)
 
     def dense(self, inputs: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, ...]]:
-        """The values of every node for every row, all gates ignored: selects take what they prefer."""
-        values: dict[str, tuple[Tensor, ...]] = {name: (tensor,) for name, tensor in inputs.items()}
-        for node in self.graph.nodes:
-            if node.kind == "function":
-                given = [values[edge.source][edge.output] for edge in node.inputs]
-                values[node.name] = _as_tuple(self.bodies[node.name](*given))
-            elif node.kind == "select":
-                first = node.inputs[0]
-                values[node.name] = (values[first.source][first.output],)
-        return values
+        """The values of every node for every row, all gates ignored; see `evaluate`."""
+        return evaluate(self.graph, inputs)
 
     def _run_block(self, block: Block, frame: _Frame, limits: Mapping[str, Tensor], room: Room | None) -> None:
         for step in block.steps:
@@ -165,7 +159,7 @@ class Executor(nn.Module):
             elif step.node.kind == "control":
                 self._decide(step, frame, limits)
             else:
-                results = _as_tuple(self.bodies[step.node.name](*(frame.values[value] for value in step.inputs)))
+                results = as_tuple(self.bodies[step.node.name](*(frame.values[value] for value in step.inputs)))
                 frame.values |= {Value(node=step.node.name, output=at): result for at, result in enumerate(results)}
 
     def _enter(self, block: Block, frame: _Frame, limits: Mapping[str, Tensor], room: Room | None) -> None:
@@ -323,7 +317,3 @@ def _find_taint(inputs: Iterable[Tensor]) -> Tensor | None:
         if tensor.is_floating_point()
     ]
     return sum(sums[1:], sums[0]) * 0 if sums else None
-
-
-def _as_tuple(result: Tensor | Iterable[Tensor]) -> tuple[Tensor, ...]:
-    return (result,) if isinstance(result, Tensor) else tuple(result)

@@ -17,7 +17,6 @@ from scipy.stats import binom
 from offramp import attach, decide, learn, transform, zoo
 from offramp.decide import Decision, Ranking
 from offramp.errors import CurveError
-from offramp.export import onnx
 from offramp.graph import Gate, Graph
 from offramp.measure import Costs, Evidence, Frontier, OperatingPoint, evidence, evidence_by_passes
 from offramp.measure.torch import path_costs
@@ -257,8 +256,8 @@ def collect_shipped(chosen: Chosen, problem: Problem, engine: Engine, exports: E
 
 def gates_by_score(graph: Graph) -> dict[str, Gate]:
     """Direction and extremes of every score that the graph computes."""
-    scores = [node for node in graph.nodes if node.role == "score"]
-    return {onnx.score_name(node): gate_of(graph.bodies[node.name]) for node in scores}
+    scores = [score for exit in graph.exits for score in exit.scores.items()]
+    return {name: gate_of(graph.bodies[node.name]) for name, node in scores}
 
 
 def answer_in_float(problem: Problem, samples: Samples) -> NDArray[np.int64]:

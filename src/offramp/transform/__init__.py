@@ -2,12 +2,10 @@
 
 from ._fallback import AddFallback as AddFallback
 from ._fallback import add_fallback as add_fallback
-from ._fallback import has_fallback as has_fallback
 from ._gate_by import GateBy as GateBy
 from ._gate_by import gate_by as gate_by
 from ._in_float import in_float as in_float
 from ._keep import KeepExits as KeepExits
-from ._keep import exit_numbers as exit_numbers
 from ._keep import keep_exits as keep_exits
 from ._replace_bodies import replace_bodies as replace_bodies
 from ._static import backbone as backbone

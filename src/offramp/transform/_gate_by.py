@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from offramp.errors import OptionError, suggest
-from offramp.graph import Body, DataEdge, Graph, Node, Pass
+from offramp.graph import Body, DataEdge, Graph, Node, Pass, name_score
 from offramp.nn.scores import gate_of
 
 
@@ -56,7 +56,7 @@ class GateBy(Pass):
 
     def apply(self, graph: Graph) -> Graph:
         """The graph with gates that compare this score."""
-        if all(score_name(graph[gate.inputs[0].source]) == self.score for gate in graph.gates):
+        if all(name_score(graph[gate.inputs[0].source]) == self.score for gate in graph.gates):
             return graph
         nodes = {node.name: node for node in graph.nodes}
         bodies: dict[str, Body] = dict(graph.bodies)
@@ -66,7 +66,7 @@ class GateBy(Pass):
             for place in places:
                 del bodies[place.name]
             for place, node in zip(places, [chosen, *(one for one in places if one is not chosen)], strict=True):
-                name = first.name if node is chosen else f"{first.name}/{score_name(node)}"
+                name = first.name if node is chosen else f"{first.name}/{name_score(node)}"
                 nodes[place.name] = replace(node, name=name)
                 bodies[name] = graph.bodies[node.name]
             nodes[gate.name] = _reading(gate, first.name, bodies[first.name])
@@ -76,27 +76,17 @@ class GateBy(Pass):
 def _places(graph: Graph, gate: Node) -> list[Node]:
     """The scores of a gate's exit, in graph order."""
     first = graph[gate.inputs[0].source]
-    return [node for node in graph.nodes if node.role == "score" and _same_answers(node, first)]
+    return next((list(exit.scores.values()) for exit in graph.exits if exit.gate == gate), [first])
 
 
 def _find(places: list[Node], score: str) -> Node:
-    known = {score_name(node): node for node in places}
+    known = {name_score(node): node for node in places}
     if score not in known:
         raise OptionError(
             f"gates must compare a score that the graph has ({', '.join(known)}), but got {score!r}. "
             f"{suggest(score, known)}"
         )
     return known[score]
-
-
-def _same_answers(score: Node, other: Node) -> bool:
-    """True for scores of one exit: they judge the same logits, but not all read the same besides."""
-    return score.inputs[1] == other.inputs[1]
-
-
-def score_name(node: Node) -> str:
-    """Which score a node computes, as users write it."""
-    return str((node.recipe or {})["score"])
 
 
 def _reading(gate: Node, source: str, score: Any) -> Node:  # Any: a Score that is also a module

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from offramp.errors import GraphError
-from offramp.graph import Body, Graph, Node, Pass
+from offramp.graph import Body, Exit, Graph, Node, Pass
 from offramp.nn.heads import Ensemble
 
 
@@ -30,8 +29,8 @@ def keep_exits(graph: Graph, exits: Collection[int]) -> Graph:
         >>> from torch import nn
         >>> from offramp import attach
         >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3))
-        >>> keep_exits(attach.exits(net, torch.zeros(2, 8), placement=[0, 1]), [1]).exits
-        ('exit1/head', 'stage2')
+        >>> keep_exits(attach.exits(net, torch.zeros(2, 8), placement=[0, 1]), [1]).exits[0].name
+        'exit1/head'
     """
     return KeepExits(exits=tuple(sorted(set(exits))))(graph)
 
@@ -53,23 +52,25 @@ class KeepExits(Pass):
         Raises:
             GraphError: There is no such exit.
         """
-        heads = graph.exits[:-1]
-        wrong = sorted(set(self.exits) - set(range(len(heads))))
+        early = graph.exits[:-1]
+        wrong = sorted(set(self.exits) - set(range(len(early))))
         if wrong:
             raise GraphError(
-                f"there are {len(heads)} exits before the final one, but {wrong} should be kept. Count from 0."
+                f"there are {len(early)} exits before the final one, but {wrong} should be kept. Count from 0."
             )
 
     def apply(self, graph: Graph) -> Graph:
         """The graph with these exits alone."""
-        gone = {head.rpartition("/")[0] for at, head in enumerate(graph.exits[:-1]) if at not in self.exits}
-        return _drop(graph, gone) if gone else graph
+        dropped = [exit for at, exit in enumerate(graph.exits[:-1]) if at not in self.exits]
+        return _drop(graph, dropped) if dropped else graph
 
 
-def _drop(graph: Graph, gone: Collection[str]) -> Graph:
-    """The graph without the exits of these names."""
-    kept = [node for node in graph.nodes if node.name.partition("/")[0] not in gone]
-    nodes = [_without(_redirected(node, graph, gone), gone) for node in kept]
+def _drop(graph: Graph, dropped: Sequence[Exit]) -> Graph:
+    """The graph without these exits."""
+    gone = frozenset[str]().union(*(exit.parts for exit in dropped))
+    onward = {name: _onward(exit) for exit in dropped for name in exit.parts}
+    kept = [node for node in graph.nodes if node.name not in gone]
+    nodes = [_without(_redirected(node, onward), gone) for node in kept]
     answer = graph.answer
     if nodes[-1].kind == "select" and len(nodes[-1].inputs) == 1:
         answer = nodes.pop().inputs[0].source
@@ -77,34 +78,25 @@ def _drop(graph: Graph, gone: Collection[str]) -> Graph:
     return Graph(nodes=tuple(nodes), answer=answer, bodies=bodies)
 
 
-def exit_numbers(graph: Graph) -> tuple[int, ...]:
-    """Which of the exits that `attach.exits` attached a graph still has: `keep_exits` leaves their names as they were.
-
-    Example:
-        >>> import torch
-        >>> from torch import nn
-        >>> from offramp import attach
-        >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3))
-        >>> exit_numbers(keep_exits(attach.exits(net, torch.zeros(2, 8), placement=["1", "3"]), [1]))
-        (1,)
-    """
-    named = (re.fullmatch(r"exit(\d+)/(?:head|ensemble)", name) for name in graph.exits[:-1])
-    return tuple(int(found[1]) for found in named if found)
+def _onward(exit: Exit) -> str:
+    """The node that samples come to next that do not stop at an exit."""
+    assert exit.gate is not None, "only the final exit has none"
+    return next(name for name in reversed(exit.gate.edges) if name not in exit.parts)
 
 
-def _redirected(node: Node, graph: Graph, gone: Collection[str]) -> Node:
-    """A gate that leads on to who is still there, where the next exit at its place is gone."""
+def _redirected(node: Node, onward: Mapping[str, str]) -> Node:
+    """A gate that leads on to what is still there, where the next exit at its place is gone."""
     edges = list(node.edges)
     for at, name in enumerate(edges):
-        while name.partition("/")[0] in gone:
-            name = graph[f"{name.partition('/')[0]}/gate"].edges[-1]  # the way from exit to exit
+        while name in onward:
+            name = onward[name]  # the way from exit to exit
         edges[at] = name
     return replace(node, edges=tuple(edges))
 
 
 def _without(node: Node, gone: Collection[str]) -> Node:
     """A node that reads nothing of what is gone: select, and all that knows earlier heads."""
-    return replace(node, inputs=tuple(edge for edge in node.inputs if edge.source.partition("/")[0] not in gone))
+    return replace(node, inputs=tuple(edge for edge in node.inputs if edge.source not in gone))
 
 
 def _body(graph: Graph, node: Node) -> Body:

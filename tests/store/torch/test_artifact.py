@@ -68,7 +68,7 @@ def test_the_graph_comes_back_with_its_structure_and_its_answers(
     with torch.no_grad():
         wanted = Executor(graph).eval().dense(example)
         got = Executor(back).eval().dense(example)
-    assert all(torch.equal(got[name][0], wanted[name][0]) for name in graph.exits)
+    assert all(torch.equal(got[exit.name][0], wanted[exit.name][0]) for exit in graph.exits)
 
 
 def test_the_configuration_says_how_to_build_the_network_again(folder: Path) -> None:
@@ -125,9 +125,9 @@ class Scale(Pass):
     by: float
 
     def apply(self, graph: Graph) -> Graph:
-        last = copy.deepcopy(graph.bodies[graph.exits[-1]])
+        last = copy.deepcopy(graph.bodies[graph.exits[-1].name])
         assert isinstance(last, torch.nn.Module)
-        return graph.with_bodies({graph.exits[-1]: torch.nn.Sequential(last, Times(self.by))})
+        return graph.with_bodies({graph.exits[-1].name: torch.nn.Sequential(last, Times(self.by))})
 
 
 class Times(torch.nn.Module):
@@ -200,7 +200,7 @@ def test_a_published_network_comes_back_with_its_exits(
     with torch.no_grad():
         wanted = Executor(graph).eval().dense(example)
         got = Executor(back).eval().dense(example)
-    assert all(torch.equal(got[exit][0], wanted[exit][0]) for exit in graph.exits)
+    assert all(torch.equal(got[exit.name][0], wanted[exit.name][0]) for exit in graph.exits)
 
 
 @pytest.mark.parametrize("kept", [[], [1], [0, 1]])
@@ -253,7 +253,7 @@ def assert_it_comes_back(graph: Graph, folder: Path, origin: list[Origin] | Orig
     assert (to_json(back), back.steps) == (to_json(graph), graph.steps)
     with torch.no_grad():
         wanted, got = (Executor(one).eval().dense(example) for one in (graph, back))
-    assert all(torch.equal(got[exit][0], wanted[exit][0]) for exit in graph.exits)
+    assert all(torch.equal(got[exit.name][0], wanted[exit.name][0]) for exit in graph.exits)
 
 
 def test_two_networks_that_were_given_as_objects_cannot_come_back(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def load_artifact(folder: str | Path, *, steps: Steps = STEPS) -> Graph:
         graph = replay(taken, [_network(one, taken[0]) for one in config["origin"]])
     else:
         graph = _format2.replay(config)
-    if to_json(graph) != config["graph"]:
+    if not _format2.is_described(graph, config["graph"]):
         raise ExportError(
             f"the steps of {folder} must build the network that was saved, but build another. "
             "Use the code that it was made with."
@@ -172,7 +172,7 @@ def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 def _answers(graph: Graph, example: Mapping[str, Tensor]) -> dict[str, Tensor]:
     with torch.no_grad():
         values = Executor(graph).eval().dense(example)
-    return {name: values[name][0] for name in graph.exits}
+    return {exit.name: values[exit.name][0] for exit in graph.exits}
 
 
 def _compare(graph: Graph, tensors: Mapping[str, Tensor], folder: str | Path) -> None:

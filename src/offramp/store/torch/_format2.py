@@ -7,7 +7,7 @@ from typing import Any
 
 from offramp import attach, capture, transform, zoo
 from offramp.errors import ExportError
-from offramp.graph import Graph
+from offramp.graph import Graph, to_json
 from offramp.nn import Normalize
 from offramp.nn.heads import HeadRecipe
 
@@ -27,6 +27,14 @@ def _renamed(given: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
     return {FORMER.get(name, name): value for name, value in given.items()}
 
 
+def is_described(graph: Graph, described: Mapping[str, Any]) -> bool:  # Any: JSON
+    """Whether a graph is the one that a file describes; files from before exits had numbers do not say them."""
+    rebuilt = to_json(graph)
+    if not any("exit" in node for node in described["nodes"]):
+        rebuilt["nodes"] = [{key: value for key, value in node.items() if key != "exit"} for node in rebuilt["nodes"]]
+    return rebuilt == described
+
+
 def replay(config: Mapping[str, Any]) -> Graph:  # Any: JSON
     """The graph of a configuration, with fresh weights: all exits that were attached, then without those dropped.
 
@@ -36,7 +44,7 @@ def replay(config: Mapping[str, Any]) -> Graph:  # Any: JSON
     graph = _attach(config)
     if config.get("fallback", False):  # older files say nothing of it
         graph = transform.add_fallback(graph)
-    attached = transform.exit_numbers(graph)
+    attached = [at for at, exit in enumerate(graph.exits[:-1]) if exit.cut is not None]
     kept = set(_kept(config)) & set(attached)
     return graph if len(kept) == len(attached) else transform.keep_exits(graph, kept)
 
