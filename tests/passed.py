@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from offramp import compress, zoo
-from offramp.attach import exits
+from offramp import attach, compress, zoo
 from offramp.compress import Quantized
 from offramp.export.onnx import trace
 from offramp.graph import Graph
@@ -24,7 +23,7 @@ SCORES = ("max_probability", "entropy", "margin")
 def make_graph() -> Graph:
     """Two stages with an exit between them and one at the input; what it answers differs from sample to sample."""
     loaded = zoo.load_model(ORIGIN.reference, arguments=ORIGIN.arguments, shape=ORIGIN.shape, seed=1)
-    graph = exits(
+    graph = attach.exits(
         loaded.module, loaded.example, placement=["input", "2"], head=["student:width=4", "conv1"], scores=SCORES
     )
     generator = torch.Generator().manual_seed(2)

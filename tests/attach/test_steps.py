@@ -20,8 +20,8 @@ from offramp.zoo import LoadedModel
 LOADED = zoo.load_model("tiny_network:make", shape=(1, 6, 6))
 SMALL = replace(LOADED, module=nn.Sequential(nn.Flatten(), nn.Linear(36, 3)))
 CONFIDENT = HeadRecipe("pool", confidence=True)
-SHARED = {"reuse_logits": True, "ensemble_heads": True}
 NORMAL = Normalize([0.5], [0.3])
+REUSING = {"reuse_logits": True, "ensemble_heads": True}
 
 
 def exits(**more: Any) -> Graph:
@@ -39,7 +39,7 @@ def pair(**more: Any) -> Graph:
 MADE: list[tuple[Callable[..., Graph], dict[str, Any], list[LoadedModel]]] = [
     (exits, {}, [LOADED]),
     (exits, {"head": HeadRecipe("conv1", confidence=True), "scores": ("head_confidence", "margin")}, [LOADED]),
-    (exits, {"placement": ["2", "2"], "head": ["pool", "conv1"], **SHARED}, [LOADED]),
+    (exits, {"placement": ["2", "2"], "head": ["pool", "conv1"], **REUSING}, [LOADED]),
     (exits, {"normalize": NORMAL, "logits": Answer(probabilities=False)}, [LOADED]),
     (controllers, {"head": "pool", "controller": "pool", "sees": "features", "normalize": NORMAL}, [LOADED]),
     (pair, {"controller": "pool", "sees": "answer"}, [SMALL, LOADED]),

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from offramp.attach import d2nn, exits
+from offramp import attach
+from offramp.attach import d2nn
 from offramp.compress import Narrow, narrow
 from offramp.errors import GraphError, OptionError
 from offramp.graph import Graph
@@ -146,5 +147,5 @@ def test_a_share_that_is_none_is_refused(share: float) -> None:
 
 def test_a_layer_of_a_captured_network_can_be_narrowed() -> None:
     net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3)).eval()
-    graph = exits(net, torch.rand(2, 4), placement=["1"], head="pool")
+    graph = attach.exits(net, torch.rand(2, 4), placement=["1"], head="pool")
     assert narrow(graph, "stage1", "2", share=0.25)["stage1"].outputs == graph["stage1"].outputs

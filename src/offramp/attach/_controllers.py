@@ -14,7 +14,7 @@ from offramp.graph import Graph
 from offramp.nn import Normalize
 from offramp.zoo import LoadedModel
 
-from ._chain import Choice, Head, Sees, build_chain
+from ._chain import Head, LearnedGate, Sees, build_chain
 from ._exits import Placement, choose_cuts, spread_heads, stages_between, with_vocabulary
 from ._steps import (
     Attachment,
@@ -87,7 +87,7 @@ def controllers(  # noqa: PLR0913  # as `exits`
         [with_vocabulary(each, cut, captured) for each, cut in zip(spread_heads(given, len(cuts)), cuts, strict=True)]
         for given in (head, controller)
     )
-    choices = [Choice(network=network, sees=sees) for network in networks]
+    choices = [LearnedGate(network=network, sees=sees) for network in networks]
     stages = list(stages_between(captured, cuts))
     graph = build_chain(captured.inputs, stages, heads, normalize=normalize, choices=choices)
     if not are_recipes([*heads, *networks]):

@@ -24,8 +24,8 @@ from ._reach import Region as Region
 from ._reach import find_regions as find_regions
 from ._regions import Block as Block
 from ._regions import Merge as Merge
+from ._regions import NodeCall as NodeCall
 from ._regions import Plan as Plan
-from ._regions import Run as Run
 from ._regions import Value as Value
 from ._regions import Write as Write
 from ._regions import plan as plan

@@ -71,7 +71,14 @@ class Graph:
         return partial(Graph, **known), ()  # type: ignore[arg-type]  # each under its own name
 
     def with_bodies(self, bodies: Mapping[str, Body]) -> Graph:
-        """The same structure with other bodies; names that are not given keep theirs."""
+        """The same structure with other bodies.
+
+        Args:
+            bodies: The new bodies by name of their node; nodes that are not named keep theirs.
+
+        Returns:
+            A new graph; this one stays as it is.
+        """
         return replace(self, bodies={**self.bodies, **bodies})
 
     @property
@@ -87,6 +94,9 @@ class Graph:
         Args:
             bodies: By name of their node; names that are not given keep theirs.
             outputs: What nodes give now, by name; names that are not given keep theirs.
+
+        Returns:
+            A new graph, checked as every graph is; this one stays as it is.
         """
         nodes = tuple(replace(node, outputs=outputs.get(node.name, node.outputs)) for node in self.nodes)
         return replace(self, nodes=nodes, bodies={**self.bodies, **bodies})

@@ -38,13 +38,23 @@ class Pass(Step):
     def requires(self, graph: Graph) -> None:  # most graphs suit most passes
         """Refuse, in one sentence, a graph that the pass cannot be applied to.
 
+        Args:
+            graph: The graph that the pass is to be applied to.
+
         Raises:
             OfframpError: It cannot; which kind depends on the pass.
         """
 
     @abstractmethod
     def apply(self, graph: Graph) -> Graph:
-        """The changed graph, or the graph itself if nothing changes; `requires` was asked before."""
+        """Change a graph.
+
+        Args:
+            graph: A graph that `requires` did not refuse.
+
+        Returns:
+            The changed graph, or the graph itself if nothing changes.
+        """
 
     def __call__(self, graph: Graph) -> Graph:
         """The changed graph, which remembers this step if the steps to the graph before it are known.

@@ -39,7 +39,15 @@ class Step(ABC):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:  # Any: JSON
-        """The step that `to_json` described; the arrays are those that it gave."""
+        """The step that `to_json` described.
+
+        Args:
+            data: The JSON form.
+            arrays: The large arrays, by the names that the JSON form gives them.
+
+        Returns:
+            A step that is equal to the one that was described.
+        """
         return cls(**{name: _decode(value, arrays) for name, value in data["options"].items()})
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from offramp.errors import GraphError, ThresholdError
-from offramp.graph import Block, Graph, Merge, Node, Run, Value, plan
+from offramp.graph import Block, Graph, Merge, Node, NodeCall, Value, plan
 
 from ._evaluate import as_tuple, evaluate
 
@@ -147,7 +147,14 @@ class Executor(nn.Module):
         return self._outcome(frame)
 
     def dense(self, inputs: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, ...]]:
-        """The values of every node for every row, all gates ignored; see `evaluate`."""
+        """The values of every node for every row, all gates ignored; see `evaluate`.
+
+        Args:
+            inputs: Tensors [B, ...] by name of their input node.
+
+        Returns:
+            By name of the node, one tensor per output, as `evaluate` gives them.
+        """
         return evaluate(self.graph, inputs)
 
     def _run_block(self, block: Block, frame: _Frame, limits: Mapping[str, Tensor], room: Room | None) -> None:
@@ -213,7 +220,7 @@ class Executor(nn.Module):
             merged = torch.where(present.view(-1, *[1] * (merged.dim() - 1)), frame.values[source], merged)
         return merged
 
-    def _decide(self, step: Run, frame: _Frame, limits: Mapping[str, Tensor]) -> None:
+    def _decide(self, step: NodeCall, frame: _Frame, limits: Mapping[str, Tensor]) -> None:
         node, given = step.node, [frame.values[value] for value in step.inputs]
         if node.gate is None:
             scores = self.bodies[node.name](*given)

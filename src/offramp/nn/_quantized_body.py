@@ -52,7 +52,14 @@ class QuantizedBody(nn.Module):
         return {**self.__dict__, "_sessions": {}}
 
     def forward(self, *given: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """What the model gives for what it is given."""
+        """Run the model.
+
+        Args:
+            given: The tensors that the model reads, in the order of its inputs.
+
+        Returns:
+            What it gives, one tensor or a tuple with several.
+        """
         values = {name: self.get_buffer(buffer) for name, buffer in self._names.items()}
         values |= {port.name: one for port, one in zip(self.model.graph.input, given, strict=True)}
         for at, node in enumerate(self.model.graph.node):
@@ -75,7 +82,14 @@ class QuantizedBody(nn.Module):
 
 
 def in_float(body: Callable[..., Any]) -> Callable[..., Any]:  # Any: a body is opaque
-    """The body, or if it is in 8 bits the one in float that it stands for."""
+    """The body, or if it is in 8 bits the one in float that it stands for.
+
+    Args:
+        body: Any body of a graph.
+
+    Returns:
+        The body in float; every other body is given back as it is.
+    """
     return body.trained if isinstance(body, QuantizedBody) else body
 
 

@@ -28,6 +28,9 @@ def add_fallback(graph: Graph) -> Graph:
         graph: As `attach.exits` makes it, trained or not, with or without exits. Scores that are fitted are left out:
             there is nothing to fit at an end that always agrees with itself.
 
+    Returns:
+        A new graph with one exit more; the one given stays as it is.
+
     Raises:
         GraphError: The graph is no chain of stages whose gates compare thresholds, has a fallback, or its gates compare
             a score that is fitted.
@@ -50,13 +53,23 @@ class AddFallback(Pass):
     def requires(self, graph: Graph) -> None:
         """Refuse a graph that can have none.
 
+        Args:
+            graph: The graph that is to get a fallback.
+
         Raises:
             GraphError: As `add_fallback` raises it.
         """
         _check(graph, _stages(graph))
 
     def apply(self, graph: Graph) -> Graph:
-        """The graph with the fallback behind it."""
+        """The graph with the fallback behind it.
+
+        Args:
+            graph: A graph that `requires` did not refuse.
+
+        Returns:
+            A new graph; the one given stays as it is.
+        """
         return _backed(_without_fitted(graph), _stages(graph))
 
 

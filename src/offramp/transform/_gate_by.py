@@ -20,6 +20,9 @@ def gate_by(graph: Graph, score: str) -> Graph:
         graph: As `attach.exits` makes it, trained or not; its scores are read by nobody but the gates.
         score: One that the graph has at every exit.
 
+    Returns:
+        A new graph, or the one given if its gates compare this score already.
+
     Raises:
         OptionError: An exit has no such score.
 
@@ -48,6 +51,9 @@ class GateBy(Pass):
     def requires(self, graph: Graph) -> None:
         """Refuse a score that an exit does not have.
 
+        Args:
+            graph: The graph whose gates are to compare the score.
+
         Raises:
             OptionError: So it is.
         """
@@ -55,7 +61,14 @@ class GateBy(Pass):
             _find(_places(graph, gate), self.score)
 
     def apply(self, graph: Graph) -> Graph:
-        """The graph with gates that compare this score."""
+        """The graph with gates that compare this score.
+
+        Args:
+            graph: A graph that `requires` did not refuse.
+
+        Returns:
+            A new graph, or the one given if its gates compare this score already.
+        """
         if all(name_score(graph[gate.inputs[0].source]) == self.score for gate in graph.gates):
             return graph
         nodes = {node.name: node for node in graph.nodes}
@@ -75,8 +88,7 @@ class GateBy(Pass):
 
 def _places(graph: Graph, gate: Node) -> list[Node]:
     """The scores of a gate's exit, in graph order."""
-    first = graph[gate.inputs[0].source]
-    return next((list(exit.scores.values()) for exit in graph.exits if exit.gate == gate), [first])
+    return next(([*exit.scores.values()] for exit in graph.exits if exit.gate == gate), [graph[gate.inputs[0].source]])
 
 
 def _find(places: list[Node], score: str) -> Node:

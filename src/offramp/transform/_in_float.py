@@ -14,7 +14,10 @@ def in_float(graph: Graph) -> Graph:
     It is there to be measured and compared with, and does not know how it came about.
 
     Args:
-        graph: Any.
+        graph: Any conditional graph.
+
+    Returns:
+        A new graph without bodies in 8 bits.
     """
     bodies = {name: body_in_float(body) for name, body in graph.bodies.items()}
     if all(bodies[name] is graph.bodies[name] for name in bodies):

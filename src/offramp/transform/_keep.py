@@ -21,6 +21,9 @@ def keep_exits(graph: Graph, exits: Collection[int]) -> Graph:
         graph: As `attach.exits` makes it.
         exits: Which to keep, counted from 0 in graph order; the final one always stays.
 
+    Returns:
+        A new graph, or the one given if all of its exits are kept.
+
     Raises:
         GraphError: There is no such exit.
 
@@ -49,6 +52,9 @@ class KeepExits(Pass):
     def requires(self, graph: Graph) -> None:
         """Refuse exits that the graph does not have.
 
+        Args:
+            graph: The graph whose exits are to be kept.
+
         Raises:
             GraphError: There is no such exit.
         """
@@ -60,15 +66,22 @@ class KeepExits(Pass):
             )
 
     def apply(self, graph: Graph) -> Graph:
-        """The graph with these exits alone."""
+        """The graph with these exits alone.
+
+        Args:
+            graph: A graph that `requires` did not refuse.
+
+        Returns:
+            A new graph, or the one given if all of its exits are kept.
+        """
         dropped = [exit for at, exit in enumerate(graph.exits[:-1]) if at not in self.exits]
         return _drop(graph, dropped) if dropped else graph
 
 
-def _drop(graph: Graph, dropped: Sequence[Exit]) -> Graph:
+def _drop(graph: Graph, exits: Sequence[Exit]) -> Graph:
     """The graph without these exits."""
-    gone = frozenset[str]().union(*(exit.parts for exit in dropped))
-    onward = {name: _onward(exit) for exit in dropped for name in exit.parts}
+    gone = frozenset[str]().union(*(exit.parts for exit in exits))
+    onward = {name: _onward(exit) for exit in exits for name in exit.parts}
     kept = [node for node in graph.nodes if node.name not in gone]
     nodes = [_without(_redirected(node, onward), gone) for node in kept]
     answer = graph.answer

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from early_exits import make_graph
-from offramp.attach import exits
+from offramp import attach
 from offramp.errors import WeightsError
 from offramp.store.torch._weights import load_state, state_of
 from offramp.transform import add_fallback
@@ -14,12 +14,12 @@ from tiny_network import make
 
 
 def test_weights_that_two_bodies_share_are_there_once() -> None:
-    graph = exits(make().eval(), torch.rand(2, 1, 6, 6), placement=["2"], head="pool")
+    graph = attach.exits(make().eval(), torch.rand(2, 1, 6, 6), placement=["2"], head="pool")
     assert state_of(add_fallback(graph)).keys() == state_of(graph).keys()
 
 
 def test_a_fallback_whose_stages_changed_since_has_its_own_weights() -> None:
-    graph = add_fallback(exits(make().eval(), torch.rand(2, 1, 6, 6), placement=["2"], head="pool"))
+    graph = add_fallback(attach.exits(make().eval(), torch.rand(2, 1, 6, 6), placement=["2"], head="pool"))
     apart = graph.with_bodies({"stage0": copy.deepcopy(graph.bodies["stage0"])})
     more = state_of(apart).keys() - state_of(graph).keys()
     assert more

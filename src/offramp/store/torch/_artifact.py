@@ -141,7 +141,8 @@ def load_artifact(folder: str | Path, *, steps: Steps = STEPS) -> Graph:
         graph = replay(taken, [_network(one, taken[0]) for one in config["origin"]])
     else:
         graph = _format2.replay(config)
-    if not _format2.is_described(graph, config["graph"]):
+        config = {**config, "graph": _format2.numbered(config["graph"], graph)}
+    if to_json(graph) != config["graph"]:
         raise ExportError(
             f"the steps of {folder} must build the network that was saved, but build another. "
             "Use the code that it was made with."
@@ -194,4 +195,4 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:  # Any: JSO
         raise ExportError(
             f"{folder} must have format {OLDER} or {FORMAT}, but has {config.get('format')!r}. Write it again."
         )
-    return config if config["format"] == FORMAT else _format2.renew(config), tensors
+    return config, tensors

@@ -7,32 +7,11 @@ from typing import Any
 
 from offramp import attach, capture, transform, zoo
 from offramp.errors import ExportError
-from offramp.graph import Graph, to_json
+from offramp.graph import Graph
 from offramp.nn import Normalize
 from offramp.nn.heads import HeadRecipe
 
 FORMER = {"cascade": "reuse_logits", "ensemble": "ensemble_heads"}  # what files called it once
-
-
-def renew(config: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
-    """A configuration in today's words."""
-    nodes = [
-        {**node, "recipe": _renamed(node["recipe"])} if node["recipe"] else node for node in config["graph"]["nodes"]
-    ]
-    heads = [_renamed(head) for head in config["heads"]]
-    return {**_renamed(config), "heads": heads, "graph": {**config["graph"], "nodes": nodes}}
-
-
-def _renamed(given: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
-    return {FORMER.get(name, name): value for name, value in given.items()}
-
-
-def is_described(graph: Graph, described: Mapping[str, Any]) -> bool:  # Any: JSON
-    """Whether a graph is the one that a file describes; files from before exits had numbers do not say them."""
-    rebuilt = to_json(graph)
-    if not any("exit" in node for node in described["nodes"]):
-        rebuilt["nodes"] = [{key: value for key, value in node.items() if key != "exit"} for node in rebuilt["nodes"]]
-    return rebuilt == described
 
 
 def replay(config: Mapping[str, Any]) -> Graph:  # Any: JSON
@@ -44,9 +23,29 @@ def replay(config: Mapping[str, Any]) -> Graph:  # Any: JSON
     graph = _attach(config)
     if config.get("fallback", False):  # older files say nothing of it
         graph = transform.add_fallback(graph)
-    attached = [at for at, exit in enumerate(graph.exits[:-1]) if exit.cut is not None]
+    attached = [exit.cut for exit in graph.exits if exit.cut is not None]
     kept = set(_kept(config)) & set(attached)
     return graph if len(kept) == len(attached) else transform.keep_exits(graph, kept)
+
+
+def numbered(described: Mapping[str, Any], graph: Graph) -> dict[str, Any]:  # Any: JSON
+    """The JSON form of a graph as it would be written today: with the numbers of exits, and present names in recipes.
+
+    Args:
+        described: As a file of format 2 holds it.
+        graph: What the file was replayed to; its exits have numbers.
+
+    Returns:
+        What `to_json` gives of the graph, if it is the one that the file describes.
+    """
+    numbers = {node.name: node.exit for node in graph.nodes if node.exit is not None}
+    return {**described, "nodes": [_present(node, numbers) for node in described["nodes"]]}
+
+
+def _present(node: Mapping[str, Any], numbers: Mapping[str, int]) -> dict[str, Any]:  # Any: JSON
+    recipe = {FORMER.get(name, name): value for name, value in (node["recipe"] or {}).items()}
+    number = {"exit": numbers[node["name"]]} if node["name"] in numbers else {}
+    return {**node, "recipe": recipe if node["recipe"] is not None else None, **number}
 
 
 def _kept(config: Mapping[str, Any]) -> list[int]:  # Any: JSON
@@ -86,8 +85,8 @@ def _attach(config: Mapping[str, Any]) -> Graph:  # Any: JSON
         head=heads,
         scores=config["scores"] or ("max_probability",),
         normalize=normalize,
-        reuse_logits=config.get("reuse_logits", False),  # older files say nothing of these two
-        ensemble_heads=config.get("ensemble_heads", False),
+        reuse_logits=config.get("cascade", False),  # older files say nothing of these two
+        ensemble_heads=config.get("ensemble", False),
         logits=logits,
     )
 
