@@ -16,6 +16,7 @@ from torch import nn
 
 from offramp.errors import ExportError, GraphError, OutputError
 from offramp.graph import Graph, Node, Plan, Tensor, Value, name_score, plan
+from offramp.nn import QuantizedBody
 from offramp.run import data_file, fits_in_one_file
 
 from ._blocks import ELEMENT, Common, Emitter
@@ -248,6 +249,9 @@ def trace(graph: Graph, nodes: Sequence[Node], traces: Traces | None = None) -> 
             raise GraphError(
                 f"expected an nn.Module as the body of {node.name!r}, got {type(body).__name__}: use with_bodies."
             )
+        if isinstance(body, QuantizedBody):
+            bodies[node.name] = body.model  # what it computes is ONNX already
+            continue
         given = tuple(graph[edge.source].outputs[edge.output] for edge in node.inputs)
         content = Content(body)
         key = (content.digest, given, len(node.outputs))
