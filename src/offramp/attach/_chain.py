@@ -277,12 +277,29 @@ def _confidence_of(head: Node) -> DataEdge:
 
 
 def make_head(at: int, reads: tuple[DataEdge, ...], outputs: tuple[Tensor, ...], recipe: Mapping[str, Any]) -> Node:
-    """The head of an exit, which answers there unless an ensemble does."""
+    """The head of an exit, which answers there unless an ensemble does.
+
+    Args:
+        at: Number of the exit, counted from 0.
+        reads: What it reads: features, a mask for tokens, then the logits of earlier heads if it reuses them.
+        outputs: Types and shapes of what it gives for one sample: logits, and its confidence if it has one.
+        recipe: How its body can be made again, as JSON-able data.
+
+    Returns:
+        A function node with the role "head".
+    """
     return replace(make_function(f"exit{at}/head", reads, outputs, "head", recipe), exit=at)
 
 
 def make_stop(at: int) -> Node:
-    """Where the gate of an exit leads the samples that stop."""
+    """Where the gate of an exit leads the samples that stop.
+
+    Args:
+        at: Number of the exit, counted from 0.
+
+    Returns:
+        A dummy node.
+    """
     return Node(name=f"exit{at}/stop", kind="dummy")
 
 

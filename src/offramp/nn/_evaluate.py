@@ -81,7 +81,14 @@ def gather(values: Mapping[str, tuple[Tensor, ...]], node: Node) -> list[Tensor]
 
 
 def as_tuple(result: Tensor | Iterable[Tensor]) -> tuple[Tensor, ...]:
-    """The outputs of a body as a tuple, also where there is only one."""
+    """The outputs of a body as a tuple, also where there is only one.
+
+    Args:
+        result: What a body returned.
+
+    Returns:
+        One tensor per output.
+    """
     return (result,) if isinstance(result, Tensor) else tuple(result)
 
 

@@ -147,7 +147,14 @@ class Executor(nn.Module):
         return self._outcome(frame)
 
     def dense(self, inputs: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, ...]]:
-        """The values of every node for every row, all gates ignored; see `evaluate`."""
+        """The values of every node for every row, all gates ignored; see `evaluate`.
+
+        Args:
+            inputs: Tensors by the name of the input node, batch first.
+
+        Returns:
+            The outputs of each node, by name.
+        """
         return evaluate(self.graph, inputs)
 
     def _run_block(self, block: Block, frame: _Frame, limits: Mapping[str, Tensor], room: Room | None) -> None:
