@@ -260,7 +260,7 @@ def test_an_ensemble_learns_to_weigh_heads_that_learn_as_without_it() -> None:
     assert differ(make_reusing(), together) >= {"exit1/ensemble", "exit2/ensemble"}
 
 
-def test_a_cascade_learns_to_hear_the_heads_before_it() -> None:
+def test_a_head_learns_to_reuse_the_logits_before_it() -> None:
     trained = learn.distill_heads(make_reusing(ensemble_heads=False), make_samples(), QUICK)
     assert float(trained.bodies["exit1/head"].weight.detach().abs().max()) > 0
     assert differ(make_reusing(), learn.distill_heads(make_reusing(), make_samples(), QUICK)) == {
