@@ -188,7 +188,7 @@ def test_no_zero_point_behind_a_relu_is_above_the_lowest_code() -> None:
 def test_every_stage_of_a_file_runs_in_integers_and_borders_are_bytes(dense: bool, tmp_path: Path) -> None:
     """Static as a whole, conditional stage by stage: five convolutions and three linear layers."""
     small = make_small()
-    model = export_onnx.to_model(small.graph, dense=dense, stage_pass=small.quantized)
+    model = export_onnx.to_model(small.quantized(small.graph), dense=dense)
     parts = [model] if dense else [stage.model for stage in _stages(lift(model))]
     found = sum((kernels(part, tmp_path) for part in parts), Counter())
     checks = {"Add": len(small.graph.gates)}  # one number a sample: its score is told if its input is not finite

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from early_exits import make_graph, make_samples
-from offramp.compress import _quantize, quantize
+from offramp.compress import Quantized, _quantize, quantize
 from offramp.compress._noise import Layer
-from offramp.errors import OptionError
+from offramp.errors import GraphError, OptionError
 from offramp.export import onnx
 from offramp.graph import Graph
+from offramp.measure.torch import count_macs, size_bytes
 from offramp.run import Samples
+from offramp.testing import PassContract
 from quantized import make_small
 
 
@@ -30,8 +33,57 @@ def test_a_quantized_body_has_the_inputs_and_outputs_that_it_had() -> None:
 def test_nothing_to_quantize_changes_nothing() -> None:
     small = make_small()
     found = quantize(small.graph, small.traced, small.samples, only=[])
-    written = [onnx.to_model(small.graph, stage_pass=one) for one in (found, None)]
+    written = [onnx.to_model(one) for one in (found(small.graph), small.graph)]
     assert written[0].SerializeToString(deterministic=True) == written[1].SerializeToString(deterministic=True)
+
+
+class TestQuantized(PassContract):
+    tolerance = 2 / 255  # a step of 8 bits in the last layer, and the steps that come of it
+
+    def make(self) -> Quantized:
+        return make_small().quantized
+
+    def nothing(self) -> Quantized:
+        return Quantized(bodies={})
+
+    def graph(self) -> Graph:
+        return make_small().graph
+
+    def unsuited(self) -> Graph:
+        return make_small().quantized(make_small().graph)
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_the_file_of_a_quantized_graph_holds_the_very_bodies(dense: bool) -> None:
+    """Node for node what was written when bodies in 8 bits were put in place during export."""
+    small = make_small()
+    written = onnx.to_model(small.quantized(small.graph), dense=dense)
+    wanted = onnx.to_model(
+        small.graph, dense=dense, stage_pass=lambda node, body: small.quantized.bodies.get(node.name, body)
+    )
+    assert written.SerializeToString(deterministic=True) == wanted.SerializeToString(deterministic=True)
+
+
+def test_work_is_counted_as_in_float_and_weights_by_the_byte() -> None:
+    small = make_small()
+    whole = small.quantized(small.graph)
+    assert count_macs(whole) == count_macs(small.graph)
+    assert size_bytes(whole) < 0.4 * size_bytes(small.graph)
+
+
+def test_a_body_that_reads_something_else_than_it_did_is_refused() -> None:
+    small = make_small()
+    node = small.graph["stage1"]
+    twice = replace(node, inputs=node.inputs * 2)
+    graph = replace(small.graph, nodes=tuple(twice if one is node else one for one in small.graph.nodes))
+    with pytest.raises(GraphError, match="'stage1' must read 1 tensors"):
+        small.quantized(graph)
+
+
+def test_a_body_in_8_bits_is_not_quantized_again() -> None:
+    small = make_small()
+    found = quantize(small.quantized(small.graph), small.traced, small.samples)
+    assert found == Quantized(bodies={})
 
 
 def test_the_same_samples_and_seed_give_the_same_file() -> None:

@@ -189,13 +189,12 @@ def test_a_pass_that_gives_another_opset_is_refused() -> None:
 @pytest.mark.parametrize("kind", ["exits", "no exits", "choices", "int8"])
 def test_the_file_asks_for_no_newer_reader_than_its_opset_does(kind: str, dense: bool) -> None:
     make = {"exits": lambda: make_chain(2), "no exits": lambda: make_chain(0), "choices": make_choice}
-    stage_pass = None
     if kind == "int8":
         small = make_small()
-        graph, stage_pass = small.graph, small.quantized
+        graph = small.quantized(small.graph)
     else:
         graph = make[kind]()
-    model = export_onnx.to_model(graph, dense=dense, stage_pass=stage_pass)
+    model = export_onnx.to_model(graph, dense=dense)
     oldest = next(row for row in helper.VERSION_TABLE if row[2] == model.opset_import[0].version)
     assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", 18)]
     assert model.ir_version == oldest[1] == 8

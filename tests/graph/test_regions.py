@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from hypothesis import HealthCheck, given, settings
 
 from graphs import NUMBER, ROW, STOP_HIGH, make_chain, random_graphs
-from offramp.graph import Block, DataEdge, Graph, Merge, Node, Run, Value, plan
+from offramp.graph import Block, DataEdge, Graph, Merge, Node, NodeCall, Value, plan
 
 
-def walk(block: Block) -> Iterator[Block | Run | Merge]:
+def walk(block: Block) -> Iterator[Block | NodeCall | Merge]:
     for step in block.steps:
         yield step
         if isinstance(step, Block):
@@ -17,7 +17,7 @@ def walk(block: Block) -> Iterator[Block | Run | Merge]:
 
 def names(block: Block) -> list[str]:
     """Nodes whose bodies a block itself runs."""
-    return [step.node.name for step in block.steps if isinstance(step, Run)]
+    return [step.node.name for step in block.steps if isinstance(step, NodeCall)]
 
 
 def inner(block: Block) -> Block:
@@ -78,7 +78,7 @@ def test_a_value_is_filled_only_where_its_source_may_be_null() -> None:
     nodes = [node for node in make_chain(1).nodes if node.name != "answer"]
     edges = (DataEdge(source="stage0", default=7.0), DataEdge(source="stage1", default=5.0))
     graph = Graph(nodes=(*nodes, Node(name="sum", kind="function", inputs=edges, outputs=(ROW,))), answer="sum")
-    (call,) = [step for step in plan(graph).root.steps if isinstance(step, Run) and step.node.name == "sum"]
+    (call,) = [step for step in plan(graph).root.steps if isinstance(step, NodeCall) and step.node.name == "sum"]
     assert call.inputs == (Value(node="stage0"), Value(node="stage1", fill=5.0))
 
 
@@ -104,7 +104,7 @@ def test_one_level_of_a_select_is_named_after_it() -> None:
 @given(graph=random_graphs())
 def test_a_plan_runs_every_control_node_once_and_no_body_twice(graph: Graph) -> None:
     route = plan(graph)
-    called = [step.node.name for step in walk(route.root) if isinstance(step, Run)]
+    called = [step.node.name for step in walk(route.root) if isinstance(step, NodeCall)]
     assert len(called) == len(set(called))
     assert {node.name for node in graph.controls} <= set(called)
     assert sorted(route.root.controls) == sorted(node.name for node in graph.controls)

@@ -179,7 +179,8 @@ def test_an_untrained_network_is_trained_with_its_exits_and_one_may_sit_at_the_i
     assert done.json["baseline"]["accuracy"] < 0.3 < done.json["chosen"]["accuracy"]  # it came without weights
     assert done.json["model"]["cuts"] == ["input", "pool1"]
     assert [exit.name for exit in load_artifact(out).exits] == ["exit0/head", "exit1/head", "stage2"]
-    assert [head["kind"] for head in json.loads((out / "config.json").read_text())["heads"]] == ["student", "light"]
+    (attached,) = json.loads((out / "config.json").read_text())["steps"]
+    assert [head["kind"] for head in attached["options"]["heads"]] == ["student", "light"]
 
 
 @pytest.mark.slow

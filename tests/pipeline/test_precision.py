@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from safetensors.numpy import load_file
 
 from commands import call
 from folders import card_of, read
-from offramp import data
+from offramp import data, transform
 from offramp.learn._training import Training
 from offramp.measure import Evidence, exits_taken
 from offramp.pipeline import _batches, _precision
@@ -45,7 +46,7 @@ def test_a_quantized_folder_says_everywhere_that_it_is(int8: Path) -> None:
     result, card = read(int8), card_of(int8)
     config = json.loads((int8 / "config.json").read_text())
     assert (result["precision"], result["options"]["precision"], card["precision"]) == ("int8", "int8", "int8")
-    assert card["passes"] == config["passes"]
+    assert sorted(config["steps"][-1]["options"]["bodies"]) == card["passes"][0]["int8"]
     quantized = [one["name"] for one in result["precisions"]["bodies"] if one["kept"] != "float"]
     assert card["passes"][0]["int8"] == sorted(quantized)
     assert "What is in 8 bits" in (int8 / "README.md").read_text()
@@ -56,7 +57,8 @@ def test_the_weights_beside_it_stay_in_float(int8: Path, weights: Path) -> None:
         kept = [np.asarray(file.get_tensor(name)) for name in file.keys()]  # noqa: SIM118  # no mapping
     for name, value in load_file(weights).items():  # the very weights of the network that was given
         assert any(np.array_equal(one, value) for one in kept), name
-    stored = [value.dtype for body in load_artifact(int8).bodies.values() for value in body.state_dict().values()]  # type: ignore[attr-defined]  # modules
+    bodies = transform.in_float(load_artifact(int8)).bodies.values()
+    stored = [value.dtype for body in bodies for value in body.state_dict().values()]  # type: ignore[attr-defined]  # modules
     assert {str(one) for one in stored} == {"torch.float32"}
 
 
@@ -142,12 +144,18 @@ def test_behind_8_bits_stands_the_network_as_it_was(backed: Path) -> None:
 def test_a_folder_with_a_fallback_comes_back(backed: Path) -> None:
     graph = load_artifact(backed)
     assert graph.exits[-1].name == "fallback"
-    assert json.loads((backed / "config.json").read_text())["fallback"]
+    steps = [one["pass"] for one in json.loads((backed / "config.json").read_text())["steps"]]
+    assert steps == ["attach_exits", "quantize", "add_fallback"]
 
 
-def test_a_fallback_doubles_no_weights_beside_the_file(backed: Path, finished: Any) -> None:
-    sizes = [(folder / "model.safetensors").stat().st_size for folder in (backed, finished.folder)]
+def test_a_fallback_doubles_no_weights_beside_the_file(backed: Path, int8: Path) -> None:
+    sizes = [(folder / "model.safetensors").stat().st_size for folder in (backed, int8)]
     assert sizes[0] < 1.1 * sizes[1]
+
+
+def test_bytes_that_run_are_stored_beside_the_weights_as_they_were_trained(int8: Path, finished: Any) -> None:
+    sizes = [(folder / "model.safetensors").stat().st_size for folder in (int8, finished.folder)]
+    assert sizes[0] < 1.5 * sizes[1]
 
 
 @pytest.mark.parametrize(
@@ -262,7 +270,7 @@ def test_a_precision_that_there_is_not_is_refused(
 def test_convolutions_that_onnx_runtime_computes_in_float_are_told_once(
     runs_it: str, warnings: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = SimpleNamespace(float_kernels={"stage0": ["a", "b"], "stage1": ["c"]})
+    kept = Mock(float_kernels={"stage0": ["a", "b"], "stage1": ["c"]})
     monkeypatch.setattr(_precision.compress, "quantize", lambda *given, **told: kept)
     request = SimpleNamespace(engine=runs_it, precision="int8", threads=1, seed=0)
     exports = SimpleNamespace(trace=lambda graph: {}, passing=lambda quantized: None)

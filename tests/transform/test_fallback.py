@@ -20,7 +20,9 @@ from offramp.graph import Graph, find_baseline
 from offramp.measure.torch import breakdown, parameters, path_costs
 from offramp.nn import Executor
 from offramp.run import openvino
-from offramp.transform import add_fallback, backbone, gate_by, keep_exits
+from offramp.testing import PassContract
+from offramp.transform import AddFallback, add_fallback, backbone, gate_by, keep_exits
+from passed import make_graph, make_quantized
 
 LAYERS = 4
 PLACES = ["input", 1, 3]
@@ -167,3 +169,21 @@ def test_what_can_have_none_is_refused() -> None:
     )
     with pytest.raises(GraphError, match="other control nodes"):
         add_fallback(controlled)
+
+
+class TestAddFallback(PassContract):
+    def make(self) -> AddFallback:
+        return AddFallback()
+
+    def graph(self) -> Graph:
+        return make_graph()
+
+    def unsuited(self) -> Graph:
+        return add_fallback(make_graph())
+
+
+def test_behind_bodies_in_8_bits_stands_the_network_in_float() -> None:
+    graph = make_graph()
+    behind, before = (add_fallback(one).bodies["fallback"] for one in (make_quantized()(graph), graph))
+    x = torch.rand(2, 1, 6, 6)
+    assert torch.equal(behind(x), before(x))

@@ -7,12 +7,15 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from early_exits import make_reusing
 from networks import CifarResNet
 from offramp import attach
 from offramp.errors import OptionError
 from offramp.graph import Graph, to_json
 from offramp.nn import Executor
-from offramp.transform import gate_by
+from offramp.testing import PassContract
+from offramp.transform import GateBy, gate_by
+from passed import make_graph
 
 pytestmark = pytest.mark.tracing
 SCORES = ("max_probability", "entropy", "patience")
@@ -76,3 +79,21 @@ def test_the_score_that_gates_already_changes_nothing(graph: Graph) -> None:
 def test_a_score_that_the_graph_lacks_is_refused_with_those_that_it_has(graph: Graph) -> None:
     with pytest.raises(OptionError, match=r"max_probability, entropy, patience.*'margin'"):
         gate_by(graph, "margin")
+
+
+class TestGateBy(PassContract):
+    def make(self) -> GateBy:
+        return GateBy(score="entropy")
+
+    def nothing(self) -> GateBy:
+        return GateBy(score="max_probability")
+
+    def graph(self) -> Graph:
+        return make_graph()
+
+    def unsuited(self) -> Graph:
+        return make_reusing("margin")
+
+
+def test_the_function_is_the_pass() -> None:
+    assert gate_by(make_graph(), "margin").steps[-1] == GateBy(score="margin")

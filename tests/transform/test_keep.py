@@ -13,7 +13,9 @@ from offramp import attach
 from offramp.errors import GraphError
 from offramp.graph import Graph
 from offramp.nn import Executor
-from offramp.transform import keep_exits
+from offramp.testing import PassContract
+from offramp.transform import KeepExits, backbone, keep_exits
+from passed import make_graph
 
 PLACES = ["input", "input", 0, 2, 2, 4]
 EXITS = len(PLACES)
@@ -95,3 +97,24 @@ def test_an_ensemble_that_loses_nobody_stays_the_same_object() -> None:
     graph = make_reusing()
     assert keep_exits(graph, [0, 1]).bodies["exit1/ensemble"] is graph.bodies["exit1/ensemble"]
     assert len(keep_exits(graph, [0, 2]).bodies["exit2/ensemble"].log_weight) == 2  # type: ignore[attr-defined]
+
+
+class TestKeepExits(PassContract):
+    def make(self) -> KeepExits:
+        return KeepExits(exits=(1,))
+
+    def nothing(self) -> KeepExits:
+        return KeepExits(exits=(0, 1))
+
+    def graph(self) -> Graph:
+        return make_graph()
+
+    def unsuited(self) -> Graph:
+        return backbone(make_graph())
+
+
+def test_the_function_is_the_pass() -> None:
+    graph = make_graph()
+    fewer = keep_exits(graph, [0])
+    assert fewer == KeepExits(exits=(0,))(graph)
+    assert fewer.steps == (*graph.steps, KeepExits(exits=(0,)))

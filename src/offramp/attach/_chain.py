@@ -54,7 +54,7 @@ class Reuse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class LearnedGate:
     """A controller in the place of a threshold gate.
 
     Attributes:
@@ -102,7 +102,7 @@ def build_chain(  # noqa: PLR0913  # all of a chain
     scores: Sequence[str] = ("max_probability",),
     normalize: Normalize | None = None,
     reuse: Reuse = Reuse(),
-    choices: Sequence[Choice] = (),
+    choices: Sequence[LearnedGate] = (),
 ) -> Graph:
     """The graph that runs one stage after the other and lets samples leave between them.
 
@@ -125,7 +125,7 @@ def build_chain(  # noqa: PLR0913  # all of a chain
     last = stages[-1]
     assert last is not None
     assert len(stages) == len(heads) + 1
-    decisions: Sequence[Sequence[str] | Choice] = choices or [scores] * len(heads)
+    decisions: Sequence[Sequence[str] | LearnedGate] = choices or [scores] * len(heads)
     pieces = [*_inputs(inputs, normalize), *_links(inputs, stages, heads, decisions, normalize, reuse)]
     if heads:
         pieces.append(_Piece(node=_select(last.outputs[0], len(heads), reuse)))
@@ -150,7 +150,7 @@ def _links(
     inputs: Mapping[str, Tensor],
     stages: Sequence[Stage | None],
     heads: Sequence[Head],
-    decisions: Sequence[Sequence[str] | Choice],
+    decisions: Sequence[Sequence[str] | LearnedGate],
     normalize: Normalize | None,
     reuse: Reuse,
 ) -> Iterator[_Piece]:
@@ -173,7 +173,7 @@ def _links(
             features = _Features(edge=reads[0], tensor=carried[0], mask=_mask(inputs, carried[0]))
             answering = list(_answering(at, features, last.outputs[0], heads[at], reuse))
             decision = decisions[at]
-            if isinstance(decision, Choice):
+            if isinstance(decision, LearnedGate):
                 yield from _chosen(at, features, answering, decision, onward)
             else:
                 yield from _gated(at, features, answering, decision, onward, reuse)
@@ -187,7 +187,9 @@ def _mask(inputs: Mapping[str, Tensor], features: Tensor) -> DataEdge | None:
     return DataEdge(source=MASK) if fits else None
 
 
-def _chosen(at: int, features: _Features, answering: Sequence[_Piece], choice: Choice, onward: str) -> Iterator[_Piece]:
+def _chosen(
+    at: int, features: _Features, answering: Sequence[_Piece], choice: LearnedGate, onward: str
+) -> Iterator[_Piece]:
     """Head and controller, in the order in which they run; `onward` is the node that the others come to next."""
     recipe, body = _head(choice.network, features.tensor, 2)
     head = answering[-1].node
@@ -281,9 +283,9 @@ def make_head(at: int, reads: tuple[DataEdge, ...], outputs: tuple[Tensor, ...],
 
     Args:
         at: Number of the exit, counted from 0.
-        reads: What it reads: features, a mask for tokens, then the logits of earlier heads if it reuses them.
-        outputs: Types and shapes of what it gives for one sample: logits, and its confidence if it has one.
-        recipe: How its body can be made again, as JSON-able data.
+        reads: What the head reads: features, then a mask and the logits of earlier heads if there are any.
+        outputs: What it gives: logits, then a confidence if it has one.
+        recipe: How to make its body again.
 
     Returns:
         A function node with the role "head".

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import nn
 
@@ -10,9 +12,22 @@ from offramp.capture import Example, Logits, capture
 from offramp.errors import OptionError
 from offramp.graph import Graph
 from offramp.nn import Normalize
+from offramp.zoo import LoadedModel
 
-from ._chain import Choice, Head, Sees, build_chain
+from ._chain import Head, LearnedGate, Sees, build_chain
 from ._exits import Placement, choose_cuts, spread_heads, stages_between, with_vocabulary
+from ._steps import (
+    Attachment,
+    Options,
+    are_recipes,
+    begin,
+    describe_head,
+    describe_logits,
+    describe_normalize,
+    read_answer,
+    read_heads,
+    read_normalize,
+)
 
 
 def controllers(  # noqa: PLR0913  # as `exits`
@@ -72,9 +87,58 @@ def controllers(  # noqa: PLR0913  # as `exits`
         [with_vocabulary(each, cut, captured) for each, cut in zip(spread_heads(given, len(cuts)), cuts, strict=True)]
         for given in (head, controller)
     )
-    choices = [Choice(network=network, sees=sees) for network in networks]
+    choices = [LearnedGate(network=network, sees=sees) for network in networks]
     stages = list(stages_between(captured, cuts))
-    return build_chain(captured.inputs, stages, heads, normalize=normalize, choices=choices)
+    graph = build_chain(captured.inputs, stages, heads, normalize=normalize, choices=choices)
+    if not are_recipes([*heads, *networks]):
+        return graph
+    step = AttachControllers(
+        cuts=tuple(cut.name for cut in cuts),
+        heads=tuple(map(describe_head, heads)),
+        controllers=tuple(map(describe_head, networks)),
+        sees=sees,
+        normalize=describe_normalize(normalize),
+        logits=describe_logits(captured.answer),
+    )
+    return begin(graph, step)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachControllers(Attachment):
+    """`controllers` as a step; its attributes are the arguments of the function, as plain data.
+
+    Attributes:
+        cuts: Name of the cut point of each exit, in order.
+        heads: Kind and options of each exit's head.
+        controllers: Kind and options of each exit's controller.
+        sees: What controllers read.
+        normalize: Mean and standard deviation per channel, or None.
+        logits: Which output of the network holds the logits, and whether as probabilities.
+    """
+
+    name: ClassVar[str] = "attach_controllers"
+    networks: ClassVar[int] = 1
+    cuts: tuple[str, ...]
+    heads: tuple[Options, ...]
+    controllers: tuple[Options, ...]
+    sees: Sees
+    normalize: Options | None
+    logits: Options
+
+    def __call__(self, networks: Sequence[LoadedModel]) -> Graph:
+        """The graph of the network, with fresh heads and controllers."""
+        (network,) = networks
+        return controllers(
+            network.module,
+            network.example,
+            count=0,
+            placement=self.cuts or "linear",
+            head=read_heads(self.heads),
+            controller=read_heads(self.controllers),
+            sees=self.sees,
+            normalize=read_normalize(self.normalize),
+            logits=read_answer(self.logits),
+        )
 
 
 def check_sees(sees: str) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import nn
 
@@ -13,9 +14,22 @@ from offramp.errors import CaptureError, OptionError
 from offramp.graph import Graph
 from offramp.nn import Normalize
 from offramp.nn.heads import HeadRecipe
+from offramp.zoo import LoadedModel
 
 from ._chain import Head, Reuse, Stage, build_chain
 from ._placement import RULES, place
+from ._steps import (
+    Attachment,
+    Options,
+    are_recipes,
+    begin,
+    describe_head,
+    describe_logits,
+    describe_normalize,
+    read_answer,
+    read_heads,
+    read_normalize,
+)
 from ._vocabulary import find_vocabulary
 
 Placement = str | int | Sequence[str | int]
@@ -71,7 +85,7 @@ def exits(  # noqa: PLR0913  # the one call that users write: each argument is a
     heads = [
         with_vocabulary(each, cut, captured) for each, cut in zip(spread_heads(head, len(cuts)), cuts, strict=True)
     ]
-    return build_chain(
+    graph = build_chain(
         captured.inputs,
         list(stages_between(captured, cuts)),
         heads,
@@ -79,6 +93,59 @@ def exits(  # noqa: PLR0913  # the one call that users write: each argument is a
         normalize=normalize,
         reuse=Reuse(reuse_logits=reuse_logits, ensemble_heads=ensemble_heads),
     )
+    if not are_recipes(heads):
+        return graph
+    step = AttachExits(
+        cuts=tuple(cut.name for cut in cuts),
+        heads=tuple(map(describe_head, heads)),
+        scores=tuple(scores),
+        normalize=describe_normalize(normalize),
+        reuse_logits=reuse_logits,
+        ensemble_heads=ensemble_heads,
+        logits=describe_logits(captured.answer),
+    )
+    return begin(graph, step)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttachExits(Attachment):
+    """`exits` as a step; its attributes are the arguments of the function, as plain data.
+
+    Attributes:
+        cuts: Name of the cut point of each exit, in order.
+        heads: Kind and options of each exit's head.
+        scores: Names of the scores of every exit; the first one gates.
+        normalize: Mean and standard deviation per channel, or None.
+        reuse_logits: Whether heads read the logits of earlier ones.
+        ensemble_heads: Whether exits answer with all heads so far.
+        logits: Which output of the network holds the logits, and whether as probabilities.
+    """
+
+    name: ClassVar[str] = "attach_exits"
+    networks: ClassVar[int] = 1
+    cuts: tuple[str, ...]
+    heads: tuple[Options, ...]
+    scores: tuple[str, ...]
+    normalize: Options | None
+    reuse_logits: bool
+    ensemble_heads: bool
+    logits: Options
+
+    def __call__(self, networks: Sequence[LoadedModel]) -> Graph:
+        """The graph of the network, with fresh heads."""
+        (network,) = networks
+        return exits(
+            network.module,
+            network.example,
+            count=0,
+            placement=self.cuts or "linear",
+            head=read_heads(self.heads),
+            scores=self.scores,
+            normalize=read_normalize(self.normalize),
+            reuse_logits=self.reuse_logits,
+            ensemble_heads=self.ensemble_heads,
+            logits=read_answer(self.logits),
+        )
 
 
 def spread_heads(head: Head | Sequence[Head], count: int) -> list[Head]:

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from torch import nn
 
-from offramp.capture import Capture, Example, Logits, capture
+from offramp.capture import Capture, Example, Logits, capture, read_logits
 from offramp.errors import OptionError
 from offramp.graph import Graph
 from offramp.nn import Controller, Normalize
 from offramp.nn.heads import HeadRecipe, build_head
+from offramp.zoo import LoadedModel
 
 from ._chain import Head, Sees
 from ._controllers import check_sees
 from ._d2nn import d2nn
 from ._exits import with_vocabulary
+from ._steps import (
+    Attachment,
+    Options,
+    begin,
+    describe_head,
+    describe_logits,
+    describe_normalize,
+    read_answer,
+    read_normalize,
+)
 
 
 def high_low(  # noqa: PLR0913  # the one call that users write: each argument is a word of theirs
@@ -78,7 +91,48 @@ def high_low(  # noqa: PLR0913  # the one call that users write: each argument i
         large: {reads}
         answer: large or small
     """
-    return _with_roles(d2nn(table, example, modules=modules, normalize=normalize))
+    graph = _with_roles(d2nn(table, example, modules=modules, normalize=normalize))
+    if isinstance(controller, nn.Module):
+        return graph
+    step = HighLow(
+        controller=describe_head(controller),
+        sees=sees,
+        normalize=describe_normalize(normalize),
+        logits=describe_logits(read_logits(logits)),
+    )
+    return begin(graph, step)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HighLow(Attachment):
+    """`high_low` as a step; its attributes are the arguments of the function, as plain data.
+
+    Attributes:
+        controller: Kind and options of the controller.
+        sees: What it reads.
+        normalize: Mean and standard deviation per channel, or None.
+        logits: Which output of both networks holds the logits, and whether as probabilities.
+    """
+
+    name: ClassVar[str] = "high_low"
+    networks: ClassVar[int] = 2
+    controller: Options
+    sees: Sees
+    normalize: Options | None
+    logits: Options
+
+    def __call__(self, networks: Sequence[LoadedModel]) -> Graph:
+        """The graph of the small network and the large one, with a fresh controller."""
+        small, large = networks
+        return high_low(
+            small.module,
+            large.module,
+            small.example,
+            controller=HeadRecipe.from_json(self.controller),
+            sees=self.sees,
+            normalize=read_normalize(self.normalize),
+            logits=read_answer(self.logits),
+        )
 
 
 def _choosing(controller: Head, captured: Capture) -> nn.Module:

@@ -1,5 +1,7 @@
 """From a network to the same network in fewer bits."""
 
+from ._narrow import Narrow as Narrow
+from ._narrow import narrow as narrow
 from ._nncf import check_installed as check_installed
 from ._quantize import Quantized as Quantized
 from ._quantize import Sensitivity as Sensitivity

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import onnx
 from torch import nn
 
-from offramp.errors import ExportError, OptionError
-from offramp.graph import Graph, Node, find_ancestors
-from offramp.nn import gather
+from offramp.errors import ExportError, GraphError, OptionError
+from offramp.graph import Graph, Pass, find_ancestors
+from offramp.nn import QuantizedBody, gather
 from offramp.run import Samples, fits_in_one_file
 
 from ._agreement import OnnxBody, agreements
@@ -20,6 +21,7 @@ from ._nncf import quantize_model
 from ._noise import PRODUCTS, Given, Layer, rank_layers, restore, spare
 from ._reach import find_items, float_values
 
+Array = np.ndarray[Any, np.dtype[Any]]  # any shape, any dtype
 CALIBRATION = 300  # samples, if there are so many: as NNCF takes
 JUDGED = 512
 SCANNED = 64  # samples by which layers are compared
@@ -47,9 +49,9 @@ class Sensitivity:
     noise: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quantized:
-    """A network in 8 bits: a pass for `export.onnx.save(..., stage_pass=)`.
+@dataclass(frozen=True, kw_only=True)
+class Quantized(Pass):
+    """Bodies in 8 bits as a pass: the graph that it makes holds them in the place of those in float.
 
     Attributes:
         bodies: ONNX models by name of their node, of those that were quantized.
@@ -57,13 +59,61 @@ class Quantized:
         agreement: By exit, the share of samples on which it answers as in float, everything quantized.
     """
 
+    name: ClassVar[str] = "quantize"
     bodies: Mapping[str, onnx.ModelProto]
-    sensitivity: tuple[Sensitivity, ...]
+    sensitivity: tuple[Sensitivity, ...] = ()
     agreement: Mapping[str, float] = field(default_factory=dict)
 
-    def __call__(self, node: Node, body: onnx.ModelProto) -> onnx.ModelProto:
-        """The body in 8 bits, or as it is."""
-        return self.bodies.get(node.name, body)
+    def requires(self, graph: Graph) -> None:
+        """Refuse a graph without these bodies in float.
+
+        Raises:
+            GraphError: So it is.
+        """
+        for name, model in self.bodies.items():
+            body = graph.bodies.get(name)
+            if not isinstance(body, nn.Module) or isinstance(body, QuantizedBody):
+                raise GraphError(
+                    f"what is quantized must be a PyTorch body in float, but {name!r} is {type(body).__name__}. "
+                    "Quantize the graph that the ranges were found on."
+                )
+            if len(model.graph.input) != len(graph[name].inputs):
+                raise GraphError(
+                    f"{name!r} must read {len(model.graph.input)} tensors as it did when it was quantized, but reads "
+                    f"{len(graph[name].inputs)}. Quantize this graph anew."
+                )
+
+    def apply(self, graph: Graph) -> Graph:
+        """The graph with bodies in 8 bits."""
+        made = {name: QuantizedBody(model, _module(graph, name)) for name, model in self.bodies.items()}
+        return graph.with_bodies(made) if made else graph
+
+    def to_json(self) -> tuple[dict[str, Any], dict[str, Array]]:  # Any: JSON
+        """As every step; each body is an array of bytes, the ONNX model as its file would be."""
+        options = {
+            "bodies": {name: {"$tensor": f"bodies/{name}"} for name in self.bodies},
+            "sensitivity": [asdict(one) for one in self.sensitivity],
+            "agreement": dict(self.agreement),
+        }
+        arrays = {
+            f"bodies/{name}": np.frombuffer(model.SerializeToString(deterministic=True), np.uint8)
+            for name, model in self.bodies.items()
+        }
+        return {"pass": self.name, "options": options}, arrays
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:  # Any: JSON
+        """The pass that `to_json` described."""
+        told = data["options"]
+        return cls(
+            bodies={
+                name: onnx.load_from_string(arrays[one["$tensor"]].tobytes()) for name, one in told["bodies"].items()
+            },
+            sensitivity=tuple(
+                Sensitivity(**{**one, "in_float": tuple(one["in_float"])}) for one in told["sensitivity"]
+            ),
+            agreement=dict(told["agreement"]),
+        )
 
     @property
     def float_kernels(self) -> dict[str, list[str]]:
@@ -73,6 +123,12 @@ class Quantized:
         """
         found = {name: float_kernels(body) for name, body in self.bodies.items()}
         return {name: layers for name, layers in found.items() if layers}
+
+
+def _module(graph: Graph, name: str) -> nn.Module:
+    body = graph.bodies[name]
+    assert isinstance(body, nn.Module), "required above"
+    return body
 
 
 def quantize(  # noqa: PLR0913  # what is quantized, and by which samples
@@ -85,7 +141,7 @@ def quantize(  # noqa: PLR0913  # what is quantized, and by which samples
     only: Collection[str] | None = None,
     seed: int = 0,
 ) -> Quantized:
-    """The network with convolutions and matrix products of its stages and heads in 8 bits, after training.
+    """The pass that gives convolutions and matrix products of stages and heads 8 bits, after training.
 
     Ranges come from what reaches each body on a few hundred samples. Each body is then judged by itself. If the final
     exit answers some samples differently, the layers stay in float that spoil the body's outputs most for what they
@@ -218,7 +274,11 @@ def _names(graph: Graph, traced: Mapping[str, onnx.ModelProto], only: Collection
     able = [
         node.name
         for node in graph.nodes
-        if node.kind == "function" and node.name not in never and node.name in traced and products(traced[node.name])
+        if node.kind == "function"
+        and node.name not in never
+        and not isinstance(graph.bodies.get(node.name), QuantizedBody)
+        and node.name in traced
+        and products(traced[node.name])
     ]
     unknown = sorted(set(only or ()) - set(able))
     if unknown:

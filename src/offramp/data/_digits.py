@@ -9,20 +9,20 @@ from PIL import Image
 from offramp.errors import UnknownReference
 from offramp.run import ArraySamples
 
-from ._request import Request
+from ._query import Query
 
 TRAIN = 1000
 SEED = 0  # of the order that divides the parts; changing it changes every id
 
 
-def load_digits(request: Request) -> ArraySamples:
+def load_digits(query: Query) -> ArraySamples:
     """Give 1,000 digits to train or the other 797 to test, as 1x28x28 pictures.
 
     The originals are 8x8 greys from 0 to 16; they are enlarged bilinearly so that they and MNIST fit the same network.
     """
     from sklearn import datasets  # here: a second of import that no other reference needs
 
-    part = request.preferred
+    part = query.preferred
     if part == "val":
         raise UnknownReference("digits has the parts train and test, but @val was asked. Use digits@train.")
     digits = datasets.load_digits()

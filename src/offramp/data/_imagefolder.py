@@ -13,25 +13,25 @@ from offramp.errors import DataError, UnknownReference
 from offramp.run import legible
 
 from ._pictures import PictureSamples
+from ._query import Query
 from ._reference import PARTS
-from ._request import Request
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm")
 LEFT_BEHIND = ("__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information")  # by systems, not users
 
 
-def load_imagefolder(request: Request) -> PictureSamples:
+def load_imagefolder(query: Query) -> PictureSamples:
     """Find the pictures of DIR/CLASS/ or DIR/PART/CLASS/; without class folders they have no labels.
 
     Classes are numbered in the order of their names, over all parts together, until somebody says what the network
     calls them. Folders without a picture are no classes, nor are those that systems leave behind.
     Pictures are read as they are stored: a turn that a camera only noted is not made, as torchvision does not.
     """
-    root = Path(request.place)
+    root = Path(query.place)
     if not root.is_dir():
         raise DataError(f"imagefolder needs a folder, but {root} is none. Check the path.")
     parts = _parts(root)
-    folder = _choose_part(root, parts, request)
+    folder = _choose_part(root, parts, query)
     classes = tuple(sorted({name for part in parts or [root] for name in _classes(part)}))
     paths, labels = _find(folder, classes)
     if not paths:
@@ -42,8 +42,8 @@ def load_imagefolder(request: Request) -> PictureSamples:
         positions=np.arange(len(paths)),
         ids=np.array([legible(f"{name}/{path.relative_to(root).as_posix()}") for path in paths]),
         labels=np.array(labels, dtype=np.int64) if classes else None,
-        image_size=request.image_size,
-        channels=request.channels,
+        image_size=query.image_size,
+        channels=query.channels,
         class_names=tuple(map(legible, classes)) or None,
         read_size=partial(_read_size, paths),
     )
@@ -56,11 +56,11 @@ def _parts(root: Path) -> list[Path]:
     return [] if others and not any(_classes(part) for part in parts) else parts
 
 
-def _choose_part(root: Path, parts: list[Path], request: Request) -> Path:
-    if not parts and request.part is None:
+def _choose_part(root: Path, parts: list[Path], query: Query) -> Path:
+    if not parts and query.part is None:
         return root
     # ImageNet and many others call val what is a test set here
-    names = [request.part] if request.part else [request.wish, *(["val"] if request.wish == "test" else [])]
+    names = [query.part] if query.part else [query.wish, *(["val"] if query.wish == "test" else [])]
     for name in names:
         if root / str(name) in parts:
             return root / str(name)

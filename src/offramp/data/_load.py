@@ -13,12 +13,12 @@ from ._imagefolder import load_imagefolder
 from ._mnist import load_mnist
 from ._npy import load_npy
 from ._npz import load_npz
+from ._query import Query
 from ._reference import PARTS, parse
-from ._request import Request
 from ._torchvision import load_torchvision
 from ._tsv import load_tsv
 
-LOADERS: dict[str, Callable[[Request], Samples]] = {
+LOADERS: dict[str, Callable[[Query], Samples]] = {
     "digits": load_digits,
     "mnist": load_mnist,
     "npz": load_npz,
@@ -76,7 +76,7 @@ def load(  # noqa: PLR0913  # all that a reference may leave open, by keyword
         raise OptionError(
             f"split must be one of {', '.join(PARTS)} and channels 1 or 3, but are {split!r}, {channels}. Correct them."
         )
-    request = Request(
+    query = Query(
         place=named.place,
         part=named.part,
         wish=split or "train",
@@ -87,8 +87,8 @@ def load(  # noqa: PLR0913  # all that a reference may leave open, by keyword
         class_names=None if class_names is None else tuple(class_names),
         warn=warn,
     )
-    samples = LOADERS[named.kind](request)
-    if request.class_names is None or class_names_of(samples) is None:
+    samples = LOADERS[named.kind](query)
+    if query.class_names is None or class_names_of(samples) is None:
         return samples
-    classes = Classes(count=len(request.class_names), names=request.class_names)
+    classes = Classes(count=len(query.class_names), names=query.class_names)
     return settle_labels(samples, classes, reference, warn=warn, strict=strict)

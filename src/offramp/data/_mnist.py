@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from offramp.errors import DataError, UnknownReference
 from offramp.run import ArraySamples, legible
 
-from ._request import Request
+from ._query import Query
 
 PREFIXES = {"train": "train", "test": "t10k"}
 
 
-def load_mnist(request: Request) -> ArraySamples:
+def load_mnist(query: Query) -> ArraySamples:
     """Read pictures and labels of one part from a folder with the official names."""
-    part = request.preferred
+    part = query.preferred
     if part not in PREFIXES:
         raise UnknownReference(f"MNIST has the parts train and test, but @{part} was asked. Use @train.")
-    folder = Path(request.place)
+    folder = Path(query.place)
     pictures = folder / f"{PREFIXES[part]}-images-idx3-ubyte.gz"
     classes = folder / f"{PREFIXES[part]}-labels-idx1-ubyte.gz"
     missing = [path.name for path in (pictures, classes) if not path.is_file()]

@@ -19,7 +19,7 @@ from offramp.run import ArraySamples, Positions, legible
 
 from ._check import check_floats
 from ._npz import Array, as_inputs
-from ._request import Request
+from ._query import Query
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,11 +68,11 @@ class MappedSamples:
             yield self.take([position]), None
 
 
-def load_npy(request: Request) -> MappedSamples:
+def load_npy(query: Query) -> MappedSamples:
     """Map the rows of one array, in the forms that `load_npz` reads."""
-    path = Path(request.place)
-    if request.part is not None:
-        raise DataError(f"npy holds one array without parts, but @{request.part} was asked of {path}. Leave it out.")
+    path = Path(query.place)
+    if query.part is not None:
+        raise DataError(f"npy holds one array without parts, but @{query.part} was asked of {path}. Leave it out.")
     mapped = _map(path)
     rows = mapped.shape[0] if mapped.ndim else 0
     as_inputs(mapped[:1] if rows else mapped, str(path))

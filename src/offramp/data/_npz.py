@@ -14,22 +14,22 @@ from numpy.typing import NDArray
 from offramp.errors import DataError
 from offramp.run import ArraySamples, legible
 
-from ._request import Request
+from ._query import Query
 
 NAMES = "class_names"  # key of what the labels are called
 Array = NDArray[Any]  # Any: whatever the file holds; `as_inputs` narrows it
 
 
-def load_npz(request: Request) -> ArraySamples:
+def load_npz(query: Query) -> ArraySamples:
     """Read `x_PART` and `y_PART`, or `x` and `y`, from one file; labels may be absent, and `class_names` may name them.
 
     Pictures are uint8 [n, H, W, C] or [n, H, W], or floats [n, C, H, W] in [0, 1]; [n, D] are features.
     """
-    path = Path(request.place)
+    path = Path(query.place)
     with _open(path) as archive:
-        x_key, y_key, part = _keys(archive.files, request, path)
+        x_key, y_key, part = _keys(archive.files, query, path)
         x = as_inputs(_array(archive, x_key, path), f"{x_key} in {path}")
-        y, names = _labels(archive, y_key, len(x), request) if y_key in archive.files else (None, None)
+        y, names = _labels(archive, y_key, len(x), query) if y_key in archive.files else (None, None)
     stem = legible(f"{path.resolve().parent.name}/{path.stem}/{part}")
     ids = np.array([f"{stem}/{at}" for at in range(len(x))], dtype=np.str_)
     return ArraySamples(inputs={"x": x}, ids=ids, labels=y, class_names=names)
@@ -50,13 +50,13 @@ def _open(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
         yield archive
 
 
-def _keys(present: list[str], request: Request, path: Path) -> tuple[str, str, str]:
-    part = request.preferred
+def _keys(present: list[str], query: Query, path: Path) -> tuple[str, str, str]:
+    part = query.preferred
     if f"x_{part}" in present:
         return f"x_{part}", f"y_{part}", part
-    if "x" in present and request.part is None:
+    if "x" in present and query.part is None:
         return "x", "y", "all"
-    wanted = f"x_{part}" if request.part else f"x_{part} or x"
+    wanted = f"x_{part}" if query.part else f"x_{part} or x"
     raise DataError(f"{path} must have the key {wanted}, but has {sorted(present)[:9]}. Rename the arrays.")
 
 
@@ -82,10 +82,10 @@ def as_inputs(x: Array, name: str) -> Array:
 
 
 def _labels(
-    archive: np.lib.npyio.NpzFile, key: str, rows: int, request: Request
+    archive: np.lib.npyio.NpzFile, key: str, rows: int, query: Query
 ) -> tuple[NDArray[np.int64] | None, tuple[str, ...] | None]:
     """Labels and what they are called; none of either if they cannot be used."""
-    path = Path(request.place)
+    path = Path(query.place)
     try:
         y = _array(archive, key, path)
         if len(np.atleast_1d(y)) != rows:
@@ -96,7 +96,7 @@ def _labels(
         labels = as_labels(y, f"{key} in {path}")
         return labels, _names(archive, labels, path) if NAMES in archive.files else None
     except DataError as error:
-        request.leave_out_labels(str(error))
+        query.leave_out_labels(str(error))
         return None, None
 
 

@@ -15,43 +15,43 @@ from offramp.errors import DataError, UnknownReference, suggest
 
 from ._extra import import_extra
 from ._pictures import PictureSamples
-from ._request import Request
+from ._query import Query
 
 LABELS = ("targets", "labels", "_labels")  # where torchvision's sets keep the classes, by their own habit each
 SPLITS = {("ImageNet", "test"): "val", ("OxfordIIITPet", "train"): "trainval"}
 
 
-def load_torchvision(request: Request) -> PictureSamples:
+def load_torchvision(query: Query) -> PictureSamples:
     """Open one of torchvision's classification sets that lies in a folder already."""
-    name, _, folder = request.place.partition(":")
+    name, _, folder = query.place.partition(":")
     if not folder:
         raise UnknownReference(
-            f"torchvision data must be torchvision:NAME:DIR, but is {request.place!r}. Add the folder."
+            f"torchvision data must be torchvision:NAME:DIR, but is {query.place!r}. Add the folder."
         )
     datasets = import_extra("torchvision.datasets", "vision")
     if name not in datasets.__all__:
         raise UnknownReference(f"torchvision has no data set {name!r}. {suggest(name, datasets.__all__)}")
     kind = getattr(datasets, name)
-    dataset = _open(kind, folder, _part_arguments(kind, request))
+    dataset = _open(kind, folder, _part_arguments(kind, query))
     return PictureSamples(
         open_picture=partial(_picture, dataset),
         positions=np.arange(len(dataset)),
-        ids=np.array([f"{name}/{request.preferred}/{at}" for at in range(len(dataset))], dtype=np.str_),
+        ids=np.array([f"{name}/{query.preferred}/{at}" for at in range(len(dataset))], dtype=np.str_),
         labels=_labels(dataset),
-        image_size=request.image_size,
-        channels=request.channels,
+        image_size=query.image_size,
+        channels=query.channels,
         class_names=_names(dataset, datasets.DatasetFolder),
     )
 
 
-def _part_arguments(kind: type, request: Request) -> Mapping[str, object]:
+def _part_arguments(kind: type, query: Query) -> Mapping[str, object]:
     known = inspect.signature(kind).parameters
-    part = request.preferred
+    part = query.preferred
     if "train" in known and part != "val":
         return {"train": part == "train"}
     if "split" in known:
         return {"split": SPLITS.get((kind.__name__, part), part)}
-    if request.part or "train" in known:
+    if query.part or "train" in known:
         raise UnknownReference(f"torchvision's {kind.__name__} has no part {part!r}. Leave it out or name another.")
     return {}
 

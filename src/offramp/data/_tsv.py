@@ -16,7 +16,7 @@ from offramp.run import ArraySamples, legible
 from ._classes import find_class, plain
 from ._extra import import_extra
 from ._npz import as_labels
-from ._request import Request
+from ._query import Query
 
 TEXT = ("text", "sentence")  # names of the columns in a header
 LABEL = ("label", "labels")
@@ -29,38 +29,38 @@ REPEATED = 2  # so often every other label stands there, if the first row's, whi
 FILES = {"train": ("train.tsv",), "val": ("val.tsv", "dev.tsv"), "test": ("test.tsv",)}
 
 
-def load_tsv(request: Request) -> ArraySamples:
+def load_tsv(query: Query) -> ArraySamples:
     """Read text and label from FILE, or from DIR/train.tsv and DIR/test.tsv, and tokenize the texts.
 
     A header (`text`, `sentence`, `review`, ... and `label`, `sentiment`, `class`, ...) is recognized; a single column
     has no labels. Labels are class numbers, or names that are numbered in alphabetical order until somebody says what
     the network calls them. Without a part that must be, DIR/dev.tsv stands in for test.tsv.
     """
-    if request.tokenizer is None:
+    if query.tokenizer is None:
         raise OptionError("texts need a tokenizer, but none is given. Name the folder of a Hugging Face tokenizer.")
-    path = _choose_file(Path(request.place), request)
-    texts, cells = _read(path, request.class_names)
-    labels, names = (None, None) if cells is None else _number(cells, path, request)
+    path = _choose_file(Path(query.place), query)
+    texts, cells = _read(path, query.class_names)
+    labels, names = (None, None) if cells is None else _number(cells, path, query)
     stem = f"{path.resolve().parent.name}/{path.stem}"
     return ArraySamples(
-        inputs=_tokenize(texts, request.tokenizer, request.max_length),
+        inputs=_tokenize(texts, query.tokenizer, query.max_length),
         ids=np.array([f"{legible(stem)}/{at}" for at in range(len(texts))], dtype=np.str_),
         labels=labels,
         class_names=names,
     )
 
 
-def _choose_file(place: Path, request: Request) -> Path:
+def _choose_file(place: Path, query: Query) -> Path:
     if place.is_dir():
-        names = FILES[request.preferred] + (FILES["val"] if request.part is None and request.wish == "test" else ())
+        names = FILES[query.preferred] + (FILES["val"] if query.part is None and query.wish == "test" else ())
         present = [place / name for name in names if (place / name).is_file()]
         if not present:
             raise DataError(f"{place} must hold {' or '.join(names)}, but does not. Name the file itself.")
         return present[0]
     if not place.is_file():
         raise DataError(f"tsv needs a file, but {place} is none. Check the path.")
-    if request.part:
-        raise UnknownReference(f"{place} is one file and has no part {request.part!r}. Leave the part out.")
+    if query.part:
+        raise UnknownReference(f"{place} is one file and has no part {query.part!r}. Leave the part out.")
     return place
 
 
@@ -151,19 +151,19 @@ def _is_heading(cells: list[str], path: Path, known: tuple[str, ...] | None) -> 
     return False
 
 
-def _number(cells: list[str], path: Path, request: Request) -> tuple[NDArray[np.int64] | None, tuple[str, ...] | None]:
+def _number(cells: list[str], path: Path, query: Query) -> tuple[NDArray[np.int64] | None, tuple[str, ...] | None]:
     """Class numbers, and the names that they stand for if the cells are no numbers; none if they cannot be used."""
     numbers = [_as_number(cell) for cell in cells]
-    if request.class_names is not None:  # classes may be called 1 to 5 and have the numbers 0 to 4
+    if query.class_names is not None:  # classes may be called 1 to 5 and have the numbers 0 to 4
         called = [
             str(int(one)) if one is not None and one.is_integer() else cell
             for cell, one in zip(cells, numbers, strict=True)
         ]
-        if all(find_class(name, request.class_names) is not None for name in set(called)):
+        if all(find_class(name, query.class_names) is not None for name in set(called)):
             cells, numbers = called, [None]
     empty = next((at for at, cell in enumerate(cells) if not cell), None)
     if empty is not None:
-        request.leave_out_labels(f"every row of {path} must have a label, but that of text {empty} is empty. Fill it.")
+        query.leave_out_labels(f"every row of {path} must have a label, but that of text {empty} is empty. Fill it.")
         return None, None
     if None in numbers:
         found, places = np.unique([plain(cell) for cell in cells], return_inverse=True)
@@ -171,7 +171,7 @@ def _number(cells: list[str], path: Path, request: Request) -> tuple[NDArray[np.
     try:
         return as_labels(np.array(numbers), f"labels in {path}"), None
     except DataError as error:
-        request.leave_out_labels(str(error))
+        query.leave_out_labels(str(error))
         return None, None
 
 

@@ -37,7 +37,7 @@ VERIFIED = 6  # of the choices that look best, so many get a whole frontier
 FINALISTS = 2  # scores whose best choices get a whole frontier
 NOISE = 1.0  # standard errors that an exit must save
 
-Choice = tuple[int, ...]
+Kept = tuple[int, ...]
 Rank = tuple[float, ...]  # of a point: the lowest wins
 
 
@@ -212,7 +212,7 @@ class _Search:
     """Choices of exits by what they are worth: roughly those that were looked at, exactly those that were drawn."""
 
     def __init__(
-        self, evidence: Evidence, breakdown: Breakdown, score: str, quality: Quality, judge: _Judge, always: Choice
+        self, evidence: Evidence, breakdown: Breakdown, score: str, quality: Quality, judge: _Judge, always: Kept
     ) -> None:
         self._evidence, self._breakdown, self._score, self._quality = evidence, breakdown, score, quality
         self._judge, self._always = judge, always
@@ -222,8 +222,8 @@ class _Search:
         if quality == "accuracy":  # of the original network
             best = float(np.mean(evidence.reference == evidence.labels))
         self._best = best
-        self.seen: dict[Choice, Rank] = {}
-        self._drawn: dict[Choice, Trial] = {}
+        self.seen: dict[Kept, Rank] = {}
+        self._drawn: dict[Kept, Trial] = {}
 
     def promise(self) -> Rank:
         """The rank of the best choice that was looked at."""
@@ -238,7 +238,7 @@ class _Search:
             self.grow(largest, beam)
             self.shrink(largest, beam)
 
-    def look(self, choices: Iterable[Choice]) -> None:
+    def look(self, choices: Iterable[Kept]) -> None:
         """FastFrontier these."""
         for kept in choices:
             if kept not in self.seen:
@@ -247,30 +247,30 @@ class _Search:
 
     def grow(self, largest: int, beam: int) -> None:
         """From nothing, one exit more at a time."""
-        here: list[Choice] = [self._always]
+        here: list[Kept] = [self._always]
         self.look(here)
         for _ in range(largest - len(self._always)):
             here = self._step(here, lambda kept: [_sorted(*kept, at) for at in self._all if at not in kept], beam)
 
     def shrink(self, largest: int, beam: int) -> None:
         """From everything, one exit less at a time; choices that are too large are only passed through."""
-        here: list[Choice] = [tuple(self._all)]
+        here: list[Kept] = [tuple(self._all)]
         self.look(here)
         while len(here[0]) > len(self._always):
             here = self._step(here, self._one_less, beam)
         for kept in [kept for kept in self.seen if len(kept) > largest]:
             del self.seen[kept]
 
-    def _step(self, here: Sequence[Choice], near: Callable[[Choice], Iterable[Choice]], beam: int) -> list[Choice]:
+    def _step(self, here: Sequence[Kept], near: Callable[[Kept], Iterable[Kept]], beam: int) -> list[Kept]:
         """The best few of the neighbors."""
         found = {other for kept in here for other in near(kept)}
         self.look(sorted(found))
         return sorted(found, key=self._order)[:beam]
 
-    def _order(self, kept: Choice) -> tuple[Rank, Choice]:
+    def _order(self, kept: Kept) -> tuple[Rank, Kept]:
         return self.seen[kept], kept
 
-    def _one_less(self, kept: Choice) -> list[Choice]:
+    def _one_less(self, kept: Kept) -> list[Kept]:
         """All choices with one exit less."""
         return [kept[:at] + kept[at + 1 :] for at, exit in enumerate(kept) if exit not in self._always]
 
@@ -313,7 +313,7 @@ class _Search:
         good = qualities(some, self._quality)[taken, np.arange(len(taken))]
         return np.where(good, 0.0, 1.0)
 
-    def _draw(self, kept: Choice, like: Trial | None = None) -> None:
+    def _draw(self, kept: Kept, like: Trial | None = None) -> None:
         """Judge a choice by its frontier, and by the thresholds of one that has an exit more.
 
         A search may miss what those are worth: without them, an exit that nobody takes might stay.
@@ -335,12 +335,12 @@ class _Search:
         return [drawn.full, *drawn.points]
 
 
-def _order_of(trial: Trial) -> tuple[Rank, int, Choice]:
+def _order_of(trial: Trial) -> tuple[Rank, int, Kept]:
     """The best first, of equals the one with fewer exits."""
     return trial.rank, len(trial.kept), trial.kept
 
 
-def _sorted(*exits: int) -> Choice:
+def _sorted(*exits: int) -> Kept:
     return tuple(sorted(exits))
 
 

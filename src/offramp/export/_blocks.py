@@ -1,6 +1,6 @@
 """A plan as ONNX: every region is one `If(any row)` that gathers what it reads and scatters what leaves it.
 
-Beside the values a trace goes through all blocks, from which the outputs `exit`, `score` and `route` follow.
+Beside the values a trail goes through all blocks, from which the outputs `exit`, `score` and `route` follow.
 
 What leaves an `If` has one row per sample of the batch, however few rows went in, and no size within a block depends on
 a number that was computed. With a fixed batch OpenVINO 2026.4 then knows how large everything can get and plans its
@@ -20,13 +20,13 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from offramp.graph import Block, Graph, Merge, Node, Run, Tensor, Value, Write
+from offramp.graph import Block, Graph, Merge, Node, NodeCall, Tensor, Value, Write
 
 from ._body import inline_body
 from ._frame import Frame
 from ._scope import Scope
 from ._sound import spoil
-from ._trace import Trace
+from ._trail import Trail
 
 ELEMENT = {
     "float32": TensorProto.FLOAT,
@@ -59,25 +59,25 @@ class Emitter:
     """Writes blocks; the bodies come traced, by name of their node."""
 
     def __init__(
-        self, graph: Graph, bodies: Mapping[str, onnx.ModelProto], common: Common, *, trace: Trace | None = None
+        self, graph: Graph, bodies: Mapping[str, onnx.ModelProto], common: Common, *, trail: Trail | None = None
     ) -> None:
         self._graph = graph
         self._bodies = bodies
         self._common = common
-        self._trace = trace  # None: no block runs
+        self._trail = trail  # None: no block runs
         self._gate_index = {gate.name: at for at, gate in enumerate(graph.gates)}
 
     @property
-    def trace(self) -> Trace:
+    def trail(self) -> Trail:
         """What blocks tell of their rows."""
-        assert self._trace is not None, "only a network that runs everything for everybody has none"
-        return self._trace
+        assert self._trail is not None, "only a network that runs everything for every sample has none"
+        return self._trail
 
     def run(self, root: Block, frame: Frame, rows: str) -> None:
-        """Add all steps, and the outputs that follow from the trace."""
-        self.trace.start(frame, lambda row, frame: self._fill(row, frame.scope))
+        """Add all steps, and the outputs that follow from the trail."""
+        self.trail.start(frame, lambda row, frame: self._fill(row, frame.scope))
         self.run_block(root, frame)
-        self.trace.finish(frame, rows, lambda edges: self.mask(edges, frame))
+        self.trail.finish(frame, rows, lambda edges: self.mask(edges, frame))
 
     def run_block(self, block: Block, frame: Frame) -> None:
         """Add the steps of a block to its frame's scope."""
@@ -111,16 +111,16 @@ class Emitter:
         count = scope.add("ReduceSum", [scope.add("Cast", [mask], to=TensorProto.INT32)], keepdims=0)
         condition = scope.add("Greater", [count, scope.constant(np.array(0, np.int32))])
         targets = [frame.scope.fresh(write.target.node) for write in block.writes]
-        trace = tuple(scope.fresh("trace") for _ in self.trace.blank) if block.controls else ()
+        trail = tuple(scope.fresh("trace") for _ in self.trail.blank) if block.controls else ()
         scope.nodes.append(
             helper.make_node(
-                "If", [condition], [*targets, *trace], name=name,
+                "If", [condition], [*targets, *trail], name=name,
                 then_branch=self._then(block, frame, mask, name), else_branch=self._else(block, frame, name),
             )
         )  # fmt: skip
         for write, target in zip(block.writes, targets, strict=True):
             frame.values[write.target] = self._own(target, frame)
-        frame.trace = tuple(self._own(one, frame) for one in trace) or frame.trace
+        frame.trail = tuple(self._own(one, frame) for one in trail) or frame.trail
 
     def _own(self, value: str, frame: Frame) -> str:
         """The frame's rows of what an `If` gave: a copy, because OpenVINO lets others write into the `If`'s memory."""
@@ -155,13 +155,13 @@ class Emitter:
         return mask
 
     def _open(self, edge: tuple[str, int], frame: Frame) -> str:
-        """Rows on which a control edge is open: known of this block's own gates, else by the trace."""
+        """Rows on which a control edge is open: known of this block's own gates, else by the trail."""
         if edge in frame.masks:
             return frame.masks[edge]
         scope, (control, index) = frame.scope, edge
         route = frame.routes.get(control)
         if route is None:
-            route = self.trace.route(control, frame)
+            route = self.trail.route(control, frame)
         return scope.add("Equal", [route, scope.constant(np.array(index, np.float32))])
 
     def _then(self, block: Block, frame: Frame, mask: str, name: str) -> onnx.GraphProto:
@@ -170,11 +170,11 @@ class Emitter:
         index = scope.add("Gather", [frame.index, row], axis=0) if not frame.root else row
         inner = Frame(scope=scope, index=index, values=self._shared(frame))
         inner.values |= {value: scope.add("Gather", [frame.values[value], row], axis=0) for value in block.reads}
-        if self.trace.gathered and (block.controls or block.routes):
-            inner.trace = tuple(scope.add("Gather", [one, row], axis=0) for one in frame.trace)
+        if self.trail.gathered and (block.controls or block.routes):
+            inner.trail = tuple(scope.add("Gather", [one, row], axis=0) for one in frame.trail)
         self.run_block(block, inner)
         leaving = [inner.values[write.source] for write in block.writes]
-        leaving += inner.trace if block.controls else ()
+        leaving += inner.trail if block.controls else ()
         places = scope.add("Unsqueeze", [index, scope.shape(1)])
         results = [
             scope.add("ScatterND", [base, places, value])
@@ -193,10 +193,10 @@ class Emitter:
         return self._graph[value.origin].outputs[value.output]
 
     def _bases(self, block: Block, frame: Frame, scope: Scope) -> list[str]:
-        """What the rows of a block are scattered over: the earlier answer or trace, or nothing but fills."""
+        """What the rows of a block are scattered over: the earlier answer or trail, or nothing but fills."""
         bases = [self._base(write, frame, scope) for write in block.writes]
         if block.controls:
-            known = zip(frame.trace, self.trace.blank, strict=True)
+            known = zip(frame.trail, self.trail.blank, strict=True)
             bases += [self._spread(one, blank, frame, scope) for one, blank in known]
         return bases
 
@@ -221,7 +221,7 @@ class Emitter:
             helper.make_tensor_value_info(name, ELEMENT[tensor.dtype], [None, *tensor.shape])
             for name, tensor in zip(names, tensors, strict=False)
         ]
-        blanks = self.trace.blank if block.controls else ()
+        blanks = self.trail.blank if block.controls else ()
         return declared + [
             helper.make_tensor_value_info(name, ELEMENT[blank.dtype.name], [None, *blank.shape[1:]])
             for name, blank in zip(names[len(tensors) :], blanks, strict=True)
@@ -229,7 +229,7 @@ class Emitter:
 
     # Steps -----------------------------------------------------------------------------------------------------------
 
-    def _compare(self, step: Run, frame: Frame) -> None:
+    def _compare(self, step: NodeCall, frame: Frame) -> None:
         """A threshold gate: route 0 (stop) if the score passes, else 1; NaN compares false and goes on."""
         scope, node = frame.scope, step.node
         score = self.judge(step.inputs[0], frame)
@@ -241,9 +241,9 @@ class Emitter:
         stops = scope.add("LessOrEqual", [limit, score]) if higher else scope.add("Less", [score, limit])
         goes = scope.add("Not", [stops])
         frame.masks |= {(node.name, 0): stops, (node.name, 1): goes}
-        self.trace.compare(node, stops, goes, score, frame)
+        self.trail.compare(node, stops, goes, score, frame)
 
-    def _choose(self, step: Run, frame: Frame) -> None:
+    def _choose(self, step: NodeCall, frame: Frame) -> None:
         """A controller: the edge of the highest score, ties to the lower index, NaN below everything."""
         scope, node = frame.scope, step.node
         given = [frame.values[value] for value in step.inputs]
@@ -255,7 +255,7 @@ class Emitter:
         beyond = scope.constant(np.array(len(node.edges), np.float32))
         tied = scope.add("Where", [scope.add("GreaterOrEqual", [known, best]), numbers, beyond])
         frame.routes[node.name] = scope.add("ReduceMin", [tied, scope.shape(1)], keepdims=0)
-        self.trace.choose(node, frame.routes[node.name], frame)
+        self.trail.choose(node, frame.routes[node.name], frame)
 
     def _merge(self, step: Merge, frame: Frame) -> str:
         scope = frame.scope

@@ -16,6 +16,7 @@ from torch import nn
 
 from offramp.errors import ExportError
 from offramp.graph import Node, Tensor
+from offramp.nn import QuantizedBody
 from offramp.run import fits_in_one_file
 
 from ._external import name_only, weigh
@@ -38,6 +39,10 @@ def trace_body(node: Node, body: nn.Module, given: Sequence[Tensor]) -> onnx.Mod
     Raises:
         ExportError: The body has an operator that ONNX lacks, or fixes the size of the batch.
     """
+    if isinstance(body, QuantizedBody):
+        written = onnx.ModelProto()
+        written.CopyFrom(body.model)
+        return written
     model: onnx.ModelProto = export_body(node, body, given).model_proto
     if fits_in_one_file(weigh(model)):
         return round_down(fold_constants(inliner.inline_local_functions(model) if model.functions else model))

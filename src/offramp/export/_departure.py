@@ -100,6 +100,9 @@ def find_departure(
         precision: It will compute in; "int8" is looked at in f32, for how much that loses is measured elsewhere.
         traces: As for `export.onnx.save`.
 
+    Returns:
+        How far the answers are apart and where that begins, or None if they agree.
+
     Raises:
         ExportError: A body has an operator that ONNX lacks.
         EngineError: The engine cannot read or run the file.

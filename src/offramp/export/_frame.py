@@ -16,7 +16,7 @@ class Frame:
     Attributes:
         scope: Where nodes are added.
         values: Name of every value.
-        trace: Tensors [rows, ...] of the trace; empty while, or where, no control node ran.
+        trail: Tensors [rows, ...] of the trail; empty while, or where, no control node ran.
         routes: [rows] float32: the edge that a control node of this very block opened.
         masks: [rows] bool: where a control edge of a threshold gate of this very block is open.
         index: [rows] int64: which sample of the batch each row is; not used in the frame of all samples.
@@ -26,7 +26,7 @@ class Frame:
 
     scope: Scope
     values: dict[Value, str]
-    trace: tuple[str, ...] = ()
+    trail: tuple[str, ...] = ()
     routes: dict[str, str] = field(default_factory=dict)
     masks: dict[tuple[str, int], str] = field(default_factory=dict)
     index: str = ""

@@ -25,7 +25,7 @@ from ._external import Sources, fill, move, weigh
 from ._frame import Frame
 from ._scope import Scope
 from ._sound import find_taint
-from ._trace import only_exit, trace_of
+from ._trail import only_exit, trail_of
 
 CARD_KEY = "offramp"
 IR_VERSION = helper.find_min_ir_version_for([helper.make_opsetid("", OPSET)])  # the oldest: old runtimes read it too
@@ -58,8 +58,11 @@ def save(
         dense: Run every exit for every sample and ignore the gates.
         traces: Bodies that were traced already; those of this graph are added. Give the same dictionary to several
             calls for graphs with equal bodies, copies included, which saves seconds per body.
-        stage_pass: Gives what is written instead of each traced body, such as `compress.quantize` makes it. `traces`
-            hold the bodies as they were before.
+        stage_pass: Gives what is written instead of each traced body, for the sake of one engine. `traces` hold the
+            bodies as they were before.
+
+    Returns:
+        The path of the file.
 
     Raises:
         ExportError: A body has an operator that ONNX lacks, or the pass changed what it reads or gives.
@@ -129,7 +132,18 @@ def to_model(
     graph: Graph, *, card: Card | None = None, dense: bool = False, traces: Traces | None = None,
     stage_pass: StagePass | None = None,
 ) -> onnx.ModelProto:  # fmt: skip
-    """The ONNX model that `save` writes; arguments and errors as there."""
+    """The ONNX model that `save` writes; errors as there.
+
+    Args:
+        graph: All bodies that its answer and control nodes depend on are `nn.Module`s.
+        card: What else the metadata shall say: thresholds, engine, precision, guarantee.
+        dense: True runs every exit for every sample and ignores the gates.
+        traces: Bodies that were traced already, as for `save`.
+        stage_pass: Gives what is written instead of each traced body, as for `save`.
+
+    Returns:
+        The model with its weights inside.
+    """
     return _filled(*_assemble(graph, card, dense, traces, stage_pass))
 
 
@@ -159,7 +173,14 @@ def _assemble(
 
 
 def describe(graph: Graph) -> dict[str, Any]:  # Any: JSON
-    """What a runtime has to know of a graph: classes, exits, inputs and gates."""
+    """What a runtime has to know of a graph: classes, exits, inputs and gates.
+
+    Args:
+        graph: Any conditional graph.
+
+    Returns:
+        JSON, as the metadata of its file holds it.
+    """
     return {
         "format": 1,
         "classes": graph[graph.answer].outputs[0].shape[0],
@@ -212,6 +233,9 @@ def trace(graph: Graph, nodes: Sequence[Node], traces: Traces | None = None) -> 
         nodes: Function or control nodes with an `nn.Module`.
         traces: As for `save`.
 
+    Returns:
+        One ONNX model per node, by its name.
+
     Raises:
         ExportError: A body has an operator that ONNX lacks.
         GraphError: A body is no `nn.Module`.
@@ -255,7 +279,7 @@ def _conditional(
 ) -> list[onnx.ValueInfoProto]:
     rows, zeros = _count_samples(graph, frame.scope)
     common = Common(thresholds="thresholds", samples=rows, zeros=zeros, taint=taint)
-    emitter = Emitter(graph, bodies, common, trace=trace_of(graph, route))
+    emitter = Emitter(graph, bodies, common, trail=trail_of(graph, route))
     emitter.run(route.root, frame, rows)
     scope, classes = frame.scope, graph[graph.answer].outputs[0].shape[0]
     logits = frame.values[route.answer]

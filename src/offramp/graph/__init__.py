@@ -8,6 +8,7 @@ from ._draw import draw_svg as draw_svg
 from ._exit import Exit as Exit
 from ._exit import name_score as name_score
 from ._graph import Graph as Graph
+from ._history import History as History
 from ._json import from_json as from_json
 from ._json import to_json as to_json
 from ._node import Body as Body
@@ -17,14 +18,16 @@ from ._node import Gate as Gate
 from ._node import Kind as Kind
 from ._node import Node as Node
 from ._node import Tensor as Tensor
+from ._pass import Pass as Pass
 from ._reach import ROOT as ROOT
 from ._reach import Region as Region
 from ._reach import find_regions as find_regions
 from ._regions import Block as Block
 from ._regions import Merge as Merge
+from ._regions import NodeCall as NodeCall
 from ._regions import Plan as Plan
-from ._regions import Run as Run
 from ._regions import Value as Value
 from ._regions import Write as Write
 from ._regions import plan as plan
 from ._routes import find_routes as find_routes
+from ._step import Step as Step

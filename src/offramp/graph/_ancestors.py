@@ -9,9 +9,13 @@ def find_ancestors(graph: Graph, name: str, *, through_control: bool = True) -> 
     """Names of a node and of all that it depends on.
 
     Args:
-        graph: That has the node.
-        name: Of the node.
-        through_control: Also through the control nodes that open what is on the way, not only through data.
+        graph: Any conditional graph.
+        name: Name of the node that is asked about.
+        through_control: True also follows the control nodes that open what is on the way; False follows
+            data edges alone.
+
+    Returns:
+        The names of the node itself and of everything that it reads or is opened by, directly or through others.
 
     Example:
         >>> from offramp.graph import DataEdge, Graph, Node, Tensor

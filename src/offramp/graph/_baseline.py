@@ -33,6 +33,13 @@ def find_baseline(graph: Graph) -> Exit:
 
 
 def find_baseline_nodes(graph: Graph) -> tuple[str, ...]:
-    """Names of the nodes of the network by itself, its inputs included, in graph order; see `find_baseline`."""
+    """The nodes of the network by itself, its inputs included; see `find_baseline`.
+
+    Args:
+        graph: Any conditional graph.
+
+    Returns:
+        Names in graph order.
+    """
     names = find_ancestors(graph, find_baseline(graph).name, through_control=False)
     return tuple(node.name for node in graph.nodes if node.name in names)

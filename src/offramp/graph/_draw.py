@@ -15,6 +15,12 @@ _WIDTH, _HEIGHT, _GAP_X, _GAP_Y = 150, 34, 26, 34  # pixels
 def draw_dot(graph: Graph) -> str:
     """Graphviz text: solid data edges (with their fill where they have a default), dashed control edges.
 
+    Args:
+        graph: Any conditional graph; its bodies do not matter.
+
+    Returns:
+        The text of one directed graph in the language of Graphviz.
+
     Example:
         >>> from offramp.graph import DataEdge, Graph, Node, Tensor, draw_dot
         >>> row = Tensor(shape=(2,))
@@ -38,7 +44,14 @@ def draw_dot(graph: Graph) -> str:
 
 
 def draw_svg(graph: Graph) -> str:
-    """A self-contained SVG, top to bottom: every node below all that it reads."""
+    """A self-contained SVG, top to bottom: every node below all that it reads.
+
+    Args:
+        graph: Any conditional graph; its bodies do not matter.
+
+    Returns:
+        The text of one SVG element, which needs no fonts, styles or scripts from elsewhere.
+    """
     rank = _ranks(graph)
     rows: dict[int, list[str]] = {}
     for node in graph.nodes:

@@ -82,7 +82,14 @@ def _find_scores(nodes: Mapping[str, Node], exits: Set[str]) -> dict[str, dict[s
 
 
 def name_score(node: Node) -> str:
-    """The name of the score that a node computes, as its recipe says it; without a recipe the node's own name."""
+    """The name of the score that a node computes, as its recipe says it; without a recipe the node's own name.
+
+    Args:
+        node: A node that judges an answer.
+
+    Returns:
+        The name of the score, as users write it.
+    """
     return str((node.recipe or {}).get("score", node.name))
 
 

@@ -8,7 +8,9 @@ from functools import cached_property, partial
 from types import MappingProxyType
 
 from ._exit import Exit, find_exits
-from ._node import Body, Node
+from ._history import History
+from ._node import Body, Node, Tensor
+from ._step import Step
 from ._validate import check
 
 
@@ -20,6 +22,7 @@ class Graph:
         nodes: In graph order: every data or control edge leads forward.
         answer: Name of the node whose first output is the logits.
         bodies: For each function node and each control node without a gate, an opaque callable.
+        history: How it came about, if that is known; two graphs may be equal and have come about differently.
 
     Raises:
         GraphError: Some law is broken; the message names every offender.
@@ -28,6 +31,7 @@ class Graph:
     nodes: tuple[Node, ...]
     answer: str
     bodies: Mapping[str, Body] = field(default_factory=dict, compare=False, repr=False)
+    history: History = field(default=History(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "bodies", MappingProxyType(dict(self.bodies)))
@@ -63,8 +67,36 @@ class Graph:
 
     def __reduce__(self) -> tuple[Callable[[], Graph], tuple[()]]:
         """How a graph goes to another process; files hold the JSON form."""
-        return partial(Graph, nodes=self.nodes, answer=self.answer, bodies=dict(self.bodies)), ()
+        known = {"nodes": self.nodes, "answer": self.answer, "bodies": dict(self.bodies), "history": self.history}
+        return partial(Graph, **known), ()  # type: ignore[arg-type]  # each under its own name
 
     def with_bodies(self, bodies: Mapping[str, Body]) -> Graph:
-        """The same structure with other bodies; names that are not given keep theirs."""
+        """The same structure with other bodies.
+
+        Args:
+            bodies: The new bodies by name of their node; nodes that are not named keep theirs.
+
+        Returns:
+            A new graph; this one stays as it is.
+        """
         return replace(self, bodies={**self.bodies, **bodies})
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps that make it again from its network; none if they are not known."""
+        return self.history.steps if self.history.nodes == self.nodes else ()
+
+    def replace(self, *, bodies: Mapping[str, Body], outputs: Mapping[str, tuple[Tensor, ...]]) -> Graph:
+        """The same nodes and edges with other bodies, which give tensors of other shapes.
+
+        `transform.replace_bodies` finds these shapes by running the bodies; a graph itself never calls one.
+
+        Args:
+            bodies: By name of their node; names that are not given keep theirs.
+            outputs: What nodes give now, by name; names that are not given keep theirs.
+
+        Returns:
+            A new graph, checked as every graph is; this one stays as it is.
+        """
+        nodes = tuple(replace(node, outputs=outputs.get(node.name, node.outputs)) for node in self.nodes)
+        return replace(self, nodes=nodes, bodies={**self.bodies, **bodies})

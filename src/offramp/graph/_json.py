@@ -17,6 +17,12 @@ FORMAT = 1
 def to_json(graph: Graph) -> dict[str, Any]:  # Any: JSON
     """A JSON-able dictionary of a graph's structure and recipes.
 
+    Args:
+        graph: Any conditional graph; its bodies are left out.
+
+    Returns:
+        A dictionary with the keys "format", "answer" and "nodes".
+
     Example:
         >>> from offramp.graph import DataEdge, Graph, Node, Tensor, from_json, to_json
         >>> row = Tensor(shape=(2,))
@@ -31,6 +37,12 @@ def to_json(graph: Graph) -> dict[str, Any]:  # Any: JSON
 
 def from_json(data: Mapping[str, Any]) -> Graph:  # Any: JSON
     """The graph that `to_json` described, without bodies.
+
+    Args:
+        data: What `to_json` gave, of this version or an earlier one.
+
+    Returns:
+        The graph; it has no bodies until `with_bodies` gives it some.
 
     Raises:
         GraphError: The data has another format, or describes a graph that breaks a law.

@@ -28,7 +28,14 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataEdge:
-    """Where a node reads: output `output` of node `source`, or `default` (a fill value) where that is null."""
+    """Where a node reads.
+
+    Attributes:
+        source: Name of the node that gives the value.
+        output: Which of the outputs of that node, counted from 0.
+        default: A number that fills the tensor for samples for which the source did not run. None: the value is null
+            for these samples, and so the node that reads it does not run for them.
+    """
 
     source: str
     output: int = 0

@@ -16,6 +16,12 @@ def find_regions(nodes: Sequence[Node]) -> dict[str, Region]:
 
     A node runs where its control edge is open and none of its inputs without a default is null; a select runs where all
     its inputs have a region in common.
+
+    Args:
+        nodes: All nodes of a graph, in topological order.
+
+    Returns:
+        By name of the node, the control edges that must all be open for it to run: control node and edge index.
     """
     opened_by = find_openers(nodes)
     regions: dict[str, Region] = {}

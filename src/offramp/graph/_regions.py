@@ -2,7 +2,7 @@
 
 Within a block every value has one row per row of the block's frame. What a block needs from outside is gathered, what
 leaves it is scattered over a fill, or over the earlier answer for select. Next to its values every block hands its
-parent a trace: for each control node inside it, which edge it opened (and for a threshold gate the score).
+parent a trail: for each control node inside it, which edge it opened (and for a threshold gate the score).
 """
 
 from __future__ import annotations
@@ -19,7 +19,13 @@ from ._reach import ROOT, Edge, Region, find_gap, find_regions, lineage, tips
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """Output `output` of node `node`, with `fill` where the node did not run (None: it runs wherever it is read)."""
+    """One output of a node, as a block reads it.
+
+    Attributes:
+        node: Name of the node. One level of a select has a name of its own, which begins with that of the select.
+        output: Which of its outputs, counted from 0.
+        fill: The number that stands where the node did not run; None if it runs wherever it is read.
+    """
 
     node: str
     output: int = 0
@@ -32,8 +38,13 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """Call the body of a function or control node (for a gate: compare) on `inputs`."""
+class NodeCall:
+    """Call the body of a function or control node, or for a threshold gate compare its score.
+
+    Attributes:
+        node: The node that runs.
+        inputs: The values that its body takes, in the order of its arguments.
+    """
 
     node: Node
     inputs: tuple[Value, ...]
@@ -41,7 +52,13 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merge:
-    """Give `target` the first of `sources` that is not null; `masks` says when: these control edges are open."""
+    """Give a value that is the first of several that is not null, sample by sample.
+
+    Attributes:
+        target: The value that is given.
+        sources: The values to choose from, the preferred one first.
+        masks: For each source, the control edges that are open on the rows on which it is not null.
+    """
 
     target: Value
     sources: tuple[Value, ...]
@@ -50,7 +67,13 @@ class Merge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """Scatter `source` of a block into its parent's `target`: over `over` if given, else over the target's fill."""
+    """Scatter a value of a block into the rows of the block around it.
+
+    Attributes:
+        source: The value of the inner block.
+        target: What it is called outside.
+        over: The value whose rows stay where the inner block has none; None leaves the fill of `target` there.
+    """
 
     source: Value
     target: Value
@@ -67,13 +90,13 @@ class Block:
         routes: Control nodes outside this block whose opened edge is needed inside: gathered too.
         steps: In order.
         writes: Row-wise values to scatter into the parent's frame.
-        controls: Control nodes in this block and the blocks inside it, in the order of the columns of its trace.
+        controls: Control nodes in this block and the blocks inside it, in the order of the columns of its trail.
     """
 
     guard: tuple[Edge, ...] = ()
     reads: tuple[Value, ...] = ()
     routes: tuple[str, ...] = ()
-    steps: tuple[Run | Merge | Block, ...] = ()
+    steps: tuple[NodeCall | Merge | Block, ...] = ()
     writes: tuple[Write, ...] = ()
     controls: tuple[str, ...] = ()
 
@@ -98,6 +121,12 @@ class Plan:
 def plan(graph: Graph) -> Plan:
     """How to run a graph in batches: blocks for its regions, nested, without nodes that nothing depends on.
 
+    Args:
+        graph: Any conditional graph.
+
+    Returns:
+        A plan with one block for all rows, in which lie the blocks of the regions.
+
     Example:
         >>> from offramp.graph import DataEdge, Graph, Node, Tensor, plan
         >>> row = Tensor(shape=(2,))
@@ -113,13 +142,13 @@ def plan(graph: Graph) -> Plan:
 class _Item:
     """Something to schedule: a node, or one level of a select."""
 
-    step: Run | Merge
+    step: NodeCall | Merge
     region: Region
     needs: set[str] = field(default_factory=set)
 
     @property
     def name(self) -> str:
-        return self.step.node.name if isinstance(self.step, Run) else self.step.target.node
+        return self.step.node.name if isinstance(self.step, NodeCall) else self.step.target.node
 
 
 class _Planner:
@@ -169,7 +198,7 @@ class _Planner:
         region = self._regions[node.name]
         inputs = tuple(self._value(edge, region) for edge in node.inputs)
         needs = {value.node for value in inputs} | {control for control, _ in region}
-        self._add(_Item(step=Run(node=node, inputs=inputs), region=region, needs=needs))
+        self._add(_Item(step=NodeCall(node=node, inputs=inputs), region=region, needs=needs))
 
     def _add(self, item: _Item) -> None:
         self._items[item.name] = item
@@ -227,7 +256,7 @@ class _Planner:
 
     def _pack(self, region: Region, items: list[_Item], done: set[str], wanted: set[Value]) -> Block:
         """Order the items of a region and its descendants; `wanted` are values that the world outside will read."""
-        steps: list[Run | Merge | Block] = []
+        steps: list[NodeCall | Merge | Block] = []
         done, left = set(done), list(items)
         while left:
             ready = next((item for item in left if item.region == region and item.needs <= done), None)
@@ -283,7 +312,7 @@ class _Planner:
         )
         return replace(block, guard=tips(child, self._regions), writes=writes)
 
-    def _seal(self, region: Region, steps: tuple[Run | Merge | Block, ...], items: Iterable[_Item]) -> Block:
+    def _seal(self, region: Region, steps: tuple[NodeCall | Merge | Block, ...], items: Iterable[_Item]) -> Block:
         """A block with what it must read from outside."""
         items = list(items)
         inside = {item.name for item in items}
@@ -301,7 +330,7 @@ class _Planner:
     def _is_row_wise(self, value: Value) -> bool:
         return self._graph[value.origin].outputs[value.output].row_wise
 
-    def _fold_into_block(self, item: _Item, steps: list[Run | Merge | Block], others: Set[Value]) -> bool:
+    def _fold_into_block(self, item: _Item, steps: list[NodeCall | Merge | Block], others: Set[Value]) -> bool:
         """Let a block scatter straight over the earlier answer, where a merge would only choose between the two.
 
         `others` are the values that somebody else reads: those must still be there.
@@ -325,7 +354,7 @@ class _Planner:
         return False
 
     def _known_before(
-        self, value: Value, earlier: Sequence[Run | Merge | Block], steps: Sequence[Run | Merge | Block]
+        self, value: Value, earlier: Sequence[NodeCall | Merge | Block], steps: Sequence[NodeCall | Merge | Block]
     ) -> bool:
         """True unless the value is given only by a later step of the same block."""
         return value in _given(earlier) or value not in _given(steps)
@@ -341,15 +370,15 @@ def _closure(items: Sequence[_Item], done: set[str]) -> list[_Item]:
     return [item for item in items if item.name in known]
 
 
-def _inputs(step: Run | Merge) -> tuple[Value, ...]:
-    return step.inputs if isinstance(step, Run) else step.sources
+def _inputs(step: NodeCall | Merge) -> tuple[Value, ...]:
+    return step.inputs if isinstance(step, NodeCall) else step.sources
 
 
-def _given(steps: Iterable[Run | Merge | Block]) -> set[Value]:
+def _given(steps: Iterable[NodeCall | Merge | Block]) -> set[Value]:
     """What steps give to the frame that they run in."""
     given: set[Value] = set()
     for step in steps:
-        if isinstance(step, Run):
+        if isinstance(step, NodeCall):
             given |= {Value(node=step.node.name, output=at) for at in range(len(step.node.outputs))}
         elif isinstance(step, Merge):
             given.add(step.target)
@@ -367,10 +396,10 @@ def _asked(item: _Item, region: Region, regions: dict[str, Region]) -> set[str]:
     return asked
 
 
-def _controls_of(step: Run | Merge | Block) -> tuple[str, ...]:
+def _controls_of(step: NodeCall | Merge | Block) -> tuple[str, ...]:
     if isinstance(step, Block):
         return step.controls
-    return (step.node.name,) if isinstance(step, Run) and step.node.kind == "control" else ()
+    return (step.node.name,) if isinstance(step, NodeCall) and step.node.kind == "control" else ()
 
 
 def _order(value: Value) -> tuple[str, int, float]:

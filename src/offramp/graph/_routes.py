@@ -14,6 +14,12 @@ def find_routes(graph: Graph) -> Iterator[tuple[int, ...]]:
     A control node that does not run has its number of edges there. Independent decisions multiply: ask for the first
     few where there are many.
 
+    Args:
+        graph: Any conditional graph.
+
+    Returns:
+        An iterator over routes, the edge with the lowest number of each control node first.
+
     Example:
         >>> from offramp.graph import DataEdge, Graph, Node, Tensor
         >>> row = Tensor(shape=(2,))

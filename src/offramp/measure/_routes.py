@@ -11,7 +11,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from offramp.graph import Block, Graph, Run, find_regions, plan
+from offramp.graph import Block, Graph, NodeCall, find_regions, plan
 
 
 def route_macs(graph: Graph, macs: Mapping[str, int], route: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -21,7 +21,7 @@ def route_macs(graph: Graph, macs: Mapping[str, int], route: NDArray[np.int64]) 
     needs never runs.
 
     Args:
-        graph: That answered.
+        graph: The graph that answered.
         macs: By node, as `measure.torch.count_macs` gives them.
         route: [S, G] the edge that each control node opened; its number of edges if it did not run.
 
@@ -48,7 +48,7 @@ def active_nodes(graph: Graph, route: NDArray[np.int64]) -> NDArray[np.int64]:
     """[S] how many function nodes ran for each sample; control, dummy and select nodes do not count.
 
     Args:
-        graph: That answered.
+        graph: The graph that answered.
         route: [S, G] the edge that each control node opened; its number of edges if it did not run.
 
     Example:
@@ -74,7 +74,7 @@ def route_chance(graph: Graph, route: Sequence[int]) -> float:
     Over all routes of `graph.find_routes` it sums to 1.
 
     Args:
-        graph: Any.
+        graph: Any conditional graph.
         route: The edge that each control node opened; its number of edges if it did not run.
 
     Example:
@@ -101,7 +101,7 @@ def dearest_edges(graph: Graph, macs: Mapping[str, int]) -> dict[str, int]:
     """By control node, the edge behind which most multiply-accumulates lie: together the way through the full network.
 
     Args:
-        graph: Any.
+        graph: Any conditional graph.
         macs: By node.
     """
     regions = find_regions(graph.nodes)
@@ -127,5 +127,5 @@ def _walk(block: Block) -> Iterator[str]:
     for step in block.steps:
         if isinstance(step, Block):
             yield from _walk(step)
-        elif isinstance(step, Run):
+        elif isinstance(step, NodeCall):
             yield step.node.name

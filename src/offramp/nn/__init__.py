@@ -15,3 +15,5 @@ from ._layers import split_table as split_table
 from ._merge import Join as Join
 from ._merge import Merge as Merge
 from ._normalize import Normalize as Normalize
+from ._quantized_body import QuantizedBody as QuantizedBody
+from ._quantized_body import in_float as in_float

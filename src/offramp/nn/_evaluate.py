@@ -84,10 +84,10 @@ def as_tuple(result: Tensor | Iterable[Tensor]) -> tuple[Tensor, ...]:
     """The outputs of a body as a tuple, also where there is only one.
 
     Args:
-        result: What a body returned.
+        result: What a body returned: one tensor, or several.
 
     Returns:
-        One tensor per output.
+        The tensors, in order.
     """
     return (result,) if isinstance(result, Tensor) else tuple(result)
 

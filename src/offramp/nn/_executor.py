@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from offramp.errors import GraphError, ThresholdError
-from offramp.graph import Block, Graph, Merge, Node, Run, Value, plan
+from offramp.graph import Block, Graph, Merge, Node, NodeCall, Value, plan
 
 from ._evaluate import as_tuple, evaluate
 
@@ -150,10 +150,10 @@ class Executor(nn.Module):
         """The values of every node for every row, all gates ignored; see `evaluate`.
 
         Args:
-            inputs: Tensors by the name of the input node, batch first.
+            inputs: Tensors [B, ...] by name of their input node.
 
         Returns:
-            The outputs of each node, by name.
+            By name of the node, one tensor per output, as `evaluate` gives them.
         """
         return evaluate(self.graph, inputs)
 
@@ -220,7 +220,7 @@ class Executor(nn.Module):
             merged = torch.where(present.view(-1, *[1] * (merged.dim() - 1)), frame.values[source], merged)
         return merged
 
-    def _decide(self, step: Run, frame: _Frame, limits: Mapping[str, Tensor]) -> None:
+    def _decide(self, step: NodeCall, frame: _Frame, limits: Mapping[str, Tensor]) -> None:
         node, given = step.node, [frame.values[value] for value in step.inputs]
         if node.gate is None:
             scores = self.bodies[node.name](*given)

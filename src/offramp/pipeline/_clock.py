@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from offramp.graph import Graph
 from offramp.measure import Evidence, Latency, efficiency, exits_taken, gain, gain_interval, latency
 from offramp.run import Samples
-from offramp.transform import backbone, nothing, static_path
+from offramp.transform import backbone, in_float, nothing, static_path
 
 from ._batches import draw_batches, warm
 from ._engine import Engine
@@ -76,7 +76,7 @@ def time_network(  # noqa: PLR0913  (everything of one run)
     taken = exits_taken(evidence, thresholds, score)
     systems = dict(_static_systems(graph, np.unique(taken).tolist(), engine, exports))
     if engine.precision != "f32":
-        floating = exports.passing(None).save_dense(backbone(graph), "floating")
+        floating = exports.passing(None).save_dense(backbone(in_float(graph)), "floating")
         systems["floating"] = replace(engine, precision="f32").load_static(floating)
     systems["ours"] = engine.load(model)
     found = {}

@@ -149,7 +149,7 @@ def _write(
         )
     result = make_result(request, problem, chosen, timings, screen.warnings)
     with screen.step("report"):
-        _write_folder(work.whole, request, problem, chosen, result, passes=describe_passes(way.quantized))
+        _write_folder(work.whole, request, problem, chosen, result)
     return result
 
 
@@ -189,10 +189,7 @@ def _check_shipped(engine: Engine, model: Path, test: Samples, chosen: Chosen) -
         )
 
 
-def _write_folder(
-    folder: Path, request: Request, problem: Problem, chosen: Chosen, result: dict[str, Any], *,
-    passes: list[dict[str, Any]],
-) -> None:  # fmt: skip
+def _write_folder(folder: Path, request: Request, problem: Problem, chosen: Chosen, result: dict[str, Any]) -> None:
     """All files but the model itself."""
     model = problem.model
     save_artifact(
@@ -207,7 +204,6 @@ def _write_folder(
             std=problem.std,
         ),
         thresholds=chosen.decision.thresholds,
-        passes=passes,
     )
     join(chosen.evidence).save(folder / "evidence.npz")
     try:

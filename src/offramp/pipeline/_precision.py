@@ -35,10 +35,11 @@ class Variant:
 
     Attributes:
         name: As `--precision` takes it.
-        graph: With exits or candidates for them, and with the fallback if there is one.
+        graph: With exits or candidates for them, bodies in 8 bits if that is the precision, and the fallback if there
+            is one.
         engine: That runs them.
         exports: That writes them.
-        quantized: The bodies in 8 bits, if there are any.
+        quantized: The pass that made bodies of 8 bits, if there are any.
     """
 
     name: str
@@ -175,7 +176,8 @@ def _open(
             f"ONNX Runtime computes {sum(map(len, kept.values()))} convolutions of the int8 file in float "
             f"(in {', '.join(kept)}): no integers come out of them. --engine openvino does not."
         )
-    return Variant(name="int8", graph=graph, engine=engine, exports=exports.passing(quantized), quantized=quantized)
+    whole = quantized(graph)
+    return Variant(name="int8", graph=whole, engine=engine, exports=exports.passing(None), quantized=quantized)
 
 
 def _time_alone(request: Request, problem: Problem, ways: Sequence[Variant]) -> dict[str, float]:

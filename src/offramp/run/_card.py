@@ -72,7 +72,7 @@ def parse_card(text: str | None, path: Path, *, dense: bool) -> Card:
 
 
 class Limits:
-    """The thresholds that apply to a call: the given ones, else the chosen ones of the file, else nobody leaves early.
+    """The thresholds that apply to a call: the given ones, else those that the file has chosen, else none leave early.
 
     Args:
         card: Of the file.

@@ -19,6 +19,9 @@ def digest_rows(inputs: Mapping[str, Array]) -> NDArray[np.uint64]:
     Args:
         inputs: As `Samples.take` gives them: by name, batch axis first.
 
+    Returns:
+        One number [B] per row.
+
     Example:
         >>> one, two, again = digest_rows({"x": np.array([[1.0], [2.0], [1.0]])})
         >>> bool(one == again), bool(one == two)

@@ -18,12 +18,25 @@ TAG = 64  # bytes at the start of a data file: a digest of all weights, in hexad
 
 
 def fits_in_one_file(size_bytes: int) -> bool:
-    """Whether so many bytes of weights leave a file below what protobuf can hold."""
+    """Whether so many bytes of weights leave a file below what protobuf can hold.
+
+    Args:
+        size_bytes: Size of all weights together.
+
+    Returns:
+        True if they can lie in the ONNX file itself.
+    """
     return size_bytes <= LIMIT
 
 
 def data_file(path: Path) -> Path:
     """Where the weights of a file are that are not in it.
+
+    Args:
+        path: Path of an ONNX file.
+
+    Returns:
+        The path of the file with its weights, in the same folder.
 
     Example:
         >>> data_file(Path("out/model.onnx")).name

@@ -11,6 +11,9 @@ def legible(name: str) -> str:
     Args:
         name: As Python's functions for files give it.
 
+    Returns:
+        Text that any UTF-8 file can hold.
+
     Example:
         >>> legible("gr\udcc3\udcbcn")
         'grün'

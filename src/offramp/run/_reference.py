@@ -28,6 +28,9 @@ def run_reference(graph: Graph, inputs: Mapping[str, Array], thresholds: Array |
         inputs: By name of the input node, batch first.
         thresholds: One per threshold gate in graph order.
 
+    Returns:
+        One row per sample: logits, the exit that answered, the score of its gate, and the edges that opened.
+
     Raises:
         ThresholdError: Not as many thresholds as gates, or one is NaN.
         DataError: Inputs are missing, unknown, or have unequal numbers of rows.
@@ -60,6 +63,13 @@ def run_reference(graph: Graph, inputs: Mapping[str, Array], thresholds: Array |
 
 def check_thresholds(thresholds: Array | None, gates: int) -> Array:
     """The thresholds as float32, one per gate.
+
+    Args:
+        thresholds: One number per threshold gate in graph order; None for none.
+        gates: Number of threshold gates.
+
+    Returns:
+        The numbers [T] in float32.
 
     Raises:
         ThresholdError: Their number is wrong, or one is NaN.

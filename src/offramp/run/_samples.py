@@ -28,16 +28,30 @@ class Samples(Protocol):
 
     @property
     def labels(self) -> NDArray[np.int64] | None:
-        """The right class of each sample [S], or None if nobody knows."""
+        """The right class of each sample [S], or None if it is not known."""
 
     def __len__(self) -> int:
         """Number of samples."""
 
     def take(self, positions: Positions) -> dict[str, Array]:
-        """Give the inputs of some samples as a network reads them: by name, batch axis first."""
+        """Give the inputs of some samples as a network reads them: by name, batch axis first.
+
+        Args:
+            positions: Which samples, counted from 0, or a slice.
+
+        Returns:
+            By input name, an array with one row per position.
+        """
 
     def subset(self, positions: Positions) -> Samples:
-        """Give some of the samples, in the given order."""
+        """Give some of the samples, in the given order.
+
+        Args:
+            positions: Which samples, counted from 0, or a slice.
+
+        Returns:
+            Samples of the same kind, with their ids and labels.
+        """
 
     def __iter__(self) -> Iterator[tuple[dict[str, Array], int | None]]:
         """Give one sample after the other: its inputs with a batch axis of 1, and its label or None."""

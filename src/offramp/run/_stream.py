@@ -48,6 +48,9 @@ def stream(
         batch: Samples per call of the runtime.
         thresholds: Those of every call; None takes the ones that the file has chosen.
 
+    Returns:
+        An iterator over the batches, each with the ids of its samples and the answers to them.
+
     Raises:
         OptionError: `batch` is not positive.
         DataError: The inputs do not fit the network, or each other.

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
 from offramp.attach import make_function, make_gate, make_head, make_score, make_stop
 from offramp.errors import GraphError
-from offramp.graph import Body, DataEdge, Graph, Node
+from offramp.graph import Body, DataEdge, Graph, Node, Pass
+from offramp.nn import in_float
 from offramp.nn.scores import FittedScore, HeadConfidence, build_score
 
 NAME = "fallback"  # of the node, and its role
@@ -26,6 +28,9 @@ def add_fallback(graph: Graph) -> Graph:
         graph: As `attach.exits` makes it, trained or not, with or without exits. Scores that are fitted are left out:
             there is nothing to fit at an end that always agrees with itself.
 
+    Returns:
+        A new graph with one exit more; the one given stays as it is.
+
     Raises:
         GraphError: The graph is no chain of stages whose gates compare thresholds, has a fallback, or its gates compare
             a score that is fitted.
@@ -36,9 +41,43 @@ def add_fallback(graph: Graph) -> Graph:
         >>> add_fallback(attach.exits(net, torch.zeros(2, 8), count=1, placement="1")).exits[-1].name
         'fallback'
     """
-    stages = [node for node in graph.nodes if node.role == "stage"]
-    _check(graph, stages)
-    graph = _without_fitted(graph)
+    return AddFallback()(graph)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddFallback(Pass):
+    """`add_fallback` as a pass."""
+
+    name: ClassVar[str] = "add_fallback"
+
+    def requires(self, graph: Graph) -> None:
+        """Refuse a graph that can have none.
+
+        Args:
+            graph: The graph that is to get a fallback.
+
+        Raises:
+            GraphError: As `add_fallback` raises it.
+        """
+        _check(graph, _stages(graph))
+
+    def apply(self, graph: Graph) -> Graph:
+        """The graph with the fallback behind it.
+
+        Args:
+            graph: A graph that `requires` did not refuse.
+
+        Returns:
+            A new graph; the one given stays as it is.
+        """
+        return _backed(_without_fitted(graph), _stages(graph))
+
+
+def _stages(graph: Graph) -> list[Node]:
+    return [node for node in graph.nodes if node.role == "stage"]
+
+
+def _backed(graph: Graph, stages: Sequence[Node]) -> Graph:
     last, at = stages[-1], len((stages[0].recipe or {}).get("cuts", ()))  # as many exits were attached, if not kept
     logits, eval_only = last.outputs[:1], any(node.eval_only for node in stages)
     recipe = {"kind": NAME, "options": {}}
@@ -53,7 +92,7 @@ def add_fallback(graph: Graph) -> Graph:
     )
     kept = [node for node in graph.nodes if node.kind != "select"]
     bodies: dict[str, Body] = {**graph.bodies, head.name: _Same(), **{node.name: body for node, body in scores}}
-    bodies[NAME] = _Chain([graph.bodies[node.name] for node in stages])
+    bodies[NAME] = _Chain([in_float(graph.bodies[node.name]) for node in stages])
     return Graph(
         nodes=(*kept, head, *(node for node, _ in scores), gate, stop, whole, answer),
         answer=answer.name,

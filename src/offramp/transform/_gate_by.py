@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 from offramp.errors import OptionError, suggest
-from offramp.graph import Body, DataEdge, Graph, Node, name_score
+from offramp.graph import Body, DataEdge, Graph, Node, Pass, name_score
 from offramp.nn.scores import gate_of
 
 
@@ -20,6 +20,9 @@ def gate_by(graph: Graph, score: str) -> Graph:
         graph: As `attach.exits` makes it, trained or not; its scores are read by nobody but the gates.
         score: One that the graph has at every exit.
 
+    Returns:
+        A new graph, or the one given if its gates compare this score already.
+
     Raises:
         OptionError: An exit has no such score.
 
@@ -31,20 +34,61 @@ def gate_by(graph: Graph, score: str) -> Graph:
         >>> [gate.gate.direction for gate in (*graph.gates, *gate_by(graph, "entropy").gates)]
         ['higher', 'lower']
     """
-    nodes = {node.name: node for node in graph.nodes}
-    bodies: dict[str, Body] = dict(graph.bodies)
-    for gate in graph.gates:
-        first = graph[gate.inputs[0].source]
-        places = next((list(exit.scores.values()) for exit in graph.exits if exit.gate == gate), [first])
-        chosen = _find(places, score)
-        for place in places:
-            del bodies[place.name]
-        for place, node in zip(places, [chosen, *(one for one in places if one is not chosen)], strict=True):
-            name = first.name if node is chosen else f"{first.name}/{name_score(node)}"
-            nodes[place.name] = replace(node, name=name)
-            bodies[name] = graph.bodies[node.name]
-        nodes[gate.name] = _reading(gate, first.name, bodies[first.name])
-    return Graph(nodes=tuple(nodes.values()), answer=graph.answer, bodies=bodies)
+    return GateBy(score=score)(graph)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateBy(Pass):
+    """`gate_by` as a pass.
+
+    Attributes:
+        score: Name of the score that gates compare.
+    """
+
+    name: ClassVar[str] = "gate_by"
+    score: str
+
+    def requires(self, graph: Graph) -> None:
+        """Refuse a score that an exit does not have.
+
+        Args:
+            graph: The graph whose gates are to compare the score.
+
+        Raises:
+            OptionError: So it is.
+        """
+        for gate in graph.gates:
+            _find(_places(graph, gate), self.score)
+
+    def apply(self, graph: Graph) -> Graph:
+        """The graph with gates that compare this score.
+
+        Args:
+            graph: A graph that `requires` did not refuse.
+
+        Returns:
+            A new graph, or the one given if its gates compare this score already.
+        """
+        if all(name_score(graph[gate.inputs[0].source]) == self.score for gate in graph.gates):
+            return graph
+        nodes = {node.name: node for node in graph.nodes}
+        bodies: dict[str, Body] = dict(graph.bodies)
+        for gate in graph.gates:
+            first, places = graph[gate.inputs[0].source], _places(graph, gate)
+            chosen = _find(places, self.score)
+            for place in places:
+                del bodies[place.name]
+            for place, node in zip(places, [chosen, *(one for one in places if one is not chosen)], strict=True):
+                name = first.name if node is chosen else f"{first.name}/{name_score(node)}"
+                nodes[place.name] = replace(node, name=name)
+                bodies[name] = graph.bodies[node.name]
+            nodes[gate.name] = _reading(gate, first.name, bodies[first.name])
+        return Graph(nodes=tuple(nodes.values()), answer=graph.answer, bodies=bodies)
+
+
+def _places(graph: Graph, gate: Node) -> list[Node]:
+    """The scores of a gate's exit, in graph order."""
+    return next(([*exit.scores.values()] for exit in graph.exits if exit.gate == gate), [graph[gate.inputs[0].source]])
 
 
 def _find(places: list[Node], score: str) -> Node:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from offramp.errors import GraphError
-from offramp.graph import Body, Exit, Graph, Node
+from offramp.graph import Body, Exit, Graph, Node, Pass
 from offramp.nn.heads import Ensemble
 
 
@@ -20,6 +21,9 @@ def keep_exits(graph: Graph, exits: Collection[int]) -> Graph:
         graph: As `attach.exits` makes it.
         exits: Which to keep, counted from 0 in graph order; the final one always stays.
 
+    Returns:
+        A new graph, or the one given if all of its exits are kept.
+
     Raises:
         GraphError: There is no such exit.
 
@@ -31,15 +35,53 @@ def keep_exits(graph: Graph, exits: Collection[int]) -> Graph:
         >>> keep_exits(attach.exits(net, torch.zeros(2, 8), placement=[0, 1]), [1]).exits[0].name
         'exit1/head'
     """
-    early = graph.exits[:-1]
-    wrong = sorted(set(exits) - set(range(len(early))))
-    if wrong:
-        raise GraphError(
-            f"there are {len(early)} exits before the final one, but {wrong} should be kept. Count from 0."
-        )
-    dropped = [exit for at, exit in enumerate(early) if at not in exits]
-    gone = frozenset[str]().union(*(exit.parts for exit in dropped))
-    onward = {name: _onward(exit) for exit in dropped for name in exit.parts}
+    return KeepExits(exits=tuple(sorted(set(exits))))(graph)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeepExits(Pass):
+    """`keep_exits` as a pass.
+
+    Attributes:
+        exits: Which to keep, in ascending order, counted from 0 in graph order.
+    """
+
+    name: ClassVar[str] = "keep_exits"
+    exits: tuple[int, ...]
+
+    def requires(self, graph: Graph) -> None:
+        """Refuse exits that the graph does not have.
+
+        Args:
+            graph: The graph whose exits are to be kept.
+
+        Raises:
+            GraphError: There is no such exit.
+        """
+        early = graph.exits[:-1]
+        wrong = sorted(set(self.exits) - set(range(len(early))))
+        if wrong:
+            raise GraphError(
+                f"there are {len(early)} exits before the final one, but {wrong} should be kept. Count from 0."
+            )
+
+    def apply(self, graph: Graph) -> Graph:
+        """The graph with these exits alone.
+
+        Args:
+            graph: A graph that `requires` did not refuse.
+
+        Returns:
+            A new graph, or the one given if all of its exits are kept.
+        """
+        dropped = [exit for at, exit in enumerate(graph.exits[:-1]) if at not in self.exits]
+        return _drop(graph, dropped) if dropped else graph
+
+
+def _drop(graph: Graph, exits: Sequence[Exit]) -> Graph:
+    """The graph without these exits."""
+    gone = frozenset[str]().union(*(exit.parts for exit in exits))
+    onward = {name: _onward(exit) for exit in exits for name in exit.parts}
     kept = [node for node in graph.nodes if node.name not in gone]
     nodes = [_without(_redirected(node, onward), gone) for node in kept]
     answer = graph.answer

@@ -22,6 +22,9 @@ def static_path(graph: Graph, exit: str) -> Graph:
         graph: An early-exit graph.
         exit: Name of one of its exits.
 
+    Returns:
+        A graph without gates that answers at this exit; exits on the way are exits of it too.
+
     Raises:
         GraphError: The graph has no such exit.
     """
@@ -41,6 +44,9 @@ def backbone(graph: Graph, exit: str | None = None) -> Graph:
         graph: An early-exit graph.
         exit: Another exit, to get the plain smaller network that ends there.
 
+    Returns:
+        A graph without gates, whose bodies are those of the graph given.
+
     Raises:
         GraphError: The graph has no such exit.
     """
@@ -56,6 +62,9 @@ def head_alone(graph: Graph, exit: str) -> Graph:
     Args:
         graph: An early-exit graph.
         exit: Name of one of its early exits.
+
+    Returns:
+        A graph of the head, and of its ensemble if it has one.
 
     Raises:
         GraphError: The graph has no such exit.
@@ -77,7 +86,14 @@ def head_alone(graph: Graph, exit: str) -> Graph:
 
 
 def nothing(graph: Graph) -> Graph:
-    """A network with the same inputs that does next to nothing: what a call costs by itself."""
+    """A network with the same inputs that does next to nothing: what a call costs by itself.
+
+    Args:
+        graph: Any conditional graph; only its inputs matter.
+
+    Returns:
+        A graph that gives the first number of each row.
+    """
     read = DataEdge(source=graph.inputs[0].name)
     node = Node(name="nothing", kind="function", inputs=(read,), outputs=(Spec(shape=(1,)),))
     return Graph(nodes=(*graph.inputs, node), answer="nothing", bodies={"nothing": _FirstNumber()})

@@ -19,8 +19,11 @@ def static_route(graph: Graph, route: Sequence[int]) -> Graph:
     to compare with; with its own it is the ideal of this route.
 
     Args:
-        graph: Any.
+        graph: Any conditional graph.
         route: A row of `route`, such as `graph.find_routes` lists them.
+
+    Returns:
+        A graph without control nodes.
 
     Raises:
         GraphError: No sample can take this route, or the answer is null on it.

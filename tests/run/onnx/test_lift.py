@@ -5,15 +5,15 @@ from __future__ import annotations
 from graphs import make_chain
 from offramp import attach
 from offramp.export import onnx as export_onnx
-from offramp.run.onnx._lift import Branch, Stage, Steps, lift
+from offramp.run.onnx._lift import Branch, Segment, Steps, lift
 
 
 def depth(steps: Steps) -> int:
     return max([1 + depth(step.then) for step in steps if isinstance(step, Branch)], default=0)
 
 
-def stages(steps: Steps) -> list[Stage]:
-    found = [step for step in steps if isinstance(step, Stage)]
+def stages(steps: Steps) -> list[Segment]:
+    found = [step for step in steps if isinstance(step, Segment)]
     for step in steps:
         if isinstance(step, Branch):
             found += stages(step.then) + stages(step.otherwise)
@@ -35,7 +35,7 @@ def test_no_stage_holds_an_if_and_every_weight_lies_where_it_is_used() -> None:
 
 def test_a_graph_without_gates_is_one_stage() -> None:
     (only,) = lift(export_onnx.to_model(make_chain(0)))
-    assert isinstance(only, Stage)
+    assert isinstance(only, Segment)
     assert only.reads == ("x",)
 
 

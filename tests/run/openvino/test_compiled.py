@@ -11,7 +11,7 @@ import pytest
 from graphs import make_chain
 from offramp.errors import EngineError
 from offramp.export import onnx as export_onnx
-from offramp.run.openvino._compiled import SHARE, SIZES, CompiledFile, _Request, _Shared, translated
+from offramp.run.openvino._compiled import SHARE, SIZES, CompiledFile, _Inference, _Shared, translated
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_only_batches_with_enough_rows_are_shared(path: Path) -> None:
     file = CompiledFile(path, precision="f32", threads=2)
     for rows in (2 * SHARE - 1, 2 * SHARE):
         file(rows, [np.zeros((rows, 3), np.float32), np.zeros(1, np.float32)])
-    assert [type(request) for request in file._requests.values()] == [_Request, _Shared]
+    assert [type(request) for request in file._requests.values()] == [_Inference, _Shared]
 
 
 def test_what_was_begun_has_ended_when_a_share_fails(path: Path) -> None:

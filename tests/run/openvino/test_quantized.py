@@ -24,8 +24,8 @@ ROWS = (1, 2, 7)
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     small = make_small()
     folder = tmp_path_factory.mktemp("quantized")
-    export_onnx.save(small.graph, folder / "dense.onnx", dense=True, stage_pass=small.quantized)
-    return export_onnx.save(small.graph, folder / "model.onnx", stage_pass=small.quantized)
+    export_onnx.save(small.quantized(small.graph), folder / "dense.onnx", dense=True)
+    return export_onnx.save(small.quantized(small.graph), folder / "model.onnx")
 
 
 def entering(model: Any) -> Iterator[tuple[str, tuple[int, ...]]]:

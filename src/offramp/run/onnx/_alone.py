@@ -1,4 +1,4 @@
-"""The network alone out of a conditional file: everybody goes on to the end, so no gate, head or `If` is left.
+"""The network alone out of a conditional file: every sample goes on to the end, so no gate, head or `If` is left.
 
 Whoever has the file can time it against the network that it was made from, without PyTorch and without a second file.
 """
@@ -19,11 +19,11 @@ _PASSING = {"Gather": 0, "ScatterND": 2}  # of rows: which input they give on if
 
 
 def network_alone(model: ModelProto, *, exit: str | None = None) -> ModelProto:
-    """What runs for a sample that nobody lets go, without the tests whether it may, as a dense file of one exit.
+    """What runs for a sample that no gate lets go, without the tests whether it may, as a dense file of one exit.
 
     Bodies of `If`s move to where the `If` stood; gathering rows, and putting them back, is left out, since all go on;
     of the rest, heads and gates among them, stays what the answer needs. Whether this is the network alone is for the
-    caller to check: its answers must be those of the file with nobody leaving.
+    caller to check: its answers must be those of the file with no sample leaving.
 
     Args:
         model: A conditional file with its card.

@@ -1,7 +1,7 @@
-"""One ONNX file as a tree of stages: the nodes between two `If`s become models of their own.
+"""One ONNX file as a tree of segments: the nodes between two `If`s become models of their own.
 
 ONNX Runtime does not optimize inside the bodies of an `If`; as models of their own they are optimized like any other.
-Every stage reads what it captures from outside and gives what later stages or the caller read.
+Every segment reads what it captures from outside and gives what later segments or the caller read.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """A model that runs; `reads` and `gives` are names of values that all stages share."""
+class Segment:
+    """A model that runs; `reads` and `gives` are names of values that all segments share."""
 
     model: ModelProto
     reads: tuple[str, ...]
@@ -27,18 +27,18 @@ class Branch:
     """One of two sequences runs; what it calls `results` is then called `gives` outside."""
 
     condition: str
-    then: tuple[Stage | Branch, ...]
+    then: tuple[Segment | Branch, ...]
     then_results: tuple[str, ...]
-    otherwise: tuple[Stage | Branch, ...]
+    otherwise: tuple[Segment | Branch, ...]
     otherwise_results: tuple[str, ...]
     gives: tuple[str, ...]
 
 
-Steps = tuple[Stage | Branch, ...]
+Steps = tuple[Segment | Branch, ...]
 
 
 def lift(model: ModelProto) -> Steps:
-    """The steps of a file: stages without `If`, and branches between them, in order."""
+    """The steps of a file: segments without `If`, and branches between them, in order."""
     inferred = onnx.shape_inference.infer_shapes(model)
     return _Lifter(inferred).steps(inferred.graph, [value.name for value in inferred.graph.output], {})
 
@@ -52,7 +52,7 @@ class _Lifter:
         known = {**outer, **{value.name: value for value in (*graph.input, *graph.value_info, *graph.output)}}
         known |= {constant.name: constant for constant in graph.initializer}
         groups = _split(graph.node)
-        steps: list[Stage | Branch] = []
+        steps: list[Segment | Branch] = []
         for at, group in enumerate(groups):
             if isinstance(group, NodeProto):
                 steps.append(self._branch(group, known))
@@ -60,10 +60,10 @@ class _Lifter:
             later = set(wanted)
             for other in groups[at + 1 :]:
                 later |= _captured([other] if isinstance(other, NodeProto) else other)
-            steps.append(self._stage(group, later, known))
+            steps.append(self._segment(group, later, known))
         passed = [name for name in wanted if isinstance(known.get(name), TensorProto)]
         if passed:  # a branch that gives a constant
-            steps.append(self._stage([], set(passed), known))
+            steps.append(self._segment([], set(passed), known))
         return tuple(steps)
 
     def _branch(self, node: NodeProto, known: dict[str, ValueInfoProto | TensorProto]) -> Branch:
@@ -81,9 +81,9 @@ class _Lifter:
             gives=tuple(node.output),
         )
 
-    def _stage(
+    def _segment(
         self, nodes: Sequence[NodeProto], later: set[str], known: dict[str, ValueInfoProto | TensorProto]
-    ) -> Stage:
+    ) -> Segment:
         made = [name for node in nodes for name in node.output if name]
         captured = _captured(nodes)
         needed = captured if nodes else later
@@ -95,7 +95,7 @@ class _Lifter:
             list(nodes), "stage", [_named(known[name], name) for name in reads], outputs, list(constants.values())
         )
         model = helper.make_model(graph, opset_imports=self._model.opset_import, ir_version=self._model.ir_version)
-        return Stage(model, tuple(reads), tuple(given))
+        return Segment(model, tuple(reads), tuple(given))
 
 
 def _split(nodes: Iterable[NodeProto]) -> list[NodeProto | list[NodeProto]]:

@@ -1,4 +1,4 @@
-"""Runs files with ONNX Runtime on the CPU; by default as stages lifted from the file, which it optimizes better."""
+"""Runs files with ONNX Runtime on the CPU; by default as segments lifted from the file, which it optimizes better."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from offramp.run._samples import bind
 
 from ._alone import network_alone as network_alone
 from ._fusible import make_fusible as make_fusible
-from ._lift import Branch, Stage, Steps, lift
+from ._lift import Branch, Segment, Steps, lift
 
 
 def load(path: str | Path, *, threads: int = 1, staged: bool = True, fusible: bool = True) -> OnnxRuntime:
@@ -35,6 +35,9 @@ def load(path: str | Path, *, threads: int = 1, staged: bool = True, fusible: bo
         fusible: Put a convolution by one in front of the shortcuts that keep ONNX Runtime from folding a chain of
             residual blocks; not in files that are run whole.
 
+    Returns:
+        The network, to be called with inputs and, if others than those of the file are wanted, thresholds.
+
     Raises:
         DataError: There is no such file.
         OptionError: `threads` is not positive.
@@ -44,20 +47,43 @@ def load(path: str | Path, *, threads: int = 1, staged: bool = True, fusible: bo
 
 
 def load_dense(path: str | Path, *, threads: int = 1, fusible: bool = True) -> OnnxDense:
-    """The dense twin of a network, which runs every exit for every sample; arguments and errors as for `load`."""
+    """The dense twin of a network, which runs every exit for every sample; errors as for `load`.
+
+    Args:
+        path: Written by `export.onnx.save` with `dense=True`.
+        threads: Number of CPU threads that one call may use.
+        fusible: As for `load`.
+
+    Returns:
+        The network, to be called with inputs.
+    """
     return OnnxDense(check_file(path), threads, fusible)
 
 
 def load_values(path: str | Path, *, threads: int = 1) -> OnnxValues:
     """Any file whose outputs are wanted by name, such as one whose inner values were made outputs.
 
-    Arguments and errors as for `load`.
+    Errors as for `load`.
+
+    Args:
+        path: Any ONNX file.
+        threads: Number of CPU threads that one call may use.
+
+    Returns:
+        The network, to be called with inputs; it gives all outputs by name.
     """
     return OnnxValues(check_file(path), threads)
 
 
 class OnnxRuntime:
-    """A conditional network that ONNX Runtime runs; made by `load`."""
+    """A conditional network that ONNX Runtime runs; made by `load`.
+
+    Args:
+        path: Written by `export.onnx.save`.
+        threads: Number of CPU threads that one call may use.
+        staged: True runs the bodies of the file's `If`s as models of their own.
+        fusible: True puts a convolution by one in front of shortcuts that keep ONNX Runtime from folding blocks.
+    """
 
     engine = "onnxruntime"
 
@@ -106,7 +132,13 @@ class OnnxRuntime:
 
 
 class OnnxDense:
-    """A network that runs every exit for every sample; made by `load_dense`."""
+    """A network that runs every exit for every sample; made by `load_dense`.
+
+    Args:
+        path: Written by `export.onnx.save` with `dense=True`.
+        threads: Number of CPU threads that one call may use.
+        fusible: As for `OnnxRuntime`.
+    """
 
     def __init__(self, path: Path, threads: int, fusible: bool) -> None:
         self._path = path
@@ -134,7 +166,12 @@ class OnnxDense:
 
 
 class OnnxValues:
-    """A file of which all outputs are wanted; made by `load_values`."""
+    """A file of which all outputs are wanted; made by `load_values`.
+
+    Args:
+        path: Any ONNX file.
+        threads: Number of CPU threads that one call may use.
+    """
 
     def __init__(self, path: Path, threads: int) -> None:
         self._path = path
@@ -161,16 +198,16 @@ class _Whole:
 
 
 class _Staged:
-    """The steps of the file, each stage a session.
+    """The steps of the file, each segment a session.
 
     Each session has threads of its own, which by default go on asking for work for a while after a call: they would
-    keep the cores from the next stage's.
+    keep the cores from the next segment's.
     """
 
     def __init__(self, steps: Steps, threads: int, folder: Path, fusible: bool) -> None:
         self._steps = steps
         self._sessions = {
-            id(stage): _session(_written(stage.model, fusible), threads, folder, rest=True) for stage in _stages(steps)
+            id(one): _session(_written(one.model, fusible), threads, folder, rest=True) for one in _segments(steps)
         }
 
     def __call__(self, feed: Mapping[str, Array]) -> list[Array]:
@@ -180,7 +217,7 @@ class _Staged:
 
     def _run(self, steps: Steps, values: dict[str, Array]) -> None:
         for step in steps:
-            if isinstance(step, Stage):
+            if isinstance(step, Segment):
                 feed = {name: values[name] for name in step.reads}
                 values.update(zip(step.gives, self._sessions[id(step)].run(step.gives, feed), strict=True))
                 continue
@@ -190,11 +227,11 @@ class _Staged:
             values.update({name: values[result] for name, result in zip(step.gives, results, strict=True)})
 
 
-def _stages(steps: Steps) -> Iterator[Stage]:
+def _segments(steps: Steps) -> Iterator[Segment]:
     for step in steps:
         if isinstance(step, Branch):
-            yield from _stages(step.then)
-            yield from _stages(step.otherwise)
+            yield from _segments(step.then)
+            yield from _segments(step.otherwise)
         else:
             yield step
 
@@ -236,7 +273,14 @@ def _trimmed(model: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelProto:
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Give whatever ONNX Runtime or the reader of the file raises as an EngineError."""
+    """Give whatever ONNX Runtime or the reader of the file raises as an EngineError.
+
+    Args:
+        path: The file that is run; errors name it.
+
+    Yields:
+        Nothing; inside, what ONNX Runtime raises becomes an `EngineError`.
+    """
     try:
         yield
     except (EngineError, OptionError):

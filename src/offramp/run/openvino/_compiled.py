@@ -75,7 +75,7 @@ class CompiledFile:
         with translated(self.path):
             self._model = self._core.read_model(self.path)
         self._by_row = [port.partial_shape[0].is_dynamic for port in self._model.inputs]
-        self._requests: dict[int, _Request | _Shared] = {}
+        self._requests: dict[int, _Inference | _Shared] = {}
         self._lock = threading.Lock()  # a request and its tensors serve one call at a time
 
     @property
@@ -134,17 +134,17 @@ class CompiledFile:
         results = self._request(size)(_cut(arrays, self._by_row, start, size))
         return [result[: rows - start] for result in results]
 
-    def _request(self, rows: int) -> _Request | _Shared:
+    def _request(self, rows: int) -> _Inference | _Shared:
         if rows not in self._requests:
             alone = self._threads == 1 or rows < SHARE * self._threads or not any(self._by_row)
-            self._requests[rows] = _Request(*self._compile(rows, self._config)) if alone else self._shared(rows)
+            self._requests[rows] = _Inference(*self._compile(rows, self._config)) if alone else self._shared(rows)
         return self._requests[rows]
 
     def _shared(self, rows: int) -> _Shared:
         share = -(-rows // self._threads)
         streams = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": self._threads}
         compiled, columns = self._compile(share, {**self._config, **streams})
-        return _Shared([_Request(compiled, columns) for _ in range(self._threads)], share, self._by_row)
+        return _Shared([_Inference(compiled, columns) for _ in range(self._threads)], share, self._by_row)
 
     def _compile(self, rows: int, config: Mapping[str, Any]) -> tuple[Any, tuple[Columns, ...]]:
         """The model (openvino.CompiledModel) for a batch of `rows`, and where its outputs lie if they are packed."""
@@ -158,7 +158,7 @@ class CompiledFile:
         return self._core.compile_model(model, "CPU", dict(config)), columns
 
 
-class _Request:
+class _Inference:
     """An inference request; where sizes are fixed its tensors are made once."""
 
     def __init__(self, compiled: Any, columns: Sequence[Columns]) -> None:  # Any: openvino.CompiledModel
@@ -211,7 +211,7 @@ class _Request:
 class _Shared:
     """Requests that run side by side, each for a share of the rows; the last share may be filled up with zeros."""
 
-    def __init__(self, requests: Sequence[_Request], share: int, by_row: Sequence[bool]) -> None:
+    def __init__(self, requests: Sequence[_Inference], share: int, by_row: Sequence[bool]) -> None:
         self._requests, self._share, self._by_row = requests, share, by_row
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:

@@ -2,8 +2,9 @@
 
 The plugin leaves in f32 what lies between an output of a graph and the convolutions and matrix products before it, and
 what enters an `If` counts as an output. In a residual network that search goes back along the shortcuts, so that all
-sums of a stage are f32 and are rounded once more for each convolution (ResNet-56, batch 64, nobody leaves: 26 of them,
-36.3 ms a call; the network alone 23.6). A depthwise convolution by 1 in front of the `If` ends the search (29.6 ms).
+sums of a stage are f32 and are rounded once more for each convolution (ResNet-56, batch 64, no sample leaves: 26 of
+them, 36.3 ms a call; the network alone 23.6). A depthwise convolution by 1 in front of the `If` ends the search
+(29.6 ms).
 """
 
 from __future__ import annotations

@@ -30,6 +30,9 @@ def load(path: str | Path, *, precision: Precision = "f32", threads: int = 1) ->
             files with quantizations: these are computed in 8 bits, as they are with "f32", and the rest in f32.
         threads: CPU threads that one call may use: they take shares of a batch, or work together on a small one.
 
+    Returns:
+        The network, to be called with inputs and, if others than those of the file are wanted, thresholds.
+
     Raises:
         DataError: There is no such file.
         OptionError: The CPU does not compute in this precision, or `threads` is not positive.
@@ -40,14 +43,31 @@ def load(path: str | Path, *, precision: Precision = "f32", threads: int = 1) ->
 
 
 def load_dense(path: str | Path, *, precision: Precision = "f32", threads: int = 1) -> OpenvinoDense:
-    """The dense twin of a network, which runs every exit for every sample; arguments and errors as for `load`."""
+    """The dense twin of a network, which runs every exit for every sample; errors as for `load`.
+
+    Args:
+        path: Written by `export.onnx.save` with `dense=True`.
+        precision: Number format to compute in, as for `load`.
+        threads: Number of CPU threads that one call may use.
+
+    Returns:
+        The network, to be called with inputs.
+    """
     return OpenvinoDense(CompiledFile(path, precision=precision, threads=threads))
 
 
 def load_static(path: str | Path, *, precision: Precision = "f32", threads: int = 1) -> OpenvinoStatic:
-    """A plain network without gates, whose outputs include `logits`; arguments and errors as for `load`.
+    """A plain network without gates; errors as for `load`.
 
     Its call is as cheap as ours can be: it serves as baseline and as ideal.
+
+    Args:
+        path: An ONNX file without gates, whose outputs include `logits`.
+        precision: Number format to compute in, as for `load`.
+        threads: Number of CPU threads that one call may use.
+
+    Returns:
+        The network, to be called with inputs; it gives logits [B, K].
     """
     return OpenvinoStatic(CompiledFile(path, precision=precision, threads=threads))
 
@@ -55,13 +75,27 @@ def load_static(path: str | Path, *, precision: Precision = "f32", threads: int 
 def load_values(path: str | Path, *, precision: Precision = "f32", threads: int = 1) -> OpenvinoValues:
     """Any file whose outputs are wanted by name, such as one whose inner values were made outputs.
 
-    Arguments and errors as for `load`.
+    Errors as for `load`.
+
+    Args:
+        path: Any ONNX file.
+        precision: Number format to compute in, as for `load`.
+        threads: Number of CPU threads that one call may use.
+
+    Returns:
+        The network, to be called with inputs; it gives all outputs by name.
     """
     return OpenvinoValues(CompiledFile(path, precision=precision, threads=threads))
 
 
 class OpenvinoRuntime:
-    """A conditional network that OpenVINO runs; made by `load`."""
+    """A conditional network that OpenVINO runs; made by `load`.
+
+    Args:
+        file: The compiled file.
+        precision: What it computes in.
+        threads: Number of CPU threads that one call may use.
+    """
 
     engine = "openvino"
 
@@ -100,7 +134,11 @@ class OpenvinoRuntime:
 
 
 class OpenvinoDense:
-    """A network that runs every exit for every sample; made by `load_dense`."""
+    """A network that runs every exit for every sample; made by `load_dense`.
+
+    Args:
+        file: The compiled file.
+    """
 
     def __init__(self, file: CompiledFile) -> None:
         self._file = file
@@ -119,7 +157,11 @@ class OpenvinoDense:
 
 
 class OpenvinoStatic:
-    """A plain network; made by `load_static`."""
+    """A plain network; made by `load_static`.
+
+    Args:
+        file: The compiled file.
+    """
 
     def __init__(self, file: CompiledFile) -> None:
         self._file = file
@@ -134,7 +176,11 @@ class OpenvinoStatic:
 
 
 class OpenvinoValues:
-    """A file of which all outputs are wanted; made by `load_values`."""
+    """A file of which all outputs are wanted; made by `load_values`.
+
+    Args:
+        file: The compiled file.
+    """
 
     def __init__(self, file: CompiledFile) -> None:
         self._file = file

@@ -1,10 +1,11 @@
 """Rewrites a model for OpenVINO's CPU plugin before it is compiled; what it computes stays the same.
 
-Two things cost a conditional network most there (ResNet-56, 5 exits, 1 thread, nobody leaves: 3.7 instead of 2.6 ms at
-batch 1). The rows that go on are counted at run time, so that everything behind the first gate has a free batch; at
-batch 1 who goes on is the one row that there is, and all sizes are known. And maps cross the border of an `If` in plain
-layout, which the plugin makes from its own by a loop that is slow for 16 to 64 channels of large maps (4.2 ms for 4 MB,
-the convolution before it 2.7); folded into more and smaller channels they take its fast path (0.9 ms).
+Two things cost a conditional network most there (ResNet-56, 5 exits, 1 thread, no sample leaves: 3.7 instead of 2.6 ms
+at batch 1). The rows that go on are counted at run time, so that everything behind the first gate has a free batch; at
+batch 1 the sample that goes on is the one row that there is, and all sizes are known. And maps cross the border of an
+`If` in plain layout, which the plugin makes from its own by a loop that is slow for 16 to 64 channels of large maps
+(4.2 ms for 4 MB, the convolution before it 2.7); folded into more and smaller channels they take its fast path
+(0.9 ms).
 """
 
 from __future__ import annotations

@@ -43,6 +43,9 @@ def load(
         buckets: Numbers of rows behind an exit: fewer are filled up to the next of them, or to the whole batch if that
             is smaller. None: powers of two if compiled, else as many rows as go on.
 
+    Returns:
+        The network, to be called with inputs and thresholds.
+
     Raises:
         GraphError: A body is missing or is no module.
         OptionError: There is no such device, or `threads` or a bucket is not positive.
@@ -51,7 +54,16 @@ def load(
 
 
 def load_dense(graph: Graph, *, device: str = "cpu", threads: int | None = None) -> TorchDense:
-    """A graph that runs every exit for every sample; arguments and errors as for `load`."""
+    """A graph that runs every exit for every sample; errors as for `load`.
+
+    Args:
+        graph: Its bodies are `nn.Module`s; copies of them run in eval mode.
+        device: Name of the device, as PyTorch writes it, such as "cpu" or "cuda:0".
+        threads: Number of CPU threads during a call; None leaves PyTorch's setting.
+
+    Returns:
+        The network, to be called with inputs.
+    """
     return TorchDense(graph, device, threads)
 
 
@@ -99,7 +111,15 @@ class _Session:
 
 
 class TorchRuntime:
-    """A conditional network that PyTorch runs; made by `load`."""
+    """A conditional network that PyTorch runs; made by `load`.
+
+    Args:
+        graph: Its bodies are `nn.Module`s; copies of them run in eval mode.
+        device: Name of the device, as PyTorch writes it, such as "cpu" or "cuda:0".
+        threads: Number of CPU threads during a call; None leaves PyTorch's setting.
+        compile: True compiles each body, for fixed sizes.
+        buckets: Numbers of rows to which the rows behind an exit are filled up; see `load`.
+    """
 
     engine = "torch"
     precision = "f32"
@@ -116,7 +136,7 @@ class TorchRuntime:
         self._limits = Limits(self.card)
 
     def __call__(self, inputs: Mapping[str, Array], thresholds: NDArray[np.float32] | None = None) -> Answer:
-        """Answer a batch; without `thresholds` nobody leaves early.
+        """Answer a batch; without `thresholds` no sample leaves early.
 
         Raises:
             DataError: The inputs do not fit the network.
@@ -137,7 +157,13 @@ class TorchRuntime:
 
 
 class TorchDense:
-    """A graph that runs every exit for every sample; made by `load_dense`."""
+    """A graph that runs every exit for every sample; made by `load_dense`.
+
+    Args:
+        graph: Its bodies are `nn.Module`s; copies of them run in eval mode.
+        device: Name of the device, as PyTorch writes it, such as "cpu" or "cuda:0".
+        threads: Number of CPU threads during a call; None leaves PyTorch's setting.
+    """
 
     def __init__(self, graph: Graph, device: str, threads: int | None) -> None:
         self._session = _Session(graph, device, threads)

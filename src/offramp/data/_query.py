@@ -9,7 +9,7 @@ from offramp.errors import DataError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Query:
     """A place and the form in which its samples are wanted.
 
     Attributes:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from offramp.data._request import Request
+from offramp.data._query import Query
 
 
 @pytest.mark.parametrize(
     ("part", "wish", "preferred"), [(None, "train", "train"), (None, "test", "test"), ("val", "train", "val")]
 )
 def test_a_demanded_part_beats_a_wished_one(part: str | None, wish: str, preferred: str) -> None:
-    assert Request(place="", part=part, wish=wish).preferred == preferred
+    assert Query(place="", part=part, wish=wish).preferred == preferred

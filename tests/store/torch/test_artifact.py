@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import copy
 import json
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -9,9 +12,9 @@ from safetensors.torch import load_file, save_file
 
 from offramp import attach, capture, transform, zoo
 from offramp.errors import ExportError, OutputError, WeightsError
-from offramp.graph import Graph, to_json
+from offramp.graph import Graph, Pass, to_json
 from offramp.nn import Executor, Normalize
-from offramp.store.torch import Origin, load_artifact, save_artifact
+from offramp.store.torch import STEPS, Origin, load_artifact, save_artifact
 
 ORIGIN = Origin(reference="zoo:mlp", arguments={}, shape=(1, 28, 28), mean=(0.5,), std=(0.25,))
 
@@ -45,6 +48,11 @@ def change_config(folder: Path, **entries: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **entries}))
 
 
+def read_steps(folder: Path) -> list[dict[str, Any]]:
+    steps: list[dict[str, Any]] = json.loads((folder / "config.json").read_text())["steps"]
+    return steps
+
+
 def change_weights(folder: Path, name: str, value: torch.Tensor | None) -> None:
     tensors = load_file(folder / "model.safetensors")
     found = next(key for key in tensors if key.startswith(name))
@@ -65,16 +73,19 @@ def test_the_graph_comes_back_with_its_structure_and_its_answers(
 
 def test_the_configuration_says_how_to_build_the_network_again(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
-    assert config["rebuild"] == {"reference": "zoo:mlp", "arguments": {}, "shape": [1, 28, 28]}
-    assert config["preprocessing"] == {"mean": [0.5], "std": [0.25]}
-    assert (config["scores"], config["thresholds"]) == (["margin", "entropy"], [0.5])
+    told = {"reference": "zoo:mlp", "arguments": {}, "shape": [1, 28, 28], "mean": [0.5], "std": [0.25]}
+    assert (config["format"], config["origin"], config["thresholds"]) == (3, [told], [0.5])
+    (step,) = config["steps"]
+    assert step["pass"] == "attach_exits"
+    assert step["options"]["normalize"] == {"mean": [0.5], "std": [0.25]}
+    assert step["options"]["scores"] == ["margin", "entropy"]
 
 
 def test_a_network_without_a_reference_is_stored_but_cannot_be_rebuilt(
     graph: Graph, example: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
     save_artifact(graph, tmp_path, example=example)
-    assert json.loads((tmp_path / "config.json").read_text())["rebuild"] is None
+    assert json.loads((tmp_path / "config.json").read_text())["origin"] is None
     with pytest.raises(ExportError, match="made from an object without a reference"):
         load_artifact(tmp_path)
 
@@ -90,14 +101,62 @@ def test_a_folder_that_does_not_exist_is_refused(
 
 def test_another_format_is_refused(folder: Path) -> None:
     change_config(folder, format=99)
-    with pytest.raises(ExportError, match="must have format 2, but has 99"):
+    with pytest.raises(ExportError, match="must have format 2 or 3, but has 99"):
         load_artifact(folder)
 
 
-def test_a_recipe_that_builds_another_network_is_refused(folder: Path) -> None:
-    change_config(folder, cuts=[], heads=[])
-    with pytest.raises(ExportError, match="builds another"):
+def test_steps_that_build_another_network_are_refused(folder: Path) -> None:
+    change_config(folder, steps=[*read_steps(folder), {"pass": "keep_exits", "options": {"exits": []}}])
+    with pytest.raises(ExportError, match="build another"):
         load_artifact(folder)
+
+
+def test_a_step_that_nobody_knows_is_refused(folder: Path) -> None:
+    change_config(folder, steps=[*read_steps(folder), {"pass": "mine", "options": {}}])
+    with pytest.raises(ExportError, match=r"attach_exits, .*, but the file has 'mine'.*steps="):
+        load_artifact(folder)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale(Pass):
+    """A pass of somebody else's: logits of the final exit times a number."""
+
+    name: ClassVar[str] = "scale"
+    by: float
+
+    def apply(self, graph: Graph) -> Graph:
+        last = copy.deepcopy(graph.bodies[graph.exits[-1].name])
+        assert isinstance(last, torch.nn.Module)
+        return graph.with_bodies({graph.exits[-1].name: torch.nn.Sequential(last, Times(self.by))})
+
+
+class Times(torch.nn.Module):
+    def __init__(self, by: float) -> None:
+        super().__init__()
+        self.by = by
+
+    def forward(self, x: torch.Tensor | tuple[torch.Tensor, ...]) -> torch.Tensor:
+        return self.by * (x if isinstance(x, torch.Tensor) else x[0])
+
+
+def test_a_pass_of_ones_own_comes_back_if_it_is_named(
+    graph: Graph, example: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    save_artifact(Scale(by=3.0)(graph), tmp_path, example=example, origin=ORIGIN)
+    back = load_artifact(tmp_path, steps={**STEPS, "scale": Scale})
+    assert back.steps[-1] == Scale(by=3.0)
+    with pytest.raises(ExportError, match="has 'scale'"):
+        load_artifact(tmp_path)
+
+
+def test_a_graph_that_somebody_changed_without_a_step_cannot_be_rebuilt(
+    graph: Graph, example: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    changed = replace(graph, nodes=tuple(replace(node, recipe=None) for node in graph.nodes))
+    assert graph.steps
+    assert changed.steps == ()
+    save_artifact(changed, tmp_path, example=example, origin=ORIGIN)
+    assert json.loads((tmp_path / "config.json").read_text())["origin"] is None
 
 
 def test_a_missing_weight_is_refused(folder: Path) -> None:
@@ -144,24 +203,10 @@ def test_a_published_network_comes_back_with_its_exits(
     assert all(torch.equal(got[exit.name][0], wanted[exit.name][0]) for exit in graph.exits)
 
 
-def test_a_file_that_still_says_cascade_and_ensemble_comes_back(
-    example: dict[str, torch.Tensor], tmp_path: Path
-) -> None:
-    loaded = zoo.load_model("zoo:lenet5")
-    graph = attach.exits(loaded.module, loaded.example, count=2, head="pool", reuse_logits=True, ensemble_heads=True)
-    origin = Origin(reference="zoo:lenet5", arguments={}, shape=(1, 28, 28))
-    save_artifact(graph, tmp_path, example=example, origin=origin)
-    written = (tmp_path / "config.json").read_text()
-    former = written.replace('"reuse_logits"', '"cascade"').replace('"ensemble_heads"', '"ensemble"')
-    (tmp_path / "config.json").write_text(former)
-    assert former != written
-    assert to_json(load_artifact(tmp_path)) == to_json(graph)
-
-
 @pytest.mark.parametrize("kept", [[], [1], [0, 1]])
 @pytest.mark.parametrize("sees", ["answer", "features"])
 def test_a_cascade_comes_back_with_its_controllers(
-    sees: str, kept: list[int], example: dict[str, torch.Tensor], tmp_path: Path
+    sees: Any, kept: list[int], example: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
     loaded = zoo.load_model("zoo:lenet5")
     controllers = ["layers:pool 2 | relu", "pool"]
@@ -174,10 +219,41 @@ def test_a_cascade_comes_back_with_its_controllers(
     )
     back = load_artifact(tmp_path)
     assert to_json(back) == to_json(graph)
-    weights = [{f"{name}/{key}": value for name, body in one.bodies.items() for key, value in body.state_dict().items()}
+    weights = [{f"{name}/{key}": value for name, body in one.bodies.items() for key, value in body.state_dict().items()}  # type: ignore[attr-defined]
                for one in (graph, back)]  # fmt: skip
     assert weights[0].keys() == weights[1].keys()
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+@pytest.mark.parametrize("sees", ["features", "answer"])
+@pytest.mark.parametrize("normalized", [False, True])
+def test_two_networks_with_a_controller_come_back(sees: Any, normalized: bool, tmp_path: Path) -> None:
+    origins = [
+        Origin(reference="tiny_network:make", arguments={"channels": channels}, shape=(1, 6, 6)) for channels in (2, 8)
+    ]
+    small, large = (zoo.load_model(one.reference, shape=one.shape, arguments=one.arguments) for one in origins)
+    normalize = Normalize([0.5], [0.25]) if normalized else None
+    graph = attach.high_low(
+        small.module, large.module, small.example, controller="pool", sees=sees, normalize=normalize
+    )
+    assert_it_comes_back(graph, tmp_path, origins, torch.rand(2, 1, 6, 6))
+
+
+@pytest.mark.parametrize("name", ["d2nn_high_low", "d2nn_cascade", "d2nn_chain", "d2nn_hierarchy"])
+def test_every_structure_of_a_d2nn_comes_back_from_its_own_call(name: str, tmp_path: Path) -> None:
+    graph = getattr(attach, name)((3, 33, 33), width=0.02)
+    assert_it_comes_back(graph, tmp_path, None, torch.rand(2, 3, 33, 33))
+
+
+def assert_it_comes_back(graph: Graph, folder: Path, origin: list[Origin] | Origin | None, given: torch.Tensor) -> None:
+    """With its structure, its steps and its answers."""
+    example = {graph.inputs[0].name: given}
+    save_artifact(graph, folder, example=example, origin=origin)
+    back = load_artifact(folder)
+    assert (to_json(back), back.steps) == (to_json(graph), graph.steps)
+    with torch.no_grad():
+        wanted, got = (Executor(one).eval().dense(example) for one in (graph, back))
+    assert all(torch.equal(got[exit.name][0], wanted[exit.name][0]) for exit in graph.exits)
 
 
 def test_two_networks_that_were_given_as_objects_cannot_come_back(tmp_path: Path) -> None:
@@ -201,22 +277,15 @@ def test_a_graph_whose_exits_were_dropped_comes_back_without_them(
     save_artifact(
         fewer, tmp_path, example=example, origin=Origin(reference="zoo:lenet5", arguments={}, shape=(1, 28, 28))
     )
-    config = json.loads((tmp_path / "config.json").read_text())
-    assert (config["kept"], len(config["heads"]), len(config["cuts"])) == (kept, len(kept), 3)
+    assert [step["pass"] for step in read_steps(tmp_path)] == ["attach_exits", "keep_exits"]
+    assert read_steps(tmp_path)[1]["options"] == {"exits": kept}
     back = load_artifact(tmp_path)
     assert to_json(back) == to_json(fewer)
 
 
-def test_an_artifact_that_does_not_say_what_was_dropped_has_all_exits(graph: Graph, folder: Path) -> None:
-    path = folder / "config.json"
-    config = json.loads(path.read_text())
-    del config["kept"]
-    path.write_text(json.dumps(config))
-    assert load_artifact(folder).exits == graph.exits
-
-
 def test_an_unknown_published_network_is_refused(folder: Path) -> None:
-    change_config(folder, rebuild={"reference": "graph:b_vgg", "arguments": {}, "shape": [1, 28, 28]})
+    options: dict[str, Any] = {"graph": "b_vgg", "arguments": {}, "normalize": None}
+    change_config(folder, origin=[], steps=[{"pass": "published", "options": options}])
     with pytest.raises(ExportError, match=r"b_lenet, .*d2nn_hierarchy, but the artifact is of 'b_vgg'"):
         load_artifact(folder)
 
@@ -234,22 +303,18 @@ class Probable(torch.nn.Module):
 
 
 @pytest.mark.tracing
-@pytest.mark.parametrize("older", [False, True])
-def test_the_named_output_and_its_logarithm_are_replayed_and_older_files_take_probabilities_as_they_are(
-    older: bool, example: dict[str, torch.Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("as_they_are", [False, True])
+def test_the_named_output_and_its_logarithm_are_replayed(
+    as_they_are: bool, example: dict[str, torch.Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("offramp.zoo._mlp.mlp", Probable)
-    told = capture.Answer(where="pred", probabilities=not older)
+    told = capture.Answer(where="pred", probabilities=not as_they_are)
     graph = attach.exits(Probable(), torch.rand(2, 1, 28, 28), count=1, placement=0, logits=told)
     origin = Origin(reference="offramp.zoo._mlp:mlp", arguments={}, shape=(1, 28, 28))
     save_artifact(graph, tmp_path, example=example, origin=origin)
-    config = json.loads((tmp_path / "config.json").read_text())
-    assert config["capture"] == {"eval_only": False, "logits": "pred", "probabilities": not older}
-    if older:
-        del config["capture"]["probabilities"]
-        (tmp_path / "config.json").write_text(json.dumps(config))
+    assert read_steps(tmp_path)[0]["options"]["logits"] == {"where": "pred", "probabilities": not as_they_are}
     with torch.no_grad():
         wanted = Executor(graph).eval().dense(example)["stage1"][0]
         got = Executor(load_artifact(tmp_path)).eval().dense(example)["stage1"][0]
     assert torch.equal(got, wanted)
-    assert bool((wanted > 0).all()) == older
+    assert bool((wanted > 0).all()) == as_they_are

@@ -1,4 +1,4 @@
-"""Which graphs have the lighter trace; what their files answer is compared with the reference in test_onnx."""
+"""Which graphs have the lighter trail; what their files answer is compared with the reference in test_onnx."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from graphs import STOP_HIGH, STOP_LOW, make_chain, with_numpy_bodies
 from offramp import attach
 from offramp.export import onnx as export_onnx
-from offramp.export._trace import MatrixTrace, OnlyTrace, PassedTrace, trace_of
+from offramp.export._trail import MatrixTrail, OnlyTrail, PassedTrail, trail_of
 from offramp.graph import Gate, Graph, plan
 from offramp.run import run_reference
 from offramp.transform import static_path
@@ -23,20 +23,20 @@ NETWORK = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.L
 EXAMPLE = torch.zeros(2, 4)
 
 
-def trace(graph: Graph) -> type:
-    return type(trace_of(graph, plan(graph)))
+def trail(graph: Graph) -> type:
+    return type(trail_of(graph, plan(graph)))
 
 
 @pytest.mark.parametrize("exits", [1, 2, 5])
 def test_gates_one_behind_the_other_have_the_lighter_one(exits: int) -> None:
-    assert trace(make_chain(exits)) is PassedTrace
+    assert trail(make_chain(exits)) is PassedTrail
 
 
 @pytest.mark.parametrize(
     "options", [{"placement": [0, 1], "head": ["pool"] * 2}, {"placement": ["input", "input"], "head": ["pool"] * 2}]
 )
 def test_so_have_exits_attached_to_a_network(options: dict) -> None:
-    assert trace(attach.exits(NETWORK, EXAMPLE, **options)) is PassedTrace
+    assert trail(attach.exits(NETWORK, EXAMPLE, **options)) is PassedTrail
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_so_have_exits_attached_to_a_network(options: dict) -> None:
     ],
 )
 def test_without_control_nodes_there_is_nothing_to_tell(make: Callable[[], Graph]) -> None:
-    assert trace(make()) is OnlyTrace
+    assert trail(make()) is OnlyTrail
 
 
 def test_the_file_of_a_network_without_control_nodes_is_the_network_and_constants() -> None:
@@ -63,21 +63,21 @@ def test_the_file_of_a_network_without_control_nodes_is_the_network_and_constant
 
 
 def test_controllers_have_the_matrix() -> None:
-    assert trace(attach.controllers(NETWORK, EXAMPLE, placement=["0"], head="pool")) is MatrixTrace
+    assert trail(attach.controllers(NETWORK, EXAMPLE, placement=["0"], head="pool")) is MatrixTrail
 
 
 def test_a_select_that_prefers_early_exits_has_the_matrix() -> None:
     chain = make_chain(2)
     answer = replace(chain[chain.answer], inputs=chain[chain.answer].inputs[::-1])
     other = Graph(nodes=(*chain.nodes[:-1], answer), answer=chain.answer, bodies=chain.bodies)
-    assert trace(other) is MatrixTrace
+    assert trail(other) is MatrixTrail
 
 
 @settings(deadline=None, max_examples=60)
 @given(exits=st.integers(1, 5), gate=st.sampled_from([STOP_HIGH, STOP_LOW]), seed=st.integers(0, 99))
 def test_where_it_is_lighter_the_exit_is_the_number_of_gates_passed(exits: int, gate: Gate, seed: int) -> None:
     graph = make_chain(exits, gate, seed)
-    assert trace(graph) is PassedTrace
+    assert trail(graph) is PassedTrail
     random = np.random.default_rng(seed)
     x = random.integers(-8, 9, (16, 3)).astype(np.float32)
     answer = run_reference(with_numpy_bodies(graph), {"x": x}, random.normal(size=exits))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, numpy_helper
 
-from offramp.graph import Block, Graph, Node, Plan, Run
+from offramp.graph import Block, Graph, Node, NodeCall, Plan
 
 from ._frame import Frame
 
@@ -25,7 +25,7 @@ Fill = Callable[[Row, Frame], str]  # as many of it as samples
 Mask = Callable[[Sequence[tuple[str, int]]], str]
 
 
-class Trace(ABC):
+class Trail(ABC):
     """The tensors that go through all blocks beside their values.
 
     Attributes:
@@ -38,7 +38,7 @@ class Trace(ABC):
 
     @abstractmethod
     def start(self, frame: Frame, fill: Fill) -> None:
-        """Give the frame of all samples a trace in which nothing has run."""
+        """Give the frame of all samples a trail in which nothing has run."""
 
     @abstractmethod
     def compare(self, gate: Node, stops: str, goes: str, score: str, frame: Frame) -> None:
@@ -57,11 +57,11 @@ class Trace(ABC):
         """Add the outputs `exit`, `score` and `route` to the frame of all samples; `rows` is their number, a list."""
 
 
-def trace_of(graph: Graph, route: Plan) -> Trace:
+def trail_of(graph: Graph, route: Plan) -> Trail:
     """The lightest one that tells enough."""
     if not graph.controls:
-        return OnlyTrace(route)
-    return PassedTrace(graph) if graph.gates and _is_chain(graph, route) else MatrixTrace(graph, route)
+        return OnlyTrail(route)
+    return PassedTrail(graph) if graph.gates and _is_chain(graph, route) else MatrixTrail(graph, route)
 
 
 def _is_chain(graph: Graph, route: Plan) -> bool:
@@ -76,14 +76,14 @@ def _is_chain(graph: Graph, route: Plan) -> bool:
     for gate in gates:
         steps: Sequence[object] = block.steps if block else ()
         inner = [step for step in steps if isinstance(step, Block)]
-        here = [step.node.name for step in steps if isinstance(step, Run) and step.node.kind == "control"]
+        here = [step.node.name for step in steps if isinstance(step, NodeCall) and step.node.kind == "control"]
         if here != [gate] or len(inner) != 1 or inner[0].guard != ((gate, 1),):
             return False
         block = inner[0]
     return block is not None and not block.controls
 
 
-class PassedTrace(Trace):
+class PassedTrail(Trail):
     """Of gates one behind the other: how many a row passed, and the score that stopped it, else 1; both float32.
 
     OpenVINO computes what is float in one step; whole numbers that cross the border of an `If` take more.
@@ -95,12 +95,12 @@ class PassedTrace(Trace):
         self.gathered = False  # all rows of a block passed the same gates
 
     def start(self, frame: Frame, fill: Fill) -> None:
-        pass  # the first gate runs for everybody
+        pass  # the first gate runs for every sample
 
     def compare(self, gate: Node, stops: str, goes: str, score: str, frame: Frame) -> None:
         scope, at = frame.scope, self._gates.index(gate.name)
         passed = scope.add("Where", [stops, *(scope.constant(np.array([at + more], np.float32)) for more in (0, 1))])
-        frame.trace = (passed, scope.add("Where", [stops, score, scope.constant(np.array([1], np.float32))]))
+        frame.trail = (passed, scope.add("Where", [stops, score, scope.constant(np.array([1], np.float32))]))
 
     def choose(self, control: Node, route: str, frame: Frame) -> None:
         raise AssertionError("a chain of gates has no control nodes with bodies")
@@ -109,7 +109,7 @@ class PassedTrace(Trace):
         raise AssertionError("the gate of a chain's block stands in the block around it")
 
     def finish(self, frame: Frame, rows: str, mask: Mask) -> None:
-        scope, (passed, score) = frame.scope, frame.trace
+        scope, (passed, score) = frame.scope, frame.trail
         taken = scope.add("Cast", [passed], to=TensorProto.INT64, output="exit")
         scope.add("Identity", [score], output="score")
         gate, count = np.arange(len(self._gates)), np.arange(len(self._gates) + 1)[:, None]
@@ -118,11 +118,11 @@ class PassedTrace(Trace):
 
 
 def only_exit(route: Plan) -> int:
-    """The exit that everybody takes where there is no control node."""
+    """The exit that every sample takes where there is no control node."""
     return next(rank for edges, rank in zip(route.exits, route.ranks, strict=True) if not edges)
 
 
-class OnlyTrace(Trace):
+class OnlyTrail(Trail):
     """Of a network without control nodes: there is nothing to tell, and the outputs are as good as constant.
 
     `ConstantOfShape`, because of an `Expand` to [B, 0] of a fixed B OpenVINO up to 2025.3 dies with the whole process.
@@ -156,7 +156,7 @@ class OnlyTrace(Trace):
             scope.add("ConstantOfShape", [sizes], output=name, value=numpy_helper.from_array(number))
 
 
-class MatrixTrace(Trace):
+class MatrixTrail(Trail):
     """[rows, G + T] float32: the edge that each control node opened, then the score that each gate compared.
 
     It begins as "did not run" and 1; a control node writes its columns.
@@ -172,7 +172,7 @@ class MatrixTrace(Trace):
 
     def start(self, frame: Frame, fill: Fill) -> None:
         fills = [float(len(control.edges)) for control in self._graph.controls] + [1.0] * len(self._gates)
-        frame.trace = (fill(np.array([fills], np.float32), frame),)
+        frame.trail = (fill(np.array([fills], np.float32), frame),)
 
     def compare(self, gate: Node, stops: str, goes: str, score: str, frame: Frame) -> None:
         route = frame.scope.add("Cast", [goes], to=TensorProto.FLOAT)
@@ -187,11 +187,11 @@ class MatrixTrace(Trace):
         scope = frame.scope
         here = scope.constant(np.arange(self._columns)[None] == column)
         lifted = scope.add("Unsqueeze", [value, scope.shape(1)])
-        frame.trace = (scope.add("Where", [here, lifted, *frame.trace]),)
+        frame.trail = (scope.add("Where", [here, lifted, *frame.trail]),)
 
     def route(self, control: str, frame: Frame) -> str:
         column = frame.scope.constant(np.array(self._controls.index(control), np.int64))
-        return frame.scope.add("Gather", [*frame.trace, column], axis=1)
+        return frame.scope.add("Gather", [*frame.trail, column], axis=1)
 
     def finish(self, frame: Frame, rows: str, mask: Mask) -> None:
         self._emit_route(frame, rows)
@@ -200,7 +200,7 @@ class MatrixTrace(Trace):
 
     def _emit_route(self, frame: Frame, rows: str) -> None:
         scope, count = frame.scope, len(self._controls)
-        routes = scope.add("Gather", [*frame.trace, scope.shape(*range(count))], axis=1)
+        routes = scope.add("Gather", [*frame.trail, scope.shape(*range(count))], axis=1)
         scope.add("Cast", [routes], to=TensorProto.INT64, output="route")
 
     def _emit_exit(self, frame: Frame, rows: str, mask: Mask) -> None:
@@ -219,8 +219,8 @@ class MatrixTrace(Trace):
         if not count:
             scope.add("Expand", [one, rows], output="score")
             return
-        routes = scope.add("Gather", [*frame.trace, scope.shape(*(names.index(gate) for gate in self._gates))], axis=1)
-        scores = scope.add("Gather", [*frame.trace, scope.shape(*range(len(names), len(names) + count))], axis=1)
+        routes = scope.add("Gather", [*frame.trail, scope.shape(*(names.index(gate) for gate in self._gates))], axis=1)
+        scores = scope.add("Gather", [*frame.trail, scope.shape(*range(len(names), len(names) + count))], axis=1)
         stopped = scope.add("Equal", [routes, scope.constant(np.array(0, np.float32))])
         order = scope.constant(np.arange(1, count + 1, dtype=np.float32)[None])
         ranked = scope.add("Where", [stopped, order, scope.constant(np.array(-1, np.float32))])
