@@ -160,7 +160,7 @@ def is_property(node: Function) -> bool:
 
 
 def functions(source: Path = SOURCE) -> Iterator[tuple[str, Function]]:
-    """Every function and method whose name has no leading underscore, and that returns something.
+    """Every function, and every method of a class, that has no leading underscore in its name.
 
     Args:
         source: Folder of the package.
@@ -170,9 +170,9 @@ def functions(source: Path = SOURCE) -> Iterator[tuple[str, Function]]:
     """
     for path in sorted(source.rglob("*.py")):
         floor = path.relative_to(source).parts[0].removesuffix(".py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, Function) and not node.name.startswith("_"):
-                yield floor, node
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        inside = [one for node in body if isinstance(node, ast.ClassDef) and node.name[0] != "_" for one in node.body]
+        yield from ((floor, one) for one in [*body, *inside] if isinstance(one, Function) and one.name[0] != "_")
 
 
 def main() -> None:

@@ -92,13 +92,13 @@ def test_files_answer_like_the_network_whoever_leaves_at_the_input(
         np.testing.assert_allclose(answer.logits, expected.logits.numpy(), atol=1e-4)
 
 
-@pytest.fixture(scope="module", params=["one each", "two each", "all hear", "some hear"])
+@pytest.fixture(scope="module", params=["one each", "two each", "all reuse", "some reuse"])
 def files(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Graph, object, object]:
     made: dict[str, Callable[[], Graph]] = {
         "one each": at_input,
         "two each": twice,
-        "all hear": lambda: make_reusing(learned=True),
-        "some hear": lambda: transform.keep_exits(make_reusing(learned=True), [0, 2]),
+        "all reuse": lambda: make_reusing(learned=True),
+        "some reuse": lambda: transform.keep_exits(make_reusing(learned=True), [0, 2]),
     }
     graph = made[request.param]()
     path = onnx.save(graph, tmp_path_factory.mktemp("chain") / "model.onnx")
@@ -156,7 +156,7 @@ def test_the_artifact_knows_which_exits_read_earlier_heads(
     assert all(torch.equal(given_[exit.name][0], expected[exit.name][0]) for exit in graph.exits)
 
 
-def test_confident_heads_of_a_cascade_answer_in_the_file_as_in_torch(tmp_path: Path) -> None:
+def test_confident_heads_that_reuse_logits_answer_in_the_file_as_in_torch(tmp_path: Path) -> None:
     example = torch.rand(32, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     loaded = zoo.load_model("zoo:lenet5")
     torch.manual_seed(0)

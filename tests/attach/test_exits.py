@@ -134,7 +134,7 @@ def test_scores_are_named_once_each(scores: tuple[str, ...]) -> None:
         attach.exits(net(), PICTURE, scores=scores)
 
 
-def test_heads_of_a_cascade_read_those_before_them_and_start_as_the_plain_ones() -> None:
+def test_heads_that_reuse_logits_read_those_before_them_and_start_as_the_plain_ones() -> None:
     torch.manual_seed(1)
     plain = attach.exits(net(), PICTURE, count=3)
     torch.manual_seed(1)
@@ -163,7 +163,7 @@ def test_in_an_ensemble_all_heads_so_far_answer_and_scores_read_that() -> None:
     assert torch.equal(given["exit2/ensemble"][0], said)
 
 
-def test_hearing_earlier_heads_costs_a_square_of_the_classes_per_exit() -> None:
+def test_reusing_logits_costs_a_square_of_the_classes_per_exit() -> None:
     plain = path_costs(attach.exits(net(), PICTURE, count=3)).macs
     more = path_costs(attach.exits(net(), PICTURE, count=3, reuse_logits=True, ensemble_heads=True)).macs
     assert (more - plain).tolist() == [0, 100, 200, 200]

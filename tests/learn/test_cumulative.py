@@ -128,7 +128,7 @@ def test_scores_that_learn_are_fitted_beside_the_heads_own() -> None:
     assert bool(trained.bodies["exit1/score/confidence"].bias.isfinite())
 
 
-def test_the_heads_of_a_cascade_learn_with_their_confidences() -> None:
+def test_heads_that_reuse_logits_learn_with_their_confidences() -> None:
     samples = make_samples(256)
     graph = make_graph(reuse_logits=True)
     trained = learn.cumulative(graph, samples, learn.CumulativeSettings(price=0.5, **LONG))

@@ -16,7 +16,7 @@ from early_exits import Killed, KilledSamples, function, make_graph, make_reusin
 from offramp import learn
 from offramp.errors import LearnError, OptionError
 from offramp.graph import Graph, Node, Tensor
-from offramp.learn._distill_heads import _compare
+from offramp.learn._distill_heads import _compare, _exits
 from offramp.learn._frozen_backbone import FrozenBackbone
 from offramp.learn._losses import distillation_loss
 from offramp.learn._trainable_heads import TrainableHeads
@@ -226,26 +226,26 @@ def test_the_loss_without_options_is_exactly_the_distillation() -> None:
     batch = {"x": torch.from_numpy(make_samples(16).inputs["x"])}
     values = frozen(batch)
     answers, teacher = heads(values), values["stage3"][0]
-    losses = _compare(learn.DistillSettings(), answers, teacher, 7)
+    losses = _compare(learn.DistillSettings(), _exits(graph), answers, teacher, 7)
     for name, (logits,) in answers.items():
         assert torch.equal(losses[name], distillation_loss(logits, teacher, 2.0).mean()), name
 
 
-def test_survivors_count_at_later_exits_and_change_nothing_at_the_first() -> None:
+def test_weighting_counts_at_later_exits_and_changes_nothing_at_the_first() -> None:
     graph, samples = make_reusing(reuse_logits=False, ensemble_heads=False), make_samples()
     plain = learn.distill_heads(graph, samples, QUICK)
     weighed = learn.distill_heads(graph, samples, replace(QUICK, sample_weighting=1.0))
     assert differ(plain, weighed) == {"exit1/head", "exit2/head"}
 
 
-def test_survivors_begin_after_a_quarter_of_the_epochs() -> None:
+def test_weighting_begins_after_a_quarter_of_the_epochs() -> None:
     graph = make_reusing(ensemble_heads=False)
     batch = {"x": torch.from_numpy(make_samples(16).inputs["x"])}
     values = FrozenBackbone(graph, "float32")(batch)
     answers, teacher = TrainableHeads(graph)(values), values["stage3"][0]
     for epoch, same in ((0, True), (1, True), (2, False), (7, False)):
         plain, weighed = (
-            _compare(learn.DistillSettings(epochs=8, sample_weighting=amount), answers, teacher, epoch)
+            _compare(learn.DistillSettings(epochs=8, sample_weighting=amount), _exits(graph), answers, teacher, epoch)
             for amount in (0.0, 1.0)
         )
         assert torch.equal(plain["exit2/head"], weighed["exit2/head"]) == same, epoch
@@ -260,7 +260,7 @@ def test_an_ensemble_learns_to_weigh_heads_that_learn_as_without_it() -> None:
     assert differ(make_reusing(), together) >= {"exit1/ensemble", "exit2/ensemble"}
 
 
-def test_a_cascade_learns_to_hear_the_heads_before_it() -> None:
+def test_a_head_learns_to_reuse_the_logits_before_it() -> None:
     trained = learn.distill_heads(make_reusing(ensemble_heads=False), make_samples(), QUICK)
     assert float(trained.bodies["exit1/head"].weight.detach().abs().max()) > 0
     assert differ(make_reusing(), learn.distill_heads(make_reusing(), make_samples(), QUICK)) == {

@@ -186,7 +186,7 @@ def test_resume_without_a_file_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("reuse_logits", "ensemble_heads"), [(True, False), (False, True), (True, True)])
-def test_exits_that_hear_earlier_heads_learn_together_with_them(reuse_logits: bool, ensemble_heads: bool) -> None:
+def test_exits_that_use_earlier_heads_learn_together_with_them(reuse_logits: bool, ensemble_heads: bool) -> None:
     graph, samples = (
         make_reusing("calibrated", reuse_logits=reuse_logits, ensemble_heads=ensemble_heads),
         make_labelled(96),

@@ -107,7 +107,7 @@ def test_a_body_that_is_no_module_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("reuse_logits", "ensemble_heads"), [(True, False), (False, True), (True, True)])
-def test_exits_that_hear_earlier_heads_answer_like_the_executor(reuse_logits: bool, ensemble_heads: bool) -> None:
+def test_exits_that_use_earlier_heads_answer_like_the_executor(reuse_logits: bool, ensemble_heads: bool) -> None:
     graph = make_reusing(reuse_logits=reuse_logits, ensemble_heads=ensemble_heads, learned=True)
     x = torch.rand(5, 1, 8, 8)
     trainable = TrainableGraph(graph, "float32", frozen=False).eval()

@@ -41,7 +41,7 @@ def test_an_ensemble_teaches_no_head() -> None:
     }
 
 
-def test_a_head_teaches_no_head_that_it_hears() -> None:
+def test_a_head_teaches_no_head_whose_logits_it_reads() -> None:
     heads = TrainableHeads(make_reusing(ensemble_heads=False, learned=True))
     values = {name: (torch.rand(3, *shape),) for name, shape in SHAPES.items()}
     heads(values)["exit2/head"][0][:, 0].sum().backward()

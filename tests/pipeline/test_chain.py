@@ -175,11 +175,11 @@ def test_heads_are_attached_and_taught_as_asked(tmp_path: Path) -> None:
     ):
         request = Request(model="zoo:mlp", data="d", out=tmp_path, goal=Goal(), **told, **options)  # type: ignore[arg-type]
         trained.append(train(request, add_exits(request, problem), samples, work, screen))
-    plain, hard, survivors, mixed, hearing = trained
-    assert [exit.name for exit in hearing.exits] == ["exit0/head", "exit1/ensemble", "stage2"]
-    assert "exit0/head" in [edge.source for edge in hearing["exit1/head"].inputs]
+    plain, hard, weighted, mixed, reusing = trained
+    assert [exit.name for exit in reusing.exits] == ["exit0/head", "exit1/ensemble", "stage2"]
+    assert "exit0/head" in [edge.source for edge in reusing["exit1/head"].inputs]
     for at, same in ((0, True), (1, False)):
-        assert same_weights(plain, survivors, f"exit{at}/head") == same
+        assert same_weights(plain, weighted, f"exit{at}/head") == same
         assert not same_weights(plain, hard, f"exit{at}/head")
         assert not same_weights(plain, mixed, f"exit{at}/head")
 

@@ -185,7 +185,7 @@ def test_an_untrained_network_is_trained_with_its_exits_and_one_may_sit_at_the_i
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("hurry")
-def test_heads_may_hear_each_other_and_learn_hard_answers_of_those_who_stay(
+def test_heads_may_reuse_logits_and_learn_hard_answers_of_the_samples_that_stay(
     arguments: list[object], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"

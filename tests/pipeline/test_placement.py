@@ -121,7 +121,7 @@ def test_the_work_of_a_score_takes_as_long_as_work_in_the_network() -> None:
 
 
 @pytest.mark.usefixtures("hurry")
-def test_exits_that_hear_each_other_are_timed_too(
+def test_exits_that_use_each_other_are_timed_too(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_price, "CALLS", 20)

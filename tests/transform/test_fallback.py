@@ -130,7 +130,7 @@ def test_scores_that_are_fitted_are_left_out_and_never_gate() -> None:
         add_fallback(make(("calibrated", "margin")))
 
 
-def test_exits_may_listen_to_each_other() -> None:
+def test_exits_may_use_earlier_heads() -> None:
     x = torch.randn(8, 8)
     graph = make(reuse_logits=True, ensemble_heads=True)
     backed = add_fallback(graph)

@@ -75,7 +75,7 @@ def test_an_exit_that_is_not_there_is_refused() -> None:
 
 @settings(deadline=None, max_examples=10)
 @given(st.sets(st.integers(0, 2)))
-def test_exits_that_hear_earlier_heads_hear_those_that_are_left(kept: set[int]) -> None:
+def test_exits_that_use_earlier_heads_use_those_that_are_left(kept: set[int]) -> None:
     graph, x = make_reusing(learned=True), torch.rand(4, 1, 8, 8)
     fewer = keep_exits(graph, kept)
     with torch.no_grad():

@@ -53,14 +53,14 @@ def test_a_head_alone_answers_as_it_does_in_its_place() -> None:
     assert torch.equal(answer.logits, values["exit0/head"][0])
 
 
-def test_a_head_alone_takes_whatever_it_hears_and_its_ensemble_with_it() -> None:
+def test_a_head_alone_takes_whatever_it_reads_and_its_ensemble_with_it() -> None:
     graph = make_reusing(learned=True)
     alone = head_alone(graph, "exit2/ensemble")
     assert names(alone) == ["features", "features1", "features2", "exit2/head", "exit2/ensemble"]
     with torch.no_grad():
         values = Executor(graph).eval().dense({"x": torch.rand(3, 1, 8, 8)})
-        heard = {"features1": values["exit0/head"][0], "features2": values["exit1/head"][0]}
-        answer = Executor(alone).eval()({"features": values[graph["exit2/head"].inputs[0].source][0], **heard})
+        earlier = {"features1": values["exit0/head"][0], "features2": values["exit1/head"][0]}
+        answer = Executor(alone).eval()({"features": values[graph["exit2/head"].inputs[0].source][0], **earlier})
     torch.testing.assert_close(answer.logits, values["exit2/ensemble"][0])
 
 

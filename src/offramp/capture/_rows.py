@@ -54,7 +54,11 @@ def check_rows(model: nn.Module, example: Example, *, answer: Answer = find_logi
 
 @contextmanager
 def keep_random_state() -> Iterator[None]:
-    """Leave the random states of PyTorch's CPU, NumPy and Python as they were."""
+    """Leave the random states of PyTorch's CPU, NumPy and Python as they were.
+
+    Returns:
+        A context; the states are as before when it is left.
+    """
     python, numpy = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng(devices=[]):

@@ -35,6 +35,14 @@ def train_classifier(
         DataError: There are no samples, no labels, or several inputs.
         OptionError: `epochs` or `batch` is below 1.
 
+    Example:
+        >>> import numpy as np
+        >>> from offramp.run import ArraySamples
+        >>> inputs = np.random.default_rng(0).random((64, 8), dtype=np.float32)
+        >>> samples = ArraySamples(inputs={"x": inputs}, ids=np.arange(64).astype(str), labels=np.arange(64) % 3)
+        >>> train_classifier(nn.Linear(8, 3), samples, epochs=1).training
+        False
+
     Reference:
         Smith and Topin, "Super-Convergence", 2019, section 3, for the cycle.
     """

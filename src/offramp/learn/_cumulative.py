@@ -102,6 +102,20 @@ def cumulative(
         OptionError: `resume` was given without `checkpoint`.
         OutputError: The checkpoint cannot be written.
 
+    Example:
+        >>> import numpy as np
+        >>> from torch import nn
+        >>> from offramp import attach
+        >>> from offramp.run import ArraySamples
+        >>> inputs = np.random.default_rng(0).random((64, 8), dtype=np.float32)
+        >>> samples = ArraySamples(inputs={"x": inputs}, ids=np.arange(64).astype(str))
+        >>> network = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+        >>> heads = {"head": "pool:confidence=1", "scores": ("head_confidence",)}
+        >>> graph = attach.exits(network, torch.zeros(2, 8), placement="1", **heads)
+        >>> settings = CumulativeSettings(price=0.5, epochs=1, warm_epochs=0, batch=32)
+        >>> cumulative(graph, samples, settings, progress=False).gates[0].gate.direction
+        'higher'
+
     Reference:
         Lahiany and Aperstein, "PTEEnet: Post-Trained Early-Exit Neural Networks Augmentation for Inference Cost
         Optimization", IEEE Access 10, 2022, equations (1) to (4) and algorithm 1. There costs leave out the heads

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import get_args
 
@@ -108,20 +109,23 @@ def distill_heads(
     """
     settings = settings or DistillSettings()
     check_resume(checkpoint, resume)
-    exits = [tuple(dict.fromkeys((exit.head.name, exit.name))) for exit in graph.exits[:-1]]
-    task = HeadTask(graph, settings, partial(_compare, settings, exits), mixup=settings.mixup)
+    task = HeadTask(graph, settings, partial(_compare, settings, _exits(graph)), mixup=settings.mixup)
     training = Training(graph, samples, settings, task=task, digest=task.frozen.digest())
     training.run(checkpoint=checkpoint, resume=resume, progress=progress)
     return task.finish(samples)
 
 
+def _exits(graph: Graph) -> list[list[str]]:
+    """The names of all that learns, by the exit that it belongs to: the head, and the ensemble if there is one."""
+    learning = [node for node in graph.nodes if node.role in ("head", "ensemble")]
+    grouped = groupby(learning, key=lambda node: node.name if node.exit is None else node.exit)
+    return [[node.name for node in nodes] for _, nodes in grouped]
+
+
 def _compare(
     settings: DistillSettings, exits: Sequence[Sequence[str]], given: Values, teacher: Tensor, epoch: int
 ) -> dict[str, Tensor]:
-    """The loss of each node; where samples count by how surely they come there, of those that do.
-
-    Of each exit, `exits` names the head and if it has one the ensemble.
-    """
+    """The loss of each node; samples count by how surely they come to its exit, if that is asked for."""
     losses = {}
     amount = settings.sample_weighting if epoch >= settings.epochs // 4 else 0.0
     stays = torch.ones_like(teacher[:, 0])

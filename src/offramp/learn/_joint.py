@@ -60,6 +60,18 @@ def joint(
         OptionError: There is not one weight per exit, or `resume` was given without `checkpoint`.
         OutputError: The checkpoint cannot be written.
 
+    Example:
+        >>> import numpy as np
+        >>> from torch import nn
+        >>> from offramp import attach
+        >>> from offramp.run import ArraySamples
+        >>> inputs = np.random.default_rng(0).random((64, 8), dtype=np.float32)
+        >>> samples = ArraySamples(inputs={"x": inputs}, ids=np.arange(64).astype(str), labels=np.arange(64) % 3)
+        >>> network = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+        >>> graph = attach.exits(network, torch.zeros(2, 8), count=1, placement="1")
+        >>> joint(graph, samples, JointSettings(epochs=1, batch=32), progress=False).exits[0].name
+        'exit0/head'
+
     Reference:
         Teerapittayanon, McDanel and Kung, "BranchyNet: Fast Inference via Early Exiting from Deep Neural Networks",
         ICPR 2016, section III B.

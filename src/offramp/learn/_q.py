@@ -76,6 +76,18 @@ def q(
         OptionError: `resume` was given without `checkpoint`.
         OutputError: The checkpoint cannot be written.
 
+    Example:
+        >>> import numpy as np
+        >>> from torch import nn
+        >>> from offramp import attach
+        >>> from offramp.run import ArraySamples
+        >>> inputs = np.random.default_rng(0).random((64, 8), dtype=np.float32)
+        >>> samples = ArraySamples(inputs={"x": inputs}, ids=np.arange(64).astype(str), labels=np.arange(64) % 3)
+        >>> network = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+        >>> graph = attach.controllers(network, torch.zeros(2, 8), placement="1")
+        >>> q(graph, samples, QSettings(epochs=1, batch=32), progress=False).controls[0].edges
+        ('exit0/stop', 'stage1')
+
     Reference:
         Liu and Deng, "Dynamic Deep Neural Networks: Optimizing Accuracy-Efficiency Trade-offs by Selective Execution",
         AAAI 2018, arXiv 1701.00299, on learning: reward, epsilon-greedy, mini-bags, losses. Of E the paper

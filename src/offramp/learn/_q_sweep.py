@@ -48,6 +48,21 @@ def q_sweep(
         LearnError: No control node can learn, or there are too few samples; the folder holds another sweep; a loss is
             not finite.
 
+    Example:
+        >>> import torch
+        >>> import numpy as np
+        >>> from torch import nn
+        >>> from offramp import attach
+        >>> from offramp.run import ArraySamples
+        >>> inputs = np.random.default_rng(0).random((64, 8), dtype=np.float32)
+        >>> samples = ArraySamples(inputs={"x": inputs}, ids=np.arange(64).astype(str), labels=np.arange(64) % 3)
+        >>> network = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+        >>> graph = attach.controllers(network, torch.zeros(2, 8), placement="1")
+        >>> settings = QSettings(epochs=1, warm_epochs=0, batch=32)
+        >>> swept = q_sweep(graph, samples, settings, accuracy_weights=(0.5, 0.9), progress=False)
+        >>> [lambda_ for lambda_, trained in swept]
+        [0.9, 0.5]
+
     Reference:
         Liu and Deng, "Dynamic Deep Neural Networks", AAAI 2018, arXiv 1701.00299: lambda fixes the operating point, one
         model each. Starting from the one before is ours.

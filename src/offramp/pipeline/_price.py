@@ -83,7 +83,7 @@ def _bound(system: System, given: Mapping[str, NDArray[Any]]) -> System:  # Any:
 
 
 def _heads_on_the_way(graph: Graph, at: int) -> list[int]:
-    """Whose heads the network up to an exit runs: its own, and those that it hears."""
+    """Whose heads the network up to an exit runs: its own, and those that it reads."""
     ran = find_ancestors(graph, graph.exits[at].name, through_control=False)
     return [other for other in range(at + 1) if graph.exits[other].head.name in ran]
 

@@ -14,8 +14,8 @@ from offramp.nn.heads import Ensemble
 def keep_exits(graph: Graph, exits: Collection[int]) -> Graph:
     """The graph with some of its exits alone; stages, heads and their weights stay, and so do their names.
 
-    Where an exit goes, its head, scores and gate go, and whoever is still there goes on. Exits that listen to earlier
-    heads hear those that are left: an ensemble's weights keep their ratios and their sum.
+    Where an exit goes, its head, scores and gate go, and samples go on to what is still there. Exits that use earlier
+    heads use those that are left: an ensemble's weights keep their ratios and their sum.
 
     Args:
         graph: As `attach.exits` makes it.
