@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -106,6 +107,22 @@ def make_chain(exits: int = 2, gate: Gate = STOP_HIGH, seed: int = 0) -> Graph:
         Node(name="answer", kind="select", inputs=tuple(DataEdge(source=name) for name in preferred), outputs=(ROW,))
     )
     return Graph(nodes=tuple(nodes), answer="answer", bodies=bodies)
+
+
+def with_other_names(graph: Graph) -> tuple[Graph, dict[str, str]]:
+    """The same graph with names that say nothing, and those by the old ones."""
+    new = {node.name: f"n{at}" for at, node in enumerate(graph.nodes)}
+    nodes = tuple(
+        replace(
+            node,
+            name=new[node.name],
+            inputs=tuple(replace(edge, source=new[edge.source]) for edge in node.inputs),
+            edges=tuple(new[edge] for edge in node.edges),
+        )
+        for node in graph.nodes
+    )
+    bodies = {new[name]: body for name, body in graph.bodies.items()}
+    return Graph(nodes=nodes, answer=new[graph.answer], bodies=bodies), new
 
 
 @st.composite

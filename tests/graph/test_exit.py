@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from torch import nn
 
-from graphs import make_chain, random_graphs
+from graphs import make_chain, random_graphs, with_other_names
 from offramp import attach, transform
 from offramp.attach import d2nn_cascade, d2nn_chain, high_low
 from offramp.graph import Exit, Graph, from_json, to_json
@@ -98,20 +98,28 @@ def test_exits_of_a_graph_made_by_hand_are_found_by_its_edges() -> None:
 
 def test_renamed_nodes_make_the_same_exits() -> None:
     graph = make()
-    new = {node.name: f"n{at}" for at, node in enumerate(graph.nodes)}
-    nodes = tuple(
-        replace(
-            node,
-            name=new[node.name],
-            inputs=tuple(replace(edge, source=new[edge.source]) for edge in node.inputs),
-            edges=tuple(new[edge] for edge in node.edges),
-        )
-        for node in graph.nodes
-    )
-    renamed = Graph(nodes=nodes, answer=new[graph.answer])
+    renamed, new = with_other_names(graph)
     for exit, other in zip(graph.exits, renamed.exits, strict=True):
         assert {new[name] for name in exit.parts} == other.parts
         assert (exit.cut, list(exit.scores)) == (other.cut, list(other.scores))
+
+
+@pytest.mark.parametrize("kept", [[], [0], [1, 2]])
+def test_exits_are_dropped_whatever_their_nodes_are_called(kept: list[int]) -> None:
+    graph = make(ensemble_heads=True, reuse_logits=True)
+    renamed, new = with_other_names(graph)
+    fewer = transform.keep_exits(renamed, kept)
+    assert [node.name for node in fewer.nodes] == [new[node.name] for node in transform.keep_exits(graph, kept).nodes]
+
+
+@pytest.mark.parametrize("exit", range(4))
+def test_static_parts_are_cut_out_whatever_their_nodes_are_called(exit: int) -> None:
+    graph = make(ensemble_heads=True, reuse_logits=True)
+    renamed, new = with_other_names(graph)
+    name = graph.exits[exit].name
+    for part in (transform.backbone, transform.static_path, transform.head_alone)[: 2 if exit == 3 else 3]:
+        found = {node.name for node in part(renamed, new[name]).nodes if node.kind == "function"}
+        assert {new[node.name] for node in part(graph, name).nodes if node.kind == "function"} == found
 
 
 @settings(deadline=None, max_examples=60)
