@@ -19,7 +19,7 @@ from offramp.graph import Graph, Node, Plan, Tensor, Value, plan
 from offramp.run import data_file, fits_in_one_file
 
 from ._blocks import ELEMENT, Common, Emitter
-from ._body import OPSET, trace_body
+from ._body import OPSET, trace_bodies
 from ._external import Sources, fill, move, weigh
 from ._frame import Frame
 from ._scope import Scope
@@ -221,19 +221,27 @@ def trace(graph: Graph, nodes: Sequence[Node], traces: Traces | None = None) -> 
         GraphError: A body is no `nn.Module`.
     """
     traces = {} if traces is None else traces
-    bodies = {}
-    for node in nodes:
-        body = graph.bodies.get(node.name)
-        if not isinstance(body, nn.Module):
-            raise GraphError(
-                f"expected an nn.Module as the body of {node.name!r}, got {type(body).__name__}: use with_bodies."
-            )
-        given = tuple(graph[edge.source].outputs[edge.output] for edge in node.inputs)
-        key = (id(body), given)
-        if key not in traces:
-            traces[key] = (body, trace_body(node, body, given))
-        bodies[node.name] = traces[key][1]
-    return bodies
+    keys = {node.name: (id(_module(graph, node)), _given(graph, node)) for node in nodes}
+    missing = {key: graph[name] for name, key in keys.items() if key not in traces}
+    bodies = [_module(graph, node) for node in missing.values()]
+    made = trace_bodies(list(missing.values()), bodies, [given for _, given in missing]) if missing else []
+    traces |= {key: (body, model) for key, body, model in zip(missing, bodies, made, strict=True)}
+    return {name: traces[key][1] for name, key in keys.items()}
+
+
+def _module(graph: Graph, node: Node) -> nn.Module:
+    """The body of a node."""
+    body = graph.bodies.get(node.name)
+    if not isinstance(body, nn.Module):
+        raise GraphError(
+            f"expected an nn.Module as the body of {node.name!r}, got {type(body).__name__}: use with_bodies."
+        )
+    return body
+
+
+def _given(graph: Graph, node: Node) -> tuple[Tensor, ...]:
+    """What a node reads."""
+    return tuple(graph[edge.source].outputs[edge.output] for edge in node.inputs)
 
 
 def _passed(stage_pass: StagePass, node: Node, body: onnx.ModelProto) -> onnx.ModelProto:
