@@ -75,5 +75,6 @@ def _compare(settings: PostSettings, given: Values, teacher: Tensor, epoch: int)
         for name in names:
             logits = given[name][0]
             losses[name] = (share * teaching_loss(logits, teacher, settings.targets, settings.temperature)).mean()
-        stays = stay_on(stays, logits, teacher)
+        if amount:  # else all count the same
+            stays = stay_on(stays, logits, teacher)
     return losses
