@@ -84,7 +84,7 @@ def test_everything_is_measured_and_the_run_stays_as_it_is(
     monkeypatch.setattr(_estimate, "measure", note)
     before = [weight.clone() for body in graph.bodies.values() for weight in body.state_dict().values()]
     state = torch.random.get_rng_state()
-    announce(request_of, graph, problem, Screen(log=True))
+    announce(request_of, graph, problem, Screen(log=True), body_s=0.1)
     (pace,) = paces
     assert min(pace.step_s, pace.one_s, pace.many_s, pace.body_s) > 0
     after = [weight for body in graph.bodies.values() for weight in body.state_dict().values()]
@@ -96,7 +96,7 @@ def test_everything_is_measured_and_the_run_stays_as_it_is(
 def test_the_estimate_is_told_before_the_training(
     request_of: Request, graph: Graph, problem: Problem, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    announce(request_of, graph, problem, Screen(log=True))
+    announce(request_of, graph, problem, Screen(log=True), body_s=0.1)
     assert "about 10 seconds in all" in capsys.readouterr().err
 
 
@@ -105,7 +105,7 @@ def test_nothing_is_measured_where_nothing_is_told(
     quiet: bool, request_of: Request, graph: Graph, problem: Problem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_estimate, "measure", lambda *_: pytest.fail("it was measured"))
-    announce(replace(request_of, resume=not quiet), graph, problem, Screen(quiet=quiet, log=True))
+    announce(replace(request_of, resume=not quiet), graph, problem, Screen(quiet=quiet, log=True), body_s=0.1)
 
 
 def test_what_cannot_be_measured_is_left_to_the_run_to_say(
@@ -116,5 +116,5 @@ def test_what_cannot_be_measured_is_left_to_the_run_to_say(
         raise LearnError("the loss must stay finite, but does not.")
 
     monkeypatch.setattr(_estimate, "measure", fail)
-    announce(request_of, graph, problem, Screen(log=True))
+    announce(request_of, graph, problem, Screen(log=True), body_s=0.1)
     assert "about" not in capsys.readouterr().err

@@ -11,7 +11,6 @@ from statistics import median
 import torch
 
 from offramp.errors import OfframpError
-from offramp.export import onnx
 from offramp.graph import Graph
 from offramp.run import Samples
 
@@ -46,27 +45,44 @@ class Pace:
     body_s: float
 
 
-def announce(request: Request, graph: Graph, problem: Problem, screen: Screen) -> None:
-    """Say how long the run will take, where somebody may read it; one that goes on is not estimated."""
+def announce(request: Request, graph: Graph, problem: Problem, screen: Screen, *, body_s: float) -> None:
+    """Say how long the run will take, where somebody may read it; one that goes on is not estimated.
+
+    Args:
+        request: What the run was asked for.
+        graph: Graph with exits, or candidates for them.
+        problem: Network and samples of the run.
+        screen: Where it is said.
+        body_s: Seconds that a body took to be written as ONNX, as the probe found.
+    """
     if not screen.shows or request.resume:
         return
     try:
         with screen.step("how long it will take"), torch.random.fork_rng(devices=[]):  # the run stays the same
-            told = tell_about(estimate(request, graph, problem, measure(request, graph, problem)))
+            told = tell_about(estimate(request, graph, problem, measure(request, graph, problem, body_s)))
     except OfframpError:
         return  # the run will meet the same, and say it in its own place
     screen.say(f"  {told} in all, if the machine stays as busy as it is")
 
 
-def measure(request: Request, graph: Graph, problem: Problem) -> Pace:
-    """Train a few steps and throw them away, run the network, and export one head."""
+def measure(request: Request, graph: Graph, problem: Problem, body_s: float) -> Pace:
+    """Train a few steps and throw them away, and run the network.
+
+    Args:
+        request: What the run was asked for.
+        graph: Graph with exits, or candidates for them.
+        problem: Network and samples of the run.
+        body_s: Seconds that a body took to be written as ONNX.
+
+    Returns:
+        How fast this machine is at each of them.
+    """
     few = problem.train.subset(slice(0, STEPS * batch_size(problem.train)))
-    head = next(node for node in graph.nodes if node.role == "head")
     return Pace(
         step_s=_time_steps(request, graph, problem, few),
         one_s=_time(lambda: answer_in_float(problem, problem.test.subset(slice(0, 1)))),
         many_s=_time(lambda: answer_in_float(problem, problem.test.subset(slice(0, BATCH))), times=2),
-        body_s=_time(lambda: onnx.trace(graph, [head], {}), times=1),
+        body_s=body_s,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,10 +85,12 @@ def run_chain(
     check_precision(request.precision, graph)
     check_goal(request, cheapest(request, graph) if request.exits == "auto" else costs)
     check_counts(request, problem)
+    start = time.perf_counter()
     traces = probe(request, graph, problem, screen)
+    body_s = (time.perf_counter() - start) / max(1, len(traces))  # it hardly does anything else
     if request.regime != "joint":  # which is for networks that know nothing yet
         warn_of_guessing(problem, screen)
-    announce(request, graph, problem, screen)
+    announce(request, graph, problem, screen, body_s=body_s)
     work = open_folder(request.out, request.deciding(), resume=request.resume, fresh=request.fresh)
     try:
         with screen.step(f"{request.regime}: {request.epochs} epochs on {len(problem.train)} samples"):
