@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ._blocks import ELEMENT, Common, Emitter
 from ._body import OPSET, trace_bodies
 from ._external import Sources, fill, move, weigh
 from ._frame import Frame
+from ._narrow import Narrow, find_reads, widen
 from ._scope import Scope
 from ._sound import find_taint
 from ._trace import only_exit, trace_of
@@ -30,7 +32,7 @@ CARD_KEY = "offramp"
 IR_VERSION = helper.find_min_ir_version_for([helper.make_opsetid("", OPSET)])  # the oldest: old runtimes read it too
 Card = Mapping[str, Any]  # Any: JSON
 # By identity of a body and what it is given; the body is kept, so that no other gets its identity.
-Traces = dict[tuple[int, tuple[Tensor, ...]], tuple[nn.Module, onnx.ModelProto]]
+Traces = dict[tuple[int, tuple[Tensor, ...]], tuple[nn.Module | type[nn.Module], onnx.ModelProto]]
 # Gives the model to inline instead of a traced body, whose inputs are `i0, i1, ...` and whose outputs `o0, o1, ...`.
 StagePass = Callable[[Node, onnx.ModelProto], onnx.ModelProto]
 
@@ -221,12 +223,48 @@ def trace(graph: Graph, nodes: Sequence[Node], traces: Traces | None = None) -> 
         GraphError: A body is no `nn.Module`.
     """
     traces = {} if traces is None else traces
-    keys = {node.name: (id(_module(graph, node)), _given(graph, node)) for node in nodes}
-    missing = {key: graph[name] for name, key in keys.items() if key not in traces}
-    bodies = [_module(graph, node) for node in missing.values()]
-    made = trace_bodies(list(missing.values()), bodies, [given for _, given in missing]) if missing else []
-    traces |= {key: (body, model) for key, body, model in zip(missing, bodies, made, strict=True)}
-    return {name: traces[key][1] for name, key in keys.items()}
+    asked = {node.name: _ask(node, _module(graph, node), _given(graph, node)) for node in nodes}
+    missing = {_key(one): one for one in asked.values() if _key(one) not in traces}
+    if missing:
+        made = trace_bodies(*zip(*((one.node, one.body, one.given) for one in missing.values()), strict=True))
+        traces |= {key: (one.known, model) for (key, one), model in zip(missing.items(), made, strict=True)}
+    return {name: _answer(one, traces[_key(one)][1], _given(graph, graph[name])) for name, one in asked.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A body to be traced.
+
+    Attributes:
+        node: The node whose body it is.
+        known: What it is known by: the body, or if all bodies of its class are equal the class.
+        body: What is traced.
+        given: What that is given.
+        reads: Positions of it among all that the body is given; none if it is given everything.
+    """
+
+    node: Node
+    known: nn.Module | type[nn.Module]
+    body: nn.Module
+    given: tuple[Tensor, ...]
+    reads: tuple[int, ...] = ()
+
+
+def _ask(node: Node, body: nn.Module, given: tuple[Tensor, ...]) -> _Asked:
+    """The body itself, or without what it ignores."""
+    reads = find_reads(body)
+    if not reads or len(node.outputs) > 1:
+        return _Asked(node, body, body, given)
+    return _Asked(node, type(body), Narrow(body, reads, len(given)), tuple(given[at] for at in reads), reads)
+
+
+def _key(asked: _Asked) -> tuple[int, tuple[Tensor, ...]]:
+    return id(asked.known), asked.given
+
+
+def _answer(asked: _Asked, model: onnx.ModelProto, given: Sequence[Tensor]) -> onnx.ModelProto:
+    """The model of a body that is given everything."""
+    return widen(model, asked.reads, given) if asked.reads else model
 
 
 def _module(graph: Graph, node: Node) -> nn.Module:
