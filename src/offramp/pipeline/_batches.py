@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, overload
 
 import numpy as np
@@ -70,8 +71,8 @@ def affordable(
     seconds: float | None = None, most: int | None = None,
 ) -> int:  # fmt: skip
     """How many calls of each system fit in the time there is, but at most so many as are usual, or as tell enough."""
-    for call in systems.values():
-        call(inputs)  # the first call compiles
+    with ThreadPoolExecutor() as pool:  # the first call compiles, and nothing is timed yet
+        list(pool.map(lambda call: call(inputs), systems.values()))
     once = [max(_time(call, inputs), 1e-6) for call in systems.values()]
     usual = max(CALLS.get(batch, USUAL), min(MOST, math.ceil(LEAST_S / max(once))))
     fitting = int((SECONDS if seconds is None else seconds) / sum(once))
