@@ -95,7 +95,7 @@ def run(tree: Path, folder: Path, options: argparse.Namespace) -> dict[str, Any]
 
 
 def _watch(lines: Any, start: float) -> dict[str, float]:
-    """Seconds of each outermost step, by its name; what lies before the first and between them is "else"."""
+    """Seconds of each outermost step by its name; what lies before the first and between them is "else"."""
     steps: dict[str, float] = {}
     opened: list[tuple[str, float]] = []
     last = start
@@ -116,7 +116,10 @@ def _watch(lines: Any, start: float) -> dict[str, float]:
 
 def _tell(result: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
     """What was chosen and what it is worth."""
-    return {name: result.get(name) for name in ("placement", "thresholds", "guarantee", "point", "test", "time")}
+    placement, chosen = result["placement"], result["chosen"]
+    cuts = [placement["candidates"][at]["cut"] for at in placement["kept"]]
+    wanted = ("thresholds", "accuracy", "agreement", "relative_macs", "exit_rates", "gain")
+    return {"exits": cuts, "status": result["guarantee"]["status"], **{name: chosen[name] for name in wanted}}
 
 
 def _commit(tree: Path) -> str:
