@@ -20,9 +20,12 @@ import offramp
 from offramp.errors import OfframpError, OutputError
 
 from ._stream import discard_output, speak_utf8
+from ._words import say_options
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from offramp.pipeline._screen import Screen
 
 BAD_INPUT, NOT_CERTIFIED, INTERRUPTED, CLOSED, TERMINATED = 2, 3, 130, 141, 143  # 128 + the signal
 
@@ -118,7 +121,7 @@ def main() -> None:
         with _terminable():
             _run()
     except OfframpError as error:
-        _tell(f"error: {' '.join(str(error).split())}", *getattr(error, "__notes__", ()))
+        _tell(f"error: {say_options(' '.join(str(error).split()), error.about)}", *getattr(error, "__notes__", ()))
         sys.exit(BAD_INPUT)
     except Stopped as stop:
         _tell(*(["interrupted.", *stop.notes] if stop.notes else ["interrupted: repeat the command."]))
@@ -196,11 +199,9 @@ def demo(
 
     A demo that was interrupted goes on where it was.
     """
-    from offramp.pipeline._screen import Screen
-
     from ._demo import demo as run
 
-    _finish(run(out, seed=seed, screen=Screen(quiet=json, log=True), fresh=fresh), out, json)
+    _finish(run(out, seed=seed, screen=_screen(json, log=True), fresh=fresh), out, json)
 
 
 @app.command()
@@ -208,13 +209,11 @@ def inspect(
     model: ModelReference, weights: Weights = None, shape: Shape = None, logits: Logits = None, json: Json = False
 ) -> None:
     """List where a network can be cut: index, name, shape, and share of its MACs before the cut."""
-    from offramp.pipeline._request import read_shape
-    from offramp.pipeline._screen import Screen
-
     from ._inspect import inspect as run
     from ._inspect import print_cuts
+    from ._parse import read_shape
 
-    with Screen(quiet=json).step(f"model {model}"):
+    with _screen(json).step(f"model {model}"):
         found = run(model, weights=weights, shape=read_shape(shape), logits=logits)
     _print_json(found) if json else print_cuts(found)
 
@@ -292,35 +291,34 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
 ) -> None:  # fmt: skip
     """Add exits to a trained network, choose thresholds, prove what was kept, and write it all to a folder."""
     from offramp.data import read_class_names
+    from offramp.pipeline import Engine, Exits, Training
     from offramp.pipeline._ranges import SMALLEST
-    from offramp.pipeline._request import (
-        Request,
-        read_exits,
-        read_goal,
-        read_heads,
-        read_numbers,
-        read_placement,
-        read_score,
-        read_search,
-        read_shape,
-        read_tokenizer,
-    )
+    from offramp.pipeline._request import Request, find_tokenizer
+
+    from ._parse import read_count, read_heads, read_numbers, read_placement, read_search, read_shape, read_target
 
     request = Request(
-        model=model, data=data, out=out, weights=weights, held_out=held_out, tokenizer=read_tokenizer(tokenizer, model),
-        goal=read_goal(max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee, margin=margin),
-        search=read_search(search, grid), exits=read_exits(exits), batch=batch, placement=read_placement(placement),
-        head=read_heads(head, regime), score=read_score(score, regime), regime=regime, price=price, epochs=epochs,
-        training_precision=training_precision,
-        targets=targets, survivors=survivors, mix=mix, cascade=cascade, ensemble=ensemble,
-        mean=read_numbers(mean, "--mean"), std=read_numbers(std, "--std", least=SMALLEST), shape=read_shape(shape),
-        class_names=None if class_names is None else read_class_names(class_names), logits=logits,
-        engine=engine, precision=precision, threads=threads, seed=seed, resume=resume, fresh=fresh,
+        model=model, train=data, out=out, weights=weights, held_out=held_out,
+        tokenizer=find_tokenizer(tokenizer, model), logits=logits, shape=read_shape(shape), seed=seed,
+        target=read_target(
+            max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee, margin=margin
+        ),
+        search=read_search(search, grid),
+        exits=Exits(
+            count=read_count(exits), placement=read_placement(placement), head=read_heads(head), scores=score,
+            reuse_logits=cascade, ensemble_heads=ensemble,
+        ),
+        training=Training(
+            regime=regime, precision=training_precision, targets=targets,  # type: ignore[arg-type]  # checked there
+            epochs=epochs, price=price, sample_weighting=survivors, mixup=mix,
+        ),
+        engine=Engine(name=engine, precision=precision, threads=threads, batch=batch),
+        mean=read_numbers(mean, "--mean"), std=read_numbers(std, "--std", least=SMALLEST),
+        class_names=None if class_names is None else read_class_names(class_names), resume=resume, fresh=fresh,
     )  # fmt: skip
     from offramp.pipeline._optimize import optimize as run
-    from offramp.pipeline._screen import Screen
 
-    _finish(run(request, Screen(quiet=json, log=True)), out, json)
+    _finish(run(request, _screen(json, log=True)), out, json)
 
 
 @app.command()
@@ -338,12 +336,11 @@ def bench(  # noqa: PLR0913  (options of the command line)
     """Time the file of a run again, here, beside the network alone and with nobody leaving. Needs no PyTorch."""
     from offramp.pipeline._bench import Measurement, print_times
     from offramp.pipeline._bench import bench as run
-    from offramp.pipeline._screen import Screen
     from offramp.store._folder import reserve
 
     asked = Measurement(batches=tuple(batch or [1, 64]), data=data, engine=engine, threads=threads, apply=apply)
     with reserve(folder, needed=apply):
-        found = run(folder, asked, Screen(quiet=json))
+        found = run(folder, asked, _screen(json))
     _print_json(found) if json else print_times(found)
 
 
@@ -369,13 +366,12 @@ def predict(  # noqa: PLR0913  (options of the command line)
     from offramp.pipeline._answers import write_answers
     from offramp.pipeline._predict import predict as run
     from offramp.pipeline._ranges import check_ranges
-    from offramp.pipeline._screen import Screen
     from offramp.store._file import reserve_file
 
     check_ranges(batch=batch, threads=threads)
     with reserve_file(out):
         count, rows = run(folder, data, engine=engine, threads=threads, tokenizer=tokenizer, batch=batch)
-        screen = Screen(quiet=out is None and sys.stdout.isatty())  # a bar would stand between the rows
+        screen = _screen(out is None and sys.stdout.isatty())  # a bar would stand between the rows
         write_answers(screen.progress(rows, count, "answering"), out, as_json=json)
 
 
@@ -397,21 +393,21 @@ def sweep(  # noqa: PLR0913  (options of the command line)
     json: Json = False,
 ) -> None:  # fmt: skip
     """Choose again from the evidence of a run, and say what each loss would cost. Runs no network, needs no PyTorch."""
-    from offramp.pipeline._request import read_goal, read_search
-    from offramp.pipeline._screen import Screen
     from offramp.pipeline._sweep import open_run
     from offramp.pipeline._sweep import sweep as run
     from offramp.store._folder import reserve
+
+    from ._parse import read_search, read_target
 
     chosen = None if search is None and grid is None else read_search(search or "screening", grid)
     given: dict[str, Any] = {  # Any: as the options are
         "max_loss": max_loss, "confidence": confidence, "kind": kind, "budget": budget, "knee": knee, "margin": margin,
     }  # fmt: skip
-    read_goal(**given)  # what is wrong is said before anything is opened
+    read_target(**given)  # what is wrong is said before anything is opened
     with reserve(folder, needed=apply):
         opened = open_run(folder)
-        goal = read_goal(**given, usual=opened.goal)
-        found = run(opened, Screen(quiet=json), goal=goal, score=score, search=chosen, apply=apply)
+        goal = read_target(**given, usual=opened.goal)
+        found = run(opened, _screen(json), goal=goal, score=score, search=chosen, apply=apply)
     if json:
         _print_json(found)
     else:
@@ -444,7 +440,6 @@ def check(  # noqa: PLR0913  (options of the command line)
     from offramp.pipeline._check import Question, check_out, write_found
     from offramp.pipeline._check import check as run
     from offramp.pipeline._ranges import check_ranges
-    from offramp.pipeline._screen import Screen
     from offramp.store._file import reserve_file
 
     check_ranges(threads=threads)
@@ -452,7 +447,7 @@ def check(  # noqa: PLR0913  (options of the command line)
     if out is not None:
         check_out(out)
     with reserve_file(out):
-        found = run(folder, data, Screen(quiet=json), question=question, threads=threads, tokenizer=tokenizer)
+        found = run(folder, data, _screen(json), question=question, threads=threads, tokenizer=tokenizer)
         if out is not None:
             write_found(found, out)
     if json:
@@ -493,27 +488,27 @@ def recalibrate(  # noqa: PLR0913  (options of the command line)
     from offramp.pipeline._ranges import check_ranges
     from offramp.pipeline._recalibrate import Renewal
     from offramp.pipeline._recalibrate import recalibrate as run
-    from offramp.pipeline._request import read_goal, read_search
-    from offramp.pipeline._screen import Screen
     from offramp.pipeline._sweep import open_run
     from offramp.store._folder import reserve
+
+    from ._parse import read_search, read_target
 
     chosen = None if search is None and grid is None else read_search(search or "screening", grid)
     check_ranges(seed=seed, threads=threads)
     given: dict[str, Any] = {  # Any: as the options are
         "max_loss": max_loss, "confidence": confidence, "kind": kind, "budget": budget, "knee": knee, "margin": margin,
     }  # fmt: skip
-    read_goal(**given)  # what is wrong is said before anything is opened
+    read_target(**given)  # what is wrong is said before anything is opened
     with ExitStack() as held:
         held.enter_context(reserve(folder, needed=out is None))
         if out is not None and out.resolve() != folder.resolve():
             held.enter_context(reserve(out))
         opened = open_run(folder)
-        goal = read_goal(**given, usual=replace(opened.goal, kind=None))
+        goal = read_target(**given, usual=replace(opened.goal, kind=None))
         renewal = Renewal(
             data=data, goal=goal, search=chosen, out=out, seed=seed, threads=threads, tokenizer=tokenizer
         )  # fmt: skip
-        result = run(opened, renewal, Screen(quiet=json))
+        result = run(opened, renewal, _screen(json))
     _finish(result, out or folder, json)
 
 
@@ -530,6 +525,13 @@ def _finish(result: dict[str, Any], out: Path, as_json: bool) -> None:  # Any: J
             console.print(line, markup=False, soft_wrap=True)
         console.print(f"report: {out / 'report.html'}", markup=False, soft_wrap=True)
     _leave_if_refused(result)
+
+
+def _screen(quiet: bool, *, log: bool = False) -> Screen:
+    """Where progress and warnings go."""
+    from offramp.pipeline._screen import Screen
+
+    return Screen(quiet=quiet, log=log, words=say_options)
 
 
 def _console() -> Console:

@@ -86,8 +86,8 @@ def bench(folder: Path, asked: Measurement, screen: Screen) -> dict[str, Any]:  
     runtime = open_runtime(folder, engine=asked.engine, threads=asked.threads)
     if run is not None and runtime.engine != run.result["engine"]:
         raise OptionError(
-            f"--apply needs the engine of the promise, {run.result['engine']}, but --engine is {runtime.engine}. "
-            "Drop one."
+            f"apply=True needs the engine of the promise, {run.result['engine']}, but got {runtime.engine}. Drop one.",
+            about=["apply=True"],
         )
     samples = open_samples(
         asked.data or _known_data(folder), runtime, tokenizer=known_tokenizer(folder), warn=screen.warn
@@ -293,6 +293,7 @@ def _known_data(folder: Path) -> str:
         options = json.loads((folder / "result.json").read_text(encoding="utf-8"))["options"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{folder} must hold a result.json that names its samples, but does not. Give --data."
+            f"{folder} must hold a result.json that names its samples, but does not. Give data.",
+            about=["data"],
         ) from error
     return str(options["held_out"] or options["data"])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from offramp import data, decide
+from offramp.decide import Target
 from offramp.errors import DataError
 from offramp.measure import Evidence, evidence_by_passes
 from offramp.run import Samples
@@ -25,10 +26,11 @@ from offramp.store._machine import (
 from ._choice import Choice, pick
 from ._predict import BATCH, open_runtime, open_samples
 from ._ranges import check_ranges
-from ._request import LABELLED, Goal, Search
+from ._request import LABELLED
 from ._result import clean, judge_alone, tell_scores
 from ._samples import count_once
 from ._screen import Screen
+from ._search import Search
 from ._sweep import PARTS, Run, apply_choice, check_exits, describe_choice, part
 from ._times import known_times
 
@@ -52,7 +54,7 @@ class Renewal:
     """
 
     data: str
-    goal: Goal | None = None
+    goal: Target | None = None
     search: Search | None = None
     out: Path | None = None
     seed: int = 0
@@ -95,7 +97,9 @@ def recalibrate(run: Run, renewal: Renewal, screen: Screen) -> dict[str, Any]:  
     if renewal.needs_labels and samples.labels is None:
         assert renewal.goal is not None
         raise DataError(
-            f"--kind {renewal.goal.kind} needs labels, but {renewal.data} has none. Add some, or ask for agreement."
+            f"target.kind {renewal.goal.kind} needs labels, but {renewal.data} has none. Add some, or ask for "
+            "agreement.",
+            about=["target.kind"],
         )
     samples = count_once(samples, renewal.data, screen)
     if len(samples) < FEWEST:
@@ -132,10 +136,10 @@ def _warn_of_absent_classes(run: Run, samples: Samples, screen: Screen) -> None:
         )
 
 
-def _goal(run: Run, renewal: Renewal, seen: Evidence, screen: Screen) -> Goal:
+def _goal(run: Run, renewal: Renewal, seen: Evidence, screen: Screen) -> Target:
     """What was asked for, else what the folder promised; without labels that is agreement."""
     goal, told = renewal.goal or replace(run.goal, kind=None), run.result["guarantee"]
-    if goal.name != "promise" or goal.kind is not None:
+    if goal.mode != "promise" or goal.kind is not None:
         return goal
     kind = run.goal.kind or (None if told is None else told["kind"])
     if seen.labels is None and kind not in (None, "agreement"):
@@ -181,7 +185,7 @@ def _renew(
             "baseline": {**old["baseline"], "accuracy": _accuracy(parts["test"])},
             "times": known_times(old),
             "exits_alone": judge_alone(list(parts.values()), [one["relative_macs"] for one in old["exits_alone"]]),
-            "warnings": [text for text in old["warnings"] if not text.startswith("no --held-out")],
+            "warnings": [text for text in old["warnings"] if not text.startswith(("no held_out", "no --held-out"))],
             "recalibrated": {
                 "data": without_folders(renewal.data),
                 "samples": sum(counts.values()),

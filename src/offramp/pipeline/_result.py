@@ -41,10 +41,10 @@ def make_result(
         "options": request.options(),
         "machine": describe_machine(),
         "seed": request.seed,
-        "engine": request.engine,
-        "precision": request.precision,
+        "engine": request.engine.name,
+        "precision": request.engine.precision,
         "precisions": chosen.precision,
-        "threads": request.threads,
+        "threads": request.engine.threads,
         "held_out": problem.held_out,
         "samples": {name: len(part) for name, part in problem.parts.items()},
         "model": {"reference": without_folders(request.model), "classes": problem.model.classes,
@@ -53,7 +53,7 @@ def make_result(
                   "exits": list(chosen.graph.exits), "cuts": name_cuts(chosen.graph)},
         "score": chosen.score,
         "scores": describe_scores(request, chosen),
-        "goal": {**asdict(request.goal), "name": request.goal.name},
+        "goal": request.target.to_json(),
         "search": asdict(request.search),
         "exit_macs": chosen.costs.macs.tolist(),
         "clock": describe_clock(chosen.clock),
@@ -109,7 +109,7 @@ def describe_scores(request: Request, chosen: Chosen) -> dict[str, Any]:  # Any:
         gates_by=chosen.score,
         auto=request.scoring.auto,
         candidates=candidates(request),
-        accepted=request.goal.max_loss,
+        accepted=request.target.max_loss,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from offramp import report
+from offramp.decide import Target
 from offramp.errors import DataError, OptionError
 from offramp.measure import Costs, Evidence, Frontier
 from offramp.store._folder import copy_folder, repair, replace_text
@@ -19,9 +20,9 @@ from offramp.store._machine import describe_command
 from ._card import write_card
 from ._choice import Choice, choose_from, pick
 from ._redraw import redraw
-from ._request import Goal, Search
 from ._result import clean, describe_guarantee, describe_point, verdict
 from ._screen import Screen
+from ._search import Search
 from ._times import known_times, show_times
 
 LOSSES = (0.001, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05)
@@ -47,9 +48,9 @@ class Run:
     clock: Costs | None = None
 
     @property
-    def goal(self) -> Goal:
+    def goal(self) -> Target:
         """What the file's point was chosen by."""
-        return Goal(**{name: value for name, value in self.result["goal"].items() if name != "name"})
+        return Target.from_json(self.result["goal"])
 
     @property
     def search(self) -> Search:
@@ -61,7 +62,7 @@ def sweep(
     run: Run,
     screen: Screen,
     *,
-    goal: Goal | None = None,
+    goal: Target | None = None,
     score: str | None = None,
     search: Search | None = None,
     apply: bool = False,
@@ -82,7 +83,10 @@ def sweep(
     """
     gated = run.result["score"]
     if apply and score not in (None, gated):
-        raise OptionError(f"--apply needs the score that the file gates by, {gated}, but --score is {score}. Drop one.")
+        raise OptionError(
+            f"apply=True needs the score that the file gates by, {gated}, but got {score}. Drop one.",
+            about=["apply=True"],
+        )
     goal = goal or run.goal
     search = search or run.search
     with screen.step("decision"):
@@ -154,7 +158,7 @@ def part(seen: Evidence, counts: Sequence[int]) -> dict[str, Evidence]:
 
 
 def price_losses(
-    drawn: Frontier, goal: Goal, parts: Mapping[str, Evidence], *, timed: Frontier | None = None
+    drawn: Frontier, goal: Target, parts: Mapping[str, Evidence], *, timed: Frontier | None = None
 ) -> list[dict[str, Any]]:  # Any: JSON
     """What each acceptable loss would cost: the promised points on the test samples.
 
@@ -166,7 +170,7 @@ def price_losses(
     """
     rows = []
     for loss in sorted({*LOSSES, *(() if goal.max_loss is None else (goal.max_loss,))}):
-        choice = choose_from(drawn, replace(goal, max_loss=loss, budget=None), parts, timed=timed)
+        choice = choose_from(drawn, replace(goal, max_loss=loss, budget=None, knee=False), parts, timed=timed)
         told = describe_guarantee(choice.decision.guarantee, choice.test_loss, choice.test_interval)
         assert told is not None, "a promise was asked for"
         rows.append({**told, **describe_point(choice.test)})
@@ -185,7 +189,7 @@ def describe_choice(run: Run, choice: Choice, search: Search) -> dict[str, Any]:
             "samples": run.result["samples"],
             "score": drawn.score,
             "search": asdict(search),
-            "goal": {**asdict(choice.goal), "name": choice.goal.name},
+            "goal": choice.goal.to_json(),
             "kind": kind,
             "confidence": choice.goal.confidence,
             "quality": drawn.quality,

@@ -208,6 +208,7 @@ def _count_classes(module: nn.Module, example: Tensor | dict[str, Tensor], refer
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != 2 or logits.shape[1] < 2:
         raise CaptureError(
             f"{reference} must answer 2 samples with logits [2, K], K >= 2, but gave {list_outputs(result)}. "
-            "Return logits, or name the output: --logits NAME or INDEX."
+            "Return logits, or name the output: logits=NAME or INDEX.",
+            about=["logits="],
         )
     return int(logits.shape[1])
