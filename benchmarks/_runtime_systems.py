@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from pteenet import as_module
 
 from offramp import transform
+from offramp.decide import Target
 from offramp.pipeline import Engine, Exits
 from offramp.pipeline._chain import Chosen
 from offramp.pipeline._exports import Exports
 from offramp.pipeline._optimize import decide_on
 from offramp.pipeline._precision import INT8_FALLBACK, Laid, back_up, lay, settle
-from offramp.decide import Target
 from offramp.pipeline._request import Request
 from offramp.pipeline._screen import Screen
 from offramp.run import Samples
