@@ -42,7 +42,7 @@ GATES = {
 
 def attached(*scores: str) -> Graph:
     net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
-    return attach.attach_exits(net, torch.zeros(2, 8), exits=1, placement="1", scores=scores)
+    return attach.exits(net, torch.zeros(2, 8), count=1, placement="1", scores=scores)
 
 
 def evidence(part: int, count: int = 500, labels: bool = False) -> Evidence:
@@ -179,11 +179,11 @@ def test_heads_are_attached_and_taught_as_asked(tmp_path: Path) -> None:
         training = Training(epochs=1, **options)  # type: ignore[arg-type]
         request = Request(model="zoo:mlp", train="d", out=tmp_path, exits=placed, training=training)
         trained.append(train(request, add_exits(request, problem), samples, work, screen))
-    plain, hard, survivors, mixed, hearing = trained
-    assert hearing.exits == ("exit0/head", "exit1/ensemble", "stage2")
-    assert "exit0/head" in [edge.source for edge in hearing["exit1/head"].inputs]
+    plain, hard, weighted, mixed, sharing = trained
+    assert sharing.exits == ("exit0/head", "exit1/ensemble", "stage2")
+    assert "exit0/head" in [edge.source for edge in sharing["exit1/head"].inputs]
     for at, same in ((0, True), (1, False)):
-        assert same_weights(plain, survivors, f"exit{at}/head") == same
+        assert same_weights(plain, weighted, f"exit{at}/head") == same
         assert not same_weights(plain, hard, f"exit{at}/head")
         assert not same_weights(plain, mixed, f"exit{at}/head")
 

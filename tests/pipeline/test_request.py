@@ -43,7 +43,7 @@ def test_how_heads_learn_decides_a_training(options: dict[str, Any]) -> None:
 
 def test_the_record_keeps_the_names_that_it_always_had() -> None:
     told = asked(exits=Exits(count=2), training=Training(mixup=0.5)).options()
-    assert (told["data"], told["exits"], told["mix"], told["score"], told["head"]) == (
+    assert (told["data"], told["exits"], told["mixup"], told["score"], told["head"]) == (
         "d", 2, 0.5, "max_probability", "auto",
     )  # fmt: skip
     assert told["goal"] == {"max_loss": 0.01, "confidence": 0.95, "kind": None, "budget": None, "margin": 0.0}

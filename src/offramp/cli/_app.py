@@ -66,6 +66,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+FORMER = {  # options that were called so once, and still may be
+    "cascade": "reuse-logits",
+    "ensemble": "ensemble-heads",
+    "mix": "mixup",
+    "survivors": "sample-weighting",
+}
+
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
 Seed = Annotated[int, typer.Option(help="Of everything that is random.")]
 ModelReference = Annotated[
@@ -218,7 +225,7 @@ def inspect(
     _print_json(found) if json else print_cuts(found)
 
 
-@app.command()
+@app.command(context_settings={"token_normalize_func": lambda name: FORMER.get(name, name)})
 def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     model: ModelReference,
     data: Annotated[str, typer.Option(help="digits, mnist:DIR, npz:FILE, npy:FILE, imagefolder:DIR, "
@@ -253,12 +260,15 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
                                                     "processor knows it.")] = "float32",
     targets: Annotated[str, typer.Option(help="What heads learn with --regime post: soft (the network's probabilities) "
                                          "or hard (its answers).")] = "soft",
-    survivors: Annotated[float, typer.Option(help="With --regime post: how much less a sample counts at an exit if "
-                                             "earlier ones would let it go, from 0 to 1.")] = 0.0,
-    mix: Annotated[float, typer.Option(help="With --regime post: chance of a training sample to be mixed with another, "
-                                       "from 0 to 1. For many epochs on the network's own training set.")] = 0.0,
-    cascade: Annotated[bool, typer.Option("--cascade", help="Heads read what the heads before them say.")] = False,
-    ensemble: Annotated[bool, typer.Option("--ensemble", help="Exits answer with all heads so far.")] = False,
+    sample_weighting: Annotated[float, typer.Option(help="With --regime post: how much less a sample counts at an exit "
+                                                    "if earlier ones would let it go, from 0 to 1.")] = 0.0,
+    mixup: Annotated[float, typer.Option(help="With --regime post: chance of a training sample to be mixed with "
+                                         "another, from 0 to 1. For many epochs on the network's own training "
+                                         "set.")] = 0.0,
+    reuse_logits: Annotated[bool, typer.Option("--reuse-logits", help="Each head also reads the logits of the heads "
+                                               "before it.")] = False,
+    ensemble_heads: Annotated[bool, typer.Option("--ensemble-heads", help="Each exit answers with all heads so "
+                                                 "far.")] = False,
     head: Annotated[list[str] | None, typer.Option(help="auto, light, pool, conv0 to conv3, student, token or layers; "
                                                    "with options: light:width=24,blocks=2, layers:pool 2 | relu. Once "
                                                    "for all exits, or once for each. [default: auto; with "
@@ -306,11 +316,11 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
         search=read_search(search, grid),
         exits=Exits(
             count=read_count(exits), placement=read_placement(placement), head=read_heads(head), scores=score,
-            reuse_logits=cascade, ensemble_heads=ensemble,
+            reuse_logits=reuse_logits, ensemble_heads=ensemble_heads,
         ),
         training=Training(
             regime=regime, precision=training_precision, targets=targets,  # type: ignore[arg-type]  # checked there
-            epochs=epochs, price=price, sample_weighting=survivors, mixup=mix,
+            epochs=epochs, price=price, sample_weighting=sample_weighting, mixup=mixup,
         ),
         engine=Engine(name=engine, precision=precision, threads=threads, batch=batch),
         mean=read_numbers(mean, "--mean"), std=read_numbers(std, "--std", least=SMALLEST),

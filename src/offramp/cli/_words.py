@@ -30,7 +30,7 @@ def name_option(argument: str) -> str:
 
     Example:
         >>> name_option("training.sample_weighting"), name_option("resume=True"), name_option("held_out")
-        ('--survivors', '--resume', '--held-out')
+        ('--sample-weighting', '--resume', '--held-out')
     """
     bare = argument.removesuffix("=True").removesuffix("=")
     option = f"--{name_recorded(bare).replace('_', '-')}"

@@ -95,16 +95,16 @@ def add_exits(request: Request, problem: Problem) -> Graph:
     scores = (*names, *(name for name in FREE_SCORES if name not in names))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(request.seed)
-        return attach.attach_exits(
+        return attach.exits(
             problem.model.module,
             problem.model.example,
-            exits=0 if request.exits.count == "auto" else request.exits.count,
+            count=0 if request.exits.count == "auto" else request.exits.count,
             placement=where,
             head=heads,
             scores=scores,
             normalize=None if problem.mean is None else Normalize(problem.mean, problem.std or ()),
-            cascade=request.exits.reuse_logits,
-            ensemble=request.exits.ensemble_heads,
+            reuse_logits=request.exits.reuse_logits,
+            ensemble_heads=request.exits.ensemble_heads,
             logits=problem.model.logits,
         )
 
@@ -184,7 +184,7 @@ def train(request: Request, graph: Graph, samples: Samples, work: WorkFolder, sc
 
 def batch_size(samples: Samples) -> int:
     """Samples per step of training; of few samples still enough steps."""
-    return max(2, min(learn.PostSettings().batch, len(samples), max(SMALLEST, len(samples) // STEPS)))
+    return max(2, min(learn.DistillSettings().batch, len(samples), max(SMALLEST, len(samples) // STEPS)))
 
 
 def learn_exits(
@@ -206,9 +206,9 @@ def learn_exits(
     if request.training.regime == "post":
         asked = request.training
         told: dict[str, Any] = {
-            "targets": asked.targets, "survivors": asked.sample_weighting, "mix": asked.mixup,
+            "targets": asked.targets, "sample_weighting": asked.sample_weighting, "mixup": asked.mixup,
         }  # fmt: skip
-        return learn.post(graph, samples, learn.PostSettings(**shared, **told), **kept)
+        return learn.distill_heads(graph, samples, learn.DistillSettings(**shared, **told), **kept)
     if request.training.regime == "cumulative":
         warm = epochs // 2
         shared |= {"epochs": epochs - warm, "warm_epochs": warm}

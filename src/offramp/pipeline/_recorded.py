@@ -7,11 +7,7 @@ RECORDED = {
     "train": "data",
     "exits.count": "exits",
     "exits.scores": "score",
-    "exits.reuse_logits": "cascade",
-    "exits.ensemble_heads": "ensemble",
     "training.precision": "training_precision",
-    "training.sample_weighting": "survivors",
-    "training.mixup": "mix",
     "engine.name": "engine",
     "search.name": "search",
     "search.shares": "grid",
@@ -22,7 +18,7 @@ def name_recorded(argument: str) -> str:
     """What an argument is called in the record.
 
     Example:
-        >>> name_recorded("training.mixup"), name_recorded("target.max_loss"), name_recorded("seed")
-        ('mix', 'max_loss', 'seed')
+        >>> name_recorded("exits.scores"), name_recorded("target.max_loss"), name_recorded("seed")
+        ('score', 'max_loss', 'seed')
     """
     return RECORDED.get(argument, argument.rpartition(".")[2])

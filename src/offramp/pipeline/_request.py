@@ -21,8 +21,8 @@ LABELLED = ("harm", "net")  # kinds of a promise that only labels prove
 LEARNED = "head_confidence"  # the score that heads learn themselves
 DECIDING = (  # names in the record that a training cannot be resumed with other values of
     "model", "weights", "data", "held_out", "tokenizer", "shape", "class_names", "exits", "placement", "head",
-    "score", "regime", "price", "epochs", "training_precision", "mean", "std", "seed", "targets", "survivors", "mix",
-    "cascade", "ensemble", "logits",
+    "score", "regime", "price", "epochs", "training_precision", "mean", "std", "seed", "targets",
+    "sample_weighting", "mixup", "reuse_logits", "ensemble_heads", "logits",
 )  # fmt: skip
 PLACES = ("model", "weights", "out")  # those that may name a folder of this machine, which nobody needs later
 SOURCES = ("data", "held_out", "tokenizer")  # the same, but later commands open them again
@@ -140,8 +140,9 @@ class Request:
             "exits": exits.count, "batch": engine.batch, "placement": exits.placement, "head": self.head,
             "score": self.score, "regime": training.regime, "price": training.price, "epochs": training.epochs,
             "training_precision": training.precision, "targets": training.targets,
-            "survivors": training.sample_weighting, "mix": training.mixup, "cascade": exits.reuse_logits,
-            "ensemble": exits.ensemble_heads, "logits": self.logits, "mean": self.mean, "std": self.std,
+            "sample_weighting": training.sample_weighting, "mixup": training.mixup,
+            "reuse_logits": exits.reuse_logits, "ensemble_heads": exits.ensemble_heads,
+            "logits": self.logits, "mean": self.mean, "std": self.std,
             "class_names": self.class_names, "engine": engine.name, "precision": engine.precision,
             "threads": engine.threads, "seed": self.seed,
         }  # fmt: skip
