@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from offramp.store.record import RunRecord, read_run
+from offramp.store.record import CheckRecord, RunRecord, SweepRecord, read_run
 
 
 def point(relative: float, agreement: float, exits: tuple[float, ...]) -> dict[str, Any]:
@@ -86,6 +86,83 @@ def make_result(**changes: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def make_times(result: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """The JSON of times of such a run, at its chosen point."""
+    made = ("command", "machine", "versions", "engine", "precision", "threads")
+    point = {name: result["chosen"][name] for name in ("thresholds", "exit_rates", "relative_macs")}
+    told = {name: result["chosen"][name] for name in ("latency_s", "gain", "gain_interval")}
+    known = {"samples": "npz:test.npz", "chosen": told, "baseline": {"latency_s": result["baseline"]["latency_s"]}}
+    return {**point, **{name: result[name] for name in made}, **known, **changes}
+
+
+def make_sweep(result: dict[str, Any]) -> dict[str, Any]:
+    """The JSON of a sweep of such a run."""
+    promise = result["guarantee"]
+    refused = {**promise, **point(1.0, 1.0, (0, 0, 1)), "max_loss": 0.001, "status": "refused", "test_loss": 0.0}
+    certified = {**promise, **point(0.4, 0.99, (0.5, 0.3, 0.2))}
+    cheaper = {**promise, **point(0.38, 0.98, (0.6, 0.3, 0.1)), "max_loss": 0.02, "test_loss": 0.018}
+    return {
+        "folder": "out",
+        "command": "offramp sweep out",
+        "engine": "openvino",
+        "precision": "f32",
+        "samples": result["samples"],
+        "score": "max_probability",
+        "search": {"name": "screening", "grid": None, "shares": None},
+        "goal": {"name": "promise", "max_loss": 0.02, "confidence": 0.95, "kind": "agreement", "budget": None},
+        "kind": "agreement",
+        "confidence": 0.95,
+        "quality": "agreement",
+        "points": [point(0.95 - at / 50, 1 - at / 300, (at / 40, 0.1, 0.9 - at / 40)) for at in range(30)],
+        "knee": 11,
+        "losses": [refused, certified, cheaper],
+        "chosen": point(0.38, 0.98, (0.6, 0.3, 0.1)),
+        "guarantee": {**result["guarantee"], "max_loss": 0.02},
+        "in_file": result["chosen"]["thresholds"],
+        "applied": False,
+    }
+
+
+def make_check(**changes: Any) -> dict[str, Any]:
+    """The JSON of a check of such a run; other entries take the place of these."""
+    made = make_result()
+    return {
+        **{name: made[name] for name in ("command", "machine", "versions", "engine", "precision", "seed", "score")},
+        "folder": "out", "data": "npz:new.npz", "thresholds": made["chosen"]["thresholds"],
+        "alarm": True, "shifted": True, "p_value": 0.0003, "exits_p": 0.0001, "alpha": 0.01, "change": 0.1,
+        "samples": {"new": 5000, "to_the_end": 2000, "expected": 3493},
+        "exits": [
+            {"name": "exit 0", "expected_rate": 0.5, "rate": 0.4, "scores_p": 0.25},
+            {"name": "final", "expected_rate": 0.5, "rate": 0.6, "scores_p": None},
+        ],
+        "relative_macs": {"expected": 0.6, "new": 0.68},
+        "loss": {
+            "kind": "agreement", "promised_kind": "agreement", "max_loss": 0.01, "mean": 0.007,
+            "interval": [0.004, 0.0117], "confidence": 0.95, "final_exit_differs": 0.0, "is_stand_in": False,
+            "verdict": "stands", "needed": None, "remedy": "nothing needs to be done",
+        },
+        "accuracy": None,
+        "verdict": ["The new samples look different.", "The promise stands."],
+        "warnings": [],
+        **changes,
+    }  # fmt: skip
+
+
+def as_run(result: dict[str, Any]) -> RunRecord:
+    """The record of this JSON."""
+    return read_run(json.dumps(result), "it")
+
+
+def as_sweep(sweep: dict[str, Any]) -> SweepRecord:
+    """The record of this JSON."""
+    return SweepRecord.model_validate(sweep)
+
+
+def as_check(check: dict[str, Any]) -> CheckRecord:
+    """The record of this JSON."""
+    return CheckRecord.model_validate(check)
+
+
 def make_record(**changes: Any) -> RunRecord:
     """The record of such a run; arguments as for `make_result`."""
-    return read_run(json.dumps(make_result(**changes)), "it")
+    return as_run(make_result(**changes))

@@ -15,9 +15,9 @@ from folders import card_of, contents, read
 from offramp import data
 from offramp.errors import OptionError
 from offramp.measure import Evidence, check_disjoint, operate
+from offramp.pipeline._opened import open_run
 from offramp.pipeline._recalibrate import Renewal, recalibrate
 from offramp.pipeline._screen import Screen
-from offramp.pipeline._sweep import open_run
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ from folders import card_of, contents, read
 from offramp.decide import thresholds
 from offramp.errors import DataError
 from offramp.measure import Evidence, exits_taken, frontier, operate
+from offramp.pipeline._opened import open_run
 from offramp.pipeline._request import Goal, Search
 from offramp.pipeline._screen import Screen
-from offramp.pipeline._sweep import LOSSES, open_run, sweep
+from offramp.pipeline._sweep import LOSSES, sweep
 from offramp.run import openvino as engine
 
 
@@ -278,7 +279,7 @@ def test_an_apply_that_fails_leaves_everything_as_it_was(folder: Path, monkeypat
     def broken(*arguments: object) -> None:
         raise RuntimeError("the power went")
 
-    monkeypatch.setattr("offramp.pipeline._sweep.redraw", broken)
+    monkeypatch.setattr("offramp.pipeline._apply.redraw", broken)
     with pytest.raises(RuntimeError, match="power"):
         sweep(open_run(folder), Screen(quiet=True), goal=Goal(), search=Search(), apply=True)
     assert contents(folder) == before

@@ -32,6 +32,7 @@ from ._part import parse as parse
 from ._part import to_json as to_json
 from ._point import AloneTimes as AloneTimes
 from ._point import ChosenRecord as ChosenRecord
+from ._point import Latencies as Latencies
 from ._point import LatencyRecord as LatencyRecord
 from ._point import PointRecord as PointRecord
 from ._point import PointTimes as PointTimes

@@ -53,6 +53,11 @@ class SweepRecord(Part):
     in_file: tuple[float, ...]
     applied: bool = False
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether a promise was asked for and could not be made."""
+        return self.guarantee is not None and self.guarantee.status == "refused"
+
 
 class BatchRecord(Part):
     """What was timed at one number of samples per call; null where it could not be.

@@ -144,6 +144,11 @@ class RunRecord(Part):
     recalibrated: RecalibratedRecord | None = None
     verdict: tuple[str, ...] = ()
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether a promise was asked for and could not be made: then nobody leaves early."""
+        return self.guarantee is not None and self.guarantee.status == "refused"
+
 
 def read_run(text: str, where: str) -> RunRecord:
     """The record of a run from the text of its `result.json`, also of one that an older version wrote.
