@@ -207,7 +207,7 @@ def test_a_recalibration_that_fails_leaves_everything_as_it_was(
     def broken(*arguments: object) -> None:
         raise RuntimeError("the power went")
 
-    monkeypatch.setattr("offramp.pipeline._sweep.redraw", broken)
+    monkeypatch.setattr("offramp.pipeline._apply.redraw", broken)
     with pytest.raises(RuntimeError, match="power"):
         recalibrate(open_run(folder), Renewal(data=f"npz:{grey / 'labelled.npz'}"), Screen(quiet=True))
     assert contents(folder) == before

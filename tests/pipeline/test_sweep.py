@@ -165,7 +165,7 @@ def test_times_stay_with_the_thresholds_that_they_were_measured_at(folder: Path,
 
 def test_times_of_a_folder_of_an_older_version_stay_too(folder: Path, finished: Any) -> None:
     old = read(folder)
-    del old["times"]
+    del old["schema"], old["times"]
     for part, name in (("chosen", "gain_interval"), ("chosen", "gain_to_float_interval")):
         del old[part][name]
     del old["baseline"]["float_gain_interval"], old["goal"]["margin"]
