@@ -15,9 +15,9 @@ from folders import card_of, contents, read
 from offramp import data
 from offramp.errors import OptionError
 from offramp.measure import Evidence, check_disjoint, operate
+from offramp.pipeline._opened import open_run
 from offramp.pipeline._recalibrate import Renewal, recalibrate
 from offramp.pipeline._screen import Screen
-from offramp.pipeline._sweep import open_run
 
 
 @pytest.fixture
@@ -207,7 +207,7 @@ def test_a_recalibration_that_fails_leaves_everything_as_it_was(
     def broken(*arguments: object) -> None:
         raise RuntimeError("the power went")
 
-    monkeypatch.setattr("offramp.pipeline._sweep.redraw", broken)
+    monkeypatch.setattr("offramp.pipeline._apply.redraw", broken)
     with pytest.raises(RuntimeError, match="power"):
         recalibrate(open_run(folder), Renewal(data=f"npz:{grey / 'labelled.npz'}"), Screen(quiet=True))
     assert contents(folder) == before

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from offramp.pipeline._screen import Screen
+    from offramp.store.record import Part, RunRecord, SweepRecord
 
 BAD_INPUT, NOT_CERTIFIED, INTERRUPTED, CLOSED, TERMINATED = 2, 3, 130, 141, 143  # 128 + the signal
 
@@ -344,14 +345,20 @@ def bench(  # noqa: PLR0913  (options of the command line)
     json: Json = False,
 ) -> None:
     """Time the file of a run again, here, beside the network alone and with nobody leaving. Needs no PyTorch."""
-    from offramp.pipeline._bench import Measurement, print_times
-    from offramp.pipeline._bench import bench as run
-    from offramp.store._folder import reserve
+    from offramp import report
+    from offramp.pipeline import load
+    from offramp.pipeline._bench import Measurement
+    from offramp.pipeline._bench import bench as time_file
 
     asked = Measurement(batches=tuple(batch or [1, 64]), data=data, engine=engine, threads=threads, apply=apply)
-    with reserve(folder, needed=apply):
-        found = run(folder, asked, _screen(json))
-    _print_json(found) if json else print_times(found)
+    screen = _screen(json)
+    if apply:
+        found = load(folder).bench(
+            data, batches=asked.batches, engine=engine, threads=threads, apply=True, screen=screen
+        )
+    else:  # then the model alone is enough
+        found = time_file(folder, asked, screen)
+    _print_json(found) if json else report.print_times(found, _console(140))
 
 
 @app.command()
@@ -403,9 +410,7 @@ def sweep(  # noqa: PLR0913  (options of the command line)
     json: Json = False,
 ) -> None:  # fmt: skip
     """Choose again from the evidence of a run, and say what each loss would cost. Runs no network, needs no PyTorch."""
-    from offramp.pipeline._sweep import open_run
-    from offramp.pipeline._sweep import sweep as run
-    from offramp.store._folder import reserve
+    from offramp.pipeline import load
 
     from ._parse import read_search, read_target
 
@@ -414,10 +419,9 @@ def sweep(  # noqa: PLR0913  (options of the command line)
         "max_loss": max_loss, "confidence": confidence, "kind": kind, "budget": budget, "knee": knee, "margin": margin,
     }  # fmt: skip
     read_target(**given)  # what is wrong is said before anything is opened
-    with reserve(folder, needed=apply):
-        opened = open_run(folder)
-        goal = read_target(**given, usual=opened.goal)
-        found = run(opened, _screen(json), goal=goal, score=score, search=chosen, apply=apply)
+    run = load(folder)
+    target = read_target(**given, usual=run.goal)
+    found = run.sweep(target=target, score=score, search=chosen, apply=apply, screen=_screen(json))
     if json:
         _print_json(found)
     else:
@@ -447,17 +451,19 @@ def check(  # noqa: PLR0913  (options of the command line)
 
     Exit code 3 is the alarm: they look different, or the promise is broken. Needs no labels and no PyTorch.
     """
-    from offramp.pipeline._check import Question, check_out, write_found
-    from offramp.pipeline._check import check as run
+    from offramp.pipeline import load
+    from offramp.pipeline._check import check_out, write_found
     from offramp.pipeline._ranges import check_ranges
     from offramp.store._file import reserve_file
 
-    check_ranges(threads=threads)
-    question = Question(samples=samples, confidence=confidence, alpha=alpha, seed=seed)
+    check_ranges(samples=samples, confidence=confidence, alpha=alpha, seed=seed, threads=threads)
     if out is not None:
         check_out(out)
     with reserve_file(out):
-        found = run(folder, data, _screen(json), question=question, threads=threads, tokenizer=tokenizer)
+        found = load(folder).check(
+            data, count=samples, confidence=confidence, alpha=alpha, seed=seed, threads=threads, tokenizer=tokenizer,
+            screen=_screen(json),
+        )  # fmt: skip
         if out is not None:
             write_found(found, out)
     if json:
@@ -466,7 +472,7 @@ def check(  # noqa: PLR0913  (options of the command line)
         from offramp import report
 
         report.print_drift(found, _console())
-    if found["alarm"]:
+    if found.alarm:
         raise typer.Exit(NOT_CERTIFIED)
 
 
@@ -492,14 +498,10 @@ def recalibrate(  # noqa: PLR0913  (options of the command line)
 
     If too few samples were given for a promise, nobody leaves early any more, and the exit code is 3.
     """
-    from contextlib import ExitStack
     from dataclasses import replace
 
+    from offramp.pipeline import load
     from offramp.pipeline._ranges import check_ranges
-    from offramp.pipeline._recalibrate import Renewal
-    from offramp.pipeline._recalibrate import recalibrate as run
-    from offramp.pipeline._sweep import open_run
-    from offramp.store._folder import reserve
 
     from ._parse import read_search, read_target
 
@@ -509,20 +511,15 @@ def recalibrate(  # noqa: PLR0913  (options of the command line)
         "max_loss": max_loss, "confidence": confidence, "kind": kind, "budget": budget, "knee": knee, "margin": margin,
     }  # fmt: skip
     read_target(**given)  # what is wrong is said before anything is opened
-    with ExitStack() as held:
-        held.enter_context(reserve(folder, needed=out is None))
-        if out is not None and out.resolve() != folder.resolve():
-            held.enter_context(reserve(out))
-        opened = open_run(folder)
-        goal = read_target(**given, usual=replace(opened.goal, kind=None))
-        renewal = Renewal(
-            data=data, goal=goal, search=chosen, out=out, seed=seed, threads=threads, tokenizer=tokenizer
-        )  # fmt: skip
-        result = run(opened, renewal, _screen(json))
-    _finish(result, out or folder, json)
+    run = load(folder)
+    renewed = run.recalibrate(
+        data, target=read_target(**given, usual=replace(run.goal, kind=None)), search=chosen, out=out, seed=seed,
+        threads=threads, tokenizer=tokenizer, screen=_screen(json),
+    )  # fmt: skip
+    _finish(renewed.record, out or folder, json)
 
 
-def _finish(result: dict[str, Any], out: Path, as_json: bool) -> None:  # Any: JSON
+def _finish(result: RunRecord, out: Path, as_json: bool) -> None:
     """Show a result, and leave with 3 if a promise was refused."""
     if as_json:
         _print_json(result)
@@ -531,7 +528,7 @@ def _finish(result: dict[str, Any], out: Path, as_json: bool) -> None:  # Any: J
 
         console = _console()
         report.print_table(result, console)
-        for line in result["verdict"]:
+        for line in result.verdict:
             console.print(line, markup=False, soft_wrap=True)
         console.print(f"report: {out / 'report.html'}", markup=False, soft_wrap=True)
     _leave_if_refused(result)
@@ -544,18 +541,20 @@ def _screen(quiet: bool, *, log: bool = False) -> Screen:
     return Screen(quiet=quiet, log=log, words=say_options)
 
 
-def _console() -> Console:
-    """As wide as the terminal, or wide enough for a file."""
+def _console(width: int = 120) -> Console:
+    """As wide as the terminal, or so wide for a file."""
     from rich.console import Console
 
     console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=120)
+    return console if console.is_terminal else Console(highlight=False, width=width)
 
 
-def _leave_if_refused(result: dict[str, Any]) -> None:  # Any: JSON
-    if result["guarantee"] is not None and result["guarantee"]["status"] == "refused":
+def _leave_if_refused(found: RunRecord | SweepRecord) -> None:
+    if found.is_refused:
         raise typer.Exit(NOT_CERTIFIED)
 
 
-def _print_json(data: Any) -> None:  # Any: JSON
-    print(json.dumps(data, indent=1, allow_nan=False))
+def _print_json(found: Part | dict[str, Any]) -> None:  # Any: JSON
+    from offramp.store.record import to_json
+
+    print(json.dumps(found, indent=1, allow_nan=False) if isinstance(found, dict) else to_json(found))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,13 +16,14 @@ from offramp.pipeline._request import Request
 from offramp.pipeline._screen import Screen
 from offramp.run import ArraySamples, Samples
 from offramp.store._folder import check_killed, check_out, reserve
+from offramp.store.record import RunRecord
 
 TRAIN = 800
 PARTS = (0.3, 450 / 997, 1 - 0.3 - 450 / 997)  # of the other 997: tune, calibrate, test
 EPOCHS = 60  # of the LeNet-5
 
 
-def demo(out: Path, *, seed: int, screen: Screen, fresh: bool = False) -> dict[str, Any]:  # Any: JSON
+def demo(out: Path, *, seed: int, screen: Screen, fresh: bool = False) -> RunRecord:
     """Train a LeNet-5 on 800 digits, add one exit, promise 1 % on 450 others, and write everything to `out`.
 
     A demo that was killed goes on where it was.

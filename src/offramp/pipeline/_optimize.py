@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from offramp.report._drawing import draw_shipped
 from offramp.run import Samples, openvino, stream
 from offramp.store._folder import WorkFolder, check_killed, check_out, open_folder, reserve
 from offramp.store._machine import without_folders
+from offramp.store.record import RunRecord, to_json
 from offramp.store.torch import Origin, save_artifact
 
 from ._chain import (
@@ -42,13 +42,13 @@ from ._precision import Variant, VariantResult, check_precision, choose_precisio
 from ._probe import probe
 from ._problem import Problem, check_counts, gather
 from ._request import Request
-from ._result import clean, describe_guarantee, make_result
+from ._result import make_result, record_guarantee
 from ._screen import Screen
 
 NEAR = 1e-4  # a score this close to its threshold may fall on either side in another batch size
 
 
-def optimize(request: Request, screen: Screen) -> dict[str, Any]:  # Any: JSON
+def optimize(request: Request, screen: Screen) -> RunRecord:
     """Load what the request names, run the chain, and give the result that was written.
 
     Raises:
@@ -64,9 +64,7 @@ def optimize(request: Request, screen: Screen) -> dict[str, Any]:  # Any: JSON
         return run_chain(request, gather(request, screen), screen)
 
 
-def run_chain(
-    request: Request, problem: Problem, screen: Screen, *, again: str = "with --resume"
-) -> dict[str, Any]:  # Any: JSON
+def run_chain(request: Request, problem: Problem, screen: Screen, *, again: str = "with --resume") -> RunRecord:
     """The chain on problem that is at hand.
 
     Args:
@@ -133,7 +131,7 @@ def decide_on(request: Request, problem: Problem, laid: VariantResult, screen: S
 
 def _write(
     request: Request, problem: Problem, chosen: Chosen, way: Variant, work: WorkFolder, screen: Screen
-) -> dict[str, Any]:  # Any: JSON
+) -> RunRecord:
     """Everything that goes into the folder."""
     with screen.step("model.onnx"):
         model = way.exports.save(chosen.graph, work.whole / "model.onnx", _card(request, problem, chosen, way))
@@ -157,20 +155,18 @@ def _write(
 
 
 def _card(request: Request, problem: Problem, chosen: Chosen, way: Variant) -> dict[str, Any]:  # Any: JSON
-    card: dict[str, Any] = clean(
-        {
-            "thresholds": list(chosen.decision.thresholds),
-            "engine": request.engine.name,
-            "precision": way.engine.precision,
-            "passes": describe_passes(way.quantized),
-            "threads": request.engine.threads,
-            "model": without_folders(request.model),
-            "class_names": problem.class_names,
-            "vocabulary": problem.model.vocabulary,
-            "guarantee": describe_guarantee(chosen.decision.guarantee, chosen.test_loss, chosen.test_interval),
-        }
-    )
-    return card
+    promise = record_guarantee(chosen.decision.guarantee, chosen.test_loss, chosen.test_interval)
+    return {
+        "thresholds": list(chosen.decision.thresholds),
+        "engine": request.engine.name,
+        "precision": way.engine.precision,
+        "passes": describe_passes(way.quantized),
+        "threads": request.engine.threads,
+        "model": without_folders(request.model),
+        "class_names": problem.class_names,
+        "vocabulary": problem.model.vocabulary,
+        "guarantee": None if promise is None else promise.model_dump(mode="json"),
+    }
 
 
 def _check_shipped(engine: Engine, model: Path, test: Samples, chosen: Chosen) -> None:
@@ -193,7 +189,7 @@ def _check_shipped(engine: Engine, model: Path, test: Samples, chosen: Chosen) -
 
 
 def _write_folder(
-    folder: Path, request: Request, problem: Problem, chosen: Chosen, result: dict[str, Any], *,
+    folder: Path, request: Request, problem: Problem, chosen: Chosen, result: RunRecord, *,
     passes: list[dict[str, Any]],
 ) -> None:  # fmt: skip
     """All files but the model itself."""
@@ -214,7 +210,7 @@ def _write_folder(
     )
     join(chosen.evidence).save(folder / "evidence.npz")
     try:
-        (folder / "result.json").write_text(json.dumps(result, indent=1, allow_nan=False), encoding="utf-8")
+        (folder / "result.json").write_text(to_json(result), encoding="utf-8")
         (folder / "README.md").write_text(report.model_card(result), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{request.out} must be writable, but: {error.strerror}. Choose another folder.") from error
