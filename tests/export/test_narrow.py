@@ -22,7 +22,7 @@ def graph() -> Graph:
     """Three exits, so that scores are given one, two and three times logits."""
     net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, CLASSES))
     scores = ("max_probability", "patience")
-    return attach.attach_exits(net, torch.zeros(2, 8), placement=("input", "1", "3"), head="pool", scores=scores)
+    return attach.exits(net, torch.zeros(2, 8), placement=("input", "1", "3"), head="pool", scores=scores)
 
 
 @pytest.mark.parametrize("name", [name for name in SCORES if find_reads(build_score(name, (8,), CLASSES))])

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from early_exits import make_samples, make_stages
-from offramp.attach import attach_exits
+from offramp import attach
 from offramp.graph import Graph
-from offramp.learn import PostSettings, post
+from offramp.learn import DistillSettings, distill_heads
 from offramp.learn._frozen_backbone import FrozenBackbone, Values
 from offramp.learn._parallel_heads import ParallelHeads
 from offramp.learn._trainable_heads import TrainableHeads
@@ -22,7 +22,7 @@ def make_graph() -> Graph:
     """Two exits with heads of their own."""
     network = nn.Sequential(*make_stages())
     torch.manual_seed(1)
-    return attach_exits(network, torch.rand(2, 1, 8, 8), placement=["0", "1.3"], head="pool")
+    return attach.exits(network, torch.rand(2, 1, 8, 8), placement=["0", "1.3"], head="pool")
 
 
 @pytest.fixture(autouse=True)
@@ -72,8 +72,8 @@ def test_the_number_of_threads_stays_as_it_was() -> None:
 
 
 def test_a_training_gives_the_same_twice() -> None:
-    settings = PostSettings(epochs=2, batch=16)
-    first, second = (post(make_graph(), make_samples(64), settings, progress=False) for _ in range(2))
+    settings = DistillSettings(epochs=2, batch=16)
+    first, second = (distill_heads(make_graph(), make_samples(64), settings, progress=False) for _ in range(2))
     for name, body in first.bodies.items():
         if isinstance(body, nn.Module):
             other = second.bodies[name]

@@ -46,20 +46,20 @@ class LoadedModel:
     """A classifier in eval mode and all that is needed to capture it, feed it and build it again.
 
     Attributes:
-        module: In eval mode.
-        reference: As it was asked for.
-        arguments: What its builder was called with.
+        module: The network, in eval mode.
+        reference: The reference by which it was asked for; None if it was given as an object without one.
+        arguments: Keywords that its builder was called with.
         example: Two random samples: a tensor, or a dictionary if the network is called by keyword.
         classes: Number of classes that it tells apart.
-        mean: Per channel, that the weights expect to be subtracted from pixels in [0, 1]; None if nobody knows.
-        std: That they expect to be divided by.
-        class_names: In the order of the outputs, if the origin of the network says them.
+        mean: Mean of each channel that the weights expect to be subtracted from pixels in [0, 1]; None if unknown.
+        std: Standard deviation of each channel that they expect to be divided by; None if unknown.
+        class_names: Names of the outputs in their order; None if the origin of the network has none.
         vocabulary: Number of tokens that a network for texts knows; 0 for all others.
-        logits: Which of its outputs is its answer, if that had to be said.
+        logits: Which of its outputs holds the logits, if it has several.
     """
 
     module: nn.Module
-    reference: str
+    reference: str | None
     arguments: Mapping[str, Any]  # Any: JSON
     example: Tensor | dict[str, Tensor]
     classes: int
@@ -70,17 +70,27 @@ class LoadedModel:
     logits: Answer = field(default_factory=Answer)
 
     def find_logits(self, answer: Any) -> Tensor:  # Any: whatever its module answers
-        """The logits in what the module answers; of probabilities the logarithm, as a captured network gives it."""
+        """The logits in what the module answers; of probabilities the logarithm, as a captured network gives it.
+
+        Args:
+            answer: What the module returned: a tensor, or tuples and dictionaries of tensors.
+
+        Returns:
+            Logits [B, K].
+
+        Raises:
+            CaptureError: The answer has no such output.
+        """
         return as_logits(find_logits(answer, self.logits.where), self.logits)
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """What the inputs of its graph are called."""
+        """The names of the inputs that its graph has."""
         return read_example(self.example).names
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of one sample by input name."""
+        """The shape of one sample, by the name of the input."""
         inputs = read_example(self.example)
         return {name: tuple(tensor.shape[1:]) for name, tensor in zip(inputs.names, inputs.tensors, strict=True)}
 
@@ -100,11 +110,13 @@ def load_model(
     trained for another number of classes than the builder's usual one, the network is built for theirs.
 
     Args:
-        reference: Which network.
-        weights: A `.pt`, `.pth`, `.th` or `.safetensors` file; without one the weights are random, but for `hf:`.
-        shape: Of one sample; for texts (tokens,). None: what the origin of the network says.
+        reference: Name of the network, in one of the forms above.
+        weights: Path of a `.pt`, `.pth`, `.th` or `.safetensors` file; without one the weights are random, except for
+            `hf:`, whose folder holds them.
+        shape: Shape of one sample, without the batch axis; for texts (tokens,). None takes what the origin of the
+            network declares.
         arguments: Keywords for the builder, such as {"num_classes": 10}.
-        seed: Of random weights and of the example.
+        seed: The seed of the random weights and of the example.
         logits: Name or position of the output that holds the logits, if there are several.
 
     Returns:
@@ -113,7 +125,7 @@ def load_model(
     Raises:
         UnknownReference: The reference names nothing.
         WeightsError: The weights do not fit, or cannot be read.
-        OptionError: The origin does not say what the network reads, and neither does `shape`; no such output.
+        OptionError: Neither the origin nor `shape` tells what the network reads, or there is no such output.
         CaptureError: The builder fails, or the network does not answer the example with logits.
         MissingExtra: The reference needs a package that is not installed.
 
@@ -127,20 +139,40 @@ def load_model(
         torch.manual_seed(seed)
         source, arguments = _build(reference, arguments, weights)
         example = _example(_with_shape(source, shape, reference), reference)
-    answer = read_logits(logits)
-    module = _answering(source.module.eval(), example, reference, answer)
-    classes = _count_classes(module, example, reference, answer)
+    loaded = prepare(source.module, example, reference, read_logits(logits), reference=reference)
     names = source.class_names
-    return LoadedModel(
-        module=module,
-        reference=reference,
+    return replace(
+        loaded,
         arguments=arguments,
-        example=example,
-        classes=classes,
         mean=source.mean,
         std=source.std,
-        class_names=names if names is not None and len(names) == classes else None,
+        class_names=names if names is not None and len(names) == loaded.classes else None,
         vocabulary=source.vocabulary,
+    )
+
+
+def prepare(
+    module: nn.Module, example: Tensor | dict[str, Tensor], name: str, answer: Answer, *, reference: str | None
+) -> LoadedModel:
+    """The network in eval mode, once it is known to answer its example with logits.
+
+    Args:
+        module: From the example to logits.
+        example: Two samples.
+        name: What to call the network in an error.
+        answer: Which of its outputs is its answer.
+        reference: How it can be built again; None if nobody can say.
+
+    Raises:
+        CaptureError: It does not answer so.
+    """
+    ready = _answering(module.eval(), example, name, answer)
+    return LoadedModel(
+        module=ready,
+        reference=reference,
+        arguments={},
+        example=example,
+        classes=_count_classes(ready, example, name, answer),
         logits=answer,
     )
 
@@ -208,6 +240,7 @@ def _count_classes(module: nn.Module, example: Tensor | dict[str, Tensor], refer
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != 2 or logits.shape[1] < 2:
         raise CaptureError(
             f"{reference} must answer 2 samples with logits [2, K], K >= 2, but gave {list_outputs(result)}. "
-            "Return logits, or name the output: --logits NAME or INDEX."
+            "Return logits, or name the output: logits=NAME or INDEX.",
+            about=["logits="],
         )
     return int(logits.shape[1])

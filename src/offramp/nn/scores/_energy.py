@@ -29,5 +29,5 @@ class Energy(nn.Module):
     reads: ClassVar[tuple[int, ...]] = (1,)  # of the arguments, the logits alone
 
     def forward(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
-        """logsumexp(logits), for each sample."""
+        """The logarithm of the sum of exp(logits), for each sample."""
         return logits.float().logsumexp(dim=1)

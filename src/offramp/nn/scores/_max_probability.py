@@ -19,5 +19,5 @@ class MaxProbability(nn.Module):
     reads: ClassVar[tuple[int, ...]] = (1,)  # of the arguments, the logits alone
 
     def forward(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
-        """Maximum of softmax(logits), for each sample."""
+        """The maximum of softmax(logits), for each sample."""
         return logits.float().softmax(dim=1).amax(dim=1)
