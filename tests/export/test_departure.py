@@ -139,7 +139,7 @@ def test_8_bits_are_looked_at_in_float():
 def test_what_was_exported_is_handed_on():
     graph, traces = attached(SAME["plain"], exits=1), {}
     find_departure(graph, SAMPLES, traces=traces)
-    with mock.patch.object(onnx, "trace_body", side_effect=AssertionError("traced again")):
+    with mock.patch.object(onnx, "trace_bodies", side_effect=AssertionError("traced again")):
         assert find_departure(graph, SAMPLES, traces=traces) is None
 
 

@@ -150,10 +150,13 @@ def test_a_pass_sees_every_body_once_and_what_it_gives_is_written() -> None:
 
 def test_copies_of_bodies_are_traced_once_and_changed_ones_again(monkeypatch: pytest.MonkeyPatch) -> None:
     traced: list[str] = []
-    trace_body = export_onnx.trace_body
-    monkeypatch.setattr(
-        export_onnx, "trace_body", lambda node, *more: traced.append(node.name) or trace_body(node, *more)
-    )
+    trace = export_onnx.trace_bodies
+
+    def noted(nodes: Sequence[Node], *more: Any) -> list[onnx.ModelProto]:
+        traced.extend(node.name for node in nodes)
+        return trace(nodes, *more)
+
+    monkeypatch.setattr(export_onnx, "trace_bodies", noted)
     graph, traces = make_chain(1), {}
     first = export_onnx.to_model(graph, traces=traces)
     again = export_onnx.to_model(graph.with_bodies(copy.deepcopy(dict(graph.bodies))), traces=traces)

@@ -126,13 +126,13 @@ def test_a_temporary_folder_that_cannot_be_written_is_found_before_training(opti
 
 @pytest.mark.usefixtures("hurry")
 def test_the_run_goes_on_with_what_the_probe_exported(tmp_path, weights):
-    with mock.patch.object(onnx, "trace_body", wraps=onnx.trace_body) as traced:
+    with mock.patch.object(onnx, "trace_bodies", wraps=onnx.trace_bodies) as traced:
         done = call(
             "optimize", "--model", "zoo:mlp", "--weights", weights, "--data", "digits@train", "--held-out",
             "digits@test", "--exits", "1", "--epochs", "1", "--max-loss", "0.02", "--out", tmp_path / "out", "--json",
         )  # fmt: skip
     assert done.code in (0, 3), done.err
-    bodies = [call.args[0].name for call in traced.call_args_list]
+    bodies = [node.name for call in traced.call_args_list for node in call.args[0]]
     assert sorted(name for name in bodies if name.startswith("stage")) == ["stage0", "stage1"]
 
 

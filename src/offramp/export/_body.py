@@ -7,7 +7,7 @@ import io
 import logging
 import warnings
 from collections.abc import Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 
 import onnx
 import torch
@@ -22,6 +22,7 @@ from ._external import name_only, weigh
 from ._fold import fold_constants
 from ._pools import round_down
 from ._scope import Scope
+from ._together import Together, take_apart
 
 OPSET = 18
 EXAMPLE_ROWS = 3  # any number but 0 and 1, which torch.export treats as constants
@@ -49,39 +50,76 @@ def trace_body(node: Node, body: nn.Module, given: Sequence[Tensor]) -> onnx.Mod
     return model
 
 
+def trace_bodies(
+    nodes: Sequence[Node], bodies: Sequence[nn.Module], given: Sequence[Sequence[Tensor]]
+) -> list[onnx.ModelProto]:
+    """Several bodies as `trace_body` gives them, in a fraction of the time that it takes for one after the other.
+
+    Args:
+        nodes: Whose bodies these are; they name the offender in errors.
+        bodies: Exported in eval mode; copies are used.
+        given: What each of them reads.
+
+    Returns:
+        A model for each.
+
+    Raises:
+        ExportError: As for `trace_body`.
+    """
+    if len(bodies) > 1 and fits_in_one_file(sum(map(_weigh, bodies))):
+        copies = Together([_copied(body).eval().cpu() for body in bodies], [len(read) for read in given])
+        with suppress(Exception):  # of many types; one after the other, the body that cannot be written is named
+            model = _export(copies, [tensor for read in given for tensor in read], sum(map(_count_outputs, nodes)))
+            whole: onnx.ModelProto = model.model_proto
+            whole = inliner.inline_local_functions(whole) if whole.functions else whole
+            parts = take_apart(whole, given, [_count_outputs(node) for node in nodes])
+            return [round_down(fold_constants(part)) for part in parts]
+    return [trace_body(node, body, read) for node, body, read in zip(nodes, bodies, given, strict=True)]
+
+
 def export_body(node: Node, body: nn.Module, given: Sequence[Tensor]) -> torch.onnx.ONNXProgram:
     """What the exporter makes of a body: the ONNX model, and the PyTorch program whose names its values have.
 
     Arguments and errors as for `trace_body`.
     """
-    module = _copied(body).eval().cpu()
-    names = [f"i{at}" for at in range(len(given))]
-    count = 1 if node.edges else len(node.outputs)
-    batch = torch.export.Dim("batch")
-    shapes = tuple({0: batch} if tensor.row_wise else None for tensor in given)
     try:
-        with warnings.catch_warnings(), _quiet(), torch.no_grad():
-            warnings.simplefilter("ignore")
-            program = torch.onnx.export(
-                _Positional(module),
-                tuple(_example(tensor) for tensor in given),
-                dynamo=True, opset_version=OPSET, verbose=False, optimize=True,
-                input_names=names, output_names=[f"o{at}" for at in range(count)],
-                dynamic_shapes=(shapes,),
-            )  # fmt: skip
+        return _export(_Positional(_copied(body).eval().cpu()), given, _count_outputs(node))
     except Exception as error:  # the exporter raises many types; all become one sentence
         raise ExportError(
             f"the body of {node.name!r} cannot be written as ONNX ({type(error).__name__}: {_first_line(error)}): "
             "replace the operator, or cut the network elsewhere."
         ) from error
+
+
+def _export(module: nn.Module, given: Sequence[Tensor], outputs: int) -> torch.onnx.ONNXProgram:
+    """What the exporter makes of a module with positional inputs."""
+    batch = torch.export.Dim("batch")
+    shapes = tuple({0: batch} if tensor.row_wise else None for tensor in given)
+    with warnings.catch_warnings(), _quiet(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module,
+            tuple(_example(tensor) for tensor in given),
+            dynamo=True, opset_version=OPSET, verbose=False, optimize=True,
+            input_names=[f"i{at}" for at in range(len(given))], output_names=[f"o{at}" for at in range(outputs)],
+            dynamic_shapes=(shapes,),
+        )  # fmt: skip
     assert program is not None, "torch.onnx.export with dynamo gives a program"
     return program
+
+
+def _count_outputs(node: Node) -> int:
+    return 1 if node.edges else len(node.outputs)
+
+
+def _weigh(body: nn.Module) -> int:
+    return sum(weight.nbytes for weight in (*body.parameters(), *body.buffers()))
 
 
 def _copied(body: nn.Module) -> nn.Module:
     """A copy, whose weights are the body's own if they are so many that twice as many may not fit into memory."""
     weights = [*body.parameters(), *body.buffers()]
-    alone = fits_in_one_file(sum(weight.nbytes for weight in weights)) or any(weight.is_cuda for weight in weights)
+    alone = fits_in_one_file(_weigh(body)) or any(weight.is_cuda for weight in weights)
     return copy.deepcopy(body, {} if alone else {id(weight): weight for weight in weights})
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ from offramp.nn import QuantizedBody
 from offramp.run import data_file, fits_in_one_file
 
 from ._blocks import ELEMENT, Common, Emitter
-from ._body import OPSET, trace_body
+from ._body import OPSET, trace_bodies
 from ._content import Content
 from ._external import Sources, fill, move, weigh
 from ._frame import Frame
+from ._narrow import Narrow, find_reads, widen
 from ._scope import Scope
 from ._sound import find_taint
 from ._trail import only_exit, trail_of
@@ -31,8 +33,9 @@ from ._trail import only_exit, trail_of
 CARD_KEY = "offramp"
 IR_VERSION = helper.find_min_ir_version_for([helper.make_opsetid("", OPSET)])  # the oldest: old runtimes read it too
 Card = Mapping[str, Any]  # Any: JSON
-# By content of a body, what it reads and how many outputs it has; objects that count by identity are kept.
-Traces = dict[tuple[bytes, tuple[Tensor, ...], int], tuple[list[object], onnx.ModelProto]]
+# By content of a body, which of its arguments it reads, what these are, and how many outputs it has. Objects that
+# count by identity are kept.
+Traces = dict[tuple[bytes, tuple[int, ...], tuple[Tensor, ...], int], tuple[list[object], onnx.ModelProto]]
 # Gives the model to inline instead of a traced body, whose inputs are `i0, i1, ...` and whose outputs `o0, o1, ...`.
 StagePass = Callable[[Node, onnx.ModelProto], onnx.ModelProto]
 
@@ -242,23 +245,69 @@ def trace(graph: Graph, nodes: Sequence[Node], traces: Traces | None = None) -> 
         GraphError: A body is no `nn.Module`.
     """
     traces = {} if traces is None else traces
-    bodies = {}
-    for node in nodes:
-        body = graph.bodies.get(node.name)
-        if not isinstance(body, nn.Module):
-            raise GraphError(
-                f"expected an nn.Module as the body of {node.name!r}, got {type(body).__name__}: use with_bodies."
-            )
-        if isinstance(body, QuantizedBody):
-            bodies[node.name] = body.model  # what it computes is ONNX already
-            continue
-        given = tuple(graph[edge.source].outputs[edge.output] for edge in node.inputs)
-        content = Content(body)
-        key = (content.digest, given, len(node.outputs))
-        if key not in traces:
-            traces[key] = (content.held, trace_body(node, body, given))
-        bodies[node.name] = traces[key][1]
-    return bodies
+    bodies = {node.name: _module(graph, node) for node in nodes}
+    written = {name: body.model for name, body in bodies.items() if isinstance(body, QuantizedBody)}
+    asked = {
+        node.name: _ask(node, bodies[node.name], _given(graph, node)) for node in nodes if node.name not in written
+    }
+    missing = {one.key: one for one in asked.values() if one.key not in traces}
+    if missing:
+        made = trace_bodies(*zip(*((one.node, one.body, one.given) for one in missing.values()), strict=True))
+        traces |= {key: (one.content.held, model) for (key, one), model in zip(missing.items(), made, strict=True)}
+    read = {name: _answer(one, traces[one.key][1], _given(graph, graph[name])) for name, one in asked.items()}
+    return {node.name: (written | read)[node.name] for node in nodes}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A body to be traced.
+
+    Attributes:
+        node: The node whose body it is.
+        content: What it is known by: the content of the whole body.
+        body: What is traced.
+        given: What that is given.
+        reads: Positions of it among all that the body is given; none if it is given everything.
+    """
+
+    node: Node
+    content: Content
+    body: nn.Module
+    given: tuple[Tensor, ...]
+    reads: tuple[int, ...] = ()
+
+    @property
+    def key(self) -> tuple[bytes, tuple[int, ...], tuple[Tensor, ...], int]:
+        """Equal for bodies whose traces are equal."""
+        return self.content.digest, self.reads, self.given, len(self.node.outputs)
+
+
+def _ask(node: Node, body: nn.Module, given: tuple[Tensor, ...]) -> _Asked:
+    """The body itself, or without what it ignores."""
+    reads = find_reads(body)
+    if not reads or len(node.outputs) > 1:
+        return _Asked(node, Content(body), body, given)
+    return _Asked(node, Content(body), Narrow(body, reads, len(given)), tuple(given[at] for at in reads), reads)
+
+
+def _answer(asked: _Asked, model: onnx.ModelProto, given: Sequence[Tensor]) -> onnx.ModelProto:
+    """The model of a body that is given everything."""
+    return widen(model, asked.reads, given) if asked.reads else model
+
+
+def _module(graph: Graph, node: Node) -> nn.Module:
+    """The body of a node."""
+    body = graph.bodies.get(node.name)
+    if not isinstance(body, nn.Module):
+        raise GraphError(
+            f"expected an nn.Module as the body of {node.name!r}, got {type(body).__name__}: use with_bodies."
+        )
+    return body
+
+
+def _given(graph: Graph, node: Node) -> tuple[Tensor, ...]:
+    """What a node reads."""
+    return tuple(graph[edge.source].outputs[edge.output] for edge in node.inputs)
 
 
 def _passed(stage_pass: StagePass, node: Node, body: onnx.ModelProto) -> onnx.ModelProto:

@@ -12,9 +12,9 @@ from typing import get_args
 import torch
 from torch import Tensor
 
+from offramp import data
 from offramp.graph import Graph
 from offramp.nn import Values
-from offramp.run import Samples
 
 from ._checkpoint import check_resume
 from ._head_task import HeadTask
@@ -58,7 +58,7 @@ class DistillSettings(TrainingSettings):
 
 def distill_heads(
     graph: Graph,
-    samples: Samples,
+    samples: data.Given,
     settings: DistillSettings | None = None,
     *,
     checkpoint: Path | None = None,
@@ -107,7 +107,7 @@ def distill_heads(
         answers (Hinton et al., "Distilling the Knowledge in a Neural Network", 2015, section 2) instead of its
         argmax, and no cost term: which exit answers is decided later, from evidence.
     """
-    settings = settings or DistillSettings()
+    settings, samples = settings or DistillSettings(), data.as_samples(samples)
     check_resume(checkpoint, resume)
     task = HeadTask(graph, settings, partial(_compare, settings, _exits(graph)), mixup=settings.mixup)
     training = Training(graph, samples, settings, task=task, digest=task.frozen.digest())
@@ -134,5 +134,6 @@ def _compare(
         for name in names:
             logits = given[name][0]
             losses[name] = (share * teaching_loss(logits, teacher, settings.targets, settings.temperature)).mean()
-        stays = stay_on(stays, logits, teacher)
+        if amount:  # else all count the same
+            stays = stay_on(stays, logits, teacher)
     return losses

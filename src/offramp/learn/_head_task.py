@@ -15,6 +15,7 @@ from offramp.run import Samples
 from ._fit_scores import fit_scores
 from ._frozen_backbone import FrozenBackbone
 from ._mixup import mixup
+from ._parallel_heads import ParallelHeads
 from ._schedule import rate_in_phases
 from ._settings import TrainingSettings
 from ._trainable_heads import TrainableHeads
@@ -48,7 +49,10 @@ class HeadTask:
         self.learner, self.frozen = TrainableHeads(graph).train(), FrozenBackbone(graph, settings.precision)
         self.device = self.frozen.device
         self.epochs = warm_epochs + settings.epochs
-        self.optimizer = torch.optim.AdamW(self.learner.parameters(), weight_decay=settings.weight_decay)
+        self._run = ParallelHeads(self.learner)
+        self.optimizer = torch.optim.AdamW(
+            self.learner.parameters(), weight_decay=settings.weight_decay, fused=self.device.type == "cpu"
+        )
         for group in self.optimizer.param_groups:
             group["peak"] = settings.learning_rate
         self._graph, self._settings, self._compare = graph, settings, compare
@@ -73,7 +77,7 @@ class HeadTask:
         if not bool(teacher.isfinite().all()):
             raise LearnError("the full network must answer with finite logits, but does not. Check the samples.")
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._settings.precision == "bfloat16"):
-            given = self.learner(values)
+            given = self._run(values)
         return self._compare(given, teacher, epoch)
 
     def rate(self, epoch: int, step: int, steps: int) -> float:

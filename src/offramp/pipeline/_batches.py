@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, overload
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from offramp.measure import Latency
 from offramp.run import Samples
+from offramp.store.record import LatencyRecord
 
 CALLS = {1: 2000, 64: 60}  # at least so many calls of each system, if there is time
 USUAL = 100  # at other batch sizes
@@ -70,8 +72,8 @@ def affordable(
     seconds: float | None = None, most: int | None = None,
 ) -> int:  # fmt: skip
     """How many calls of each system fit in the time there is, but at most so many as are usual, or as tell enough."""
-    for call in systems.values():
-        call(inputs)  # the first call compiles
+    with ThreadPoolExecutor() as pool:  # the first call compiles, and nothing is timed yet
+        list(pool.map(lambda call: call(inputs), systems.values()))
     once = [max(_time(call, inputs), 1e-6) for call in systems.values()]
     usual = max(CALLS.get(batch, USUAL), min(MOST, math.ceil(LEAST_S / max(once))))
     fitting = int((SECONDS if seconds is None else seconds) / sum(once))
@@ -106,6 +108,6 @@ def warm(ours: Callable[[Any], Any], batches: Batches) -> None:
             ours(batch)
 
 
-def to_json(timing: Latency) -> dict[str, float | int]:
-    """Seconds per call under the names of a result."""
-    return {"mean": timing.mean_s, "p50": timing.p50_s, "p95": timing.p95_s, "calls": timing.calls}
+def record_latency(timing: Latency) -> LatencyRecord:
+    """Seconds per call as they are recorded."""
+    return LatencyRecord(mean=timing.mean_s, p50=timing.p50_s, p95=timing.p95_s, calls=timing.calls)

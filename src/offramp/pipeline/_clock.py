@@ -74,7 +74,8 @@ def time_network(  # noqa: PLR0913  (everything of one run)
 ) -> dict[int, Timing]:  # fmt: skip  # all of one run
     """Latency, gain and efficiency at each batch size, over the test samples."""
     taken = exits_taken(evidence, thresholds, score)
-    systems = dict(_static_systems(graph, np.unique(taken).tolist(), engine, exports))
+    early = len(graph.exits) > 1  # without exits, what a sample runs is the network alone
+    systems = dict(_static_systems(graph, np.unique(taken).tolist() if early else [], engine, exports))
     if engine.precision != "f32":
         floating = exports.passing(None).save_dense(backbone(in_float(graph)), "floating")
         systems["floating"] = replace(engine, precision="f32").load_static(floating)
@@ -84,7 +85,8 @@ def time_network(  # noqa: PLR0913  (everything of one run)
         batches, repeats = draw_batches(systems, test, batch, seed=seed, seconds=seconds)
         warm(systems["ours"], batches)
         shares = np.bincount(taken[batches.positions.ravel()], minlength=len(graph.exits))
-        found[batch] = _summary(latency(systems, batches, repeats=repeats, seed=seed), shares / shares.sum())
+        times = latency(systems, batches, repeats=repeats, seed=seed)
+        found[batch] = _summary(times if early else {**times, "exit0": times["baseline"]}, shares / shares.sum())
     return found
 
 

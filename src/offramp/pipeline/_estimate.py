@@ -11,17 +11,17 @@ from statistics import median
 import torch
 
 from offramp.errors import OfframpError
-from offramp.export import onnx
 from offramp.graph import Graph
 from offramp.run import Samples
 
 from ._batches import CALLS, SECONDS
 from ._chain import BATCH, answer_in_float, batch_size, learn_exits
+from ._durations import tell_about
 from ._price import CALLS as PRICED
 from ._price import SECONDS as PRICING
 from ._problem import Problem
 from ._request import Request
-from ._screen import Screen, tell_about
+from ._screen import Screen
 
 STEPS = 4  # of training; the first is no measure
 ENGINE = 0.5  # of PyTorch's time, at a guess between small networks and large ones
@@ -46,27 +46,44 @@ class Pace:
     body_s: float
 
 
-def announce(request: Request, graph: Graph, problem: Problem, screen: Screen) -> None:
-    """Say how long the run will take, where somebody may read it; one that goes on is not estimated."""
+def announce(request: Request, graph: Graph, problem: Problem, screen: Screen, *, body_s: float) -> None:
+    """Say how long the run will take, where somebody may read it; one that goes on is not estimated.
+
+    Args:
+        request: What the run was asked for.
+        graph: Graph with exits, or candidates for them.
+        problem: Network and samples of the run.
+        screen: Where it is said.
+        body_s: Seconds that a body took to be written as ONNX, as the probe found.
+    """
     if not screen.shows or request.resume:
         return
     try:
         with screen.step("how long it will take"), torch.random.fork_rng(devices=[]):  # the run stays the same
-            told = tell_about(estimate(request, graph, problem, measure(request, graph, problem)))
+            told = tell_about(estimate(request, graph, problem, measure(request, graph, problem, body_s)))
     except OfframpError:
         return  # the run will meet the same, and say it in its own place
     screen.say(f"  {told} in all, if the machine stays as busy as it is")
 
 
-def measure(request: Request, graph: Graph, problem: Problem) -> Pace:
-    """Train a few steps and throw them away, run the network, and export one head."""
+def measure(request: Request, graph: Graph, problem: Problem, body_s: float) -> Pace:
+    """Train a few steps and throw them away, and run the network.
+
+    Args:
+        request: What the run was asked for.
+        graph: Graph with exits, or candidates for them.
+        problem: Network and samples of the run.
+        body_s: Seconds that a body took to be written as ONNX.
+
+    Returns:
+        How fast this machine is at each of them.
+    """
     few = problem.train.subset(slice(0, STEPS * batch_size(problem.train)))
-    head = graph.exits[0].head
     return Pace(
         step_s=_time_steps(request, graph, problem, few),
         one_s=_time(lambda: answer_in_float(problem, problem.test.subset(slice(0, 1)))),
         many_s=_time(lambda: answer_in_float(problem, problem.test.subset(slice(0, BATCH))), times=2),
-        body_s=_time(lambda: onnx.trace(graph, [head], {}), times=1),
+        body_s=body_s,
     )
 
 
@@ -79,9 +96,9 @@ def estimate(request: Request, graph: Graph, problem: Problem, pace: Pace) -> fl
         problem: Of the run.
         pace: As measured.
     """
-    auto = request.exits == "auto"
+    auto = request.exits.is_auto
     exits = len(graph.exits) - 1
-    steps = len(problem.train) // batch_size(problem.train) * request.epochs
+    steps = len(problem.train) // batch_size(problem.train) * request.training.epochs
     bodies = sum(node.kind == "function" for node in graph.nodes)
     held = len(problem.tune) + len(problem.calibrate) + len(problem.test)
     passes = pace.many_s * held / BATCH * (1 + ENGINE)
@@ -89,12 +106,12 @@ def estimate(request: Request, graph: Graph, problem: Problem, pace: Pace) -> fl
     files = 2 + systems
     calls = {1: pace.one_s, BATCH: pace.many_s}
     clock = sum(min(SECONDS, CALLS[size] * systems * ENGINE * seconds) for size, seconds in calls.items())
-    if auto and request.goal.budget is None:
+    if auto and request.target.budget is None:
         priced = 2 * exits + 4
         files += priced
         clock += min(PRICING, PRICED * priced * ENGINE * pace.one_s)
     after = pace.body_s * (bodies + FILE * files) + passes + clock
-    return pace.step_s * steps + after * WAYS.get(request.precision, 1)
+    return pace.step_s * steps + after * WAYS.get(request.engine.precision, 1)
 
 
 def _time_steps(request: Request, graph: Graph, problem: Problem, few: Samples) -> float:

@@ -26,6 +26,7 @@ class Energy(nn.Module):
     direction: ClassVar[Direction] = "higher"
     stop_all: ClassVar[float] = -_LARGEST
     stop_none: ClassVar[float] = _LARGEST
+    reads: ClassVar[tuple[int, ...]] = (1,)  # of the arguments, the logits alone
 
     def forward(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
         """The logarithm of the sum of exp(logits), for each sample."""

@@ -21,6 +21,7 @@ class Entropy(nn.Module):
     direction: ClassVar[Direction] = "lower"
     stop_all: ClassVar[float] = 1e9
     stop_none: ClassVar[float] = 0.0
+    reads: ClassVar[tuple[int, ...]] = (1,)  # of the arguments, the logits alone
 
     def forward(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
         """The sum of -p ln p over the classes, with p = softmax(logits), for each sample."""

@@ -16,6 +16,7 @@ class MaxProbability(nn.Module):
     direction: ClassVar[Direction] = "higher"
     stop_all: ClassVar[float] = 0.0
     stop_none: ClassVar[float] = 2.0
+    reads: ClassVar[tuple[int, ...]] = (1,)  # of the arguments, the logits alone
 
     def forward(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
         """The maximum of softmax(logits), for each sample."""

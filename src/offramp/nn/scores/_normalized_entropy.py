@@ -17,6 +17,7 @@ class NormalizedEntropy(Entropy):
     """
 
     name: ClassVar[str] = "normalized_entropy"
+    reads: ClassVar[tuple[int, ...]] = (1,)  # of the arguments, the logits alone
 
     def forward(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
         """The entropy of softmax(logits) divided by ln K, for each sample."""
