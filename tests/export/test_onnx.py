@@ -22,7 +22,7 @@ from graphs import STOP_HIGH, STOP_LOW, make_chain, random_graphs, with_numpy_bo
 from offramp import attach
 from offramp.errors import ExportError
 from offramp.export import onnx as export_onnx
-from offramp.graph import Graph
+from offramp.graph import Graph, Node
 from offramp.run import run_reference
 from quantized import make_small
 
