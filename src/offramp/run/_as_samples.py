@@ -219,6 +219,13 @@ def _join(parts: list[Any]) -> Any:  # Any: tensors or arrays
 def as_labels(y: Array, name: str) -> NDArray[np.int64]:
     """Whole numbers [n], in whatever type they come.
 
+    Args:
+        y: Numbers [n] or [n, 1].
+        name: What they are called in an error.
+
+    Returns:
+        The numbers [n] in int64.
+
     Raises:
         DataError: They are something else.
     """
