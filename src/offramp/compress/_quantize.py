@@ -158,6 +158,9 @@ def quantize(  # noqa: PLR0913  # what is quantized, and by which samples
         only: Names of the nodes to quantize; all if None, none changes nothing.
         seed: Of the draws.
 
+    Returns:
+        The pass: called with the graph, it gives one whose bodies compute in 8 bits, as its exported file will.
+
     Raises:
         OptionError: `max_change` is not a share, or `only` names something else than these bodies.
         ExportError: A body cannot be quantized.

@@ -128,6 +128,9 @@ def load_artifact(folder: str | Path, *, steps: Steps = STEPS) -> Graph:
         folder: Of format 3, or of format 2 as versions before wrote it.
         steps: By name, the classes of all steps that a file may hold. Add your own passes: `{**STEPS, "mine": Mine}`.
 
+    Returns:
+        The graph with the weights that were saved, in eval mode; of format 3 it remembers its steps.
+
     Raises:
         ExportError: There is no such artifact, it cannot be rebuilt, or the network answers differently.
         WeightsError: The weights do not fit what the steps build.
