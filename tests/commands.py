@@ -42,9 +42,10 @@ def call(*arguments: object) -> Done:
     return Done(code=code or 0, out=out.getvalue(), err=err.getvalue())
 
 
-# As a shell would start `offramp`. A job in the background of a script is deaf to SIGINT, and so would be what it starts.
+# As a shell would start `offramp`. What a script starts in the background is deaf to SIGINT, and so are its children.
 CODE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from offramp.cli import main; main()"
 COMMAND = [sys.executable, "-c", CODE]
+
 
 @contextmanager
 def start(*words: object, **options: Any) -> Iterator[subprocess.Popen[str]]:

@@ -20,6 +20,7 @@ from offramp.run import fits_in_one_file
 
 from ._external import name_only, weigh
 from ._fold import fold_constants
+from ._operators import shared_operators
 from ._pools import round_down
 from ._scope import Scope
 
@@ -60,7 +61,7 @@ def export_body(node: Node, body: nn.Module, given: Sequence[Tensor]) -> torch.o
     batch = torch.export.Dim("batch")
     shapes = tuple({0: batch} if tensor.row_wise else None for tensor in given)
     try:
-        with warnings.catch_warnings(), _quiet(), torch.no_grad():
+        with warnings.catch_warnings(), _quiet(), shared_operators(), torch.no_grad():
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
                 _Positional(module),

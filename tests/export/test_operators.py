@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from unittest import mock
+
+import pytest
+import torch
+from torch import nn
+from torch._export import utils
+from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+from graphs import ROW
+from offramp.export import _operators
+from offramp.export._body import trace_body
+from offramp.export._operators import shared_operators
+from offramp.graph import DataEdge, Node
+
+NODE = Node(name="net", kind="function", inputs=(DataEdge(source="x"),), outputs=(ROW,))
+
+
+def trace() -> bytes:
+    torch.manual_seed(0)
+    return trace_body(NODE, nn.Sequential(nn.Linear(3, 3), nn.Hardswish()), [ROW]).SerializeToString()
+
+
+@pytest.fixture
+def no_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process that has exported nothing yet."""
+    monkeypatch.setattr(_operators, "_REGISTRIES", {})
+    monkeypatch.setattr(_operators._Lookup, "known", [])
+
+
+@pytest.mark.usefixtures("no_tables")
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(ONNXRegistry, "from_torchlib"), (utils, "_materialize_cpp_cia_ops")],
+    ids=["registry", "lookup"],
+)
+def test_two_bodies_share_one_table(owner: object, name: str) -> None:
+    with mock.patch.object(owner, name, side_effect=getattr(owner, name)) as made:
+        trace()
+        trace()
+    assert made.call_count == 1
+
+
+def test_a_body_is_written_as_pytorch_alone_would_write_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = trace()
+    monkeypatch.setattr(_operators, "_find", lambda _: None)
+    assert trace() == shared
+
+
+def test_pytorch_is_as_it_was_afterwards() -> None:
+    before = (vars(ONNXRegistry)["from_torchlib"], utils._materialize_cpp_cia_ops)
+    with shared_operators():
+        assert vars(ONNXRegistry)["from_torchlib"] is not before[0]
+    assert (vars(ONNXRegistry)["from_torchlib"], utils._materialize_cpp_cia_ops) == before
+
+
+def test_what_one_export_adds_is_unknown_to_the_next() -> None:
+    with shared_operators():
+        first = ONNXRegistry.from_torchlib(opset_version=18)
+        first.functions["aten::relu"].clear()
+        assert ONNXRegistry.from_torchlib(opset_version=18).functions["aten::relu"]
+
+
+@pytest.mark.usefixtures("no_tables")
+def test_operators_that_are_registered_later_are_looked_up() -> None:
+    calls: list[int] = []
+    look_up = _operators._Lookup(lambda: calls.append(1))
+    look_up()
+    library = torch.library.Library("offramp_test", "DEF")  # type: ignore[no-untyped-call]  # PyTorch's own
+    library.define("twice(Tensor x) -> Tensor")  # type: ignore[no-untyped-call]  # PyTorch's own
+    library.impl("twice", lambda x: x * 2, "CompositeImplicitAutograd")  # type: ignore[no-untyped-call]  # PyTorch's
+    look_up()
+    look_up()
+    assert len(calls) == 2
+
+
+def test_a_version_of_pytorch_without_these_names_exports_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _operators._find("torch.no_such_module") is None
+    monkeypatch.delattr(utils, "_materialize_cpp_cia_ops", raising=True)
+    with shared_operators():
+        assert not hasattr(utils, "_materialize_cpp_cia_ops")
