@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import nullcontext
 from unittest import mock
 
 import pytest
@@ -9,9 +11,9 @@ from torch._export import utils
 from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 from graphs import ROW
-from offramp.export import _operators
+from offramp.export import _body
 from offramp.export._body import trace_body
-from offramp.export._operators import shared_operators
+from offramp.export._operators import _REGISTRIES, _find, _Lookup, shared_operators
 from offramp.graph import DataEdge, Node
 
 NODE = Node(name="net", kind="function", inputs=(DataEdge(source="x"),), outputs=(ROW,))
@@ -23,10 +25,11 @@ def trace() -> bytes:
 
 
 @pytest.fixture
-def no_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As in a process that has exported nothing yet."""
-    monkeypatch.setattr(_operators, "_REGISTRIES", {})
-    monkeypatch.setattr(_operators._Lookup, "known", [])
+    monkeypatch.setattr(_Lookup, "known", [])
+    with mock.patch.dict(_REGISTRIES, clear=True):
+        yield
 
 
 @pytest.mark.usefixtures("no_tables")
@@ -44,7 +47,7 @@ def test_two_bodies_share_one_table(owner: object, name: str) -> None:
 
 def test_a_body_is_written_as_pytorch_alone_would_write_it(monkeypatch: pytest.MonkeyPatch) -> None:
     shared = trace()
-    monkeypatch.setattr(_operators, "_find", lambda _: None)
+    monkeypatch.setattr(_body, "shared_operators", nullcontext)
     assert trace() == shared
 
 
@@ -65,7 +68,7 @@ def test_what_one_export_adds_is_unknown_to_the_next() -> None:
 @pytest.mark.usefixtures("no_tables")
 def test_operators_that_are_registered_later_are_looked_up() -> None:
     calls: list[int] = []
-    look_up = _operators._Lookup(lambda: calls.append(1))
+    look_up = _Lookup(lambda: calls.append(1))
     look_up()
     library = torch.library.Library("offramp_test", "DEF")  # type: ignore[no-untyped-call]  # PyTorch's own
     library.define("twice(Tensor x) -> Tensor")  # type: ignore[no-untyped-call]  # PyTorch's own
@@ -76,7 +79,7 @@ def test_operators_that_are_registered_later_are_looked_up() -> None:
 
 
 def test_a_version_of_pytorch_without_these_names_exports_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _operators._find("torch.no_such_module") is None
+    assert _find("torch.no_such_module") is None
     monkeypatch.delattr(utils, "_materialize_cpp_cia_ops", raising=True)
     with shared_operators():
         assert not hasattr(utils, "_materialize_cpp_cia_ops")
