@@ -26,7 +26,8 @@ def trace() -> bytes:
 
 @pytest.fixture
 def no_tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As in a process that has exported nothing yet."""
+    """As in a process that has exported nothing yet, but loaded what an export needs."""
+    trace()
     monkeypatch.setattr(_Lookup, "known", [])
     with mock.patch.dict(_REGISTRIES, clear=True):
         yield
