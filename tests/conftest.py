@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["runs"]
+pytest_plugins = ["exporter", "runs"]
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -72,11 +72,13 @@ def chain_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `make_chain(3)` as model.onnx and dense.onnx: writing them takes seconds, so tests share them."""
     from graphs import make_chain
     from offramp.export import onnx
+    from shared import made_once
 
-    folder = tmp_path_factory.mktemp("chain")
-    onnx.save(make_chain(3), folder / "model.onnx")
-    onnx.save(make_chain(3), folder / "dense.onnx", dense=True)
-    return folder
+    def make(folder: Path) -> None:
+        onnx.save(make_chain(3), folder / "model.onnx")
+        onnx.save(make_chain(3), folder / "dense.onnx", dense=True)
+
+    return made_once(tmp_path_factory, "chain", make)
 
 
 def is_local(address: Any) -> bool:  # Any: what socket.connect takes differs per family

@@ -27,16 +27,16 @@ FILES = {"model.onnx", "model.safetensors", "config.json", "evidence.npz", "resu
 
 
 def test_a_run_leaves_a_whole_folder_and_nothing_beside_it(finished: Any) -> None:
-    assert {path.name for path in finished.folder.iterdir()} == FILES
-    assert [path.name for path in finished.folder.parent.iterdir()] == [finished.folder.name]
+    assert {path.name for path in finished.made.iterdir()} == FILES
+    assert [path.name for path in finished.made.parent.iterdir()] == [finished.made.name]
 
 
 def test_no_file_of_a_run_names_a_folder_of_this_machine(finished: Any, weights: Path) -> None:
     command = finished.result["command"]
     assert f"--weights .../{weights.name}" in command
     assert "--out .../out" in command
-    folders = [str(folder).encode() for folder in (weights.parent, finished.folder.parent, Path.cwd())]
-    told = [path.name for path in finished.folder.iterdir() for folder in folders if folder in path.read_bytes()]
+    folders = [str(folder).encode() for folder in (weights.parent, finished.made.parent, Path.cwd())]
+    told = [path.name for path in finished.made.iterdir() for folder in folders if folder in path.read_bytes()]
     assert told == []
 
 
