@@ -62,7 +62,7 @@ def test_the_shape_is_what_the_layers_give_in_training_mode(words: list[str]) ->
 
 def test_fresh_batch_statistics_are_untouched() -> None:
     layers, _ = build_layers("bn", MAP)
-    assert layers.bn1.num_batches_tracked == 0
+    assert layers.bn1.num_batches_tracked == 0  # type: ignore[union-attr]  # known here
 
 
 @pytest.mark.parametrize(
