@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from examples import register_profiles
+
 pytest_plugins = ["exporter", "runs"]
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -21,6 +23,8 @@ GOLDEN = Path(__file__).parent / "golden"
 # anything loads NumPy or PyTorch, and inherited by the processes that tests start.
 for library in ("OMP", "MKL", "OPENBLAS"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+register_profiles()  # before Hypothesis reads its options
 
 
 @pytest.hookimpl(optionalhook=True)  # without pytest-xdist nobody asks

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import binary_cross_entropy, one_hot
 
+from examples import some
 from offramp.learn._cumulative import ExitOutputs, cumulative_losses, mix_answers, mix_costs
 from offramp.learn._settings import CumulativeLoss
 
@@ -38,7 +39,7 @@ def plain_mix(h: torch.Tensor, last_first: list[torch.Tensor]) -> list[torch.Ten
     return mixed[::-1]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=some(40))
 @given(seeds, exits)
 def test_mixed_answers_are_the_published_recursion_and_probabilities(seed: int, early: int) -> None:
     said = say(seed, early)
@@ -48,7 +49,7 @@ def test_mixed_answers_are_the_published_recursion_and_probabilities(seed: int, 
     torch.testing.assert_close(mixed.sum(-1), torch.ones_like(mixed[..., 0]))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=some(40))
 @given(seeds, exits)
 def test_mixed_costs_are_the_published_recursion_and_lie_between_the_costs(seed: int, early: int) -> None:
     said = say(seed, early)
@@ -121,7 +122,7 @@ def test_v4_teaches_each_confidence_the_tags_with_both_classes_weighing_the_same
         torch.testing.assert_close(term, (member * own[at]).mean() + sure)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=some(30))
 @given(seeds, st.sampled_from(get_args(CumulativeLoss)))
 def test_a_loss_knows_samples_not_places_in_a_batch(seed: int, loss: CumulativeLoss) -> None:
     said = say(seed)
