@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from commands import call
 from offramp import data, learn, zoo
 from offramp.measure import _latency
-from offramp.pipeline import _batches
+from offramp.pipeline import _batches, _precision, _price
 from shared import made_once
 
 
@@ -28,6 +28,8 @@ def few_calls() -> Iterator[None]:
         patch.setattr(_batches, "CALLS", {1: 30, 64: 6})
         patch.setattr(_batches, "LEAST_S", 0.0)
         patch.setattr(_latency, "TURN_S", 0.0)
+        for module in (_price, _precision):
+            patch.setattr(module, "CALLS", 20, raising=False)
         yield
 
 

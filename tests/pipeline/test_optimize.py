@@ -370,7 +370,7 @@ def test_a_killed_run_leaves_no_output_and_resumes(arguments: list[object], tmp_
     assert not (tmp_path / ".out.partial").exists()
 
 
-@pytest.mark.parametrize("logits", ["pred", "1"])
+@pytest.mark.parametrize("logits", ["pred", pytest.param("1", marks=pytest.mark.slow)])  # both: capture/test_answer.py
 def test_a_network_of_several_outputs_runs_to_the_end_by_the_one_that_is_named(
     logits: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hurry: None
 ) -> None:
@@ -416,7 +416,8 @@ SOUNDS: dict[str, tuple[str, str, dict[str, Any], tuple[int, ...]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", SOUNDS)
+# Spectrograms: their networks are loaded, with their shapes, in zoo/test_huggingface.py; what follows is the same.
+@pytest.mark.parametrize("kind", [pytest.param("spectrograms", marks=pytest.mark.slow), "waves"])
 def test_a_classifier_of_sounds_runs_to_the_end(
     kind: str, tmp_path: Path, vision: Any, hurry: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
