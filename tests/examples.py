@@ -19,4 +19,5 @@ def register_profiles() -> None:
 
 def some(full: int) -> int:
     """The examples to try in the profile that is loaded, for a property that is tried on so many in the full one."""
+    assert settings.default is not None, "conftest loads a profile"
     return max(1, full * settings.default.max_examples // FULL)

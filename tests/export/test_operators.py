@@ -10,6 +10,7 @@ from torch import nn
 from torch._export import utils
 from torch.onnx._internal.exporter._registration import ONNXRegistry
 
+from exporter import content_of
 from graphs import ROW
 from offramp.export import _body
 from offramp.export._body import trace_body
@@ -84,3 +85,37 @@ def test_a_version_of_pytorch_without_these_names_exports_too(monkeypatch: pytes
     monkeypatch.delattr(utils, "_materialize_cpp_cia_ops", raising=True)
     with shared_operators():
         assert not hasattr(utils, "_materialize_cpp_cia_ops")
+
+
+def scaled() -> nn.Module:
+    layer = nn.Linear(3, 3)
+    nn.init.ones_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+ROWS = (torch.zeros(2, 3),)
+OTHERS: dict[str, tuple[nn.Module, tuple[torch.Tensor, ...], dict[str, object]]] = {
+    "weights": (nn.Linear(3, 3), ROWS, {}),
+    "class": (nn.Bilinear(3, 3, 3), ROWS, {}),
+    "mode": (scaled().eval(), ROWS, {}),
+    "rows": (scaled(), (torch.zeros(4, 3),), {}),
+    "options": (scaled(), ROWS, {"opset_version": 17}),
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+def test_the_tests_own_exporter_tells_bodies_apart(what: str) -> None:
+    known = content_of(scaled(), ROWS, {})
+    assert known is not None
+    assert content_of(scaled(), ROWS, {}) == known
+    assert content_of(*OTHERS[what]) not in (known, None)
+
+
+def test_the_tests_own_exporter_does_not_know_what_it_cannot_compare() -> None:
+    class Local(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x
+
+    assert content_of(Local(), ROWS, {}) is None
+    assert content_of(nn.Linear(2048, 2048), ROWS, {}) is None
