@@ -20,7 +20,6 @@ from _runtime_subjects import Subject
 from numpy.typing import NDArray
 from pteenet import as_module
 
-from offramp import transform
 from offramp.pipeline._chain import Chosen
 from offramp.pipeline._engine import Engine
 from offramp.pipeline._exports import Exports
@@ -95,8 +94,8 @@ def find_points(
 ) -> list[Point]:
     """What `offramp optimize` would choose in each precision; exits are chosen too, unless some were dropped before."""
     screen, exports = Screen(quiet=True), Exports(work)
-    numbers = transform.exit_numbers(subject.graph)
-    given: dict[str, Any] = {} if numbers == tuple(range(len(numbers))) else {"exits": len(numbers)}
+    numbers = [exit.cut for exit in subject.graph.exits if exit.cut is not None]
+    given: dict[str, Any] = {} if numbers == [*range(len(numbers))] else {"exits": len(numbers)}
     points: list[Point] = []
     for precision in precisions:
         request = Request(
@@ -164,7 +163,7 @@ def _about(point: Point) -> dict[str, Any]:  # Any: JSON
     chosen, guarantee = point.chosen, point.chosen.decision.guarantee
     return {
         "goal": point.goal, "relative_macs": chosen.test.relative_macs,
-        "exits": list(chosen.graph.exits[:-1]), "exit_rates": list(chosen.test.exit_rates),
+        "exits": [exit.name for exit in chosen.graph.exits[:-1]], "exit_rates": list(chosen.test.exit_rates),
         "thresholds": [float(value) for value in chosen.decision.thresholds],
         "guarantee": None if guarantee is None else guarantee.status,
     }  # fmt: skip

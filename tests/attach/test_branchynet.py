@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from offramp import learn
-from offramp.attach import attach_exits, b_alexnet, b_lenet, b_resnet
+from offramp import attach, learn
+from offramp.attach import b_alexnet, b_lenet, b_resnet
 from offramp.errors import OptionError, WeightsError
 from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
@@ -99,7 +99,7 @@ def test_the_linear_layers_have_the_published_sizes() -> None:
     assert linear_sizes(lenet.bodies["exit0/head"]) == [(640, 10)]
     assert linear_sizes(lenet.bodies["stage1"]) == [(720, 84), (84, 10)]
     resnet = b_resnet()
-    ends = [linear_sizes(resnet.bodies[name]) for name in resnet.exits]
+    ends = [linear_sizes(resnet.bodies[exit.name]) for exit in resnet.exits]
     assert ends == [[(28800, 10)], [(14400, 10)], [(576, 10)]]
 
 
@@ -124,8 +124,8 @@ def test_branches_may_stand_elsewhere_and_be_more_or_fewer() -> None:
     convolutions = [layers_of(graph, f"exit{at}/head").count("Conv2d") for at in range(3)]
     assert convolutions == [1, 0, 3]
     assert graph["stage3"].outputs[0].shape == (7,)
-    assert b_lenet(positions="relu2").exits == ("exit0/head", "stage1")
-    assert b_lenet(positions=()).exits == ("stage0",)
+    assert [exit.name for exit in b_lenet(positions="relu2").exits] == ["exit0/head", "stage1"]
+    assert [exit.name for exit in b_lenet(positions=()).exits] == ["stage0"]
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_trunk_of_another_network_is_refused() -> None:
 
 def test_our_own_exits_fit_anywhere_on_a_trunk() -> None:
     loaded = load_model("zoo:b_alexnet")
-    graph = attach_exits(loaded.module, loaded.example, placement=["conv3", "fc1"], head="pool")
+    graph = attach.exits(loaded.module, loaded.example, placement=["conv3", "fc1"], head="pool")
     assert len(graph.exits) == 3
 
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from offramp.attach import attach_exits
+from offramp import attach
 from offramp.capture import capture
 from offramp.errors import CaptureError, OfframpWarning
 from offramp.nn import Executor
@@ -89,13 +89,13 @@ def test_a_network_in_other_floats_works_in_float32_with_a_word_about_it(name: s
     net = make().eval()
     state = {key: value.clone() for key, value in net.state_dict().items()}
     with pytest.warns(OfframpWarning, match=rf"computes in {kind}; offramp works in float32") as told:
-        graph = attach_exits(net, X[:2], exits=1)
+        graph = attach.exits(net, X[:2], count=1)
     assert len(told) == 1
     assert all(torch.equal(value, state[key]) for key, value in net.state_dict().items())
     with torch.no_grad():
         given = X if "weights" not in name else X.to(next(net.parameters()).dtype)
         expected = net(given).float()
-        got = Executor(graph).eval().dense({"x": X})[graph.exits[-1]][0]
+        got = Executor(graph).eval().dense({"x": X})[graph.exits[-1].name][0]
     assert got.dtype == torch.float32
     torch.testing.assert_close(got, expected, rtol=0, atol=0.03 * float(expected.abs().max()))
     assert all(weight.dtype == torch.float32 for body in graph.bodies.values() for weight in body.parameters())  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
@@ -11,6 +12,7 @@ import onnx
 import onnxruntime
 import openvino
 import pytest
+import torch
 from google.protobuf.message import Message
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -145,6 +147,24 @@ def test_a_pass_sees_every_body_once_and_what_it_gives_is_written() -> None:
     model = export_onnx.to_model(graph, dense=True, stage_pass=mark)
     assert {f"{name}/passed" for name in changed} <= {node.name for node in model.graph.node}
     assert set(changed) == {node.name for node in graph.nodes if node.kind == "function"}
+
+
+def test_copies_of_bodies_are_traced_once_and_changed_ones_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    traced: list[str] = []
+    trace_body = export_onnx.trace_body
+    monkeypatch.setattr(
+        export_onnx, "trace_body", lambda node, *more: traced.append(node.name) or trace_body(node, *more)
+    )
+    graph, traces = make_chain(1), {}
+    first = export_onnx.to_model(graph, traces=traces)
+    again = export_onnx.to_model(graph.with_bodies(copy.deepcopy(dict(graph.bodies))), traces=traces)
+    assert traced == ["stage0", "exit0/head", "exit0/score", "stage1"]
+    assert first == again
+    with torch.no_grad():
+        graph.bodies["stage1"].bias += 1  # type: ignore[attr-defined]  # a Mix
+    other = export_onnx.to_model(graph, traces=traces)
+    assert traced[4:] == ["stage1"]
+    assert other != first
 
 
 def test_a_pass_that_renames_what_a_body_reads_is_refused() -> None:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from early_exits import CLASSES, Killed, KilledSamples, make_graph, make_listening, make_samples, weights
+from early_exits import CLASSES, Killed, KilledSamples, make_graph, make_reusing, make_samples, weights
 from examples import some
 from offramp import learn
 from offramp.errors import DataError, LearnError, OptionError
@@ -36,7 +36,7 @@ def make_labelled(count: int = 64) -> ArraySamples:
 def accuracy(graph: Graph, samples: ArraySamples) -> list[float]:
     with torch.no_grad():
         given = Executor(graph).eval().dense({"x": torch.from_numpy(samples.inputs["x"])})
-    return [float((given[name][0].argmax(1).numpy() == samples.labels).mean()) for name in graph.exits]
+    return [float((given[exit.name][0].argmax(1).numpy() == samples.labels).mean()) for exit in graph.exits]
 
 
 def assert_same(first: Graph, second: Graph) -> None:
@@ -104,7 +104,7 @@ def test_the_graph_given_stays_as_it_was_and_the_new_one_is_in_eval_mode() -> No
         for key, value in weights(graph, name).items():
             assert torch.equal(value.nan_to_num(7.0), known[key].nan_to_num(7.0)), (name, key)
     assert {name: body.training for name, body in graph.bodies.items()} == modes
-    assert not any(module.training for name in trained.exits for module in trained.bodies[name].modules())
+    assert not any(module.training for exit in trained.exits for module in trained.bodies[exit.name].modules())
 
 
 def test_scores_that_learn_are_fitted() -> None:
@@ -171,7 +171,7 @@ def test_options_that_do_not_fit_are_refused(options: dict[str, object], error: 
 
 
 def test_samples_without_labels_are_refused() -> None:
-    with pytest.raises(DataError, match=r"the samples have none. Add them, or use learn\.post"):
+    with pytest.raises(DataError, match=r"the samples have none. Add them, or use learn\.distill_heads"):
         learn.joint(make_graph(), make_samples(), QUICK)
 
 
@@ -187,9 +187,12 @@ def test_resume_without_a_file_is_refused() -> None:
         learn.joint(make_graph(), make_labelled(), QUICK, resume=True)
 
 
-@pytest.mark.parametrize(("cascade", "ensemble"), [(True, False), (False, True), (True, True)])
-def test_exits_that_hear_earlier_heads_learn_together_with_them(cascade: bool, ensemble: bool) -> None:
-    graph, samples = make_listening("calibrated", cascade=cascade, ensemble=ensemble), make_labelled(96)
+@pytest.mark.parametrize(("reuse_logits", "ensemble_heads"), [(True, False), (False, True), (True, True)])
+def test_exits_that_use_earlier_heads_learn_together_with_them(reuse_logits: bool, ensemble_heads: bool) -> None:
+    graph, samples = (
+        make_reusing("calibrated", reuse_logits=reuse_logits, ensemble_heads=ensemble_heads),
+        make_labelled(96),
+    )
     wanted = learn.JointSettings(epochs=12, batch=16, learning_rate=1e-2, augment="none", distill=0.5)
     trained = learn.joint(graph, samples, wanted)
     assert min(accuracy(trained, samples)[2:]) > 0.9  # the heads before see no places

@@ -39,7 +39,7 @@ GATES = {
 
 def attached(*scores: str) -> Graph:
     net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
-    return attach.attach_exits(net, torch.zeros(2, 8), exits=1, placement="1", scores=scores)
+    return attach.exits(net, torch.zeros(2, 8), count=1, placement="1", scores=scores)
 
 
 def evidence(part: int, count: int = 500, labels: bool = False) -> Evidence:
@@ -166,14 +166,20 @@ def test_heads_are_attached_and_taught_as_asked(tmp_path: Path) -> None:
     told = {"exits": 2, "head": "pool", "epochs": 1}
     work, screen = WorkFolder(out=tmp_path / "out", path=tmp_path), Screen(quiet=True)
     trained = []
-    for options in ({}, {"targets": "hard"}, {"survivors": 1.0}, {"mix": 1.0}, {"cascade": True, "ensemble": True}):
+    for options in (
+        {},
+        {"targets": "hard"},
+        {"sample_weighting": 1.0},
+        {"mixup": 1.0},
+        {"reuse_logits": True, "ensemble_heads": True},
+    ):
         request = Request(model="zoo:mlp", data="d", out=tmp_path, goal=Goal(), **told, **options)  # type: ignore[arg-type]
         trained.append(train(request, add_exits(request, problem), samples, work, screen))
-    plain, hard, survivors, mixed, hearing = trained
-    assert hearing.exits == ("exit0/head", "exit1/ensemble", "stage2")
-    assert "exit0/head" in [edge.source for edge in hearing["exit1/head"].inputs]
+    plain, hard, weighted, mixed, reusing = trained
+    assert [exit.name for exit in reusing.exits] == ["exit0/head", "exit1/ensemble", "stage2"]
+    assert "exit0/head" in [edge.source for edge in reusing["exit1/head"].inputs]
     for at, same in ((0, True), (1, False)):
-        assert same_weights(plain, survivors, f"exit{at}/head") == same
+        assert same_weights(plain, weighted, f"exit{at}/head") == same
         assert not same_weights(plain, hard, f"exit{at}/head")
         assert not same_weights(plain, mixed, f"exit{at}/head")
 

@@ -151,7 +151,7 @@ def test_the_best_of_several_scores_is_chosen_and_shipped(arguments: list[object
     answer = file(samples.take(slice(0, 100)))
     assert answer.exit.tolist() == [int(taken[place[name]]) for name in samples.ids[:100].tolist()]
     assert 0 < np.mean(answer.exit) < 1
-    assert list(load_artifact(out).exits) == done.json["model"]["exits"]
+    assert [exit.name for exit in load_artifact(out).exits] == done.json["model"]["exits"]
     page = (out / "report.html").read_text()
     assert all(f"<td>{name}</td>" in page for name in seen.scores)
 
@@ -164,7 +164,7 @@ def test_heads_that_learn_their_confidence_are_trained_and_shipped(arguments: li
     assert done.json["score"] == "head_confidence"
     assert engine.load(out / "model.onnx").card["gates"][0]["score"] == "head_confidence"
     assert done.json["options"]["price"] == 0.3
-    assert list(load_artifact(out).exits) == done.json["model"]["exits"]
+    assert [exit.name for exit in load_artifact(out).exits] == done.json["model"]["exits"]
 
 
 @pytest.mark.usefixtures("hurry")
@@ -178,21 +178,22 @@ def test_an_untrained_network_is_trained_with_its_exits_and_one_may_sit_at_the_i
     assert done.code == 0, done.err
     assert done.json["baseline"]["accuracy"] < 0.3 < done.json["chosen"]["accuracy"]  # it came without weights
     assert done.json["model"]["cuts"] == ["input", "pool1"]
-    assert load_artifact(out).exits == ("exit0/head", "exit1/head", "stage2")
+    assert [exit.name for exit in load_artifact(out).exits] == ["exit0/head", "exit1/head", "stage2"]
     assert [head["kind"] for head in json.loads((out / "config.json").read_text())["heads"]] == ["student", "light"]
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("hurry")
-def test_heads_may_hear_each_other_and_learn_hard_answers_of_those_who_stay(
+def test_heads_may_reuse_logits_and_learn_hard_answers_of_the_samples_that_stay(
     arguments: list[object], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    options = ["--targets", "hard", "--survivors", 0.5, "--cascade", "--ensemble", "--exits", 2, "--head", "pool"]
+    learned = ["--targets", "hard", "--sample-weighting", 0.5, "--reuse-logits", "--ensemble-heads"]
+    options = [*learned, "--exits", 2, "--head", "pool"]
     done = call(*arguments, *options, "--budget", 0.9, "--out", out, "--json")
     assert done.code == 0, done.err
     assert done.json["model"]["exits"] == ["exit0/head", "exit1/ensemble", "stage2"]
-    assert load_artifact(out).exits == ("exit0/head", "exit1/ensemble", "stage2")
+    assert [exit.name for exit in load_artifact(out).exits] == ["exit0/head", "exit1/ensemble", "stage2"]
 
 
 def write_npz(path: Path, **arrays: Any) -> str:
@@ -286,8 +287,8 @@ def test_unfit_labels_are_refused_if_something_needs_them(
         (["--regime", "luck"], "post, cumulative, frozen, mixed, joint"),
         (["--training-precision", "int4"], "bfloat16"),
         (["--targets", "none"], "soft or hard"),
-        (["--survivors", "2"], "--survivors"),
-        (["--mix", "-1"], "--mix"),
+        (["--sample-weighting", "2"], "--sample-weighting"),
+        (["--mixup", "-1"], "--mixup"),
         (["--regime", "frozen", "--targets", "hard"], "--regime post"),
         (["--budget", "0.0001"], "--budget"),
         (["--budget", "-1"], "--budget"),

@@ -132,7 +132,7 @@ def test_behind_8_bits_stands_the_network_as_it_was(backed: Path) -> None:
 
 def test_a_folder_with_a_fallback_comes_back(backed: Path) -> None:
     graph = load_artifact(backed)
-    assert graph.exits[-1] == "fallback"
+    assert graph.exits[-1].name == "fallback"
     assert json.loads((backed / "config.json").read_text())["fallback"]
 
 

@@ -75,7 +75,7 @@ def test_score_is_of_the_gate_that_stopped_and_1_where_none_did() -> None:
 def test_exit_is_the_place_in_graph_order_of_what_the_answer_took() -> None:
     graph = make_gated(STOP_HIGH)
     got = run_reference(graph, rows(1, 3), np.array([2], np.float32))
-    assert [graph.exits[at] for at in got.exit] == ["go", "stop"]
+    assert [graph.exits[at].name for at in got.exit] == ["go", "stop"]
 
 
 @pytest.mark.parametrize("gate", [STOP_HIGH, STOP_LOW], ids=["higher", "lower"])

@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from offramp.attach import attach_exits, cascade
+from offramp import attach
 from offramp.errors import GraphError
 from offramp.export import onnx
-from offramp.graph import Graph
+from offramp.graph import Graph, find_baseline
 from offramp.measure.torch import breakdown, parameters, path_costs
 from offramp.nn import Executor
 from offramp.run import openvino
-from offramp.transform import add_fallback, backbone, exit_numbers, gate_by, has_fallback, keep_exits
+from offramp.transform import add_fallback, backbone, gate_by, keep_exits
 
 LAYERS = 4
 PLACES = ["input", 1, 3]
@@ -34,7 +34,7 @@ def make_network() -> nn.Sequential:
 
 
 def make(scores: tuple[str, ...] = SCORES, **more: bool) -> Graph:
-    graph = attach_exits(
+    graph = attach.exits(
         make_network(), torch.zeros(2, 8), placement=PLACES, head=["pool"] * len(PLACES), scores=scores, **more
     )
     for body in graph.bodies.values():
@@ -49,10 +49,10 @@ limits = st.lists(st.floats(0.3, 0.6), min_size=len(PLACES) + 1, max_size=len(PL
 
 
 def test_exits_are_the_old_ones_the_end_of_the_network_and_the_fallback() -> None:
-    assert BACKED.exits == ("exit0/head", "exit1/head", "exit2/head", "exit3/head", "fallback")
-    assert exit_numbers(BACKED) == (0, 1, 2, 3)
-    assert has_fallback(BACKED)
-    assert not has_fallback(GRAPH)
+    assert [exit.name for exit in BACKED.exits] == ["exit0/head", "exit1/head", "exit2/head", "exit3/head", "fallback"]
+    assert [exit.cut for exit in BACKED.exits] == [0, 1, 2, 3, None]
+    assert find_baseline(BACKED).name == "exit3/head"
+    assert find_baseline(GRAPH) == GRAPH.exits[-1]
 
 
 @settings(deadline=None, max_examples=40)
@@ -106,14 +106,15 @@ def test_who_goes_on_pays_for_both() -> None:
 @pytest.mark.parametrize("kept", [[3], [0, 3], [1, 2, 3]])
 def test_dropping_exits_first_or_later_is_the_same(kept: list[int]) -> None:
     later, first = keep_exits(BACKED, kept), add_fallback(keep_exits(GRAPH, kept[:-1]))
-    assert later.exits == first.exits
+    assert [exit.name for exit in later.exits] == [exit.name for exit in first.exits]
     if kept != [3]:  # without any exit nobody says by which scores
         assert [node.name for node in later.nodes] == [node.name for node in first.nodes]
+        assert later.exits == first.exits
 
 
 def test_it_can_stand_behind_a_network_without_exits() -> None:
-    alone = add_fallback(attach_exits(make_network(), torch.zeros(2, 8), exits=0))
-    assert alone.exits == ("exit0/head", "fallback")
+    alone = add_fallback(attach.exits(make_network(), torch.zeros(2, 8), count=0))
+    assert [exit.name for exit in alone.exits] == ["exit0/head", "fallback"]
     assert len(alone.gates) == 1
 
 
@@ -122,16 +123,22 @@ def test_scores_that_are_fitted_are_left_out_and_never_gate() -> None:
     assert [(node.recipe or {})["score"] for node in backed.nodes if node.name.startswith("exit3/score")] == [
         "margin", "energy"
     ]  # fmt: skip
-    assert gate_by(backed, "energy").exits == backed.exits
+    assert [exit.name for exit in gate_by(backed, "energy").exits] == [exit.name for exit in backed.exits]
     with pytest.raises(GraphError, match="needs no fitting, but exit0/score"):
         add_fallback(make(("calibrated", "margin")))
 
 
-def test_exits_may_listen_to_each_other() -> None:
+def test_exits_may_use_earlier_heads() -> None:
     x = torch.randn(8, 8)
-    graph = make(cascade=True, ensemble=True)
+    graph = make(reuse_logits=True, ensemble_heads=True)
     backed = add_fallback(graph)
-    assert backed.exits == ("exit0/head", "exit1/ensemble", "exit2/ensemble", "exit3/head", "fallback")
+    assert [exit.name for exit in backed.exits] == [
+        "exit0/head",
+        "exit1/ensemble",
+        "exit2/ensemble",
+        "exit3/head",
+        "fallback",
+    ]
     with torch.no_grad():
         plain, values = (Executor(one).eval().dense({"x": x}) for one in (graph, backed))
     torch.testing.assert_close(values["fallback"][0], plain["stage3"][0])
@@ -155,8 +162,8 @@ def test_the_file_answers_as_the_reference_interpreter_does(batch: int, tmp_path
 def test_what_can_have_none_is_refused() -> None:
     with pytest.raises(GraphError, match="without one yet"):
         add_fallback(BACKED)
-    controlled = cascade(
-        make_network(), torch.zeros(2, 8), exits=1, placement=[1], head="pool", controller="pool", sees="answer"
+    controlled = attach.controllers(
+        make_network(), torch.zeros(2, 8), count=1, placement=[1], head="pool", controller="pool", sees="answer"
     )
     with pytest.raises(GraphError, match="other control nodes"):
         add_fallback(controlled)

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from early_exits import make_listening
-from offramp.attach import attach_exits
+from early_exits import make_reusing
+from offramp import attach
 from offramp.errors import GraphError
 from offramp.graph import Graph
 from offramp.nn import Executor
-from offramp.transform import exit_numbers, keep_exits
+from offramp.transform import keep_exits
 
 PLACES = ["input", "input", 0, 2, 2, 4]
 EXITS = len(PLACES)
@@ -24,7 +24,7 @@ def make() -> Graph:
     layers = [layer for _ in range(6) for layer in (nn.Linear(8, 8), nn.ReLU())]
     net = nn.Sequential(*layers, nn.Linear(8, 3))
     scores = ("max_probability", "patience")
-    graph = attach_exits(net, torch.zeros(2, 8), placement=PLACES, head=["pool"] * EXITS, scores=scores)
+    graph = attach.exits(net, torch.zeros(2, 8), placement=PLACES, head=["pool"] * EXITS, scores=scores)
     for body in graph.bodies.values():
         body.eval()  # type: ignore[attr-defined]  # a module
     return graph
@@ -50,19 +50,19 @@ def test_dropping_exits_is_the_same_as_letting_nobody_leave_there(kept: set[int]
 def test_weights_are_the_same_objects_and_names_stay() -> None:
     graph = make()
     fewer = keep_exits(graph, [1, 3])
-    assert fewer.exits == ("exit1/head", "exit3/head", "stage6")
+    assert [exit.name for exit in fewer.exits] == ["exit1/head", "exit3/head", "stage6"]
     assert all(fewer.bodies[name] is graph.bodies[name] for name in fewer.bodies)
     assert [edge.source for edge in fewer["exit3/score/patience"].inputs] == ["stage3", "exit3/head", "exit1/head"]
 
 
 @given(st.sets(st.integers(0, EXITS - 1)))
 def test_who_is_still_there_is_known(kept: set[int]) -> None:
-    assert exit_numbers(keep_exits(GRAPH, kept)) == tuple(sorted(kept))
+    assert [exit.cut for exit in keep_exits(GRAPH, kept).exits] == [*sorted(kept), None]
 
 
 def test_without_any_exit_the_network_is_left() -> None:
     fewer = keep_exits(make(), [])
-    assert fewer.exits == ("stage6",)
+    assert [exit.name for exit in fewer.exits] == ["stage6"]
     assert not fewer.gates
 
 
@@ -73,12 +73,13 @@ def test_an_exit_that_is_not_there_is_refused() -> None:
 
 @settings(deadline=None, max_examples=10)
 @given(st.sets(st.integers(0, 2)))
-def test_exits_that_hear_earlier_heads_hear_those_that_are_left(kept: set[int]) -> None:
-    graph, x = make_listening(learned=True), torch.rand(4, 1, 8, 8)
+def test_exits_that_use_earlier_heads_use_those_that_are_left(kept: set[int]) -> None:
+    graph, x = make_reusing(learned=True), torch.rand(4, 1, 8, 8)
     fewer = keep_exits(graph, kept)
     with torch.no_grad():
         whole, part = (Executor(one).eval().dense({"x": x}) for one in (graph, fewer))
-    assert fewer.exits == tuple(name for at, name in enumerate(graph.exits) if at in kept or at == 3)
+    left = [at for at in range(4) if at in kept or at == 3]
+    assert [exit.name for exit in fewer.exits] == [graph.exits[at].name for at in left]
     for at in kept:
         left = [other for other in sorted(kept) if other < at]
         head = graph.bodies[f"exit{at}/head"]
@@ -86,12 +87,11 @@ def test_exits_that_hear_earlier_heads_hear_those_that_are_left(kept: set[int]) 
         torch.testing.assert_close(part[f"exit{at}/head"][0], said)
         if at:
             ensemble = graph.bodies[f"exit{at}/ensemble"].keep([0, *(1 + i for i in left)])  # type: ignore[attr-defined]
-            torch.testing.assert_close(
-                part[fewer.exits[sorted(kept).index(at)]][0], ensemble(said, *(part[f"exit{i}/head"][0] for i in left))
-            )
+            answer = part[f"exit{at}/ensemble"][0]
+            torch.testing.assert_close(answer, ensemble(said, *(part[f"exit{i}/head"][0] for i in left)))
 
 
 def test_an_ensemble_that_loses_nobody_stays_the_same_object() -> None:
-    graph = make_listening()
+    graph = make_reusing()
     assert keep_exits(graph, [0, 1]).bodies["exit1/ensemble"] is graph.bodies["exit1/ensemble"]
     assert len(keep_exits(graph, [0, 2]).bodies["exit2/ensemble"].log_weight) == 2  # type: ignore[attr-defined]

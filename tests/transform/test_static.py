@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from early_exits import make_graph, make_listening
+from early_exits import make_graph, make_reusing
 from graphs import make_chain
 from offramp.errors import GraphError
 from offramp.nn import Executor
@@ -17,7 +17,7 @@ def names(graph: object) -> list[str]:
 def test_the_way_to_an_exit_holds_the_heads_on_it_but_no_scores_and_gates() -> None:
     static = static_path(make_graph(), "stage1")
     assert names(static) == ["x", "stage0", "exit0/head", "stage1", "answer"]
-    assert static.exits == ("exit0/head", "stage1")
+    assert [exit.name for exit in static.exits] == ["exit0/head", "stage1"]
 
 
 def test_the_way_to_the_first_exit_ends_there() -> None:
@@ -53,14 +53,14 @@ def test_a_head_alone_answers_as_it_does_in_its_place() -> None:
     assert torch.equal(answer.logits, values["exit0/head"][0])
 
 
-def test_a_head_alone_takes_whatever_it_hears_and_its_ensemble_with_it() -> None:
-    graph = make_listening(learned=True)
+def test_a_head_alone_takes_whatever_it_reads_and_its_ensemble_with_it() -> None:
+    graph = make_reusing(learned=True)
     alone = head_alone(graph, "exit2/ensemble")
     assert names(alone) == ["features", "features1", "features2", "exit2/head", "exit2/ensemble"]
     with torch.no_grad():
         values = Executor(graph).eval().dense({"x": torch.rand(3, 1, 8, 8)})
-        heard = {"features1": values["exit0/head"][0], "features2": values["exit1/head"][0]}
-        answer = Executor(alone).eval()({"features": values[graph["exit2/head"].inputs[0].source][0], **heard})
+        earlier = {"features1": values["exit0/head"][0], "features2": values["exit1/head"][0]}
+        answer = Executor(alone).eval()({"features": values[graph["exit2/head"].inputs[0].source][0], **earlier})
     torch.testing.assert_close(answer.logits, values["exit2/ensemble"][0])
 
 

@@ -13,20 +13,42 @@ Work = Mapping[str, list[str]]  # by module: what its own forward does, its chil
 
 
 def is_layer(module: nn.Module) -> bool:
-    """True for a torch.nn layer and what inherits from one, such as a convolution that pads by itself."""
+    """True for a torch.nn layer and what inherits from one, such as a convolution that pads by itself.
+
+    Args:
+        module: Any module.
+
+    Returns:
+        False for containers and for modules of the user's own.
+    """
     if isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict):
         return False
     return any(kind.__module__.startswith("torch.nn") for kind in type(module).__mro__ if kind is not nn.Module)
 
 
 def reads_training(module: nn.Module) -> bool:
-    """True if the code of the module's forward mentions `training`."""
+    """True if the code of the module's forward mentions `training`.
+
+    Args:
+        module: Any module.
+
+    Returns:
+        False also where the code cannot be looked at.
+    """
     code = getattr(type(module).forward, "__code__", None)
     return isinstance(code, CodeType) and _mentions(code, "training")
 
 
 def find_mode_dependent(training: Work, evaluation: Work) -> set[str]:
-    """Dotted names of the modules that do something else in training mode; "" is the model itself."""
+    """The modules that do something else in training mode.
+
+    Args:
+        training: What each module does in training mode.
+        evaluation: What each module does in evaluation mode.
+
+    Returns:
+        Their dotted names; "" is the model itself.
+    """
     return {path for path in training.keys() | evaluation.keys() if training.get(path) != evaluation.get(path)}
 
 
@@ -40,8 +62,11 @@ def list_work(graph: Graph, calls: Iterable[tuple[str, str]]) -> Work:
     """What each module's own forward does: the children that it calls, and its operations.
 
     Args:
-        graph: A trace.
+        graph: Traced graph.
         calls: Caller and called module of each call; one that does nothing leaves no operation in the graph.
+
+    Returns:
+        Descriptions of what is done, by the dotted name of the module.
     """
     work: dict[str, list[str]] = defaultdict(list)
     for caller, called in calls:

@@ -33,7 +33,14 @@ class _Builder:
             self.made[node] = self.graph.node_copy(node, self.find)
 
     def find(self, node: fx.Node) -> Any:  # Any: a node, or the number it stands for
-        """What stands for a node of the whole network in this stage."""
+        """What stands for a node of the whole network in this stage.
+
+        Args:
+            node: A node of the network.
+
+        Returns:
+            A node of the stage, or the number that it stands for.
+        """
         if self.values[node].role == "size":
             first, second = self.values[node].sizes or (None, None)
             return self._write_size(first, second)
@@ -66,7 +73,18 @@ def build_stage(
     nodes: Sequence[fx.Node],
     outputs: Sequence[fx.Node] | fx.Node,
 ) -> fx.GraphModule:
-    """The module that computes `outputs` from `inputs` by `nodes`; its weights are those of `root`, by their names."""
+    """The module that computes `outputs` from `inputs`.
+
+    Args:
+        root: The whole network, whose weights the module has, by their names.
+        values: What each operation of the network gives.
+        inputs: Operations whose results the module takes.
+        nodes: Operations that it does, in order.
+        outputs: Operations whose results it gives: a tuple for several, one tensor for a single one.
+
+    Returns:
+        A module in evaluation mode.
+    """
     builder = _Builder(values, inputs)
     for node in nodes:
         builder.add(node)

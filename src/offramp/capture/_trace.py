@@ -19,7 +19,7 @@ class Trace:
     """A captured network.
 
     Attributes:
-        module: Placeholders in the order of the inputs, then operations, then one output.
+        module: Graph of placeholders in the order of the inputs, then operations, then one output.
         eval_only: True if training mode changes nothing in it.
     """
 
@@ -28,14 +28,28 @@ class Trace:
 
 
 def without_dead_code(module: GraphModule) -> GraphModule:
-    """The module after operations that nobody reads are gone; only a module can tell which are harmless to drop."""
+    """The module after operations are gone whose results are not read, where dropping them is harmless.
+
+    Args:
+        module: Module that is changed in place.
+
+    Returns:
+        The same module.
+    """
     module.graph.eliminate_dead_code()
     module.recompile()
     return module
 
 
 def with_logarithm(module: GraphModule) -> GraphModule:
-    """The module with the logarithm of its answer as its answer, for networks that answer with probabilities."""
+    """The module with the logarithm of its answer as its answer, for networks that answer with probabilities.
+
+    Args:
+        module: Module that is changed in place.
+
+    Returns:
+        The same module.
+    """
     output = next(node for node in module.graph.nodes if node.op == "output")
     with module.graph.inserting_before(output):
         positive = module.graph.call_function(torch.clamp, (output.args[0],), {"min": LEAST})
@@ -45,12 +59,28 @@ def with_logarithm(module: GraphModule) -> GraphModule:
 
 
 def copy_sharing_weights(module: Module) -> Module:
-    """A copy with its own buffers and flags, for runs whose side effects must not stay; parameters are the same."""
+    """A copy with its own buffers and flags, for runs whose side effects must not stay.
+
+    Args:
+        module: Any module.
+
+    Returns:
+        The copy; its parameters are the module's own.
+    """
     return copy.deepcopy(module, {id(weight): weight for weight in module.parameters()})
 
 
 def module_from_graph(root: nn.Module, graph: Graph, name: str) -> GraphModule:
-    """A module that runs a graph with the weights of `root`; buffers that `root` does not save are not saved either."""
+    """A module that runs a graph with the weights of another one.
+
+    Args:
+        root: Module that holds the weights; buffers that it does not save are not saved either.
+        graph: Operations that name these weights.
+        name: Class name of the new module.
+
+    Returns:
+        The module.
+    """
     module = GraphModule(root, graph, name)
     unsaved = {name for name, _ in root.named_buffers()} - root.state_dict().keys()
     for path, owner in module.named_modules():
@@ -75,7 +105,14 @@ class Call:
 
 
 def calls_around(node: Node) -> tuple[Call, ...]:
-    """The module calls that a node is part of, outermost first; the model itself is left out."""
+    """The module calls that a node is part of.
+
+    Args:
+        node: A node of a traced graph.
+
+    Returns:
+        Calls, outermost first; that of the model itself is left out.
+    """
     stack = node.meta.get("nn_module_stack") or {}
     calls = ((str(key), *entry) for key, entry in stack.items())
     return tuple(

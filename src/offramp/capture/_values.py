@@ -30,10 +30,10 @@ class Value:
         role: "rows": a tensor with the batch first. "shared": a tensor without batch that depends on the inputs.
             "size": numbers derived from shapes. "free": depends on weights and sizes alone, so any stage can make it.
             "other": none of these; it cannot be carried.
-        tensor: Of rows and shared ones, what it looks like.
-        sizes: Of sizes, what was seen with each of the two batches.
-        macs: What making it costs, per sample.
-        uncounted: Operations in it of which nobody knows the cost.
+        tensor: Type and shape, for "rows" and "shared".
+        sizes: What was seen with each of the two batches, for "size".
+        macs: Multiply-accumulates per sample that making it costs.
+        uncounted: Operations in it whose cost is unknown.
     """
 
     role: Role
@@ -77,7 +77,15 @@ class _Watcher(fx.Interpreter):
 
 
 def find_values(trace: Trace, inputs: Inputs) -> Mapping[fx.Node, Value]:
-    """What each node gives, found by running the network with two batch sizes, on shapes alone where that works."""
+    """What each node gives, found by running the network with two batch sizes, on shapes alone where that works.
+
+    Args:
+        trace: The captured network.
+        inputs: What it is called with.
+
+    Returns:
+        One value per node, in the order in which they run.
+    """
     first, second = (_watch(trace, inputs.rows(count)) for count in _BATCHES)
     values: dict[fx.Node, Value] = {}
     for node in trace.module.graph.nodes:
@@ -89,7 +97,14 @@ def find_values(trace: Trace, inputs: Inputs) -> Mapping[fx.Node, Value]:
 
 
 def scale_with_batch(seen: tuple[int, int]) -> int | None:
-    """How many times the batch a number was, both times; None if it does not grow like that."""
+    """How many times the batch a number was, both times.
+
+    Args:
+        seen: The number with each of the two batches.
+
+    Returns:
+        The factor; None if the number does not grow with the batch.
+    """
     times = seen[0] // _BATCHES[0]
     return times if (times * _BATCHES[0], times * _BATCHES[1]) == seen else None
 
@@ -146,7 +161,14 @@ def _is_measure(node: fx.Node) -> bool:
 
 
 def is_size(pair: tuple[Any, Any]) -> bool:
-    """True if each number in both results is the same, or grows with the batch."""
+    """True if each number in both results is the same, or grows with the batch.
+
+    Args:
+        pair: The results with each of the two batches.
+
+    Returns:
+        False for tensors, and for numbers that differ in another way.
+    """
     first, second = pair
     if isinstance(first, (tuple, list)):
         return len(first) == len(second) and all(map(is_size, zip(first, second, strict=True)))

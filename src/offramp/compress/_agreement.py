@@ -13,12 +13,12 @@ import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
-from offramp.graph import Graph, find_ancestors
+from offramp.graph import Graph
+from offramp.nn import Values, evaluate
 from offramp.run import Samples
 
-from ._reach import Values, float_values
+from ._reach import float_values
 
 
 class OnnxBody:
@@ -48,35 +48,24 @@ def agreements(
         samples: Whose answers are compared; labels are not needed.
         variants: Other bodies by name of their node, for each variant.
     """
-    needed = set().union(*(find_ancestors(graph, name, through_control=False) for name in graph.exits))
     same = {label: np.zeros(len(graph.exits)) for label in variants}
     for values in float_values(graph, samples):
         wanted = _answers(graph, values)
         for label, bodies in variants.items():
-            same[label] += (_answers(graph, _changed(graph, values, bodies, needed)) == wanted).sum(axis=0)
+            same[label] += (_answers(graph, _changed(graph, values, bodies)) == wanted).sum(axis=0)
     return {label: count / len(samples) for label, count in same.items()}
 
 
 def _answers(graph: Graph, values: Values) -> NDArray[np.int64]:
     """[B, E] the class that each exit answers."""
-    return np.stack([values[name][0].argmax(dim=1).numpy() for name in graph.exits], axis=1)
+    return np.stack([values[exit.name][0].argmax(dim=1).numpy() for exit in graph.exits], axis=1)
 
 
 @torch.no_grad()
-def _changed(graph: Graph, values: Values, bodies: Mapping[str, OnnxBody], needed: set[str]) -> Values:
+def _changed(graph: Graph, values: Values, bodies: Mapping[str, OnnxBody]) -> Values:
     """The values with these bodies; only what follows from them is computed again."""
-    changed: Values = {}
+    stale = set(bodies)
     for node in graph.nodes:
-        other = bodies.get(node.name)
-        stale = any(edge.source in changed for edge in node.inputs)
-        if node.name not in needed or not (other or stale):
-            continue
-        given = [changed.get(edge.source, values[edge.source])[edge.output] for edge in node.inputs]
-        if node.kind == "select":
-            changed[node.name] = (given[0],)  # as in a dense pass
-            continue
-        body = other or graph.bodies[node.name]
-        assert isinstance(body, OnnxBody | nn.Module), "what runs in a float network is a module"
-        result = body(*given)
-        changed[node.name] = result if isinstance(result, tuple) else (result,)
-    return {**values, **changed}
+        stale |= {node.name} if any(edge.source in stale for edge in node.inputs) else set()
+    known = {name: value for name, value in values.items() if name not in stale}
+    return evaluate(graph, {}, nodes=[exit.name for exit in graph.exits], values=known, bodies=bodies)

@@ -11,6 +11,7 @@ from torch import nn
 
 from offramp.errors import ExportError, OptionError
 from offramp.graph import Graph, Node, find_ancestors
+from offramp.nn import gather
 from offramp.run import Samples, fits_in_one_file
 
 from ._agreement import OnnxBody, agreements
@@ -19,7 +20,6 @@ from ._nncf import quantize_model
 from ._noise import PRODUCTS, Given, Layer, rank_layers, restore, spare
 from ._reach import find_items, float_values
 
-NEVER = ("score", "ensemble", "controller")  # roles of what costs next to nothing and decides
 CALIBRATION = 300  # samples, if there are so many: as NNCF takes
 JUDGED = 512
 SCANNED = 64  # samples by which layers are compared
@@ -132,9 +132,8 @@ def quantize(  # noqa: PLR0913  # what is quantized, and by which samples
         table.append(told)
         bodies |= {} if body is None else {name: body}
     total = agreements(graph, judged, {"all": {name: OnnxBody(body) for name, body in bodies.items()}})["all"]
-    return Quantized(
-        bodies=bodies, sensitivity=tuple(table), agreement=dict(zip(graph.exits, total.tolist(), strict=True))
-    )
+    agreement = {exit.name: float(one) for exit, one in zip(graph.exits, total, strict=True)}
+    return Quantized(bodies=bodies, sensitivity=tuple(table), agreement=agreement)
 
 
 def check_sizes(graph: Graph, only: Collection[str] | None = None) -> None:
@@ -147,10 +146,11 @@ def check_sizes(graph: Graph, only: Collection[str] | None = None) -> None:
     Raises:
         ExportError: Some are too large.
     """
+    never = _deciding(graph)
     large = {
         name: sum(weight.nbytes for weight in body.parameters())
         for name, body in graph.bodies.items()
-        if isinstance(body, nn.Module) and (only is None or name in only) and graph[name].role not in NEVER
+        if isinstance(body, nn.Module) and (only is None or name in only) and name not in never
     }
     told = [f"{name!r} has {size / 1e9:.2f} GB" for name, size in large.items() if not fits_in_one_file(size)]
     if told:
@@ -167,8 +167,8 @@ def products(model: onnx.ModelProto) -> list[str]:
 
 def _judges(graph: Graph, name: str) -> list[int]:
     """Which exits say whether a body suffers: the final one, or if it does not read the body those that do."""
-    reading = [at for at, exit in enumerate(graph.exits) if name in find_ancestors(graph, exit, through_control=False)]
-    final = len(graph.exits) - 1
+    paths = [find_ancestors(graph, exit.name, through_control=False) for exit in graph.exits]
+    reading, final = [at for at, path in enumerate(paths) if name in path], len(paths) - 1
     return [final] if final in reading or not reading else reading
 
 
@@ -183,11 +183,8 @@ class _Scan:
 
     def rank(self, name: str) -> list[Layer]:
         """The layers of a body, those first that spoil most for what they cost."""
-        edges = self.graph[name].inputs
-        given: list[Given] = [
-            tuple(values[edge.source][edge.output] for edge in edges)
-            for values in float_values(self.graph, self.judged.subset(slice(SCANNED)))
-        ]
+        judged = self.judged.subset(slice(SCANNED))
+        given: list[Given] = [tuple(gather(values, self.graph[name])) for values in float_values(self.graph, judged)]
         return rank_layers(self.traced[name], self.whole[name], given)
 
     def judge(self, name: str, body: onnx.ModelProto, exits: Sequence[int]) -> float:
@@ -217,15 +214,23 @@ def _ease(
 
 def _names(graph: Graph, traced: Mapping[str, onnx.ModelProto], only: Collection[str] | None) -> list[str]:
     """The bodies to quantize, in graph order."""
+    never = _deciding(graph)
     able = [
         node.name
         for node in graph.nodes
-        if node.kind == "function" and node.role not in NEVER and node.name in traced and products(traced[node.name])
+        if node.kind == "function" and node.name not in never and node.name in traced and products(traced[node.name])
     ]
     unknown = sorted(set(only or ()) - set(able))
     if unknown:
         raise OptionError(f"only bodies with layers can be quantized ({', '.join(able)}), but {unknown} are named.")
     return able if only is None else [name for name in able if name in only]
+
+
+def _deciding(graph: Graph) -> set[str]:
+    """Names of what costs next to nothing and decides: control nodes, scores and ensembles. It stays in float."""
+    scores = {score.name for exit in graph.exits for score in exit.scores.values()}
+    ensembles = {exit.name for exit in graph.exits if exit.name != exit.head.name}
+    return {node.name for node in graph.controls} | scores | ensembles
 
 
 def _draw(samples: Samples, most: int, seed: int) -> Samples:

@@ -11,15 +11,13 @@ import numpy as np
 import torch
 
 from offramp.graph import Graph
-from offramp.nn import Executor
+from offramp.nn import Executor, Values, gather
 from offramp.run import Samples, bind
 
 from ._ends import Item
 
 BATCH = 32
 MOST_BYTES = 128 * 2**20  # of what is kept for one body
-
-Values = dict[str, tuple[torch.Tensor, ...]]
 
 
 @torch.no_grad()
@@ -39,7 +37,7 @@ def find_items(graph: Graph, samples: Samples, nodes: Collection[str]) -> dict[s
     for values in float_values(graph, samples):
         for name in nodes:
             edges = graph[name].inputs
-            given = [values[edge.source][edge.output].numpy() for edge in edges]
+            given = [tensor.numpy() for tensor in gather(values, graph[name])]
             by_row = [graph[edge.source].outputs[edge.output].row_wise for edge in edges]
             rows = next(len(array) for array, row_wise in zip(given, by_row, strict=True) if row_wise)
             for row in range(rows):

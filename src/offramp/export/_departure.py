@@ -20,6 +20,7 @@ from torch import fx
 
 from offramp.errors import EngineError, OptionError, OutputError
 from offramp.graph import Graph
+from offramp.nn import Values, evaluate, gather
 from offramp.run import bind
 from offramp.transform import backbone
 
@@ -107,9 +108,9 @@ def find_departure(
 
     Example:
         >>> from torch import nn
-        >>> from offramp.attach import attach_exits
+        >>> from offramp import attach
         >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
-        >>> graph = attach_exits(net, torch.zeros(2, 8), exits=0)
+        >>> graph = attach.exits(net, torch.zeros(2, 8), count=0)
         >>> find_departure(graph, {"x": np.ones((2, 8), np.float32)}) is None
         True
     """
@@ -198,17 +199,9 @@ def _logits(graph: Graph, given: Mapping[str, Array]) -> NDArray[np.float32]:
 
 
 @torch.no_grad()
-def _values_by_node(graph: Graph, given: Mapping[str, Array]) -> dict[str, tuple[torch.Tensor, ...]]:
+def _values_by_node(graph: Graph, given: Mapping[str, Array]) -> Values:
     """What each node of a graph without conditions gives."""
-    values: dict[str, tuple[torch.Tensor, ...]] = {
-        name: (torch.from_numpy(np.array(array)),) for name, array in given.items()
-    }
-    for node in graph.nodes:
-        if node.kind == "function":
-            body = graph.bodies[node.name]
-            made = body(*(values[edge.source][edge.output] for edge in node.inputs))
-            values[node.name] = (made,) if isinstance(made, torch.Tensor) else tuple(made)
-    return values
+    return evaluate(graph, {name: torch.from_numpy(np.array(array)) for name, array in given.items()})
 
 
 def _locate(found: Departure, graph: Graph, given: Mapping[str, Array], wanted: Array, path: Path) -> Departure:
@@ -252,7 +245,7 @@ def _steps(graph: Graph, given: Mapping[str, Array]) -> Iterator[_Step]:
         program = export_body(node, body, specs).exported_program
         assert program is not None, "made by torch.onnx.export"
         recorder = _Recorder(program.module(check_guards=False))
-        recorder.run(*(values[edge.source][edge.output] for edge in node.inputs))
+        recorder.run(*gather(values, node))
         answers = next(step for step in recorder.graph.nodes if step.op == "output").args[0]
         ends = {step: f"o{at}" for at, step in enumerate(answers if isinstance(answers, (tuple, list)) else (answers,))}
         for step, value in recorder.values.items():

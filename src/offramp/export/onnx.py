@@ -15,11 +15,12 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from offramp.errors import ExportError, GraphError, OutputError
-from offramp.graph import Graph, Node, Plan, Tensor, Value, plan
+from offramp.graph import Graph, Node, Plan, Tensor, Value, name_score, plan
 from offramp.run import data_file, fits_in_one_file
 
 from ._blocks import ELEMENT, Common, Emitter
 from ._body import OPSET, trace_body
+from ._content import Content
 from ._external import Sources, fill, move, weigh
 from ._frame import Frame
 from ._scope import Scope
@@ -29,8 +30,8 @@ from ._trace import only_exit, trace_of
 CARD_KEY = "offramp"
 IR_VERSION = helper.find_min_ir_version_for([helper.make_opsetid("", OPSET)])  # the oldest: old runtimes read it too
 Card = Mapping[str, Any]  # Any: JSON
-# By identity of a body and what it is given; the body is kept, so that no other gets its identity.
-Traces = dict[tuple[int, tuple[Tensor, ...]], tuple[nn.Module, onnx.ModelProto]]
+# By content of a body, what it reads and how many outputs it has; objects that count by identity are kept.
+Traces = dict[tuple[bytes, tuple[Tensor, ...], int], tuple[list[object], onnx.ModelProto]]
 # Gives the model to inline instead of a traced body, whose inputs are `i0, i1, ...` and whose outputs `o0, o1, ...`.
 StagePass = Callable[[Node, onnx.ModelProto], onnx.ModelProto]
 
@@ -56,7 +57,7 @@ def save(
         card: What else the metadata shall say: thresholds, engine, precision, guarantee.
         dense: Run every exit for every sample and ignore the gates.
         traces: Bodies that were traced already; those of this graph are added. Give the same dictionary to several
-            calls for graphs that share bodies, which saves seconds per body.
+            calls for graphs with equal bodies, copies included, which saves seconds per body.
         stage_pass: Gives what is written instead of each traced body, such as `compress.quantize` makes it. `traces`
             hold the bodies as they were before.
 
@@ -162,7 +163,7 @@ def describe(graph: Graph) -> dict[str, Any]:  # Any: JSON
     return {
         "format": 1,
         "classes": graph[graph.answer].outputs[0].shape[0],
-        "exits": list(graph.exits),
+        "exits": [exit.name for exit in graph.exits],
         "inputs": {
             node.name: {"shape": list(node.outputs[0].shape), "dtype": node.outputs[0].dtype} for node in graph.inputs
         },
@@ -170,7 +171,7 @@ def describe(graph: Graph) -> dict[str, Any]:  # Any: JSON
         "gates": [
             {
                 "name": node.name,
-                "score": score_name(graph[node.inputs[0].source]),
+                "score": name_score(graph[node.inputs[0].source]),
                 "direction": node.gate.direction,
                 "stop_all": node.gate.stop_all,
                 "stop_none": node.gate.stop_none,
@@ -186,11 +187,6 @@ def _way(graph: Graph, route: Plan | None) -> dict[str, Any]:  # Any: JSON
     if route is None or graph.controls:
         return {"dense": route is None}
     return {"dense": False, "only_exit": only_exit(route)}
-
-
-def score_name(node: Node) -> str:
-    """The name of the score that a node computes, from its recipe."""
-    return str((node.recipe or {}).get("score", node.name))
 
 
 def _root(graph: Graph, scope: Scope) -> tuple[Frame, list[onnx.ValueInfoProto]]:
@@ -229,9 +225,10 @@ def trace(graph: Graph, nodes: Sequence[Node], traces: Traces | None = None) -> 
                 f"expected an nn.Module as the body of {node.name!r}, got {type(body).__name__}: use with_bodies."
             )
         given = tuple(graph[edge.source].outputs[edge.output] for edge in node.inputs)
-        key = (id(body), given)
+        content = Content(body)
+        key = (content.digest, given, len(node.outputs))
         if key not in traces:
-            traces[key] = (body, trace_body(node, body, given))
+            traces[key] = (content.held, trace_body(node, body, given))
         bodies[node.name] = traces[key][1]
     return bodies
 
@@ -298,13 +295,13 @@ def _dense(graph: Graph, frame: Frame, bodies: Mapping[str, onnx.ModelProto], ta
         elif node.kind == "select":  # everything ran: it takes what it prefers
             frame.values[Value(node=node.name)] = given[0]
     scope, classes = frame.scope, graph[graph.answer].outputs[0].shape[0]
-    lifted = [scope.add("Unsqueeze", [frame.values[Value(node=name)], scope.shape(1)]) for name in graph.exits]
+    lifted = [scope.add("Unsqueeze", [frame.values[Value(node=exit.name)], scope.shape(1)]) for exit in graph.exits]
     scope.add("Concat", lifted, axis=1, output="exit_logits")
     outputs = [helper.make_tensor_value_info("exit_logits", TensorProto.FLOAT, ["batch", len(lifted), classes])]
     scores: dict[str, list[str]] = {}
-    for node in _functions(graph):
-        if node.role == "score":
-            scores.setdefault(score_name(node), []).append(emitter.judge(Value(node=node.name), frame))
+    for exit in graph.exits:
+        for name, node in exit.scores.items():
+            scores.setdefault(name, []).append(emitter.judge(Value(node=node.name), frame))
     for name, columns in scores.items():
         parts = [scope.add("Unsqueeze", [column, scope.shape(1)]) for column in columns]
         scope.add("Concat", parts, axis=1, output=f"scores/{name}")

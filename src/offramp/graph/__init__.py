@@ -1,8 +1,12 @@
 """The conditional graph: what a network is made of, which samples run what, and how it is drawn and stored."""
 
 from ._ancestors import find_ancestors as find_ancestors
+from ._baseline import find_baseline as find_baseline
+from ._baseline import find_baseline_nodes as find_baseline_nodes
 from ._draw import draw_dot as draw_dot
 from ._draw import draw_svg as draw_svg
+from ._exit import Exit as Exit
+from ._exit import name_score as name_score
 from ._graph import Graph as Graph
 from ._json import from_json as from_json
 from ._json import to_json as to_json

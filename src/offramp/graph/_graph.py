@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from types import MappingProxyType
 
+from ._exit import Exit, find_exits
 from ._node import Body, Node
 from ._validate import check
 
@@ -56,13 +57,9 @@ class Graph:
         return tuple(node for node in self.controls if node.gate is not None)
 
     @cached_property
-    def exits(self) -> tuple[str, ...]:
-        """Names of the nodes that may give the answer, in graph order; the last is the final exit."""
-        answer = self[self.answer]
-        if answer.kind != "select":
-            return (answer.name,)
-        sources = {edge.source for edge in answer.inputs}
-        return tuple(node.name for node in self.nodes if node.name in sources)
+    def exits(self) -> tuple[Exit, ...]:
+        """The places where a sample may get its answer, in graph order; the last one is the final exit."""
+        return find_exits(self.by_name, self.answer)
 
     def __reduce__(self) -> tuple[Callable[[], Graph], tuple[()]]:
         """How a graph goes to another process; files hold the JSON form."""

@@ -26,7 +26,7 @@ def to_json(graph: Graph) -> dict[str, Any]:  # Any: JSON
         >>> from_json(to_json(graph)) == graph
         True
     """
-    return {"format": FORMAT, "answer": graph.answer, "nodes": [_plain(asdict(node)) for node in graph.nodes]}
+    return {"format": FORMAT, "answer": graph.answer, "nodes": [_described(node) for node in graph.nodes]}
 
 
 def from_json(data: Mapping[str, Any]) -> Graph:  # Any: JSON
@@ -52,6 +52,14 @@ def _node(entry: Mapping[str, Any]) -> Node:
     fields["edges"] = tuple(entry["edges"])
     fields["gate"] = Gate(**entry["gate"]) if entry["gate"] else None
     return Node(**fields)
+
+
+def _described(node: Node) -> dict[str, Any]:  # Any: JSON
+    """All fields of a node; the number of an exit only where there is one, as in files from before exits had one."""
+    fields = {key: _plain(value) for key, value in asdict(node).items()}
+    if node.exit is None:
+        del fields["exit"]
+    return fields
 
 
 def _plain(value: Any) -> Any:  # Any: JSON

@@ -65,6 +65,8 @@ class Node:
             "fallback"), for those who train it.
         recipe: JSON-able data from which the body can be built again.
         eval_only: True if the body was captured in eval mode and knows no training mode.
+        exit: Of a node that answers at an attached exit: how many exits were attached before that one. It stays when
+            other exits are dropped.
     """
 
     name: str
@@ -76,3 +78,4 @@ class Node:
     role: str | None = None
     recipe: Mapping[str, Any] | None = None  # Any: JSON
     eval_only: bool = False
+    exit: int | None = None

@@ -146,10 +146,10 @@ class _Planner:
         answer = self._graph[self._graph.answer]
         if answer.kind != "select":
             return ((),), (0,)
-        sources = [edge.source for edge in answer.inputs]
+        sources, names = [edge.source for edge in answer.inputs], [exit.name for exit in self._graph.exits]
         return (
             tuple(tips(self._regions[name], self._regions) for name in sources),
-            tuple(self._graph.exits.index(name) for name in sources),
+            tuple(names.index(name) for name in sources),
         )
 
     def _needed(self) -> list[_Item]:

@@ -21,16 +21,27 @@ def train_classifier(
     Cross-entropy, Adam, and one cycle of the learning rate; nothing that a serious recipe would add.
 
     Args:
-        module: From one input to logits; stays as it is, its weights are where the copy starts.
-        samples: With labels.
-        epochs: Passes over the samples.
-        seed: Of the order and of dropout; the global generator is left as it was.
-        batch: Samples per step.
+        module: Network from one input to logits; it stays as it is, and its weights are where the copy starts.
+        samples: Samples with labels.
+        epochs: Number of passes over the samples, at least 1.
+        seed: The seed of the samples' order and of dropout; the global generator is left as it was.
+        batch: Number of samples per step, at least 1.
         peak_rate: Highest learning rate of the cycle.
+
+    Returns:
+        The trained copy, on the module's device.
 
     Raises:
         DataError: There are no samples, no labels, or several inputs.
         OptionError: `epochs` or `batch` is below 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from offramp.run import ArraySamples
+        >>> inputs = np.random.default_rng(0).random((64, 8), dtype=np.float32)
+        >>> samples = ArraySamples(inputs={"x": inputs}, ids=np.arange(64).astype(str), labels=np.arange(64) % 3)
+        >>> train_classifier(nn.Linear(8, 3), samples, epochs=1).training
+        False
 
     Reference:
         Smith and Topin, "Super-Convergence", 2019, section 3, for the cycle.

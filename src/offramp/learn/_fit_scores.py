@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from offramp.graph import Body, Graph, Node
+from offramp.nn import gather
 from offramp.nn.scores import FittedScore, Targets
 from offramp.run import Samples
 
 from ._batch import shuffle, take_batch
-from ._frozen_backbone import FrozenBackbone, gather
+from ._frozen_backbone import FrozenBackbone
 from ._settings import TrainingSettings
 from ._trainable_heads import TrainableHeads
 
@@ -29,11 +30,14 @@ def fit_scores(
     """Copies of the scores that learn, fitted to what their head and the full network answer.
 
     Args:
-        graph: Its nodes of role "score" whose body is a `FittedScore` are fitted.
-        heads: Trained, in eval mode.
+        graph: Graph whose nodes of role "score" are fitted if their body is a `FittedScore`.
+        heads: The trained heads, in eval mode.
         frozen: The backbone.
-        samples: A random part of at most `settings.score_samples` is used, without augmentation.
-        settings: Batch, seed and that limit.
+        samples: Samples of which a random part of at most `settings.score_samples` is used, without augmentation.
+        settings: Settings that hold the batch, the seed and that limit.
+
+    Returns:
+        The fitted scores, by the name of the node.
     """
     bodies = {node.name: graph.bodies[node.name] for node in graph.nodes if node.role == "score"}
     learners: dict[str, Any] = {name: body for name, body in bodies.items() if isinstance(body, FittedScore)}

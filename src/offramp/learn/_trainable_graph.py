@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from offramp.errors import LearnError
 from offramp.graph import Graph, Node
+from offramp.nn import Values, evaluate
 
-from ._frozen_backbone import Values, as_tuple, channels_last, find_backbone, gather, lay_out
+from ._frozen_backbone import channels_last, find_backbone, lay_out
 from ._settings import Precision
 
 _KEPT = ("batch_norm", "dropout")  # operations that mean something else in training mode
@@ -23,7 +24,7 @@ class TrainableGraph(nn.Module):
 
     Args:
         graph: An early-exit graph; all bodies that its exits need are modules.
-        precision: Of the forward pass; weights and losses stay in float32.
+        precision: Numbers that the forward pass computes in; weights and losses stay in float32.
         frozen: True leaves the backbone as it is, in eval mode and without gradients.
 
     Attributes:
@@ -36,17 +37,17 @@ class TrainableGraph(nn.Module):
 
     def __init__(self, graph: Graph, precision: Precision, *, frozen: bool) -> None:
         super().__init__()
-        self.exits = graph.exits
-        backbone = {node.name for node in find_backbone(graph, graph.exits[-1])}
+        self.exits = tuple(exit.name for exit in graph.exits)
+        backbone = {node.name for node in find_backbone(graph, self.exits[-1])}
         nodes = [
             node
             for node in graph.nodes
-            if node.name in backbone or node.name in graph.exits or node.role == "head"  # read by an ensemble
+            if node.name in backbone or node.name in self.exits or node.role == "head"  # read by an ensemble
         ]
         check_learnable(graph, [node for node in nodes if node.name in backbone] if not frozen else [], nodes)
         # copied at once: weights that two stages share stay shared
         self.bodies = nn.ModuleDict(copy.deepcopy({node.name: graph.bodies[node.name] for node in nodes}))  # type: ignore[arg-type]  # checked above
-        self._nodes, self._backbone, self._inputs = nodes, backbone, tuple(node.name for node in graph.inputs)
+        self._graph, self._backbone = replace(graph, bodies={}), backbone
         self._precision, self._frozen = precision, frozen
         self.requires_grad_(True)
         for name in backbone:
@@ -55,34 +56,49 @@ class TrainableGraph(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device on which the weights are."""
         return next(self.parameters()).device
 
     def train(self, mode: bool = True) -> TrainableGraph:
-        """As usual, but a frozen backbone stays in eval mode."""
+        """As for any module, but a frozen backbone stays in eval mode.
+
+        Args:
+            mode: True for training mode.
+
+        Returns:
+            This module.
+        """
         super().train(mode)
         for name in self._backbone if self._frozen else ():
             self.bodies[name].eval()
         return self
 
     def forward(self, batch: Mapping[str, Tensor], *, final_only: bool = False) -> dict[str, Tensor]:
-        """Logits [B, K] of each exit in order, in float32; where that is an ensemble, heads learn through it.
+        """Answer a batch at every exit; where an ensemble answers, heads learn through it.
 
         Args:
-            batch: Inputs by name.
+            batch: Inputs [B, ...] by name.
             final_only: True runs no early exit's head.
+
+        Returns:
+            Logits [B, K] of each exit in order, in float32.
         """
-        values: Values = {name: (channels_last(batch[name]),) for name in self._inputs}
+        inputs = {node.name: channels_last(batch[node.name]) for node in self._graph.inputs}
+        bodies, values = dict(self.bodies.items()), Values()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._precision == "bfloat16"):
-            for node in self._nodes:
-                if final_only and node.name not in self._backbone:
-                    continue
-                with torch.no_grad() if self._frozen and node.name in self._backbone else nullcontext():
-                    values[node.name] = as_tuple(self.bodies[node.name](*gather(values, node)))
+            if self._frozen:
+                with torch.no_grad():
+                    values = evaluate(self._graph, inputs, nodes=self._backbone, bodies=bodies)
+            wanted = self._backbone if final_only else bodies
+            values = evaluate(self._graph, inputs, nodes=wanted, values=values, bodies=bodies)
         return {name: values[name][0].float() for name in self.exits if name in values}
 
     def split_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """Those of the backbone that learn, and those of the heads."""
+        """The parameters that learn.
+
+        Returns:
+            Those of the backbone, and those of the heads.
+        """
         backbone: list[nn.Parameter] = []
         heads: list[nn.Parameter] = []
         for name, parameter in self._learning():
@@ -102,9 +118,9 @@ def check_learnable(graph: Graph, learning: list[Node], nodes: list[Node]) -> No
     """Refuse bodies that cannot learn.
 
     Args:
-        graph: With the bodies.
+        graph: Graph with the bodies.
         learning: Nodes whose weights are to move.
-        nodes: All that run.
+        nodes: All nodes that run.
 
     Raises:
         LearnError: A body is no module, or one of those that learn is fixed in eval mode although it would differ.
@@ -116,8 +132,8 @@ def check_learnable(graph: Graph, learning: list[Node], nodes: list[Node]) -> No
     if fixed:
         raise LearnError(
             f"stages with batch normalization or dropout learn only in training mode, but {', '.join(fixed)} were "
-            "captured by torch.export in eval mode. Use the regime frozen or learn.post, or make the network traceable "
-            "by torch.fx (no branches on values in forward)."
+            "captured by torch.export in eval mode. Use the regime frozen or learn.distill_heads, or make the network "
+            "traceable by torch.fx (no branches on values in forward)."
         )
 
 

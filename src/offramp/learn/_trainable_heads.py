@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 
 from torch import Tensor, nn
 
 from offramp.errors import LearnError
-from offramp.graph import Graph, Node
-
-from ._frozen_backbone import as_tuple, gather
+from offramp.graph import Body, Graph, Node
+from offramp.nn import evaluate
 
 
 class TrainableHeads(nn.Module):
     """Copies of a graph's heads, with gradients, and of the ensembles that weigh them.
 
     Args:
-        graph: Its nodes of role "head" and "ensemble" are taken.
+        graph: Graph whose nodes of role "head" and "ensemble" are copied.
 
     Attributes:
-        nodes: Those, in graph order.
+        nodes: These nodes, in graph order.
 
     Raises:
         LearnError: There is no head, or one that is not an `nn.Module`.
@@ -34,19 +34,28 @@ class TrainableHeads(nn.Module):
         if opaque or not bodies:
             given = ", ".join(opaque) or "a graph without a head"
             raise LearnError(
-                f"heads must be torch modules to be trained, but got {given}. Attach exits with attach.attach_exits."
+                f"heads must be torch modules to be trained, but got {given}. Attach exits with attach.exits."
             )
         self.bodies = nn.ModuleDict(copy.deepcopy(bodies))  # type: ignore[arg-type]  # checked above
+        self._graph = replace(graph, bodies={})
         self.requires_grad_(True)
 
     def forward(self, values: Mapping[str, tuple[Tensor, ...]]) -> dict[str, tuple[Tensor, ...]]:
-        """What each node gives for what the backbone gave, by name; a head may read heads before it.
+        """Run all heads; one may read the heads before it.
 
         Nothing flows back from an ensemble into heads: they learn by themselves, and it learns to weigh them.
+
+        Args:
+            values: What the backbone gave, by the name of the node.
+
+        Returns:
+            What each head and ensemble gives, by name.
         """
-        known = dict(values)
-        for node in self.nodes:
-            read = gather(known, node)
-            heard = [tensor.detach() for tensor in read] if node.role == "ensemble" else read
-            known[node.name] = as_tuple(self.bodies[node.name](*heard))
-        return {node.name: known[node.name] for node in self.nodes}
+        called = {node.name: _apart(self.bodies[node.name], node) for node in self.nodes}
+        known = evaluate(self._graph, {}, nodes=called, values=values, bodies=called)
+        return {name: known[name] for name in called}
+
+
+def _apart(body: nn.Module, node: Node) -> Body:
+    """The body; of an ensemble one from which no gradient flows back."""
+    return body if node.role != "ensemble" else lambda *given: body(*(tensor.detach() for tensor in given))

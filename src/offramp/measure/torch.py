@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from offramp.errors import GraphError
-from offramp.graph import Graph, Node, find_ancestors
+from offramp.graph import Graph, Node, find_ancestors, find_baseline_nodes
 
 from ._breakdown import Breakdown
 from ._costs import Costs
@@ -81,8 +81,8 @@ def path_costs(graph: Graph, macs: Mapping[str, int] | None = None) -> Costs:
         GraphError: The exits do not lie one behind the other, or there are no stages.
     """
     macs = count_macs(graph) if macs is None else macs
-    costs = [sum(macs[name] for name in _run_for(graph, exit)) for exit in graph.exits]
-    baseline = sum(macs[node.name] for node in graph.nodes if node.role in ("stage", "normalize"))
+    costs = [sum(macs[name] for name in _run_for(graph, exit.name)) for exit in graph.exits]
+    baseline = sum(macs[name] for name in find_baseline_nodes(graph))
     if costs != sorted(costs) or not baseline:
         raise GraphError(
             f"exits must lie one behind the other in the stages of a network, but cost {costs} with stages of "
@@ -95,16 +95,17 @@ def breakdown(graph: Graph, macs: Mapping[str, int] | None = None, *, gate_overh
     """What each stage and each exit of a chain costs, so that any choice among the exits can be priced.
 
     Args:
-        graph: As `attach.attach_exits` makes it.
+        graph: As `attach.exits` makes it.
         macs: As `count_macs` gives them, if they are at hand.
         gate_overhead: What each exit costs besides its head, as a share of the network alone.
     """
     macs = count_macs(graph) if macs is None else macs
     baseline = path_costs(graph, macs).baseline_macs
-    ran = [set[str](), *(_run_for(graph, exit) for exit in graph.exits)]
-    fresh = [[graph[name] for name in now - before] for before, now in pairwise(ran)]
-    exits = [sum(macs[node.name] for node in nodes if node.role in ("head", "score")) for nodes in fresh]
-    stages = [sum(macs[node.name] for node in nodes) - own for nodes, own in zip(fresh, exits, strict=True)]
+    ran = [set[str](), *(_run_for(graph, exit.name) for exit in graph.exits)]
+    fresh = [now - before for before, now in pairwise(ran)]
+    parts = frozenset[str]().union(*(exit.parts for exit in graph.exits[:-1]))
+    exits = [sum(macs[name] for name in names & parts) for names in fresh]
+    stages = [sum(macs[name] for name in names - parts) for names in fresh]
     return Breakdown(
         stages=np.array(stages, np.float64),
         heads=np.array(exits[:-1], np.float64),
@@ -157,7 +158,7 @@ def _answering(body: nn.Module) -> nn.Module:
 
 def _blank(graph: Graph, source: str, output: int, device: torch.device) -> torch.Tensor:
     """One row of zeros of what a node gives."""
-    given = graph[source].outputs[output] if graph[source].outputs else graph[graph.exits[-1]].outputs[0]
+    given = graph[source].outputs[output] if graph[source].outputs else graph[graph.answer].outputs[0]
     shape = (1, *given.shape) if given.row_wise else given.shape
     return torch.zeros(shape, dtype=getattr(torch, given.dtype), device=device)
 

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from offramp.errors import GraphError, ThresholdError
 from offramp.graph import Block, Graph, Merge, Node, Run, Value, plan
 
+from ._evaluate import as_tuple, evaluate
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -95,10 +97,13 @@ class Executor(nn.Module):
         """Answer a batch.
 
         Args:
-            inputs: By name of the input node, batch first.
-            thresholds: [T], one per threshold gate in graph order.
-            forced: By control node, [B] int64 the edge that it opens where it runs, whatever it compares; -1 lets it
-                choose. Names that are left out choose for themselves.
+            inputs: Tensors by the name of the input node, batch first.
+            thresholds: [T] one threshold per threshold gate in graph order; None if there is no such gate.
+            forced: The edge [B] int64 that a control node opens where it runs, by the node's name, whatever its score;
+                -1 lets it choose. Nodes that are left out choose for themselves.
+
+        Returns:
+            The answers, and the way that each sample took.
 
         Raises:
             ThresholdError: Not as many thresholds as gates, or one is NaN.
@@ -127,7 +132,11 @@ class Executor(nn.Module):
             inputs: As for a call.
             thresholds: As for a call; on the CPU, whatever the device of the inputs, else the host waits for them.
             forced: As for a call.
-            room: How many rows bodies get where so many go on: copies of the last one fill up. None: as many as go on.
+            room: Function from the number of rows that go on to the number that bodies get: copies of the last row fill
+                up. None gives them as many as go on.
+
+        Returns:
+            The answers, and the way that each sample took.
         """
         limits = _limits(thresholds, self.graph)
         first = next(iter(inputs.values()))
@@ -138,16 +147,15 @@ class Executor(nn.Module):
         return self._outcome(frame)
 
     def dense(self, inputs: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, ...]]:
-        """The values of every node for every row, all gates ignored: selects take what they prefer."""
-        values: dict[str, tuple[Tensor, ...]] = {name: (tensor,) for name, tensor in inputs.items()}
-        for node in self.graph.nodes:
-            if node.kind == "function":
-                given = [values[edge.source][edge.output] for edge in node.inputs]
-                values[node.name] = _as_tuple(self.bodies[node.name](*given))
-            elif node.kind == "select":
-                first = node.inputs[0]
-                values[node.name] = (values[first.source][first.output],)
-        return values
+        """The values of every node for every row, all gates ignored; see `evaluate`.
+
+        Args:
+            inputs: Tensors by the name of the input node, batch first.
+
+        Returns:
+            The outputs of each node, by name.
+        """
+        return evaluate(self.graph, inputs)
 
     def _run_block(self, block: Block, frame: _Frame, limits: Mapping[str, Tensor], room: Room | None) -> None:
         for step in block.steps:
@@ -158,7 +166,7 @@ class Executor(nn.Module):
             elif step.node.kind == "control":
                 self._decide(step, frame, limits)
             else:
-                results = _as_tuple(self.bodies[step.node.name](*(frame.values[value] for value in step.inputs)))
+                results = as_tuple(self.bodies[step.node.name](*(frame.values[value] for value in step.inputs)))
                 frame.values |= {Value(node=step.node.name, output=at): result for at, result in enumerate(results)}
 
     def _enter(self, block: Block, frame: _Frame, limits: Mapping[str, Tensor], room: Room | None) -> None:
@@ -316,7 +324,3 @@ def _find_taint(inputs: Iterable[Tensor]) -> Tensor | None:
         if tensor.is_floating_point()
     ]
     return sum(sums[1:], sums[0]) * 0 if sums else None
-
-
-def _as_tuple(result: Tensor | Iterable[Tensor]) -> tuple[Tensor, ...]:
-    return (result,) if isinstance(result, Tensor) else tuple(result)

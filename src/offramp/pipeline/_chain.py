@@ -17,7 +17,6 @@ from scipy.stats import binom
 from offramp import attach, decide, learn, transform, zoo
 from offramp.decide import Decision, Ranking
 from offramp.errors import CurveError
-from offramp.export import onnx
 from offramp.graph import Gate, Graph
 from offramp.measure import Costs, Evidence, Frontier, OperatingPoint, evidence, evidence_by_passes
 from offramp.measure.torch import path_costs
@@ -94,16 +93,16 @@ def add_exits(request: Request, problem: Problem) -> Graph:
     scores = (*names, *(name for name in FREE_SCORES if name not in names))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(request.seed)
-        return attach.attach_exits(
+        return attach.exits(
             problem.model.module,
             problem.model.example,
-            exits=0 if request.exits == "auto" else request.exits,
+            count=0 if request.exits == "auto" else request.exits,
             placement=where,
             head=heads,
             scores=scores,
             normalize=None if problem.mean is None else Normalize(problem.mean, problem.std or ()),
-            cascade=request.cascade,
-            ensemble=request.ensemble,
+            reuse_logits=request.reuse_logits,
+            ensemble_heads=request.ensemble_heads,
             logits=problem.model.logits,
         )
 
@@ -181,7 +180,7 @@ def train(request: Request, graph: Graph, samples: Samples, work: WorkFolder, sc
 
 def batch_size(samples: Samples) -> int:
     """Samples per step of training; of few samples still enough steps."""
-    return max(2, min(learn.PostSettings().batch, len(samples), max(SMALLEST, len(samples) // STEPS)))
+    return max(2, min(learn.DistillSettings().batch, len(samples), max(SMALLEST, len(samples) // STEPS)))
 
 
 def learn_exits(
@@ -201,8 +200,10 @@ def learn_exits(
         "epochs": epochs, "seed": request.seed, "batch": batch, "precision": request.training_precision,
     }  # fmt: skip
     if request.regime == "post":
-        told: dict[str, Any] = {"targets": request.targets, "survivors": request.survivors, "mix": request.mix}
-        return learn.post(graph, samples, learn.PostSettings(**shared, **told), **kept)
+        told: dict[str, Any] = {
+            "targets": request.targets, "sample_weighting": request.sample_weighting, "mixup": request.mixup,
+        }  # fmt: skip
+        return learn.distill_heads(graph, samples, learn.DistillSettings(**shared, **told), **kept)
     if request.regime == "cumulative":
         warm = epochs // 2
         shared |= {"epochs": epochs - warm, "warm_epochs": warm}
@@ -255,8 +256,8 @@ def collect_shipped(chosen: Chosen, problem: Problem, engine: Engine, exports: E
 
 def gates_by_score(graph: Graph) -> dict[str, Gate]:
     """Direction and extremes of every score that the graph computes."""
-    scores = [node for node in graph.nodes if node.role == "score"]
-    return {onnx.score_name(node): gate_of(graph.bodies[node.name]) for node in scores}
+    scores = [score for exit in graph.exits for score in exit.scores.items()]
+    return {name: gate_of(graph.bodies[node.name]) for name, node in scores}
 
 
 def answer_in_float(problem: Problem, samples: Samples) -> NDArray[np.int64]:

@@ -93,7 +93,7 @@ def _static_systems(
 ) -> Iterator[tuple[str, Callable[[Any], Any]]]:  # Any: as measure.latency calls it
     """The network alone, one without conditions per exit that is used, and one that does nothing."""
     wanted = {"baseline": backbone(graph), "empty": nothing(graph)}
-    wanted |= {f"exit{at}": static_path(graph, graph.exits[at]) for at in used}
+    wanted |= {f"exit{at}": static_path(graph, graph.exits[at].name) for at in used}
     for name, static in wanted.items():
         yield name, engine.load_static(exports.save_dense(static, name))
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from offramp import decide, transform
 from offramp.decide import Placement, Target
-from offramp.graph import Graph
+from offramp.graph import Graph, find_baseline
 from offramp.measure import Breakdown, Costs, Evidence
 from offramp.measure.torch import breakdown
 
@@ -18,7 +18,7 @@ from ._chain import candidates, collect, costs_by_score
 from ._choice import name_kind
 from ._engine import Engine
 from ._exports import Exports
-from ._price import head_of, price
+from ._price import price
 from ._problem import Problem
 from ._request import Goal, Request
 
@@ -71,7 +71,7 @@ def place(request: Request, graph: Graph, problem: Problem, engine: Engine, expo
     if goal.budget is None:
         timed = price(graph, problem.tune, engine, exports, batch=request.batch, seed=request.seed)
         parts = {name: _with_score(timed, parts[name], breakdown(graph)) for name in parts}
-    always = [len(graph.exits) - 2] if transform.has_fallback(graph) else []
+    always = [at for at, exit in enumerate(graph.exits[:-1]) if exit == find_baseline(graph)]
     found = decide.placement(
         seen,
         parts,
@@ -116,7 +116,7 @@ def _describe(
 ) -> dict[str, Any]:  # Any: JSON
     """As JSON."""
     timed = request.goal.budget is None
-    heads = [head_of(graph, at) for at in range(len(parts.heads))]
+    heads = [exit.head for exit in graph.exits[:-1]]
     reached = np.cumsum(parts.stages) / parts.baseline
     described = [
         {
@@ -152,9 +152,9 @@ def _describe(
 
 def name_cuts(graph: Graph) -> list[str]:
     """The cut point of each exit that is there; a network with a fallback behind it has one at its output."""
-    stage = next(node for node in graph.nodes if node.role == "stage")
-    cuts = [*(stage.recipe or {})["cuts"], "output"]
-    return [cuts[at] for at in transform.exit_numbers(graph)]
+    recipes = [node.recipe or {} for node in graph.nodes]
+    cuts = [*next(recipe["cuts"] for recipe in recipes if "cuts" in recipe), "output"]
+    return [cuts[exit.cut] for exit in graph.exits if exit.cut is not None]
 
 
 def write_head(recipe: Mapping[str, Any]) -> str:  # Any: JSON

@@ -208,7 +208,7 @@ def _observe(request: Request, problem: Problem, way: Variant, placed: Placed | 
         seen = collect(graph, problem, way.engine, way.exports, parts=["tune"])["tune"]
     else:
         graph, score, clock = placed.graph, placed.score, placed.clock
-        seen = placed.seen.keep(transform.exit_numbers(graph))
+        seen = placed.seen.keep([exit.cut for exit in graph.exits if exit.cut is not None])
     if clock is None:
         gated = transform.gate_by(graph, score)
         timed = price(gated, problem.tune, way.engine, way.exports, batch=request.batch, seed=request.seed)

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offramp import transform
-from offramp.graph import Graph, Node, Tensor, find_ancestors
+from offramp.graph import Graph, Tensor, find_ancestors, find_baseline
 from offramp.measure import Breakdown, latency
 from offramp.run import Samples
 from offramp.transform import backbone, head_alone, nothing, static_path
@@ -32,9 +31,9 @@ def price(
     """Seconds of each stage, head and gate_overhead, per call of a batch.
 
     Timed side by side: the network up to each head, each head alone, all of it without gates, and the conditional file
-    with nobody leaving. Stages are what is left of the first without its head, the last one is all of a fallback;
-    borders share evenly what the gates add. Nothing here depends on the samples, so the median counts: it does not
-    mind what else the machine does.
+    with nobody leaving. Stages are what is left of the first without its head, the last one is all of a network that
+    stands behind; borders share evenly what the gates add. Nothing here depends on the samples, so the median counts:
+    it does not mind what else the machine does.
 
     Args:
         graph: With all candidates, trained or not.
@@ -52,13 +51,13 @@ def price(
 
 def _systems(graph: Graph, engine: Engine, exports: Exports, batch: int) -> Iterator[tuple[str, System]]:
     """All that is timed, by name."""
-    whole = {"network": backbone(graph), "empty": nothing(graph), "dense": static_path(graph, graph.exits[-1])}
-    if transform.has_fallback(graph):
-        whole["fallback"] = backbone(graph, graph.exits[-1])
+    whole = {"network": backbone(graph), "empty": nothing(graph), "dense": static_path(graph, graph.exits[-1].name)}
+    if graph.exits[-1] != find_baseline(graph):  # another network stands behind it
+        whole["behind"] = backbone(graph, graph.exits[-1].name)
     for at, exit in enumerate(graph.exits[:-1]):
         if _is_new_place(graph, at):
-            whole[f"to{at}"] = backbone(graph, exit)
-        alone = head_alone(graph, exit)
+            whole[f"to{at}"] = backbone(graph, exit.name)
+        alone = head_alone(graph, exit.name)
         given = {node.name: _zeros(node.outputs[0], batch) for node in alone.inputs}
         yield f"head{at}", _bound(engine.load_static(exports.save_dense(alone, f"head{at}")), given)
     for name, static in whole.items():
@@ -70,12 +69,7 @@ def _systems(graph: Graph, engine: Engine, exports: Exports, batch: int) -> Iter
 
 def _is_new_place(graph: Graph, at: int) -> bool:
     """Whether an exit reads other features than the exit before it."""
-    return at == 0 or head_of(graph, at).inputs[0] != head_of(graph, at - 1).inputs[0]
-
-
-def head_of(graph: Graph, at: int) -> Node:
-    """The head of an early exit, which answers there by itself or in an ensemble."""
-    return graph[graph.exits[at].partition("/")[0] + "/head"]
+    return at == 0 or graph.exits[at].head.inputs[0] != graph.exits[at - 1].head.inputs[0]
 
 
 def _zeros(tensor: Tensor, batch: int) -> NDArray[Any]:  # Any: as the tensor says
@@ -89,9 +83,9 @@ def _bound(system: System, given: Mapping[str, NDArray[Any]]) -> System:  # Any:
 
 
 def _heads_on_the_way(graph: Graph, at: int) -> list[int]:
-    """Whose heads the network up to an exit runs: its own, and those that it hears."""
-    ran = find_ancestors(graph, graph.exits[at], through_control=False)
-    return [other for other in range(at + 1) if head_of(graph, other).name in ran]
+    """Whose heads the network up to an exit runs: its own, and those that it reads."""
+    ran = find_ancestors(graph, graph.exits[at].name, through_control=False)
+    return [other for other in range(at + 1) if graph.exits[other].head.name in ran]
 
 
 def _break_down(graph: Graph, seconds: Mapping[str, float]) -> Breakdown:
@@ -106,8 +100,8 @@ def _break_down(graph: Graph, seconds: Mapping[str, float]) -> Breakdown:
     reached = np.minimum(np.maximum.accumulate(np.maximum(reached, 0.0)), seconds["network"])
     gate_overhead = max(0.0, seconds["gated"] - seconds["dense"]) / count
     stages = np.diff(reached, prepend=0.0)
-    if "fallback" in seconds:
-        stages[-1] += max(0.0, seconds["fallback"] - seconds["empty"])
+    if "behind" in seconds:
+        stages[-1] += max(0.0, seconds["behind"] - seconds["empty"])
     return Breakdown(
         stages=stages,
         heads=heads,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offramp.decide import Guarantee, Ranking
+from offramp.graph import find_baseline
 from offramp.measure import Costs, Evidence, Frontier, OperatingPoint, macs_at
 from offramp.report import describe_gains, explain_test
 from offramp.store._machine import describe_command, describe_machine, describe_versions, without_folders
@@ -50,7 +51,7 @@ def make_result(
         "model": {"reference": without_folders(request.model), "classes": problem.model.classes,
                   "class_names": problem.class_names, "inputs": problem.model.shapes,
                   "dtypes": _dtypes(chosen),
-                  "exits": list(chosen.graph.exits), "cuts": name_cuts(chosen.graph)},
+                  "exits": [exit.name for exit in chosen.graph.exits], "cuts": name_cuts(chosen.graph)},
         "score": chosen.score,
         "scores": describe_scores(request, chosen),
         "goal": {**asdict(request.goal), "name": request.goal.name},
@@ -153,7 +154,7 @@ def exits_alone(chosen: Chosen) -> list[dict[str, Any]]:  # Any: JSON
 
     macs = count_macs(chosen.graph)
     plain = [
-        sum(macs[node.name] for node in backbone(chosen.graph, exit_).nodes if node.name in macs)
+        sum(macs[node.name] for node in backbone(chosen.graph, exit_.name).nodes if node.name in macs)
         for exit_ in chosen.graph.exits
     ]
     return judge_alone(list(chosen.evidence.values()), [cost / chosen.costs.baseline_macs for cost in plain])
@@ -325,10 +326,8 @@ def _dtypes(chosen: Chosen) -> dict[str, str]:
 
 
 def _baseline(problem: Problem, chosen: Chosen, timings: Mapping[int, Timing]) -> dict[str, Any]:  # Any: JSON
-    from offramp.transform import backbone  # it loads PyTorch
-
     test = chosen.evidence["test"]
-    own = test.predictions[:, chosen.graph.exits.index(backbone(chosen.graph).answer)]
+    own = test.predictions[:, chosen.graph.exits.index(find_baseline(chosen.graph))]
     return {
         "accuracy": None if test.labels is None else float((test.reference == test.labels).mean()),
         "macs": chosen.costs.baseline_macs,

@@ -139,7 +139,7 @@ def _exit(graph: Graph, taken: Mapping[str, int]) -> int:
     answer = graph[graph.answer]
     if answer.kind != "select":
         return 0
-    return graph.exits.index(answer.inputs[taken[answer.name]].source)
+    return [exit.name for exit in graph.exits].index(answer.inputs[taken[answer.name]].source)
 
 
 def _body(graph: Graph, node: Node) -> Any:  # Any: bodies are opaque

@@ -19,11 +19,12 @@ from torch import Tensor, nn
 
 from offramp import attach, capture, transform, zoo
 from offramp.errors import ExportError, OutputError, WeightsError
-from offramp.graph import Graph, Node, to_json
+from offramp.graph import Graph, Node, find_baseline, to_json
 from offramp.nn import Executor, Normalize
 from offramp.nn.heads import HeadRecipe
 
 FORMAT = 2  # 1 had one head recipe for all exits
+FORMER = {"cascade": "reuse_logits", "ensemble": "ensemble_heads"}  # what files called it once
 TOLERANCE = 1e-4  # of the largest stored logit: the same sums in another order
 
 
@@ -58,7 +59,7 @@ def save_artifact(
     """Write `model.safetensors` and `config.json` into a folder.
 
     Args:
-        graph: As `attach.attach_exits` or a builder of `attach.GRAPHS` makes it, trained or not.
+        graph: As `attach.exits` or a builder of `attach.GRAPHS` makes it, trained or not.
         folder: Exists.
         example: A few inputs by name; they and the answers to them are stored, to compare with.
         origin: None if nobody can say how to build the network; the configuration then says `"rebuild": null`.
@@ -115,7 +116,7 @@ def load_artifact(folder: str | Path) -> Graph:
     if config["rebuild"] is None:
         raise ExportError(f"{folder} was made from an object without a reference: only its model.onnx can be run.")
     graph = _replay(config)
-    if to_json(graph) != config["graph"]:
+    if not _is_described(graph, config["graph"]):
         raise ExportError(
             f"{config['rebuild']['reference']} must build the network of {folder}, but builds another. "
             "Use the code that it was made with."
@@ -125,24 +126,30 @@ def load_artifact(folder: str | Path) -> Graph:
     return graph
 
 
+def _is_described(graph: Graph, described: Mapping[str, Any]) -> bool:  # Any: JSON
+    """Whether a graph is the one that a file describes; files from before exits had numbers do not say them."""
+    rebuilt = to_json(graph)
+    if not any("exit" in node for node in described["nodes"]):
+        rebuilt["nodes"] = [{key: value for key, value in node.items() if key != "exit"} for node in rebuilt["nodes"]]
+    return rebuilt == described
+
+
 def _recipe(graph: Graph) -> dict[str, Any]:  # Any: JSON
     """Cuts, heads and scores, as the builder left them on the nodes."""
     stages = [node for node in graph.nodes if node.role == "stage"]
-    heads = [node for node in graph.nodes if node.role == "head"]
-    first = heads[0].name.rpartition("/")[0] if heads else ""
-    if transform.has_fallback(graph):
-        heads.pop()  # the network's own end: nobody attached it
-    scores = [node for node in graph.nodes if node.role == "score" and node.name.startswith(f"{first}/")]
+    early = graph.exits[:-1]
+    backed = find_baseline(graph) != graph.exits[-1]  # the network's own end is an exit that nobody attached
+    heads = [exit.head for exit in (early[:-1] if backed else early) if exit.cut is not None]
     return {
         "capture": {"eval_only": any(node.eval_only for node in stages), **_answer(stages)},
         "cuts": list((stages[0].recipe or {}).get("cuts", [])) if stages else [],
-        "kept": list(transform.exit_numbers(graph)),
+        "kept": [exit.cut for exit in early if exit.cut is not None],
         "heads": [dict(node.recipe or {}) for node in heads],
-        "scores": [(node.recipe or {})["score"] for node in scores],
+        "scores": [*early[0].scores] if early else [],
         "controllers": [dict(node.recipe or {}) for node in graph.controls if node.role == "controller"],
-        "cascade": any((node.recipe or {}).get("cascade", False) for node in heads),
-        "ensemble": any(node.role == "ensemble" for node in graph.nodes),
-        "fallback": transform.has_fallback(graph),
+        "reuse_logits": any((node.recipe or {}).get("reuse_logits", False) for node in heads),
+        "ensemble_heads": any(node.role == "ensemble" for node in graph.nodes),
+        "fallback": backed,
     }
 
 
@@ -166,7 +173,7 @@ def _replay(config: Mapping[str, Any]) -> Graph:  # Any: JSON
     graph = _attach(config)
     if config.get("fallback", False):  # older files say nothing of it
         graph = transform.add_fallback(graph)
-    attached = transform.exit_numbers(graph)
+    attached = [at for at, exit in enumerate(graph.exits[:-1]) if exit.cut is not None]
     kept = set(_kept(config)) & set(attached)
     return graph if len(kept) == len(attached) else transform.keep_exits(graph, kept)
 
@@ -189,10 +196,10 @@ def _attach(config: Mapping[str, Any]) -> Graph:  # Any: JSON
     loaded = zoo.load_model(rebuild["reference"], shape=shape, arguments=rebuild["arguments"], logits=logits)
     placement, heads = config["cuts"] or "linear", _networks(config, "heads")
     if config.get("controllers"):
-        return attach.cascade(
+        return attach.controllers(
             loaded.module,
             loaded.example,
-            exits=0,
+            count=0,
             placement=placement,
             head=heads,
             controller=_networks(config, "controllers"),
@@ -200,16 +207,16 @@ def _attach(config: Mapping[str, Any]) -> Graph:  # Any: JSON
             normalize=normalize,
             logits=logits,
         )
-    return attach.attach_exits(
+    return attach.exits(
         loaded.module,
         loaded.example,
-        exits=0,
+        count=0,
         placement=placement,
         head=heads,
         scores=config["scores"] or ("max_probability",),
         normalize=normalize,
-        cascade=config.get("cascade", False),  # older files say nothing of these two
-        ensemble=config.get("ensemble", False),
+        reuse_logits=config.get("reuse_logits", False),  # older files say nothing of these two
+        ensemble_heads=config.get("ensemble_heads", False),
         logits=logits,
     )
 
@@ -254,7 +261,7 @@ def _with_weights(graph: Graph, stored: Mapping[str, Tensor]) -> Graph:
 def _answers(graph: Graph, example: Mapping[str, Tensor]) -> dict[str, Tensor]:
     with torch.no_grad():
         values = Executor(graph).eval().dense(example)
-    return {name: values[name][0] for name in graph.exits}
+    return {exit.name: values[exit.name][0] for exit in graph.exits}
 
 
 def _compare(graph: Graph, tensors: Mapping[str, Tensor], folder: str | Path) -> None:
@@ -275,4 +282,17 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:  # Any: JSO
         ) from error
     if config.get("format") != FORMAT:
         raise ExportError(f"{folder} must have format {FORMAT}, but has {config.get('format')!r}. Write it again.")
-    return config, tensors
+    return _with_present_names(config), tensors
+
+
+def _with_present_names(config: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
+    """A configuration as it would be written today, whenever it was."""
+
+    def renamed(given: Mapping[str, Any]) -> dict[str, Any]:
+        return {FORMER.get(name, name): value for name, value in given.items()}
+
+    nodes = [
+        {**node, "recipe": renamed(node["recipe"])} if node["recipe"] else node for node in config["graph"]["nodes"]
+    ]
+    heads = [renamed(head) for head in config["heads"]]
+    return {**renamed(config), "heads": heads, "graph": {**config["graph"], "nodes": nodes}}

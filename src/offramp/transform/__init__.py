@@ -1,9 +1,7 @@
 """From a graph to a graph that gives the same answers: fewer exits, another gate, static parts of it."""
 
 from ._fallback import add_fallback as add_fallback
-from ._fallback import has_fallback as has_fallback
 from ._gate_by import gate_by as gate_by
-from ._keep import exit_numbers as exit_numbers
 from ._keep import keep_exits as keep_exits
 from ._static import backbone as backbone
 from ._static import head_alone as head_alone

@@ -8,12 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from offramp.attach import make_function, make_gate, make_score
+from offramp.attach import make_function, make_gate, make_head, make_score, make_stop
 from offramp.errors import GraphError
 from offramp.graph import Body, DataEdge, Graph, Node
 from offramp.nn.scores import FittedScore, HeadConfidence, build_score
-
-from ._gate_by import score_name
 
 NAME = "fallback"  # of the node, and its role
 
@@ -25,7 +23,7 @@ def add_fallback(graph: Graph) -> Graph:
     the first one fewer bits: who is sure of the answer in 8 bits leaves with it, and only the others pay for floats.
 
     Args:
-        graph: As `attach_exits` makes it, trained or not, with or without exits. Scores that are fitted are left out:
+        graph: As `attach.exits` makes it, trained or not, with or without exits. Scores that are fitted are left out:
             there is nothing to fit at an end that always agrees with itself.
 
     Raises:
@@ -33,10 +31,10 @@ def add_fallback(graph: Graph) -> Graph:
             a score that is fitted.
 
     Example:
-        >>> from offramp.attach import attach_exits
+        >>> from offramp import attach
         >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
-        >>> add_fallback(attach_exits(net, torch.zeros(2, 8), exits=1, placement="1")).exits
-        ('exit0/head', 'exit1/head', 'fallback')
+        >>> add_fallback(attach.exits(net, torch.zeros(2, 8), count=1, placement="1")).exits[-1].name
+        'fallback'
     """
     stages = [node for node in graph.nodes if node.role == "stage"]
     _check(graph, stages)
@@ -44,12 +42,12 @@ def add_fallback(graph: Graph) -> Graph:
     last, at = stages[-1], len((stages[0].recipe or {}).get("cuts", ()))  # as many exits were attached, if not kept
     logits, eval_only = last.outputs[:1], any(node.eval_only for node in stages)
     recipe = {"kind": NAME, "options": {}}
-    head = make_function(f"exit{at}/head", (DataEdge(source=last.name),), logits, "head", recipe)
+    head = make_head(at, (DataEdge(source=last.name),), logits, recipe)
     scores = list(_scores(graph, at, head, last))
     gate = make_gate(at, scores[0][1], NAME)
-    stop = Node(name=f"exit{at}/stop", kind="dummy")
+    stop = make_stop(at)
     whole = make_function(NAME, stages[0].inputs, logits, NAME, {}, eval_only=eval_only)
-    exits = [whole.name, head.name, *reversed(graph.exits[:-1])]
+    exits = [whole.name, head.name, *(exit.name for exit in reversed(graph.exits[:-1]))]
     answer = Node(
         name="answer", kind="select", inputs=tuple(DataEdge(source=name) for name in exits), outputs=whole.outputs
     )
@@ -61,11 +59,6 @@ def add_fallback(graph: Graph) -> Graph:
         answer=answer.name,
         bodies=bodies,
     )
-
-
-def has_fallback(graph: Graph) -> bool:
-    """Whether `add_fallback` made it."""
-    return any(node.role == NAME for node in graph.nodes)
 
 
 class _Same(nn.Module):
@@ -94,12 +87,13 @@ class _Chain(nn.Module):
 
 def _check(graph: Graph, stages: Sequence[Node]) -> None:
     bodies = [graph.bodies.get(node.name) for node in stages]
-    if not bodies or has_fallback(graph) or not all(isinstance(body, nn.Module) for body in bodies):
+    backed = any(node.role == NAME for node in graph.nodes)
+    if not bodies or backed or not all(isinstance(body, nn.Module) for body in bodies):
         raise GraphError("a fallback needs a network in stages of PyTorch, without one yet. Attach exits to a network.")
     if any(gate.gate is None for gate in graph.controls):
         raise GraphError(
             "a fallback needs gates that compare a score with a threshold, but this graph has other control nodes. "
-            "Give it one from attach_exits."
+            "Give it one from attach.exits."
         )
     fitted = [gate.inputs[0].source for gate in graph.gates if _is_fitted(graph, gate.inputs[0].source)]
     if fitted:
@@ -115,7 +109,8 @@ def _is_fitted(graph: Graph, score: str) -> bool:
 
 
 def _without_fitted(graph: Graph) -> Graph:
-    gone = {node.name for node in graph.nodes if node.role == "score" and _is_fitted(graph, node.name)}
+    scores = [score.name for exit in graph.exits for score in exit.scores.values()]
+    gone = {name for name in scores if _is_fitted(graph, name)}
     return Graph(
         nodes=tuple(node for node in graph.nodes if node.name not in gone),
         answer=graph.answer,
@@ -125,9 +120,7 @@ def _without_fitted(graph: Graph) -> Graph:
 
 def _scores(graph: Graph, at: int, head: Node, last: Node) -> Iterator[tuple[Node, Any]]:  # Any: a score's module
     """Of the network's own end, the same that the other exits have, in their order."""
-    first = next((gate.inputs[0].source.partition("/")[0] for gate in graph.gates), None)
-    known = [node for node in graph.nodes if node.role == "score" and node.name.partition("/")[0] == first]
-    shape = last.outputs[0].shape
-    reads = tuple(DataEdge(source=name) for name in (last.name, head.name, *graph.exits[:-1]))
-    for which, name in enumerate([score_name(node) for node in known] or ["max_probability"]):
+    shape, early = last.outputs[0].shape, graph.exits[:-1]
+    reads = tuple(DataEdge(source=name) for name in (last.name, head.name, *(exit.name for exit in early)))
+    for which, name in enumerate([*early[0].scores] if early else ["max_probability"]):
         yield make_score(at, which, name, reads), build_score(name, shape, shape[-1])

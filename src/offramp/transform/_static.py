@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import torch
 from torch import nn
 
 from offramp.errors import GraphError
-from offramp.graph import DataEdge, Graph, Node, find_ancestors
+from offramp.graph import DataEdge, Exit, Graph, Node, find_ancestors, find_baseline
 from offramp.graph import Tensor as Spec
-
-from ._fallback import has_fallback
 
 
 def static_path(graph: Graph, exit: str) -> Graph:
@@ -26,17 +25,17 @@ def static_path(graph: Graph, exit: str) -> Graph:
     Raises:
         GraphError: The graph has no such exit.
     """
-    _check_exit(graph, exit)
-    kept = find_ancestors(graph, exit)
-    nodes = [node for node in graph.nodes if node.name in kept and _is_plain(node)]
+    _find_exit(graph, exit)
+    nodes = _plain(graph, find_ancestors(graph, exit))
     present = {node.name for node in nodes}
-    return _answering(graph, nodes, [name for name in graph.exits if name in present])
+    return _answering(graph, nodes, [one.name for one in graph.exits if one.name in present])
 
 
 def backbone(graph: Graph, exit: str | None = None) -> Graph:
     """The network that the exits were attached to: what the final exit reads, and nothing else.
 
-    Of a graph from `add_fallback` it is the first of the two networks, that behind which the other one stands.
+    Of a graph from `add_fallback` it is the first of the two networks, that behind which the other one stands; see
+    `graph.find_baseline`.
 
     Args:
         graph: An early-exit graph.
@@ -45,10 +44,8 @@ def backbone(graph: Graph, exit: str | None = None) -> Graph:
     Raises:
         GraphError: The graph has no such exit.
     """
-    final = graph.exits[-2 if has_fallback(graph) else -1] if exit is None else exit
-    _check_exit(graph, final)
-    kept = find_ancestors(graph, final, through_control=False)
-    return _answering(graph, [node for node in graph.nodes if node.name in kept and _is_plain(node)], [final])
+    end = find_baseline(graph).name if exit is None else _find_exit(graph, exit).name
+    return _answering(graph, _plain(graph, find_ancestors(graph, end, through_control=False)), [end])
 
 
 def head_alone(graph: Graph, exit: str) -> Graph:
@@ -63,8 +60,8 @@ def head_alone(graph: Graph, exit: str) -> Graph:
     Raises:
         GraphError: The graph has no such exit.
     """
-    _check_exit(graph, exit)
-    own = [node for node in graph.nodes if node.name == exit or _is_head_of(node, exit)]
+    found = _find_exit(graph, exit)
+    own = [node for node in graph.nodes if node.name in (found.name, found.head.name)]
     names = {node.name for node in own}
     edges = dict.fromkeys(edge for node in own for edge in node.inputs if edge.source not in names)
     given = {edge: f"features{at or ''}" for at, edge in enumerate(edges)}
@@ -94,17 +91,21 @@ class _FirstNumber(nn.Module):
         return x.flatten(1)[:, :1].float()
 
 
-def _check_exit(graph: Graph, exit: str) -> None:
-    if exit not in graph.exits:
-        raise GraphError(f"the exit must be one of {', '.join(graph.exits)}, but is {exit!r}. Name one of them.")
+def _find_exit(graph: Graph, name: str) -> Exit:
+    found = {exit.name: exit for exit in graph.exits}
+    if name not in found:
+        raise GraphError(f"the exit must be one of {', '.join(found)}, but is {name!r}. Name one of them.")
+    return found[name]
 
 
-def _is_head_of(node: Node, exit: str) -> bool:
-    return node.role in ("head", "ensemble") and node.name.partition("/")[0] == exit.partition("/")[0]
-
-
-def _is_plain(node: Node) -> bool:
-    return node.kind == "input" or (node.kind == "function" and node.role != "score")
+def _plain(graph: Graph, names: Collection[str]) -> list[Node]:
+    """Those of the named nodes that compute something which is no score."""
+    scores = {score.name for exit in graph.exits for score in exit.scores.values()}
+    return [
+        node
+        for node in graph.nodes
+        if node.name in names and node.name not in scores and node.kind in ("input", "function")
+    ]
 
 
 def _answering(graph: Graph, nodes: list[Node], exits: list[str]) -> Graph:

@@ -42,13 +42,13 @@ def pictures(**options: bool) -> Graph:
             return self.end(self.third(second) + second)
 
     torch.manual_seed(0)
-    return attach.attach_exits(Forked().eval(), torch.zeros(2, 1, 8, 8), exits=0, placement=(0, 1, 2), **options)
+    return attach.exits(Forked().eval(), torch.zeros(2, 1, 8, 8), count=0, placement=(0, 1, 2), **options)
 
 
 GRAPHS = {
     "plain": pictures,
-    "heads read heads": lambda: pictures(cascade=True),
-    "exits answer together": lambda: pictures(ensemble=True),
+    "heads read heads": lambda: pictures(reuse_logits=True),
+    "exits answer together": lambda: pictures(ensemble_heads=True),
     "exits before a fallback": lambda: transform.add_fallback(pictures()),
 }
 
@@ -96,7 +96,7 @@ def test_it_is_what_the_export_writes_of_the_backbone(kind: str) -> None:
 
 def test_of_a_file_with_a_fallback_the_first_network_can_be_had_too(tmp_path: Path) -> None:
     graph, model = export_of("exits before a fallback")[0], model_of("exits before a fallback")
-    first = network_alone(model, exit=graph.exits[-2])
+    first = network_alone(model, exit=graph.exits[-2].name)
     assert not any(node.name.startswith("fallback/") for node in first.graph.node)
     assert all(node.name.startswith("fallback/") for node in network_alone(model).graph.node[:-1])
     onnx.save(first, tmp_path / "first.onnx")

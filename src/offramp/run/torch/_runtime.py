@@ -141,12 +141,12 @@ class TorchDense:
 
     def __init__(self, graph: Graph, device: str, threads: int | None) -> None:
         self._session = _Session(graph, device, threads)
-        self._exits = graph.exits
+        self._exits = [exit.name for exit in graph.exits]
         self._classes: int = graph[graph.answer].outputs[0].shape[0]
         self._scores: dict[str, list[str]] = {}
-        for node in graph.nodes:
-            if node.role == "score":
-                self._scores.setdefault(_score_name(node), []).append(node.name)
+        for exit in graph.exits:
+            for name, node in exit.scores.items():
+                self._scores.setdefault(name, []).append(node.name)
 
     def __call__(self, inputs: Mapping[str, Array]) -> DenseAnswer:
         """Give what all exits say of a batch; errors as for the conditional network."""
@@ -183,7 +183,7 @@ def _describe(graph: Graph) -> Card:
     """What the metadata of the graph's file would say, as far as a runtime reads it."""
     return {
         "classes": graph[graph.answer].outputs[0].shape[0],
-        "exits": list(graph.exits),
+        "exits": [exit.name for exit in graph.exits],
         "inputs": {port.name: {"shape": list(port.shape), "dtype": port.dtype} for port in map(_port, graph.inputs)},
         "controls": [{"name": node.name, "edges": list(node.edges)} for node in graph.controls],
         "gates": [
@@ -192,10 +192,6 @@ def _describe(graph: Graph) -> Card:
             if (gate := node.gate) is not None
         ],
     }
-
-
-def _score_name(node: Node) -> str:
-    return str((node.recipe or {}).get("score", node.name))
 
 
 def _port(node: Node) -> Port:
