@@ -52,7 +52,7 @@ def test_who_never_stops_gets_the_models_answer(sees: str) -> None:
     network = make_network()
     x = torch.rand(5, *SHAPE)
     graph = attach.controllers(network, EXAMPLE, placement=["1", "3"], sees=sees)  # type: ignore[arg-type]  # one of its words
-    values = graph.bodies["stage0"](x)  # type: ignore[operator]  # a module
+    values = graph.bodies["stage0"](x)
     for name in ("stage1", "stage2"):
         values = graph.bodies[name](*values)
     with torch.no_grad():
