@@ -33,11 +33,11 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## train a small network, make it faster, show what was promised
 	@$(BIN)/offramp demo
 
-test: $(READY)  ## the tests that run anywhere, in minutes
-	@$(BIN)/pytest -q $(SPREAD)
+test: $(READY)  ## the tests that run anywhere, in minutes, and the ten that took longest
+	@$(BIN)/pytest -q $(SPREAD) --durations=10
 
-test-all: $(READY)  ## also the slow tests and those that need special hardware (they skip without it)
-	@$(BIN)/pytest -q $(SPREAD) -m ""
+test-all: $(READY)  ## also the slow tests, all examples of each property, and what needs special hardware (skips without it)
+	@$(BIN)/pytest -q $(SPREAD) --hypothesis-profile=full -m ""
 
 check: lint types imports orphans  ## what a change must pass besides the tests
 

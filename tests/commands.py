@@ -42,7 +42,21 @@ def call(*arguments: object) -> Done:
     return Done(code=code or 0, out=out.getvalue(), err=err.getvalue())
 
 
-COMMAND = [sys.executable, "-c", "from offramp.cli import main; main()"]  # as a shell would start `offramp`
+# As a shell would start `offramp`. What a script starts in the background is deaf to SIGINT, and so are its children.
+CODE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from offramp.cli import main; main()"
+COMMAND = [sys.executable, "-c", CODE]
+
+
+@contextmanager
+def start(*words: object, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A command in a process of its own, which does not outlive a test that fails."""
+    with subprocess.Popen([*COMMAND, *map(str, words)], stderr=subprocess.PIPE, text=True, **options) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
+
 
 HOLD = """
 import sys

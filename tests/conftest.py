@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["runs"]
+from examples import register_profiles
+
+pytest_plugins = ["exporter", "runs"]
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -21,6 +23,8 @@ GOLDEN = Path(__file__).parent / "golden"
 # anything loads NumPy or PyTorch, and inherited by the processes that tests start.
 for library in ("OMP", "MKL", "OPENBLAS"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+register_profiles()  # before Hypothesis reads its options
 
 
 @pytest.hookimpl(optionalhook=True)  # without pytest-xdist nobody asks
@@ -72,11 +76,13 @@ def chain_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `make_chain(3)` as model.onnx and dense.onnx: writing them takes seconds, so tests share them."""
     from graphs import make_chain
     from offramp.export import onnx
+    from shared import made_once
 
-    folder = tmp_path_factory.mktemp("chain")
-    onnx.save(make_chain(3), folder / "model.onnx")
-    onnx.save(make_chain(3), folder / "dense.onnx", dense=True)
-    return folder
+    def make(folder: Path) -> None:
+        onnx.save(make_chain(3), folder / "model.onnx")
+        onnx.save(make_chain(3), folder / "dense.onnx", dense=True)
+
+    return made_once(tmp_path_factory, "chain", make)
 
 
 def is_local(address: Any) -> bool:  # Any: what socket.connect takes differs per family

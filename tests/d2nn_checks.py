@@ -59,12 +59,12 @@ def _spread(body: Any, given: list[torch.Tensor], generator: torch.Generator) ->
         if layer.bias is not None:
             layer.bias.fill_(0.5)  # narrow layers easily say nothing at all
     last.weight.normal_(generator=generator)
-    last.bias.zero_()
+    last.bias.zero_()  # type: ignore[union-attr]  # it is there
     scores = body(*given)
     scale = (scores - scores.mean(dim=0)).std()
     assert scale > 1e-6, "a controller that says the same to all"
     last.weight.div_(scale)
-    last.bias.sub_(body(*given).mean(dim=0))
+    last.bias.sub_(body(*given).mean(dim=0))  # type: ignore[union-attr]  # it is there
 
 
 def settle(graph: Graph, shape: tuple[int, ...], rows: int, *, seed: int) -> Inputs:
@@ -83,7 +83,7 @@ def settle(graph: Graph, shape: tuple[int, ...], rows: int, *, seed: int) -> Inp
     plain = with_numpy_bodies(graph)
     watching = plain.with_bodies({node.name: watched(plain.bodies[node.name]) for node in graph.controls})
     pool = np.random.default_rng(seed).random((2 * rows + 8, *shape), dtype=np.float32)
-    kept = []
+    kept: list[np.ndarray] = []
     for row in pool:
         margins.clear()
         run_reference(watching, {"x": row[None]})

@@ -150,7 +150,7 @@ def random_graphs(draw: st.DrawFn) -> Graph:  # noqa: C901, PLR0915 (one recipe,
             inputs = tuple(edge(default=True) for _ in range(draw(st.integers(1, 3))))
             outputs = draw(st.integers(1, 2))
             node = Node(name=name, kind="function", inputs=inputs, outputs=(ROW,) * outputs)
-            if waiting and draw(st.integers(0, 3)):
+            if waiting and draw(st.integers(0, 3)):  # type: ignore[arg-type]  # as it is at run time
                 control, index = waiting.pop(draw(st.integers(0, len(waiting) - 1)))
                 opened[control][index] = name
             if not _legal([*nodes, node], opened):

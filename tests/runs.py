@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +17,8 @@ from safetensors.torch import save_file
 from commands import call
 from offramp import data, learn, zoo
 from offramp.measure import _latency
-from offramp.pipeline import _batches
+from offramp.pipeline import _batches, _precision, _price
+from shared import made_once
 
 
 @contextmanager
@@ -25,6 +28,8 @@ def few_calls() -> Iterator[None]:
         patch.setattr(_batches, "CALLS", {1: 30, 64: 6})
         patch.setattr(_batches, "LEAST_S", 0.0)
         patch.setattr(_latency, "TURN_S", 0.0)
+        for module in (_price, _precision):
+            patch.setattr(module, "CALLS", 20, raising=False)
         yield
 
 
@@ -36,20 +41,50 @@ def hurry() -> Iterator[None]:
 
 
 class Run(NamedTuple):
-    """A finished run."""
+    """A finished run.
+
+    Attributes:
+        folder: A copy that this process alone reads.
+        result: What the command printed.
+        made: Where the command wrote it; all workers share that.
+    """
 
     folder: Path
     result: dict[str, Any]
+    made: Path
+
+
+def finished_run(factory: pytest.TempPathFactory, name: str, *arguments: object) -> Run:
+    """The run of `offramp ARGUMENTS --out .../out --json`, which must succeed; made once per session.
+
+    Args:
+        factory: Pytest's own.
+        name: Of the run; no two have the same.
+        arguments: From the word `optimize` on.
+    """
+
+    def make(folder: Path) -> None:
+        (folder / "run").mkdir()
+        with few_calls():
+            done = call(*arguments, "--out", folder / "run" / "out", "--json")
+        assert done.code == 0, done.err
+        (folder / "printed.json").write_text(done.out)
+
+    made = made_once(factory, name, make)
+    folder = Path(shutil.copytree(made / "run" / "out", factory.mktemp(name) / "out"))
+    return Run(folder, json.loads((made / "printed.json").read_text()), made / "run" / "out")
 
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Of a small perceptron that knows the digits."""
-    module = zoo.load_model("zoo:mlp").module
-    trained = learn.train_classifier(module, data.load("digits@train").subset(slice(600)), epochs=15)
-    path = tmp_path_factory.mktemp("weights") / "mlp.safetensors"
-    save_file(trained.state_dict(), path)
-    return path
+
+    def make(folder: Path) -> None:
+        module = zoo.load_model("zoo:mlp").module
+        trained = learn.train_classifier(module, data.load("digits@train").subset(slice(600)), epochs=15)
+        save_file(trained.state_dict(), folder / "mlp.safetensors")
+
+    return made_once(tmp_path_factory, "weights", make) / "mlp.safetensors"
 
 
 @pytest.fixture(scope="session")
@@ -62,11 +97,7 @@ def arguments(weights: Path) -> list[object]:
 @pytest.fixture(scope="session")
 def finished(arguments: list[object], tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run with a promise of 5 % that can be kept."""
-    folder = tmp_path_factory.mktemp("run") / "out"
-    with few_calls():
-        done = call(*arguments, "--max-loss", 0.05, "--out", folder, "--json")
-    assert done.code == 0, done.err
-    return Run(folder, done.json)
+    return finished_run(tmp_path_factory, "finished", *arguments, "--max-loss", 0.05)
 
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")  # text order is another
@@ -75,7 +106,10 @@ NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 @pytest.fixture(scope="session")
 def class_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The digits as picture files, `train/zero/12.png` and so on."""
-    root = tmp_path_factory.mktemp("folders")
+    return made_once(tmp_path_factory, "folders", write_class_folders)
+
+
+def write_class_folders(root: Path) -> None:
     for part in ("train", "test"):
         digits = data.load(f"digits@{part}")
         pixels = np.rint(digits.take(slice(None))["x"][:, 0] * 255).astype(np.uint8)
@@ -84,27 +118,12 @@ def class_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (root / part / name).mkdir(parents=True)
         for at, label in enumerate(digits.labels.tolist()):
             Image.fromarray(pixels[at]).save(root / part / NAMES[label] / f"{at}.png")
-    return root
 
 
 @pytest.fixture(scope="session")
 def named(weights: Path, class_folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run that knows what its classes are called, with a promise of 5 % harm."""
-    folder = tmp_path_factory.mktemp("named") / "out"
     model = ["--model", "zoo:mlp", "--weights", weights, "--exits", 1, "--epochs", 1]
     samples = ["--data", f"imagefolder:{class_folders}", "--held-out", f"imagefolder:{class_folders}@test"]
-    with few_calls():
-        done = call(
-            "optimize",
-            *model,
-            *samples,
-            "--class-names",
-            ",".join(NAMES),
-            "--max-loss",
-            0.05,
-            "--out",
-            folder,
-            "--json",
-        )
-    assert done.code == 0, done.err
-    return Run(folder, done.json)
+    asked = [*model, *samples, "--class-names", ",".join(NAMES), "--max-loss", 0.05]
+    return finished_run(tmp_path_factory, "named", "optimize", *asked)

@@ -299,7 +299,8 @@ def returns_of(node: ast.AST) -> Iterator[int]:
 
 def asserting_names() -> set[str]:
     """What fails a test: pytest's own, and every function of tests and contracts that asserts, whoever calls it."""
-    found, names = set(), {"raises", "warns", "fail", "golden", "exec"}  # exec: a page's own assertions
+    found: set[str] = set()
+    names = {"raises", "warns", "fail", "golden", "exec"}  # exec: a page's own assertions
     while found != names:
         found = set(names)
         helpers = [one for _, one in functions_of(TESTS, SOURCE / "testing") if not one.name.startswith("test_")]

@@ -32,7 +32,7 @@ def make_network() -> nn.Sequential:
 
 @cache
 def make(sees: str) -> Graph:
-    graph = attach.controllers(make_network(), EXAMPLE, placement=["1", "3"], head="pool", sees=sees)
+    graph = attach.controllers(make_network(), EXAMPLE, placement=["1", "3"], head="pool", sees=sees)  # type: ignore[arg-type]  # one of its words
     return make_lively(graph, SHAPE)
 
 
@@ -51,8 +51,8 @@ def test_every_engine_answers_like_the_reference(sees: str, rows: int) -> None:
 def test_who_never_stops_gets_the_models_answer(sees: str) -> None:
     network = make_network()
     x = torch.rand(5, *SHAPE)
-    graph = attach.controllers(network, EXAMPLE, placement=["1", "3"], sees=sees)
-    values = graph.bodies["stage0"](x)  # type: ignore[operator]  # a module
+    graph = attach.controllers(network, EXAMPLE, placement=["1", "3"], sees=sees)  # type: ignore[arg-type]  # one of its words
+    values = graph.bodies["stage0"](x)
     for name in ("stage1", "stage2"):
         values = graph.bodies[name](*values)
     with torch.no_grad():
@@ -83,7 +83,7 @@ def test_a_controller_that_sees_the_answer_reads_features_and_logits() -> None:
 
 @pytest.mark.parametrize("sees", SEES)
 def test_exits_can_be_dropped(sees: str) -> None:
-    graph = attach.controllers(CifarResNet(1), torch.zeros(2, 3, 32, 32), count=3, head="pool", sees=sees)
+    graph = attach.controllers(CifarResNet(1), torch.zeros(2, 3, 32, 32), count=3, head="pool", sees=sees)  # type: ignore[arg-type]  # one of its words
     fewer = keep_exits(graph, [1])
     assert [exit.name for exit in fewer.exits] == ["exit1/head", "stage3"]
     assert len(list(find_routes(fewer))) == 2

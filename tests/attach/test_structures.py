@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from d2nn_checks import TOLERANCE, Engines, check_engines, make_lively, settle
+from examples import some
 from graphs import with_numpy_bodies
 from offramp.attach import d2nn_cascade, d2nn_chain, d2nn_hierarchy, d2nn_high_low
 from offramp.errors import OptionError
@@ -58,7 +59,7 @@ def test_every_engine_answers_like_the_reference(name: str, rows: int) -> None:
     assert len(taken) > 1 or rows < 64
 
 
-@settings(deadline=None, max_examples=20, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=some(20), phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(name=st.sampled_from(list(SMALL)), seed=st.integers(0, 4), batch=st.integers(0, 99), rows=st.integers(0, 9))
 def test_torch_takes_every_pattern_of_routes_as_the_reference_does(name: str, seed: int, batch: int, rows: int) -> None:
     graph = make(name, seed)

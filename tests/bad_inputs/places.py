@@ -37,7 +37,7 @@ def text(content: str) -> Maker:
 
 
 def npz(**arrays: np.ndarray) -> Maker:
-    return lambda path: np.savez(path, **arrays)
+    return lambda path: np.savez(path, **arrays)  # type: ignore[arg-type]  # options by name
 
 
 def npy(array: np.ndarray) -> Maker:
@@ -129,7 +129,7 @@ FILES: dict[str, Maker] = {
     "good.npz": npz(x=GOOD, y=LABELS),
     "bytes_none.npz": text(""),
     "text.npz": text("hello"),
-    "cut.npz": lambda path: (np.savez(path, x=GOOD, y=LABELS), path.write_bytes(path.read_bytes()[:900])),
+    "cut.npz": lambda path: (np.savez(path, x=GOOD, y=LABELS), path.write_bytes(path.read_bytes()[:900])),  # type: ignore[func-returns-value]  # only done
     "without_x.npz": npz(a=GOOD),
     "pickled.npz": npz(x=np.array([Code(), Code()], dtype=object)),
     "no_rows.npz": npz(x=GOOD[:0], y=LABELS[:0]),
@@ -148,7 +148,7 @@ FILES: dict[str, Maker] = {
     "flat.npz": npz(x=GOOD.reshape(40, 784), y=LABELS),
     "words.npz": npz(x=np.array(["cat"] * 40)),
     "complex.npz": npz(x=GOOD + 1j, y=LABELS),
-    "one_number.npz": npz(x=np.float32(1)),
+    "one_number.npz": npz(x=np.float32(1)),  # type: ignore[arg-type]  # as it is at run time
     "nine.npz": npz(x=GOOD[:9], y=LABELS[:9]),
     "folder.npz": lambda path: path.mkdir(),
     "good.npy": npy(GOOD),
@@ -160,7 +160,7 @@ FILES: dict[str, Maker] = {
     "pickled.npy": npy(np.array([Code(), Code()], dtype=object)),
     "nan.npy": npy(changed(np.nan)),
     "empty_folder": lambda path: path.mkdir(),
-    "empty_classes": lambda path: [(path / name).mkdir(parents=True) for name in ("a", "b")],
+    "empty_classes": lambda path: [(path / name).mkdir(parents=True) for name in ("a", "b")],  # type: ignore[func-returns-value]  # only done
     "no_classes": pictures_beside_each_other,
     "broken_picture": lambda path: classes(path, broken=True),
     "a_file": text("hello"),
@@ -194,12 +194,12 @@ FILES: dict[str, Maker] = {
     "net_none.py": text("def build():\n    return None\n"),
     "net_vague.py": text("import torch\ndef build():\n    return torch.nn.Identity()\n"),
     "hf_empty": lambda path: path.mkdir(),
-    "hf_broken": lambda path: (path.mkdir(), (path / "config.json").write_text("{")),
+    "hf_broken": lambda path: (path.mkdir(), (path / "config.json").write_text("{")),  # type: ignore[func-returns-value]  # only done
     # places
     "pipe": lambda path: os.mkfifo(path),
     "half": lambda path: killed_run(path, json.dumps({"model": "zoo:lenet5"})),
     "half_broken": lambda path: killed_run(path, "{"),
-    "others": lambda path: (path.mkdir(), (path / "letter.txt").write_text("dear")),
+    "others": lambda path: (path.mkdir(), (path / "letter.txt").write_text("dear")),  # type: ignore[func-returns-value]  # only done
 }  # fmt: skip
 
 

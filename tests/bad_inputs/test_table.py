@@ -15,7 +15,7 @@ from bad_inputs.places import FILES, RUNS, make_files
 from bad_inputs.table import ROWS
 from commands import call
 from offramp.cli._app import app
-from offramp.pipeline import _batches
+from runs import finished_run
 
 WORDS = 40  # of a sentence, at most
 
@@ -25,15 +25,9 @@ pytestmark = pytest.mark.usefixtures("vision")
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of a network that was never trained: nobody reads its numbers."""
-    folder = tmp_path_factory.mktemp("small") / "run"
     network = ("--model", "zoo:mlp", "--exits", 1, "--epochs", 1, "--score", "max_probability,entropy")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_batches, "CALLS", {1: 10, 64: 2})
-        done = call(
-            "optimize", *network, "--data", "digits@train", "--held-out", "digits@test", "--knee", "--out", folder
-        )
-    assert done.code == 0, done.err
-    return folder
+    samples = ("--data", "digits@train", "--held-out", "digits@test")
+    return finished_run(tmp_path_factory, "small", "optimize", *network, *samples, "--knee").folder
 
 
 def contents(folder: Path) -> dict[str, Any]:

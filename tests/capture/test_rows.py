@@ -1,40 +1,46 @@
 """Networks whose rows depend on each other, on chance or on the past are refused by the name of what does it."""
 
+from __future__ import annotations
+
 import copy
 import random
+from collections.abc import Callable
+from typing import Any, Self  # Any: what a layer gives
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from offramp import attach
 from offramp.capture import capture, check_rows
 from offramp.errors import CaptureError
 
+Inner = Callable[[Any, Tensor], Any]  # the network that it is part of, and what the first layer gave
+
 
 class Between(nn.Module):
     """Two linear layers over the mean of a sequence [B, 5, 8], and something between them."""
 
-    def __init__(self, between=None, *, layer=None):
+    def __init__(self, between: Inner | None = None, *, layer: nn.Module | None = None) -> None:
         super().__init__()
         self.first, self.last = nn.Linear(8, 16), nn.Linear(16, 3)
         self.layer = layer
-        self.between = between or (lambda self, h: self.layer(h))
+        self.between: Inner = between or (lambda self, h: self.layer(h))
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Any:
         return self.last(self.between(self, self.first(x.mean(1))))
 
 
 class Sequences(nn.Module):
     """A layer that reads sequences [B, 5, 8], and one that answers from their mean."""
 
-    def __init__(self, layer):
+    def __init__(self, layer: nn.Module) -> None:
         super().__init__()
         self.layer, self.last = layer, nn.Linear(8, 3)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Any:
         made = self.layer(x, x, x) if isinstance(self.layer, nn.MultiheadAttention) else self.layer(x)
         return self.last((made[0] if isinstance(made, tuple) else made).mean(1))
 
@@ -42,18 +48,18 @@ class Sequences(nn.Module):
 class StuckNorm(nn.BatchNorm1d):
     """Stays in training mode."""
 
-    def train(self, mode=True):
+    def train(self, mode: bool = True) -> Self:
         return super().train(True)
 
 
 class Counter(nn.Module):
     """Weighs by how often it was asked."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.asked = 0
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         self.asked += 1
         return x * self.asked
 
@@ -61,21 +67,21 @@ class Counter(nn.Module):
 class AlwaysDropped(nn.Dropout):
     """Stays in training mode."""
 
-    def train(self, mode=True):
+    def train(self, mode: bool = True) -> Self:
         return super().train(True)
 
 
-def pictures(layer):
+def pictures(layer: nn.Module) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(1, 8, 5, 2), layer, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4)
     )
 
 
-def standardized(self, h):
+def standardized(self: nn.Module, h: Tensor) -> Tensor:
     return (h - h.mean()) / h.std()
 
 
-def encoder(*, batch_first):
+def encoder(*, batch_first: bool) -> nn.Module:
     layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=batch_first)
     return nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
 
@@ -120,13 +126,13 @@ INDEPENDENT = {
 }
 
 
-def example(net):
+def example(net: nn.Module) -> Tensor:
     torch.manual_seed(7)
     return torch.rand(3, 1, 12, 12) if isinstance(net, nn.Sequential) else torch.rand(3, 5, 8)
 
 
 @pytest.mark.parametrize("name", DEPENDENT)
-def test_rows_that_depend_on_each_other_are_refused_with_the_module_and_a_remedy(name):
+def test_rows_that_depend_on_each_other_are_refused_with_the_module_and_a_remedy(name: str) -> None:
     net, sentence = DEPENDENT[name]
     with pytest.raises(CaptureError, match=f"must answer each sample by itself, but in .*{sentence}") as caught:
         check_rows(net, example(net))
@@ -134,7 +140,7 @@ def test_rows_that_depend_on_each_other_are_refused_with_the_module_and_a_remedy
 
 
 @pytest.mark.parametrize("name", CHANCE)
-def test_chance_in_evaluation_mode_is_refused_with_the_module_and_a_remedy(name):
+def test_chance_in_evaluation_mode_is_refused_with_the_module_and_a_remedy(name: str) -> None:
     net, sentence = CHANCE[name]
     with pytest.raises(
         CaptureError, match=f"must answer without chance in evaluation mode, but .*{sentence}"
@@ -144,37 +150,37 @@ def test_chance_in_evaluation_mode_is_refused_with_the_module_and_a_remedy(name)
 
 
 @pytest.mark.parametrize("name", ALONE)
-def test_a_batch_axis_that_is_lost_or_fixed_is_refused_with_the_place(name):
+def test_a_batch_axis_that_is_lost_or_fixed_is_refused_with_the_place(name: str) -> None:
     net, sentence = ALONE[name]
     with pytest.raises(CaptureError, match=f"must answer one sample alone, but .*{sentence}") as caught:
         check_rows(net, example(net)[:2])
     assert len(str(caught.value).split()) <= 40
 
 
-def test_a_network_that_remembers_is_refused_by_the_module_that_does():
+def test_a_network_that_remembers_is_refused_by_the_module_that_does() -> None:
     with pytest.raises(
         CaptureError, match=r"the same each time, but 'layer' .Counter. answers otherwise the second time"
     ):
         check_rows(net := Between(layer=Counter()), example(net))
 
 
-def rounded_to_the_batch(self, h):  # as dynamic quantization does
+def rounded_to_the_batch(self: nn.Module, h: Tensor) -> Tensor:  # as dynamic quantization does
     step = h.abs().max() / 15
     return (h / step).round() * step
 
 
-def limited_by_the_batch(self, h):
+def limited_by_the_batch(self: nn.Module, h: Tensor) -> Tensor:
     return h / h.abs().max().clamp(min=1)
 
 
 @pytest.mark.parametrize("scaling", [rounded_to_the_batch, limited_by_the_batch])
-def test_what_depends_on_the_largest_of_the_batch_shows_on_random_rows(scaling):
+def test_what_depends_on_the_largest_of_the_batch_shows_on_random_rows(scaling: Inner) -> None:
     with pytest.raises(CaptureError, match="by itself"):
         check_rows(Between(scaling), 9 * torch.rand(2, 5, 8))
 
 
 @pytest.mark.parametrize("name", INDEPENDENT)
-def test_rows_that_stand_by_themselves_pass(name):
+def test_rows_that_stand_by_themselves_pass(name: str) -> None:
     net = INDEPENDENT[name]
     rows, state = example(net), torch.get_rng_state()
     check_rows(net, rows)
@@ -182,13 +188,13 @@ def test_rows_that_stand_by_themselves_pass(name):
 
 
 @pytest.mark.parametrize("rows", [torch.zeros(2, 5, 8), torch.rand(1, 5, 8)], ids=["equal rows", "one row"])
-def test_an_example_whose_rows_are_alike_is_varied(rows):
+def test_an_example_whose_rows_are_alike_is_varied(rows: Tensor) -> None:
     with pytest.raises(CaptureError, match="by itself"):
         check_rows(Between(standardized), rows)
 
 
-def test_float_noise_of_a_network_that_magnifies_it_is_no_reason():
-    def magnify(self, h):  # what is left of the difference of two equal sums, in float32
+def test_float_noise_of_a_network_that_magnifies_it_is_no_reason() -> None:
+    def magnify(self: nn.Module, h: Tensor) -> Tensor:  # what is left of the difference of two equal sums, in float32
         large = h.sum(1, keepdim=True) + 1e4
         return h + 30 * (large - 1e4 - h.sum(1, keepdim=True)) * (len(h) + 1) / len(h)
 
@@ -200,13 +206,13 @@ def test_float_noise_of_a_network_that_magnifies_it_is_no_reason():
 
 
 @pytest.mark.parametrize("call", [capture, attach.exits], ids=["capture", "attach"])
-def test_capture_refuses_before_it_traces(call):
+def test_capture_refuses_before_it_traces(call: Callable[[nn.Module, Tensor], object]) -> None:
     net = pictures(nn.BatchNorm2d(8, track_running_stats=False))
     with pytest.raises(CaptureError, match=r"'1' .BatchNorm2d."):
         call(net, torch.zeros(2, 1, 12, 12))
 
 
-def test_the_network_and_all_random_states_stay_as_they_are():
+def test_the_network_and_all_random_states_stay_as_they_are() -> None:
     net = Between(layer=AlwaysDropped()).train()
     before = copy.deepcopy(net.state_dict())
     torch.manual_seed(3), random.seed(3), np.random.seed(3)
@@ -220,8 +226,8 @@ def test_the_network_and_all_random_states_stay_as_they_are():
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
 
 
-def test_other_outputs_than_the_first_can_be_looked_at():
+def test_other_outputs_than_the_first_can_be_looked_at() -> None:
     net = Between(standardized)
-    check_rows(net, example(net), answer=lambda logits: logits * 0)
+    check_rows(net, example(net), answer=lambda logits: logits * 0)  # type: ignore[operator]  # a tensor here
     with pytest.raises(CaptureError, match="must answer the example, but raised TypeError"):
         check_rows(net, example(net), answer=lambda logits: None)

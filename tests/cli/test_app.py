@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 import offramp
-from commands import COMMAND, held_by_another
+from commands import COMMAND, held_by_another, start
 from offramp import cli, data
 
 Call = Callable[..., tuple[int, str, str]]
@@ -182,11 +182,6 @@ SLOW = [
     "--max-loss",
     "0.05",
 ]  # until it is stopped
-
-
-def start(*words: object, **options: Any) -> subprocess.Popen[str]:
-    """A command in a process of its own."""
-    return subprocess.Popen([*COMMAND, *map(str, words)], stderr=subprocess.PIPE, text=True, **options)
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:

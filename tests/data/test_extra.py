@@ -30,9 +30,9 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
             raise error
 
         monkeypatch.setattr(_extra, "version", version)
-        monkeypatch.setattr(_extra.importlib, "import_module", fail)
+        monkeypatch.setattr(_extra.importlib, "import_module", fail)  # type: ignore[attr-defined]  # where it is used
         found = {name: ModuleSpec(name, None) for name in installed}
-        monkeypatch.setattr(_extra.importlib.util, "find_spec", found.get)
+        monkeypatch.setattr(_extra.importlib.util, "find_spec", found.get)  # type: ignore[attr-defined]  # where it is used
 
     return pretend
 

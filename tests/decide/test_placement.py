@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evidences import make_evidence
+from examples import some
 from offramp.decide import Target, placement
 from offramp.decide import _placement as module
 from offramp.errors import EvidenceError, OptionError
@@ -39,7 +40,7 @@ def subsets(count: int) -> list[tuple[int, ...]]:
     return list(chain.from_iterable(combinations(range(count), size) for size in range(count + 1)))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=some(15))
 @given(st.integers(0, 99), st.lists(st.floats(0.01, 1.5), min_size=1, max_size=3), st.floats(0, 0.3))
 def test_of_few_candidates_the_best_of_all_choices_is_found(
     seed: int, heads: list[float], gate_overhead: float
@@ -68,7 +69,7 @@ def test_it_is_never_worse_than_all_or_any_one_alone_also_by_beam(seed: int, bea
     assert [trial.cost for trial in found.trials] == sorted(trial.cost for trial in found.trials)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=some(15))
 @given(st.integers(0, 99), st.sets(st.integers(0, 2), min_size=1), st.sampled_from([0, 6]))
 def test_who_always_stays_is_in_every_trial_and_the_rest_is_as_good_as_can_be(
     seed: int, always: set[int], exact: int
@@ -83,7 +84,7 @@ def test_who_always_stays_is_in_every_trial_and_the_rest_is_as_good_as_can_be(
     assert found.best.cost == pytest.approx(min(cheapest(seen, breakdown, kept, found.allowed_loss) for kept in able))
 
 
-@settings(deadline=None, max_examples=10)
+@settings(deadline=None, max_examples=some(10))
 @given(st.integers(0, 99), st.floats(0.01, 0.5), st.booleans())
 def test_who_costs_more_and_answers_like_another_is_never_kept(seed: int, more: float, first: bool) -> None:
     seen = make_evidence(60, 2, seed=seed)
@@ -139,7 +140,7 @@ def test_within_a_budget_least_is_lost(budget: float) -> None:
 EXITS = st.integers(1, 4).flatmap(lambda count: st.lists(st.floats(0.0, 0.8), min_size=count, max_size=count))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=some(15))
 @given(st.integers(0, 99), EXITS, st.floats(0, 2), st.sampled_from([None, 0.8]))
 def test_a_kept_exit_is_taken_and_nothing_is_as_good_without_it(
     seed: int, heads: list[float], noise: float, budget: float | None

@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any  # what layers give
 from unittest import mock
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from offramp import attach
 from offramp.errors import EngineError, OptionError
 from offramp.export import _departure, find_departure, onnx
 from offramp.export._departure import Departure
+from offramp.graph import Graph
 from offramp.nn import Normalize
+
+Between = Callable[[Tensor], Tensor]
 
 
 class Net(nn.Module):
     """Two convolutions with something between them."""
 
-    def __init__(self, between):
+    def __init__(self, between: Between) -> None:
         super().__init__()
         torch.manual_seed(0)
         self.c, self.d, self.o = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1), nn.Linear(8, 4)
         self.between = between
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Any:
         return self.o(torch.relu(self.d(self.between(torch.relu(self.c(x))))).mean((2, 3)))
 
 
 SAMPLES = {"x": np.random.default_rng(0).random((4, 3, 16, 16)).astype(np.float32)}
-SAME = {
+SAME: dict[str, Between] = {
     "plain": lambda h: h,
     "gelu": F.gelu,
     "gelu by tanh": lambda h: F.gelu(h, approximate="tanh"),
@@ -44,7 +50,7 @@ SAME = {
     "largest of equal ones": lambda h: h.round().topk(3, 1).values.repeat(1, 3, 1, 1)[:, :8],
     "tiny variances": lambda h: F.layer_norm(h * 1e-4, h.shape[1:], eps=1e-12),
 }
-OTHER = {  # in OpenVINO: the operation, and what answers as PyTorch does
+OTHER: dict[str, tuple[Between, str, str | None]] = {  # in OpenVINO: the operation, and what answers as PyTorch does
     "shrunk with antialias": (
         lambda h: F.interpolate(h, (7, 7), mode="bilinear", antialias=True), "_upsample_bilinear2d_aa", "onnxruntime",
     ),
@@ -59,20 +65,22 @@ OTHER = {  # in OpenVINO: the operation, and what answers as PyTorch does
 }  # fmt: skip
 
 
-def attached(between, exits=0):
+def attached(between: Between, exits: int = 0) -> Graph:
     return attach.exits(Net(between), torch.rand(2, 3, 16, 16), count=exits)
 
 
 @pytest.mark.parametrize("between", SAME.values(), ids=SAME)
-def test_engines_that_compute_as_pytorch_does_have_no_departure(between):
-    graph, traces = attached(between), {}
+def test_engines_that_compute_as_pytorch_does_have_no_departure(between: Between) -> None:
+    graph, traces = attached(between), onnx.Traces()
     assert find_departure(graph, SAMPLES, traces=traces) is None
     assert find_departure(graph, SAMPLES, engine="onnxruntime", traces=traces) is None
 
 
 @pytest.mark.parametrize("exits", [0, 1])
 @pytest.mark.parametrize(("between", "operation", "helps"), OTHER.values(), ids=OTHER)
-def test_the_operation_that_differs_is_named_with_its_place_and_what_helps(between, operation, helps, exits):
+def test_the_operation_that_differs_is_named_with_its_place_and_what_helps(
+    between: Between, operation: str, helps: str | None, exits: int
+) -> None:
     found = find_departure(attached(between, exits), SAMPLES)
     assert found is not None
     assert found.layer is not None
@@ -83,13 +91,13 @@ def test_the_operation_that_differs_is_named_with_its_place_and_what_helps(betwe
     assert len(str(found).split()) <= 40
 
 
-def test_what_the_exporter_leaves_out_is_found_in_both_engines():
+def test_what_the_exporter_leaves_out_is_found_in_both_engines() -> None:
     found = find_departure(attached(OTHER["another divisor"][0]), SAMPLES, engine="onnxruntime")
     assert found is not None
     assert found.remedy == "Write that layer with other operators."
 
 
-def test_the_users_own_module_is_what_counts():
+def test_the_users_own_module_is_what_counts() -> None:
     graph, net = attached(SAME["plain"]), Net(SAME["plain"])
     with torch.no_grad():
         expected = net(torch.from_numpy(SAMPLES["x"])).numpy()
@@ -99,7 +107,7 @@ def test_the_users_own_module_is_what_counts():
     assert found.layer is None  # no operation differs, the answers do
 
 
-def test_normalization_belongs_to_the_network():
+def test_normalization_belongs_to_the_network() -> None:
     graph = attach.exits(
         net := Net(SAME["plain"]), torch.rand(2, 3, 16, 16), count=0, normalize=Normalize([0.5] * 3, [0.2] * 3)
     )
@@ -108,7 +116,7 @@ def test_normalization_belongs_to_the_network():
     assert find_departure(graph, SAMPLES, expected) is None
 
 
-def test_nan_where_pytorch_has_none_is_a_departure():
+def test_nan_where_pytorch_has_none_is_a_departure() -> None:
     wanted = np.array([[1.0, 2.0]], np.float32)
     assert _departure._part(np.array([[np.nan, 2.0]], np.float32), wanted) == float("inf")
     assert _departure._part(wanted, wanted) == 0
@@ -117,10 +125,11 @@ def test_nan_where_pytorch_has_none_is_a_departure():
     assert _departure._part(wanted[:, :1], wanted) == float("inf")
 
 
-def test_a_coarse_precision_that_loses_much_is_told_apart_from_a_layer_that_is_wrong():
-    graph, answers = attached(SAME["plain"]), []
+def test_a_coarse_precision_that_loses_much_is_told_apart_from_a_layer_that_is_wrong() -> None:
+    graph = attached(SAME["plain"])
+    answers: list[str] = []
 
-    def ask(engine, precision, path, given):
+    def ask(engine: str, precision: str, path: Path, given: dict[str, np.ndarray]) -> np.ndarray:
         answers.append(precision)
         exact = _departure._logits(graph, given)
         return exact if precision == "f32" else exact * 2
@@ -132,29 +141,29 @@ def test_a_coarse_precision_that_loses_much_is_told_apart_from_a_layer_that_is_w
     assert found.remedy == "Compute in f32."
 
 
-def test_8_bits_are_looked_at_in_float():
+def test_8_bits_are_looked_at_in_float() -> None:
     assert find_departure(attached(SAME["plain"]), SAMPLES, precision="int8") is None
 
 
-def test_what_was_exported_is_handed_on():
-    graph, traces = attached(SAME["plain"], exits=1), {}
+def test_what_was_exported_is_handed_on() -> None:
+    graph, traces = attached(SAME["plain"], exits=1), onnx.Traces()
     find_departure(graph, SAMPLES, traces=traces)
     with mock.patch.object(onnx, "trace_bodies", side_effect=AssertionError("traced again")):
         assert find_departure(graph, SAMPLES, traces=traces) is None
 
 
-def test_an_engine_that_refuses_says_so():
+def test_an_engine_that_refuses_says_so() -> None:
     graph = attached(lambda h: F.pad(h, (1, 2, 1, 2), mode="circular"))
     with pytest.raises(EngineError, match="OpenVINO cannot run"):
         find_departure(graph, SAMPLES)
 
 
-def test_an_unknown_engine_is_refused():
+def test_an_unknown_engine_is_refused() -> None:
     with pytest.raises(OptionError, match="engine must be openvino or onnxruntime, but is 'tensorrt'"):
         find_departure(attached(SAME["plain"]), SAMPLES, engine="tensorrt")  # type: ignore[arg-type]  # on purpose
 
 
-def test_a_sample_with_nan_is_left_out_because_its_answer_means_nothing():
+def test_a_sample_with_nan_is_left_out_because_its_answer_means_nothing() -> None:
     spoiled = {"x": SAMPLES["x"].copy()}
     spoiled["x"][1, 0, 3, 3] = np.nan
     assert find_departure(attached(SAME["plain"]), spoiled) is None

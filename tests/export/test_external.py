@@ -107,11 +107,11 @@ def test_a_place_that_cannot_be_written_is_named_and_nothing_is_left(tmp_path: P
 @pytest.mark.usefixtures("small_files")
 def test_a_body_of_many_weights_is_traced_without_a_second_copy_of_them() -> None:
     body = make_chain(1).bodies["stage0"]
-    copied = _body._copied(body)
+    copied = _body._copied(body)  # type: ignore[arg-type]  # a module
     assert copied is not body
-    assert copied.weight is body.weight
+    assert copied.weight is body.weight  # type: ignore[attr-defined]  # a module
 
 
 def test_others_are_traced_in_a_copy() -> None:
     body = make_chain(1).bodies["stage0"]
-    assert _body._copied(body).weight is not body.weight
+    assert _body._copied(body).weight is not body.weight  # type: ignore[arg-type,attr-defined]  # a module

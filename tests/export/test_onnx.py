@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, version_converter
 
+from examples import some
 from graphs import STOP_HIGH, STOP_LOW, make_chain, random_graphs, with_numpy_bodies
 from offramp import attach
 from offramp.errors import ExportError
@@ -109,7 +110,7 @@ def test_the_file_of_any_graph_equals_the_reference(graph: Graph, seed: int) -> 
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=30, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=some(30), phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(graph=random_graphs(), seed=st.integers(0, 99), rows=st.sampled_from([0, 1, 5]))
 def test_the_file_of_many_graphs_equals_the_reference(graph: Graph, seed: int, rows: int) -> None:
     model = export_onnx.to_model(graph).SerializeToString()

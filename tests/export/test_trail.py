@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def test_gates_one_behind_the_other_have_the_lighter_one(exits: int) -> None:
 @pytest.mark.parametrize(
     "options", [{"placement": [0, 1], "head": ["pool"] * 2}, {"placement": ["input", "input"], "head": ["pool"] * 2}]
 )
-def test_so_have_exits_attached_to_a_network(options: dict) -> None:
+def test_so_have_exits_attached_to_a_network(options: dict[str, Any]) -> None:
     assert trail(attach.exits(NETWORK, EXAMPLE, **options)) is PassedTrail
 
 

@@ -14,7 +14,7 @@ from offramp.transform import add_fallback, keep_exits
 
 def make(**more: Normalize) -> Graph:
     network = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3))
-    return attach.exits(network, torch.zeros(2, 8), placement=["1", "3"], **more)
+    return attach.exits(network, torch.zeros(2, 8), placement=["1", "3"], **more)  # type: ignore[arg-type]  # options by name
 
 
 def test_it_ends_at_the_final_exit_of_a_network_with_exits() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from examples import some
 from graphs import make_chain, random_graphs, with_numpy_bodies
 from offramp.graph import Graph, find_routes
 from offramp.run import run_reference
@@ -19,7 +20,7 @@ def test_without_decisions_there_is_one_route() -> None:
     assert list(find_routes(make_chain(0))) == [()]
 
 
-@settings(deadline=None, max_examples=50, phases=[Phase.generate])
+@settings(deadline=None, max_examples=some(50), phases=[Phase.generate])
 @given(graph=random_graphs(), seed=st.integers(0, 99))
 def test_whatever_route_is_taken_is_among_them(graph: Graph, seed: int) -> None:
     generator = np.random.default_rng(seed)

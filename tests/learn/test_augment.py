@@ -29,7 +29,7 @@ def windows(mirror: bool) -> set[tuple[float, ...]]:
 
 @pytest.mark.parametrize(("how", "mirror"), [("crop", False), ("crop_flip", True)])
 def test_all_possible_windows_come_and_no_others(how: str, mirror: bool) -> None:
-    given = augment({"x": numbered(500)}, how, random())["x"]
+    given = augment({"x": numbered(500)}, how, random())["x"]  # type: ignore[arg-type]  # one of its words
     assert {tuple(picture.flatten().tolist()) for picture in given} == windows(mirror)
 
 

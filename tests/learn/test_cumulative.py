@@ -9,10 +9,11 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from early_exits import CLASSES, Killed, KilledSamples, make_samples, make_stages, weights
+from examples import some
 from offramp import attach, learn
 from offramp.errors import LearnError, OptionError
 from offramp.graph import Graph
@@ -153,7 +154,8 @@ def test_labels_are_not_read() -> None:
     assert_same_heads(*(learn.cumulative(make_graph(), each, QUICK) for each in (samples, labelled)))
 
 
-@settings(deadline=None, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=some(6), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(at=1)
 @given(at=st.integers(0, 8))
 def test_a_training_killed_anywhere_resumes_to_exactly_the_same_weights(at: int, tmp_path: Path) -> None:
     path = tmp_path / f"{at}.safetensors"

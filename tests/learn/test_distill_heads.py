@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from early_exits import Killed, KilledSamples, function, make_graph, make_reusing, make_samples, read, weights
+from examples import some
 from offramp import learn
 from offramp.errors import LearnError, OptionError
 from offramp.graph import Graph, Node, Tensor
@@ -50,12 +51,12 @@ def test_heads_come_to_agree_with_the_full_network() -> None:
 def test_the_graph_given_stays_as_it_was() -> None:
     graph = make_graph("confidence")
     before = {name: weights(graph, name) for name in graph.bodies}
-    modes = {name: body.training for name, body in graph.bodies.items()}
+    modes = {name: body.training for name, body in graph.bodies.items()}  # type: ignore[attr-defined]  # a module
     learn.distill_heads(graph, make_samples(), QUICK)
     for name, known in before.items():
         for key, value in weights(graph, name).items():
             assert torch.equal(value.nan_to_num(7.0), known[key].nan_to_num(7.0)), (name, key)
-    assert {name: body.training for name, body in graph.bodies.items()} == modes
+    assert {name: body.training for name, body in graph.bodies.items()} == modes  # type: ignore[attr-defined]  # a module
 
 
 def test_the_backbone_is_the_same_object_afterwards() -> None:
@@ -63,12 +64,12 @@ def test_the_backbone_is_the_same_object_afterwards() -> None:
     trained = learn.distill_heads(graph, make_samples(), QUICK)
     assert trained.bodies["stage0"] is graph.bodies["stage0"]
     assert trained.bodies["exit0/head"] is not graph.bodies["exit0/head"]
-    assert not trained.bodies["exit0/head"].training
+    assert not trained.bodies["exit0/head"].training  # type: ignore[attr-defined]  # a module
 
 
 def test_scores_that_learn_are_fitted() -> None:
     trained = learn.distill_heads(make_graph("confidence"), make_samples(), QUICK)
-    assert bool(trained.bodies["exit0/score"].bias.isfinite())
+    assert bool(trained.bodies["exit0/score"].bias.isfinite())  # type: ignore[attr-defined]  # a module
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
@@ -87,7 +88,8 @@ def test_the_global_generator_is_left_as_it_was() -> None:
     assert torch.equal(torch.rand(1), expected)
 
 
-@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=some(8), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(at=1, dropout=True)
 @given(at=st.integers(0, 8), dropout=st.booleans())
 def test_a_training_killed_anywhere_resumes_to_exactly_the_same_weights(at: int, dropout: bool, tmp_path: Path) -> None:
     def graph() -> Graph:
@@ -99,16 +101,16 @@ def test_a_training_killed_anywhere_resumes_to_exactly_the_same_weights(at: int,
     path.unlink(missing_ok=True)
     whole = learn.distill_heads(graph(), make_samples(), QUICK)
     with pytest.raises(Killed):
-        learn.distill_heads(graph(), KilledSamples(make_samples(), at=at), QUICK, checkpoint=path)
+        learn.distill_heads(graph(), KilledSamples(make_samples(), at=at), QUICK, checkpoint=path)  # type: ignore[arg-type]  # as it is at run time
     resumed = learn.distill_heads(graph(), make_samples(), QUICK, checkpoint=path, resume=True)
     assert_same_heads(whole, resumed)
-    assert torch.equal(whole.bodies["exit0/score"].weight, resumed.bodies["exit0/score"].weight)
+    assert torch.equal(whole.bodies["exit0/score"].weight, resumed.bodies["exit0/score"].weight)  # type: ignore[attr-defined]  # a module
 
 
 def test_a_finished_training_is_not_done_again(tmp_path: Path) -> None:
     path = tmp_path / "post.safetensors"
     first = learn.distill_heads(make_graph(), make_samples(), QUICK, checkpoint=path)
-    again = learn.distill_heads(make_graph(), KilledSamples(make_samples(), at=0), QUICK, checkpoint=path, resume=True)
+    again = learn.distill_heads(make_graph(), KilledSamples(make_samples(), at=0), QUICK, checkpoint=path, resume=True)  # type: ignore[arg-type]  # as it is at run time
     assert_same_heads(first, again)
 
 
@@ -125,7 +127,7 @@ def test_a_checkpoint_of_another_backbone_is_refused(tmp_path: Path) -> None:
     learn.distill_heads(make_graph(), make_samples(), QUICK, checkpoint=path)
     graph = make_graph()
     with torch.no_grad():
-        graph.bodies["stage1"][4].bias.add_(1)
+        graph.bodies["stage1"][4].bias.add_(1)  # type: ignore[index]  # a module
     with pytest.raises(LearnError, match="backbone differ"):
         learn.distill_heads(graph, make_samples(), QUICK, checkpoint=path, resume=True)
 
@@ -148,7 +150,7 @@ def test_fewer_samples_than_a_batch_are_refused() -> None:
 
 def test_a_loss_that_is_not_finite_ends_the_training_and_says_where() -> None:
     head = nn.Sequential(nn.Flatten(), nn.Linear(256, 3))
-    nn.init.constant_(head[1].bias, torch.nan)
+    nn.init.constant_(head[1].bias, torch.nan)  # type: ignore[arg-type]  # known here
     with pytest.raises(LearnError, match=r"exit0/head does not at epoch 1, step 1.*learning_rate below"):
         learn.distill_heads(make_graph(head=head), make_samples(), QUICK)
 
@@ -182,13 +184,13 @@ def test_a_head_may_read_the_head_before_it() -> None:
     flat = [nn.Sequential(nn.Flatten(), nn.Linear(64, 3)) for _ in range(2)]
     bodies = {"first": flat[0], "second": nn.Linear(3, 3), "last": flat[1]}
     trained = learn.distill_heads(Graph(nodes=nodes, answer="answer", bodies=bodies), make_samples(), QUICK)
-    assert not torch.equal(trained.bodies["second"].weight, bodies["second"].weight)
+    assert not torch.equal(trained.bodies["second"].weight, bodies["second"].weight)  # type: ignore[arg-type,attr-defined]  # a module
 
 
 def test_bfloat16_teaches_almost_the_same() -> None:
     settings = learn.DistillSettings(epochs=2, batch=16, augment="none", precision="bfloat16")
     trained = learn.distill_heads(make_graph(), make_samples(), settings)
-    assert {value.dtype for value in trained.bodies["exit0/head"].parameters()} == {torch.float32}
+    assert {value.dtype for value in trained.bodies["exit0/head"].parameters()} == {torch.float32}  # type: ignore[attr-defined]  # a module
 
 
 def test_a_bar_shows_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -262,7 +264,7 @@ def test_an_ensemble_learns_to_weigh_heads_that_learn_as_without_it() -> None:
 
 def test_a_head_learns_to_reuse_the_logits_before_it() -> None:
     trained = learn.distill_heads(make_reusing(ensemble_heads=False), make_samples(), QUICK)
-    assert float(trained.bodies["exit1/head"].weight.detach().abs().max()) > 0
+    assert float(trained.bodies["exit1/head"].weight.detach().abs().max()) > 0  # type: ignore[attr-defined]  # a module
     assert differ(make_reusing(), learn.distill_heads(make_reusing(), make_samples(), QUICK)) == {
         *(f"exit{at}/head" for at in range(3)),
         *(f"exit{at}/ensemble" for at in (1, 2)),
@@ -274,7 +276,7 @@ def test_with_all_options_a_killed_training_resumes_to_exactly_the_same_weights(
     path = tmp_path / "post.safetensors"
     whole = learn.distill_heads(make_reusing("confidence"), make_samples(), OPTIONS)
     with pytest.raises(Killed):
-        learn.distill_heads(make_reusing("confidence"), KilledSamples(make_samples(), at=at), OPTIONS, checkpoint=path)
+        learn.distill_heads(make_reusing("confidence"), KilledSamples(make_samples(), at=at), OPTIONS, checkpoint=path)  # type: ignore[arg-type]  # as it is at run time
     resumed = learn.distill_heads(make_reusing("confidence"), make_samples(), OPTIONS, checkpoint=path, resume=True)
     assert differ(whole, resumed) == set()
 

@@ -15,8 +15,8 @@ def test_it_gives_what_the_bodies_give_in_eval_mode() -> None:
     graph, x = make_graph(), torch.rand(5, 1, 8, 8)
     given = FrozenBackbone(graph, "float32")({"x": x})
     with torch.no_grad():
-        first = graph.bodies["stage0"].eval()(x)
-        last = graph.bodies["stage1"].eval()(first)
+        first = graph.bodies["stage0"].eval()(x)  # type: ignore[attr-defined]  # a module
+        last = graph.bodies["stage1"].eval()(first)  # type: ignore[attr-defined]  # a module
     # Folded normalization and another memory layout round differently.
     torch.testing.assert_close(given["stage0"][0], first, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(given["stage1"][0], last, atol=1e-4, rtol=1e-4)
@@ -37,7 +37,7 @@ def test_its_tensors_carry_no_gradient() -> None:
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_it_gives_float32(precision: str) -> None:
-    given = FrozenBackbone(make_graph(), precision)({"x": torch.rand(2, 1, 8, 8)})
+    given = FrozenBackbone(make_graph(), precision)({"x": torch.rand(2, 1, 8, 8)})  # type: ignore[arg-type]  # one of its words
     assert {tensor.dtype for tensors in given.values() for tensor in tensors} == {torch.float32}
 
 
@@ -45,7 +45,7 @@ def test_its_digest_tells_weights_apart() -> None:
     graph, other = make_graph(), make_graph()
     assert FrozenBackbone(graph, "float32").digest() == FrozenBackbone(other, "float32").digest()
     with torch.no_grad():
-        other.bodies["stage1"][4].bias[0] += 1
+        other.bodies["stage1"][4].bias[0] += 1  # type: ignore[index]  # a module
     assert FrozenBackbone(graph, "float32").digest() != FrozenBackbone(other, "float32").digest()
 
 
@@ -60,7 +60,7 @@ class Shared(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.first(self.convolution(x))
-        return self.second(self.convolution(y)).flatten(1)
+        return self.second(self.convolution(y)).flatten(1)  # type: ignore[no-any-return]  # layers and arrays tell no type
 
 
 def test_a_layer_that_is_called_twice_is_not_folded() -> None:
@@ -76,8 +76,8 @@ def test_a_layer_that_is_called_twice_is_not_folded() -> None:
 def test_normalization_is_folded_where_it_can_be() -> None:
     graph = make_graph()
     folded = _freeze(graph.bodies["stage0"])
-    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in folded.modules())
-    assert any(isinstance(layer, nn.BatchNorm2d) for layer in graph.bodies["stage0"].modules())
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in folded.modules())  # type: ignore[attr-defined]  # a module
+    assert any(isinstance(layer, nn.BatchNorm2d) for layer in graph.bodies["stage0"].modules())  # type: ignore[attr-defined]  # a module
 
 
 def test_bodies_that_are_no_modules_are_called_as_they_are() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
+from examples import some
 from offramp.learn._losses import distillation_loss, exit_losses, teaching_loss, weigh_by_ease
 
 
@@ -55,7 +56,7 @@ def test_nothing_flows_into_the_final_exit_where_it_teaches() -> None:
     assert logits["exit2"].grad is None
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=some(50))
 @given(st.integers(1, 6), st.floats(0, 0.99), st.integers(0, 1000))
 def test_samples_count_one_on_average_and_never_less_than_nothing(exits: int, emphasis: float, seed: int) -> None:
     final = 4 * torch.randn(8, 5, generator=torch.Generator().manual_seed(seed))

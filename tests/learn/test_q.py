@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from d2nns import answer, make_cascade, make_digits, make_gated, make_high_low
 from early_exits import Killed, KilledSamples
+from examples import some
 from offramp import attach, learn
 from offramp.errors import DataError, LearnError
 from offramp.graph import Graph
@@ -137,7 +138,8 @@ def test_the_published_structures_learn(make: Callable[[], Graph]) -> None:
     assert {node.name for node in graph.controls} <= moved(graph, trained)
 
 
-@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=some(8), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(step=1, bag=4, norm=True, twice=False)
 @given(step=st.integers(0, STEPS - 1), bag=st.sampled_from([1, 4]), norm=st.booleans(), twice=st.booleans())
 def test_killed_at_any_step_and_resumed_the_weights_are_equal(
     tmp_path: Path, step: int, bag: int, norm: bool, twice: bool

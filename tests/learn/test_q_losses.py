@@ -21,7 +21,7 @@ def test_in_a_mini_bag_all_samples_share_one_residual(bags: int, size: int, seed
     generator = torch.Generator().manual_seed(seed)
     values = torch.randn(1, bags * size, generator=generator, requires_grad=True)
     reward = torch.rand(bags, generator=generator)
-    control_losses(values, torch.ones(1, bags * size, dtype=torch.bool), reward).sum().backward()
+    control_losses(values, torch.ones(1, bags * size, dtype=torch.bool), reward).sum().backward()  # type: ignore[no-untyped-call]  # PyTorch's own
     assert values.grad is not None
     residual = reward - values.detach().view(bags, size).mean(dim=1)
     expected = (-2 * residual / (bags * size)).repeat_interleave(size)
@@ -34,7 +34,7 @@ def test_a_node_that_did_not_run_learns_nothing_and_the_others_stand_in_for_it()
     losses = control_losses(values, ran, torch.tensor([1.0]))
     second = 1 - (0.5 + 0.75) / 2  # the first node's 0.75 stands in
     torch.testing.assert_close(losses, torch.tensor([0.25, second**2]))
-    losses[1].backward()
+    losses[1].backward()  # type: ignore[no-untyped-call]  # PyTorch's own
     assert values.grad is not None
     torch.testing.assert_close(values.grad, torch.tensor([[0.0, 0.0], [-second, 0.0]]))
 

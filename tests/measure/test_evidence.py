@@ -29,7 +29,7 @@ def test_what_samples_hold_goes_with_them(tmp_path: Path) -> None:
     seen.subset(np.array([4, 1])).save(tmp_path / "e.npz")
     back = Evidence.load(tmp_path / "e.npz").contents
     assert back is not None
-    assert (back.dtype, back.tolist()) == (np.uint64, [2**63 + 4, 2**63 + 1])
+    assert (back.dtype, back.tolist()) == (np.uint64, [2**63 + 4, 2**63 + 1])  # type: ignore[comparison-overlap]  # as it is at run time
     with pytest.raises(EvidenceError, match="contents"):
         replace(seen, contents=np.zeros(4, np.uint64))
 

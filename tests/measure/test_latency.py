@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def test_batches_come_shuffled_and_the_seed_fixes_the_order() -> None:
     orders = []
     for seed in (0, 0, 1):
         order: list[float] = []
-        latency({"a": lambda batch, order=order: order.append(float(batch["x"][0, 0]))}, BATCHES, warmup=0, seed=seed)
+        latency({"a": lambda batch, order=order: order.append(float(batch["x"][0, 0]))}, BATCHES, warmup=0, seed=seed)  # type: ignore[misc]  # as it is at run time
         orders.append(order)
     assert orders[0] == orders[1]
     assert orders[0] != orders[2]
@@ -114,6 +115,6 @@ def test_gain_divides_means() -> None:
         ({"a": len}, BATCHES, {"repeats": 0}),
     ],
 )
-def test_nothing_to_measure_is_refused(systems: dict, batches: list, options: dict) -> None:
+def test_nothing_to_measure_is_refused(systems: dict[str, Any], batches: list[Any], options: dict[str, Any]) -> None:
     with pytest.raises(OptionError):
         latency(systems, batches, **options)

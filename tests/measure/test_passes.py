@@ -40,7 +40,7 @@ class Fake:
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]], thresholds: NDArray[np.float32] | None = None) -> Answer:
         scores = self.scores(inputs["x"][:, 0])
-        passed = np.concatenate([scores >= thresholds, np.ones((len(scores), 1), np.bool_)], axis=1)
+        passed = np.concatenate([scores >= thresholds, np.ones((len(scores), 1), np.bool_)], axis=1)  # type: ignore[operator]  # it is there
         exit_ = passed.argmax(axis=1)
         shown = np.concatenate([scores, np.ones((len(scores), 1), np.float32)], axis=1)
         rows = np.arange(len(scores))
@@ -100,7 +100,7 @@ def test_a_network_that_is_no_chain_of_exits_is_refused(card: dict[str, Any]) ->
 def test_an_exit_that_nobody_asked_for_is_refused() -> None:
     class Stubborn(Fake):
         def scores(self, x: NDArray[Any]) -> NDArray[np.float32]:
-            return super().scores(x) + np.float32(5 * (x == 2))[:, None]
+            return super().scores(x) + np.float32(5 * (x == 2))[:, None]  # type: ignore[index,no-any-return]  # layers and arrays tell no type
 
     rows = ArraySamples(inputs={"x": np.arange(6, dtype=np.float32)[:, None]}, ids=np.array(list("abcdef")))
     with pytest.raises(EvidenceError, match="sample 2 leaves where no gate stopped it"):

@@ -95,7 +95,7 @@ def test_a_share_of_those_that_reach_an_exit_leaves_there(score: str, exits: int
 
 def test_equal_scores_leave_together_or_not_at_all() -> None:
     seen = make_evidence(10, 1)
-    seen = replace(seen, scores={"entropy": np.float32([[0.1]] * 4 + [[0.2]] * 6)}, gates={"entropy": GATES["entropy"]})
+    seen = replace(seen, scores={"entropy": np.float32([[0.1]] * 4 + [[0.2]] * 6)}, gates={"entropy": GATES["entropy"]})  # type: ignore[arg-type,dict-item]  # as it is at run time
     rates = [screening(seen, make_costs(1), score="entropy", shares=[share]).points[0].exit_rates[0]
              for share in (0.3, 0.4, 0.9, 1.0)]  # fmt: skip
     assert rates == [0.0, 0.4, 0.4, 1.0]
@@ -128,7 +128,7 @@ def test_other_scores_are_screened_at_quantiles_of_their_own() -> None:
 
 def test_it_decides_like_the_frontier() -> None:
     tune, calibrate = make_evidence(800, 2), make_evidence(900, 2, seed=1)
-    calibrate = replace(calibrate, ids=calibrate.ids + 800)
+    calibrate = replace(calibrate, ids=calibrate.ids + 800)  # type: ignore[operator]  # as it is at run time
     drawn = screening(tune, make_costs(2), score="entropy")
     promised = thresholds(drawn, calibrate, max_loss=0.05)
     assert promised.guarantee is not None
@@ -142,7 +142,7 @@ def test_the_approach_is_stricter_than_the_safest_point_and_of_the_grid() -> Non
     drawn = screening(make_evidence(400, 3), make_costs(3), score="entropy")
     limits = np.array([point.thresholds for point in (*drawn.approach, drawn.points[0])])
     assert (np.diff(limits, axis=0) >= 0).all()
-    assert set(limits.ravel()) <= {0.0, *np.float32(BRANCHYNET_GRID).astype(float)}
+    assert set(limits.ravel()) <= {0.0, *np.float32(BRANCHYNET_GRID).astype(float)}  # type: ignore[arg-type]  # it is there
 
 
 def test_three_exits_of_seventeen_thresholds_take_well_under_a_second() -> None:

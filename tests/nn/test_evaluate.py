@@ -81,7 +81,7 @@ def test_a_control_node_gives_its_scores_if_it_is_asked() -> None:
 def test_gradients_flow_back_to_what_is_known() -> None:
     known = torch.zeros(2, 3, requires_grad=True)
     values = evaluate(make_chain(1), {}, nodes=["stage1"], values={"stage0": (known,)})
-    values["stage1"][0].sum().backward()
+    values["stage1"][0].sum().backward()  # type: ignore[no-untyped-call]  # PyTorch's own
     assert known.grad is not None
 
 

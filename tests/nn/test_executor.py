@@ -8,6 +8,7 @@ import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from examples import some
 from graphs import STOP_HIGH, STOP_LOW, make_chain, random_graphs, with_numpy_bodies
 from offramp.errors import ThresholdError
 from offramp.graph import Graph
@@ -29,14 +30,14 @@ def integers(seed: int, rows: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(-8, 9, (rows, 3)).astype(np.float32)
 
 
-@settings(deadline=None, max_examples=150, phases=[Phase.generate])
+@settings(deadline=None, max_examples=some(150), phases=[Phase.generate])
 @given(graph=random_graphs(), seed=st.integers(0, 99), rows=st.sampled_from([1, 3, 9]))
 def test_a_batch_takes_the_routes_of_its_samples_one_by_one_in_any_graph(graph: Graph, seed: int, rows: int) -> None:
     thresholds = np.random.default_rng(seed).integers(-10, 10, len(graph.gates)).astype(np.float32)
     compare(graph, integers(seed, rows), thresholds)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=some(30))
 @given(exits=st.integers(0, 5), seed=st.integers(0, 99), low=st.booleans(), rows=st.sampled_from([0, 1, 3, 64]))
 def test_a_chain_of_exits_equals_the_reference_bit_by_bit(exits: int, seed: int, low: bool, rows: int) -> None:
     graph = make_chain(exits, STOP_LOW if low else STOP_HIGH, seed)
@@ -73,7 +74,7 @@ def test_dense_gives_every_node_for_every_row() -> None:
     assert values["exit1/head"][0].shape == (5, 3)
 
 
-@settings(deadline=None, max_examples=100, phases=[Phase.generate])
+@settings(deadline=None, max_examples=some(100), phases=[Phase.generate])
 @given(graph=random_graphs(), seed=st.integers(0, 99), rows=st.sampled_from([1, 5]))
 def test_forced_edges_open_where_their_control_node_runs_and_nowhere_else(graph: Graph, seed: int, rows: int) -> None:
     random = np.random.default_rng(seed)
@@ -91,7 +92,7 @@ def test_forced_edges_open_where_their_control_node_runs_and_nowhere_else(graph:
     assert torch.equal(got.logits, torch.cat([one.logits for one in alone]))
 
 
-@settings(deadline=None, max_examples=60, phases=[Phase.generate])
+@settings(deadline=None, max_examples=some(60), phases=[Phase.generate])
 @given(graph=random_graphs(), seed=st.integers(0, 99))
 def test_the_edges_scores_explain_the_route_and_are_zero_where_nobody_ran(graph: Graph, seed: int) -> None:
     got = Executor(graph)({"x": torch.tensor(integers(seed, 6))}, torch.zeros(len(graph.gates)))

@@ -10,9 +10,10 @@ import pytest
 
 from commands import call
 from offramp.errors import EngineError, OutputError
-from offramp.pipeline import _batches, _optimize
+from offramp.pipeline import _optimize
 from offramp.pipeline._card import read_card, write_card
 from offramp.run import _external
+from runs import finished_run
 
 
 @pytest.fixture
@@ -77,13 +78,9 @@ def test_a_file_that_cannot_be_written_stays(path: Path, monkeypatch: pytest.Mon
 @pytest.fixture(scope="module")
 def beside(arguments: list[object], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run whose weights are too many for one file, or so it is made to believe."""
-    folder = tmp_path_factory.mktemp("beside") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_batches, "CALLS", {1: 30, 64: 4})  # nobody reads the times
         patch.setattr(_external, "LIMIT", 100_000)
-        done = call(*arguments, "--max-loss", 0.05, "--out", folder)
-    assert done.code == 0, done.err
-    return folder
+        return finished_run(tmp_path_factory, "beside", *arguments, "--max-loss", 0.05).folder
 
 
 @pytest.fixture

@@ -27,16 +27,16 @@ FILES = {"model.onnx", "model.safetensors", "config.json", "evidence.npz", "resu
 
 
 def test_a_run_leaves_a_whole_folder_and_nothing_beside_it(finished: Any) -> None:
-    assert {path.name for path in finished.folder.iterdir()} == FILES
-    assert [path.name for path in finished.folder.parent.iterdir()] == [finished.folder.name]
+    assert {path.name for path in finished.made.iterdir()} == FILES
+    assert [path.name for path in finished.made.parent.iterdir()] == [finished.made.name]
 
 
 def test_no_file_of_a_run_names_a_folder_of_this_machine(finished: Any, weights: Path) -> None:
     command = finished.result["command"]
     assert f"--weights .../{weights.name}" in command
     assert "--out .../out" in command
-    folders = [str(folder).encode() for folder in (weights.parent, finished.folder.parent, Path.cwd())]
-    told = [path.name for path in finished.folder.iterdir() for folder in folders if folder in path.read_bytes()]
+    folders = [str(folder).encode() for folder in (weights.parent, finished.made.parent, Path.cwd())]
+    told = [path.name for path in finished.made.iterdir() for folder in folders if folder in path.read_bytes()]
     assert told == []
 
 
@@ -372,7 +372,7 @@ def test_a_killed_run_leaves_no_output_and_resumes(arguments: list[object], tmp_
     assert not (tmp_path / ".out.partial").exists()
 
 
-@pytest.mark.parametrize("logits", ["pred", "1"])
+@pytest.mark.parametrize("logits", ["pred", pytest.param("1", marks=pytest.mark.slow)])  # both: capture/test_answer.py
 def test_a_network_of_several_outputs_runs_to_the_end_by_the_one_that_is_named(
     logits: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hurry: None
 ) -> None:
@@ -418,7 +418,8 @@ SOUNDS: dict[str, tuple[str, str, dict[str, Any], tuple[int, ...]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", SOUNDS)
+# Spectrograms: their networks are loaded, with their shapes, in zoo/test_huggingface.py; what follows is the same.
+@pytest.mark.parametrize("kind", [pytest.param("spectrograms", marks=pytest.mark.slow), "waves"])
 def test_a_classifier_of_sounds_runs_to_the_end(
     kind: str, tmp_path: Path, vision: Any, hurry: None, capfd: pytest.CaptureFixture[str]
 ) -> None:

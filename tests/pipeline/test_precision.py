@@ -18,28 +18,19 @@ from folders import card_of, read
 from offramp import data, transform
 from offramp.learn._training import Training
 from offramp.measure import Evidence, exits_taken
-from offramp.pipeline import Engine, _batches, _precision
+from offramp.pipeline import Engine, _precision
 from offramp.pipeline._screen import Screen
 from offramp.run import openvino as engine
 from offramp.store.torch import load_artifact
+from runs import finished_run
 
 AGREE = ("--max-loss", 0.1, "--kind", "agreement")
-
-
-def finish(arguments: list[object], precision: str, folder: Path) -> Path:
-    """A finished run in a precision."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_batches, "CALLS", {1: 30, 64: 6})  # nobody reads the times
-        patch.setattr(_batches, "LEAST_S", 0.0)
-        done = call(*arguments, *AGREE, "--precision", precision, "--out", folder, "--json")
-    assert done.code == 0, done.err
-    return folder
 
 
 @pytest.fixture(scope="module")
 def int8(arguments: list[object], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run in 8 bits."""
-    return finish(arguments, "int8", tmp_path_factory.mktemp("int8") / "out")
+    return finished_run(tmp_path_factory, "int8", *arguments, *AGREE, "--precision", "int8").folder
 
 
 def test_a_quantized_folder_says_everywhere_that_it_is(int8: Path) -> None:
@@ -123,7 +114,7 @@ def test_onnx_runtime_runs_a_quantized_file(int8: Path) -> None:
 @pytest.fixture(scope="module")
 def backed(arguments: list[object], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run in 8 bits with the network in float behind it."""
-    return finish(arguments, "int8+f32", tmp_path_factory.mktemp("backed") / "out")
+    return finished_run(tmp_path_factory, "backed", *arguments, *AGREE, "--precision", "int8+f32").folder
 
 
 def test_behind_8_bits_stands_the_network_as_it_was(backed: Path) -> None:

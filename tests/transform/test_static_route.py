@@ -9,6 +9,7 @@ import torch
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from examples import some
 from graphs import make_chain, random_graphs, with_numpy_bodies
 from offramp.attach import d2nn, d2nn_chain, d2nn_hierarchy
 from offramp.errors import GraphError
@@ -21,7 +22,7 @@ from offramp.run import run_reference
 from offramp.transform import static_route
 
 
-@settings(deadline=None, max_examples=60, phases=[Phase.generate])
+@settings(deadline=None, max_examples=some(60), phases=[Phase.generate])
 @given(graph=random_graphs(), seed=st.integers(0, 99))
 def test_it_answers_as_the_graph_does_for_a_sample_on_this_route(graph: Graph, seed: int) -> None:
     generator = np.random.default_rng(seed)

@@ -20,6 +20,7 @@ from offramp.run import fits_in_one_file
 
 from ._external import name_only, weigh
 from ._fold import fold_constants
+from ._operators import shared_operators
 from ._pools import round_down
 from ._scope import Scope
 from ._together import Together, take_apart
@@ -95,7 +96,7 @@ def _export(module: nn.Module, given: Sequence[Tensor], outputs: int) -> torch.o
     """What the exporter makes of a module with positional inputs."""
     batch = torch.export.Dim("batch")
     shapes = tuple({0: batch} if tensor.row_wise else None for tensor in given)
-    with warnings.catch_warnings(), _quiet(), torch.no_grad():
+    with warnings.catch_warnings(), _quiet(), shared_operators(), torch.no_grad():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             module,

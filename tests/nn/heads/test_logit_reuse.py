@@ -61,7 +61,7 @@ def test_making_one_draws_nothing() -> None:
     torch.manual_seed(3)
     LogitReuseHead(nn.Linear(8, 3), 3)
     assert torch.equal(torch.rand(1), expected)
-    assert torch.equal(LogitReuseHead(head, 3).head.weight, head.weight)
+    assert torch.equal(LogitReuseHead(head, 3).head.weight, head.weight)  # type: ignore[arg-type]  # known here
 
 
 def test_a_heads_confidence_stays_its_own() -> None:

@@ -37,7 +37,7 @@ def path(chain_files: Path) -> Path:
 
 
 class TestFiles(FileContract):
-    run = run_onnx
+    run = run_onnx  # type: ignore[misc]  # as it is at run time
     bare = BARE
 
 

@@ -31,12 +31,12 @@ def make_pictures() -> Graph:
     torch.manual_seed(0)
     conv = [nn.Sequential(nn.Conv2d(16, 16, 3, padding=1), nn.ReLU()) for _ in range(3)]
     heads = [nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 3)) for _ in range(3)]
-    nodes, bodies, feature = [Node(name="x", kind="input", outputs=(MAP,))], {}, "x"
+    nodes, bodies, feature = [Node(name="x", kind="input", outputs=(MAP,))], {}, "x"  # type: ignore[var-annotated]  # as it is at run time
     for at in range(3):
         stage, head, score = f"stage{at}", f"exit{at}/head", f"exit{at}/score"
         nodes.append(Node(name=stage, kind="function", inputs=(DataEdge(source=feature),), outputs=(MAP,)))
         nodes.append(Node(name=head, kind="function", inputs=(DataEdge(source=stage),), outputs=(LOGITS,)))
-        bodies |= {stage: conv[at], head: heads[at]}
+        bodies |= {stage: conv[at], head: heads[at]}  # type: ignore[dict-item]  # as it is at run time
         feature = stage
         if at < 2:
             given = (DataEdge(source=head),)

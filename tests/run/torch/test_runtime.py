@@ -102,11 +102,11 @@ def test_no_threads_are_refused() -> None:
         run_torch.load(GRAPH, threads=0)
 
 
-class Noted(TorchDispatchMode):
+class Noted(TorchDispatchMode):  # type: ignore[no-untyped-call]  # PyTorch's own
     """Notes the operations that run."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # PyTorch's own
         self.names: list[str] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -118,7 +118,7 @@ def operations(thresholds: np.ndarray, **options: Any) -> list[str]:
     runtime = run_torch.load(GRAPH, **options)
     with Noted() as noted:
         runtime(batch(9), thresholds)
-    return noted.names
+    return noted.names  # type: ignore[no-any-return]  # layers and arrays tell no type
 
 
 WAITING = ("_local_scalar_dense", "item", "nonzero", "nonzero_numpy", "is_nonzero", "equal", "unique", "masked_select")
