@@ -236,14 +236,14 @@ def rows_random(cascade: Cascade, seed: int) -> list[Row]:
 def rows_thresholds(cascade: Cascade, logits: NDArray[np.float32]) -> list[Row]:
     """Thresholds on the very same heads, chosen on two thirds, judged on the other."""
     routes = list(find_routes(cascade.graph))
-    costs = replace(costs_in_turn(cascade.graph, routes), baseline_macs=cascade.full_macs)
+    costs = replace(costs_in_turn(cascade.graph, routes), baseline=cascade.full_macs)
     evidence = make_evidence(cascade.test, logits, cascade.reference)
 
     def pick(budget: float, others: NDArray[np.int64], third: NDArray[np.int64]) -> Picked:
         drawn = measure.frontier(evidence.subset(others), costs, score=SCORE, quality="accuracy")
         thresholds = decide.budget(drawn, budget).thresholds
         taken = measure.exits_taken(evidence.subset(third), thresholds, SCORE)
-        return evidence.predictions[third, taken], costs.macs[taken], [float(value) for value in thresholds]
+        return evidence.predictions[third, taken], costs.per_exit[taken], [float(value) for value in thresholds]
 
     return rotate(cascade, "thresholds", pick)
 

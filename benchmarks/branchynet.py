@@ -387,7 +387,7 @@ def table(networks: Iterator[Trained], parts: Parts, work: Path, seed: int) -> l
     """Baseline, published, ours: as accurate as the first of `networks`, and nearly so."""
     base = next(networks)
     tune, test = (right_alone(base, samples, work) for samples in (parts.tune, parts.test))
-    macs = measure_torch.path_costs(base.graph).baseline_macs
+    macs = measure_torch.path_costs(base.graph).baseline
     goals = {"no loss": tune, "at most 0.1 points": tune - 0.001, "at most 0.2 points": tune - 0.002}
     rows = [one for network in networks for one in judge(network, parts, goals, test, work, seed)]
     first = {
@@ -488,7 +488,7 @@ def resnet(reference: str, weights: Path, work: Path, seed: int) -> list[dict[st
     assert evidence.labels is not None, "CIFAR-10 has labels"
     exits = [float(np.mean(evidence.predictions[:, at] == evidence.labels)) for at in range(len(RESNET_CANDIDATES) + 1)]
     full = float(np.mean(original == evidence.labels))
-    macs = measure_torch.path_costs(alone).baseline_macs
+    macs = measure_torch.path_costs(alone).baseline
     first = {"network": "ResNet-56 / CIFAR-10", "accuracy": full, "relative_macs": 1.0, "macs": macs}
     rows: list[dict[str, Any]] = [first | {"exits_alone": exits}]
     print(json.dumps(rows[0]), flush=True)

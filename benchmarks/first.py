@@ -78,7 +78,7 @@ def _rows(name: str, options: argparse.Namespace, work: Path, drawn: dict[str, A
     costs = measure_torch.path_costs(graph)
     assert evidence.labels is not None, "CIFAR-10 has labels"
     full = float(np.mean(evidence.predictions[:, -1] == evidence.labels))
-    macs = costs.baseline_macs
+    macs = costs.baseline
     rows = [_row(network=name, method="full network", accuracy=full, agreement=1.0, macs=macs, relative_macs=1.0)]
     for score in SCORES:
         rows.append(_rotated(name, evidence, costs, score, options))
@@ -99,7 +99,7 @@ def _rotated(name: str, evidence: Evidence, costs: Costs, score: str, options: a
         method=f"{len(EXITS[name])} light exits, {score}, 99 % agreement promised at 95 %, rotated",
         accuracy=found.accuracy,
         agreement=found.agreement,
-        macs=found.relative_macs * costs.baseline_macs,
+        macs=found.relative_macs * costs.baseline,
         relative_macs=found.relative_macs,
         exit_rates=[float(rate) for rate in found.exit_rates],
         note=(

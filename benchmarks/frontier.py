@@ -64,8 +64,8 @@ def _distance(seeds: int) -> dict[str, Any]:
         evidence = make_evidence(60, 3, seed=seed, classes=4)
         levels = tuple(find_levels(column, evidence.gates[SCORE]) for column in evidence.scores[SCORE].T)
         good = qualities(evidence, "agreement")
-        everything = threshold_grid(levels, good, costs.macs)
-        found = search(levels, good, costs.macs, everything.take(np.array([0])), np.zeros((1, 3), np.int32))
+        everything = threshold_grid(levels, good, costs.per_exit)
+        found = search(levels, good, costs.per_exit, everything.take(np.array([0])), np.zeros((1, 3), np.int32))
         best = unbeaten(everything)
         for quality, cost in zip(best.quality, best.cost, strict=True):
             worst = max(worst, found.cost[found.quality >= quality].min() / cost - 1)

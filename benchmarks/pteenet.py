@@ -261,7 +261,7 @@ def _decide(variant: Variant, promise: Target, positions: Sequence[NDArray[np.in
         kept = decide.placement(
             tune, variant.parts, score=variant.score, promise=promise, calibration=len(calibrate)
         ).kept
-    costs = replace(variant.parts, borders=np.zeros(variant.evidence.exits - 1)).costs(kept)
+    costs = replace(variant.parts, gate_overheads=np.zeros(variant.evidence.exits - 1)).costs(kept)
     tune, calibrate, test = (part.keep(kept) for part in (tune, calibrate, test))
     drawn = measure.frontier(tune, costs, score=variant.score, shared=variant.shared)
     decision = decide.thresholds(
@@ -308,7 +308,7 @@ def curve(variants: Sequence[Variant]) -> list[list[float]]:
     """Relative MACs, agreement and accuracy of the best points on all test images, for the picture alone."""
     points = []
     for one in variants:
-        costs = replace(one.parts, borders=np.zeros(one.evidence.exits - 1)).costs(range(one.evidence.exits - 1))
+        costs = replace(one.parts, gate_overheads=np.zeros(one.evidence.exits - 1)).costs(range(one.evidence.exits - 1))
         points += measure.frontier(one.evidence, costs, score=one.score, shared=one.shared).points
     best: list[list[float]] = []
     for point in sorted(points, key=lambda point: (point.macs, -point.agreement)):
@@ -367,7 +367,7 @@ def rows_ours(
 
 def audits(one: Variant) -> list[dict[str, Any]]:  # Any: JSON
     """Do promises hold, with all exits kept? Calibration sets drawn 200 times."""
-    costs = replace(one.parts, borders=np.zeros(one.evidence.exits - 1)).costs(range(one.evidence.exits - 1))
+    costs = replace(one.parts, gate_overheads=np.zeros(one.evidence.exits - 1)).costs(range(one.evidence.exits - 1))
     found = []
     for kind, max_loss in itertools.product(("agreement", "harm"), (0.01, 0.02, 0.03)):
         promise = Target(max_loss=max_loss, confidence=0.95, kind=kind)

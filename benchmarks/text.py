@@ -84,12 +84,12 @@ def _alone(evidence: Evidence, costs: Costs) -> list[dict[str, Any]]:
     rows = []
     for at, name in enumerate([*names, "full network"]):
         answers, full = evidence.predictions[:, at], at == len(names)
-        macs = costs.baseline_macs if full else float(costs.macs[at])
+        macs = costs.baseline if full else float(costs.per_exit[at])
         rows.append(
             _row(
                 method=name, accuracy=float(np.mean(answers == evidence.labels)),
                 agreement=float(np.mean(answers == evidence.reference)), macs=macs,
-                relative_macs=macs / costs.baseline_macs,
+                relative_macs=macs / costs.baseline,
             )
         )  # fmt: skip
     dev = float(np.mean(evidence.predictions[-DEV:, -1] == evidence.labels[-DEV:]))
@@ -105,7 +105,7 @@ def _promised(evidence: Evidence, costs: Costs, score: str, max_loss: float, see
     certified = sum(bool(each.guarantee and each.guarantee.status == "certified") for each in found.decisions)
     return _row(
         method=f"{score}, {1 - max_loss:.0%} agreement promised at 95 %, rotated",
-        accuracy=found.accuracy, agreement=found.agreement, macs=found.relative_macs * costs.baseline_macs,
+        accuracy=found.accuracy, agreement=found.agreement, macs=found.relative_macs * costs.baseline,
         relative_macs=found.relative_macs, exit_rates=list(found.exit_rates),
         note=(
             f"certified in {certified} of 3 rounds; accuracy {found.accuracy_difference:+.4f} "
@@ -129,7 +129,7 @@ def _targeted(evidence: Evidence, costs: Costs, score: str, seed: int) -> dict[s
     return _row(
         method=f"{score}, {AGREEMENT:.0%} agreement on two parts, judged on the third, rotated",
         accuracy=float(np.mean(answers == evidence.labels)), agreement=float(np.mean(answers == evidence.reference)),
-        macs=relative * costs.baseline_macs, relative_macs=relative,
+        macs=relative * costs.baseline, relative_macs=relative,
         exit_rates=(np.bincount(taken, minlength=evidence.exits) / len(taken)).tolist(),
         note="no promise",
     )  # fmt: skip

@@ -111,7 +111,7 @@ def test_fresh_calibration_sets_break_the_promise_no_more_than_promised(kind: Ki
 def test_a_budget_is_kept_and_used(drawn: Frontier, share: float) -> None:
     point = decide.budget(drawn, share).point
     assert point.relative_macs <= share
-    assert not any(point.macs < other.macs <= share * COSTS.baseline_macs for other in drawn.points)
+    assert not any(point.macs < other.macs <= share * COSTS.baseline for other in drawn.points)
 
 
 def test_a_budget_below_the_first_exit_is_refused(drawn: Frontier) -> None:

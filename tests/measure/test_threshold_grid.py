@@ -16,7 +16,7 @@ def test_the_lattice_judges_every_combination_as_the_engine_would(exits: int) ->
     seen, costs = make_evidence(8, exits, seed=3), make_costs(exits)
     gate = seen.gates["entropy"]
     levels = tuple(find_levels(column, gate) for column in seen.scores["entropy"].T)
-    pool = threshold_grid(levels, qualities(seen, "accuracy"), costs.macs)
+    pool = threshold_grid(levels, qualities(seen, "accuracy"), costs.per_exit)
     combinations = list(itertools.product(*(range(one.top + 1) for one in levels)))
     assert pool.levels.tolist() == [list(one) for one in combinations]
     for place, chosen in enumerate(combinations):
@@ -28,6 +28,6 @@ def test_the_lattice_judges_every_combination_as_the_engine_would(exits: int) ->
 def test_a_large_lattice_keeps_the_marked_levels() -> None:
     seen = make_evidence(500, 3)
     levels = tuple(find_levels(column, seen.gates["entropy"]) for column in seen.scores["entropy"].T)
-    pool = threshold_grid(levels, qualities(seen, "accuracy"), make_costs(3).macs)
+    pool = threshold_grid(levels, qualities(seen, "accuracy"), make_costs(3).per_exit)
     assert not is_whole(levels)
     assert set(levels[0].marked) <= set(pool.levels[:, 0])

@@ -150,7 +150,8 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
         >>> surer = Gate(direction="higher", stop_all=0.0, stop_none=2.0)
         >>> seen = Evidence(ids=np.arange(4), predictions=np.tile([1, 1, 1], (4, 1)), reference=np.ones(4, int),
         ...                 scores={"p": np.tile(np.float32([0.9, 0.9]), (4, 1))}, gates={"p": surer})
-        >>> parts = Breakdown(stages=np.array([1.0, 4, 5]), heads=np.ones(2), borders=np.zeros(2), baseline=10.0)
+        >>> parts = Breakdown(stages=np.array([1.0, 4, 5]), heads=np.ones(2), gate_overheads=np.zeros(2),
+        ...                   baseline=10.0, unit="macs")
         >>> found = placement(seen, parts, score="p", calibration=300)
         >>> found.kept, found.best.relative
         ((0,), 0.2)

@@ -36,7 +36,7 @@ def area(frontier: Frontier, *, up_to: float) -> float:
         >>> gate = Gate(direction="higher", stop_all=0.0, stop_none=2.0)
         >>> seen = Evidence(ids=np.arange(2), predictions=np.array([[1, 1], [0, 1]]), reference=np.array([1, 1]),
         ...                 scores={"p": np.array([[0.875], [0.625]], np.float32)}, gates={"p": gate})
-        >>> drawn = frontier(seen, Costs(macs=np.array([1.0, 4.0]), baseline_macs=4.0), score="p")
+        >>> drawn = frontier(seen, Costs(per_exit=np.array([1.0, 4.0]), baseline=4.0, unit="macs"), score="p")
         >>> drawn.losses.tolist(), (drawn.macs / 4).tolist()  # 0.375 saved below a loss of one half, 0.75 above
         ([0.0, 0.5], [0.625, 0.25])
         >>> area(drawn, up_to=0.5), area(drawn, up_to=1.0)

@@ -50,7 +50,7 @@ class FastFrontier:
     def draw(self, kept: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """[P] shares of good answers, and [P] mean costs, of the points found for these exits, the best first."""
         good, samples = self._good[[*kept, -1]], self._good.shape[1]
-        costs = self._breakdown.costs(kept).macs
+        costs = self._breakdown.costs(kept).per_exit
         if not kept:
             return good.mean(axis=1), costs
         land = CoordinateSearch(tuple(self._levels[at] for at in kept), good, costs)

@@ -112,7 +112,7 @@ def frontier(
         >>> gate = Gate(direction="higher", stop_all=0.0, stop_none=2.0)
         >>> seen = Evidence(ids=np.arange(2), predictions=np.array([[1, 1], [0, 1]]), reference=np.array([1, 1]),
         ...                 scores={"p": np.array([[0.875], [0.625]], np.float32)}, gates={"p": gate})
-        >>> drawn = frontier(seen, Costs(macs=np.array([1.0, 4.0]), baseline_macs=4.0), score="p")
+        >>> drawn = frontier(seen, Costs(per_exit=np.array([1.0, 4.0]), baseline=4.0, unit="macs"), score="p")
         >>> [(point.thresholds, point.agreement, point.macs) for point in drawn.points]
         [((0.75,), 1.0, 2.5), ((0.0,), 0.5, 1.0)]
 
@@ -130,7 +130,7 @@ def draw_by(method: Method, evidence: Evidence, costs: Costs, *, score: str, qua
     outcomes = Outcomes(evidence, costs, score)
     values, gate = score_of(evidence, score)
     good = qualities(evidence, quality)
-    levels, best = (method if values.shape[1] else _final_alone)(values, gate, good, costs.macs)
+    levels, best = (method if values.shape[1] else _final_alone)(values, gate, good, costs.per_exit)
     points = [outcomes.point(as_thresholds(levels, one)) for one in best.levels]
     kept = front(np.array([quality_of(one, quality) for one in points]), np.array([one.macs for one in points]))
     nobody = np.full(values.shape[1], gate.stop_none, np.float32)

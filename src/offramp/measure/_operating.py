@@ -75,7 +75,7 @@ def operate(evidence: Evidence, costs: Costs, thresholds: Sequence[float], score
         >>> gate = Gate(direction="higher", stop_all=0.0, stop_none=2.0)
         >>> seen = Evidence(ids=np.arange(2), predictions=np.array([[1, 1], [0, 1]]), reference=np.array([1, 1]),
         ...                 scores={"p": np.array([[0.9], [0.6]], np.float32)}, gates={"p": gate})
-        >>> point = operate(seen, Costs(macs=np.array([1.0, 4.0]), baseline_macs=4.0), [0.75], "p")
+        >>> point = operate(seen, Costs(per_exit=np.array([1.0, 4.0]), baseline=4.0, unit="macs"), [0.75], "p")
         >>> point.agreement, point.relative_macs, point.exit_rates
         (1.0, 0.625, (0.5, 0.5))
     """
@@ -89,9 +89,9 @@ class Outcomes:
 
     def __init__(self, evidence: Evidence, costs: Costs, score: str) -> None:
         values, self._gate = score_of(evidence, score)
-        if costs.macs.shape != (evidence.exits,):
+        if costs.per_exit.shape != (evidence.exits,):
             raise EvidenceError(
-                f"costs must name one cost per exit, but name {costs.macs.size} for {evidence.exits} exits. "
+                f"costs must name one cost per exit, but name {costs.per_exit.size} for {evidence.exits} exits. "
                 "Count the same graph that gave the evidence."
             )
         self._samples = len(evidence)
@@ -101,7 +101,7 @@ class Outcomes:
 
     def point(self, thresholds: NDArray[np.float32]) -> OperatingPoint:
         """Judges one vector of thresholds."""
-        exits = len(self._costs.macs)
+        exits = len(self._costs.per_exit)
         counts = np.zeros(exits, np.int64)
         sums = dict.fromkeys(self._gains, 0)
         going = np.ones(self._samples, np.bool_)
@@ -112,14 +112,14 @@ class Outcomes:
                 sums[name] += int(np.count_nonzero(leaving & gain[place]))
             going = going & ~leaving
         mean = {name: float(value / self._samples) for name, value in sums.items()}
-        macs = float(counts @ self._costs.macs / self._samples)
+        macs = float(counts @ self._costs.per_exit / self._samples)
         return OperatingPoint(
             thresholds=tuple(float(one) for one in thresholds),
             accuracy=mean.get("accuracy"),
             agreement=mean["agreement"],
             harm=float((self._samples - sums["harm"]) / self._samples) if "harm" in sums else None,
             macs=macs,
-            relative_macs=macs / self._costs.baseline_macs,
+            relative_macs=macs / self._costs.baseline,
             exit_rates=tuple((counts / self._samples).tolist()),
         )
 

@@ -56,7 +56,7 @@ def screening(
         >>> gate = Gate(direction="lower", stop_all=10.0, stop_none=0.0)
         >>> seen = Evidence(ids=np.arange(2), predictions=np.array([[1, 1], [0, 1]]), reference=np.array([1, 1]),
         ...                 scores={"entropy": np.array([[0.125], [0.5]], np.float32)}, gates={"entropy": gate})
-        >>> drawn = screening(seen, Costs(macs=np.array([1.0, 4.0]), baseline_macs=4.0), score="entropy",
+        >>> drawn = screening(seen, Costs(per_exit=np.array([1.0, 4.0]), baseline=4.0, unit="macs"), score="entropy",
         ...                   grid=[0.25, 1.0])
         >>> [(point.thresholds, point.agreement, point.macs) for point in drawn.points]
         [((0.25,), 1.0, 2.5), ((1.0,), 0.5, 1.0)]

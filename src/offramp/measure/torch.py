@@ -88,7 +88,7 @@ def path_costs(graph: Graph, macs: Mapping[str, int] | None = None) -> Costs:
             f"exits must lie one behind the other in the stages of a network, but cost {costs} with stages of "
             f"{baseline} MACs. Use measure.route_macs."
         )
-    return Costs(macs=np.asarray(costs, np.float64), baseline_macs=float(baseline))
+    return Costs(per_exit=np.asarray(costs, np.float64), baseline=float(baseline), unit="macs")
 
 
 def breakdown(graph: Graph, macs: Mapping[str, int] | None = None, *, gate_overhead: float = 0.0) -> Breakdown:
@@ -100,7 +100,7 @@ def breakdown(graph: Graph, macs: Mapping[str, int] | None = None, *, gate_overh
         gate_overhead: What each exit costs besides its head, as a share of the network alone.
     """
     macs = count_macs(graph) if macs is None else macs
-    baseline = path_costs(graph, macs).baseline_macs
+    baseline = path_costs(graph, macs).baseline
     ran = [set[str](), *(_run_for(graph, exit) for exit in graph.exits)]
     fresh = [[graph[name] for name in now - before] for before, now in pairwise(ran)]
     exits = [sum(macs[node.name] for node in nodes if node.role in ("head", "score")) for nodes in fresh]
@@ -108,8 +108,9 @@ def breakdown(graph: Graph, macs: Mapping[str, int] | None = None, *, gate_overh
     return Breakdown(
         stages=np.array(stages, np.float64),
         heads=np.array(exits[:-1], np.float64),
-        borders=np.full(len(exits) - 1, gate_overhead * baseline),
+        gate_overheads=np.full(len(exits) - 1, gate_overhead * baseline),
         baseline=baseline,
+        unit="macs",
     )
 
 

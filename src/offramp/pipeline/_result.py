@@ -55,7 +55,7 @@ def make_result(
         "scores": describe_scores(request, chosen),
         "goal": {**asdict(request.goal), "name": request.goal.name},
         "search": asdict(request.search),
-        "exit_macs": chosen.costs.macs.tolist(),
+        "exit_macs": chosen.costs.expect("macs").per_exit.tolist(),
         "clock": describe_clock(chosen.clock),
         "baseline": _baseline(problem, chosen, timings),
         "chosen": _chosen(chosen, timings),
@@ -76,7 +76,9 @@ def make_result(
 
 def describe_clock(clock: Costs | None) -> dict[str, Any] | None:  # Any: JSON
     """Seconds by exit as JSON, from which `offramp sweep` chooses again; None if the point was chosen by work."""
-    return None if clock is None else {"exit_s": clock.macs.tolist(), "baseline_s": clock.baseline_macs}
+    if clock is None:
+        return None
+    return {"exit_s": clock.expect("seconds").per_exit.tolist(), "baseline_s": clock.baseline}
 
 
 def describe_guarantee(
@@ -156,7 +158,7 @@ def exits_alone(chosen: Chosen) -> list[dict[str, Any]]:  # Any: JSON
         sum(macs[node.name] for node in backbone(chosen.graph, exit_).nodes if node.name in macs)
         for exit_ in chosen.graph.exits
     ]
-    return judge_alone(list(chosen.evidence.values()), [cost / chosen.costs.baseline_macs for cost in plain])
+    return judge_alone(list(chosen.evidence.values()), [cost / chosen.costs.baseline for cost in plain])
 
 
 def judge_alone(parts: Sequence[Evidence], relative_macs: Sequence[float]) -> list[dict[str, Any]]:  # Any: JSON
@@ -331,7 +333,7 @@ def _baseline(problem: Problem, chosen: Chosen, timings: Mapping[int, Timing]) -
     own = test.predictions[:, chosen.graph.exits.index(backbone(chosen.graph).answer)]
     return {
         "accuracy": None if test.labels is None else float((test.reference == test.labels).mean()),
-        "macs": chosen.costs.baseline_macs,
+        "macs": chosen.costs.baseline,
         "parameters": sum(weight.numel() for weight in problem.model.module.parameters()),
         "latency_s": {str(batch): to_json(timing.baseline) for batch, timing in timings.items()},
         "in_precision": {

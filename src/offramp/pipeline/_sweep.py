@@ -116,9 +116,9 @@ def open_run(folder: Path) -> Run:
     try:
         result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         counts = [int(result["samples"][name]) for name in PARTS]
-        costs = Costs(macs=np.array(result["exit_macs"]), baseline_macs=result["baseline"]["macs"])
+        costs = Costs(per_exit=np.array(result["exit_macs"]), baseline=result["baseline"]["macs"], unit="macs")
         told = result.get("clock")  # older results have none
-        clock = told and Costs(macs=np.array(told["exit_s"]), baseline_macs=told["baseline_s"])
+        clock = told and Costs(per_exit=np.array(told["exit_s"]), baseline=told["baseline_s"], unit="seconds")
         _ = result["search"], result["score"], result["goal"], result["chosen"]["thresholds"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
