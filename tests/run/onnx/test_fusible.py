@@ -18,6 +18,7 @@ from offramp.export import onnx as export_onnx
 from offramp.run import onnx as run_onnx
 from offramp.run.onnx._fusible import make_fusible
 from offramp.run.onnx._lift import lift
+from offramp.run.onnx._runtime import _stages
 from offramp.transform import backbone
 
 BLOCKS = 3
@@ -160,7 +161,7 @@ def test_the_network_alone_is_folded_whole(files: tuple[Path, Path], tmp_path: P
 
 
 def test_stages_are_folded_too(files: tuple[Path, Path], tmp_path: Path) -> None:
-    stages = [stage.model for stage in run_onnx._stages(lift(onnx.load(files[1])))]
+    stages = [stage.model for stage in _stages(lift(onnx.load(files[1])))]
     before = sum(count_folded(stage, tmp_path) for stage in stages)
     for stage in stages:
         make_fusible(stage)
