@@ -268,7 +268,7 @@ def choose_exits(graph: Graph, base: Graph, samples: Samples, work: Path, most: 
     before = right_alone(Trained(name="", graph=base, score="", note=""), samples, work).mean()
     better = float(np.mean(seen.predictions[:, -1] == seen.labels) - before)
     promise = decide.Target(max_loss=max(0.002, better), confidence=0.5, kind="net")
-    return decide.placement(seen, parts, score="max_probability", promise=promise, most=most).kept
+    return decide.placement(seen, parts, score="max_probability", target=promise, most=most).kept
 
 
 # ---- what a trained network is worth ----

@@ -74,12 +74,12 @@ def _change(samples: Samples, name: str, severity: int, seed: int) -> ArraySampl
 def _shares(run: Run, draws: list[tuple[Evidence, Evidence]], watch: DriftTest) -> dict[str, float]:
     """How many checks raise the alarm, and by what."""
     limits, score = run.result["chosen"]["thresholds"], run.result["score"]
-    found = [decide.drift(old, new, limits, score=score, watch=watch) for old, new in draws]
+    found = [decide.drift(old, new, limits, score=score, test=watch) for old, new in draws]
     return {
         "alarm_share": float(np.mean([one.alarm for one in found])),
         "shifted_share": float(np.mean([one.shift.found for one in found])),
-        "broken_share": float(np.mean([one.standing.verdict is Verdict.BROKEN for one in found])),
-        "stands_share": float(np.mean([one.standing.verdict is Verdict.STANDS for one in found])),
+        "broken_share": float(np.mean([one.guarantee.verdict is Verdict.BROKEN for one in found])),
+        "stands_share": float(np.mean([one.guarantee.verdict is Verdict.STANDS for one in found])),
     }
 
 
@@ -184,8 +184,8 @@ def _picture(rows: list[dict[str, Any]], watch: DriftTest, path: Path) -> None:
         )
     alarms.set(xlabel="severity (0: clean)", ylabel=f"checks of {clean['per_check']} samples with an alarm, %")
     losses.set(xlabel="severity (0: clean)", ylabel="answers that differ from the final exit's, %")
-    if watch.promise is not None:
-        losses.axhline(100 * watch.promise.max_loss, color="gray", linestyle=":", label="promised")
+    if watch.target is not None:
+        losses.axhline(100 * watch.target.max_loss, color="gray", linestyle=":", label="promised")
     for axes in (alarms, losses):
         axes.set_ylim(bottom=0)
         axes.legend()

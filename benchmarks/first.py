@@ -89,8 +89,8 @@ def _rows(name: str, options: argparse.Namespace, work: Path, drawn: dict[str, A
 
 
 def _rotated(name: str, evidence: Evidence, costs: Costs, score: str, options: argparse.Namespace) -> dict[str, Any]:
-    found = decide.rotate(evidence, costs, score=score, promise=PROMISE, seed=options.seed)
-    checked = decide.audit(evidence, costs, score=score, promise=PROMISE, draws=200, seed=options.seed)
+    found = decide.rotate(evidence, costs, score=score, target=PROMISE, seed=options.seed)
+    checked = decide.audit(evidence, costs, score=score, target=PROMISE, draws=200, seed=options.seed)
     low, high = found.accuracy_interval or (float("nan"), float("nan"))
     promises = [decision.guarantee for decision in found.decisions]
     certified = sum(bool(promise and promise.status == "certified") for promise in promises)

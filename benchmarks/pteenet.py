@@ -259,7 +259,7 @@ def _decide(variant: Variant, promise: Target, positions: Sequence[NDArray[np.in
     kept = tuple(range(variant.evidence.exits - 1))
     if variant.place:
         kept = decide.placement(
-            tune, variant.parts, score=variant.score, promise=promise, calibration=len(calibrate)
+            tune, variant.parts, score=variant.score, target=promise, calibration=len(calibrate)
         ).kept
     costs = replace(variant.parts, gate_overheads=np.zeros(variant.evidence.exits - 1)).costs(kept)
     tune, calibrate, test = (part.keep(kept) for part in (tune, calibrate, test))
@@ -371,7 +371,7 @@ def audits(one: Variant) -> list[dict[str, Any]]:  # Any: JSON
     found = []
     for kind, max_loss in itertools.product(("agreement", "harm"), (0.01, 0.02, 0.03)):
         promise = Target(max_loss=max_loss, confidence=0.95, kind=kind)
-        seen = decide.audit(one.evidence, costs, score=one.score, promise=promise)
+        seen = decide.audit(one.evidence, costs, score=one.score, target=promise)
         found.append({"kind": kind, "max_loss": max_loss, "holds": seen.holds, **asdict(seen)})
         print(json.dumps(found[-1]), flush=True)
     return found

@@ -99,8 +99,8 @@ def _alone(evidence: Evidence, costs: Costs) -> list[dict[str, Any]]:
 
 def _promised(evidence: Evidence, costs: Costs, score: str, max_loss: float, seed: int) -> dict[str, Any]:
     promise = decide.Target(max_loss=max_loss, confidence=0.95, kind="agreement")
-    found = decide.rotate(evidence, costs, score=score, promise=promise, seed=seed)
-    checked = decide.audit(evidence, costs, score=score, promise=promise, draws=200, seed=seed)
+    found = decide.rotate(evidence, costs, score=score, target=promise, seed=seed)
+    checked = decide.audit(evidence, costs, score=score, target=promise, draws=200, seed=seed)
     low, high = found.accuracy_interval or (float("nan"), float("nan"))
     certified = sum(bool(each.guarantee and each.guarantee.status == "certified") for each in found.decisions)
     return _row(

@@ -48,7 +48,7 @@ def test_of_few_candidates_the_best_of_all_choices_is_found(
     seed: int, heads: list[float], gate_overhead: float
 ) -> None:
     seen, breakdown = make_evidence(40, len(heads), seed=seed), parts(*heads, gate_overhead=gate_overhead)
-    found = placement(seen, breakdown, score=SCORE, promise=Target(max_loss=0.1), calibration=400, noise=0.0)
+    found = placement(seen, breakdown, score=SCORE, target=Target(max_loss=0.1), calibration=400, noise=0.0)
     assert found.allowed_loss is not None
     costs = {kept: cheapest(seen, breakdown, kept, found.allowed_loss) for kept in subsets(len(heads))}
     assert found.best.cost == pytest.approx(min(costs.values()))
@@ -63,7 +63,7 @@ def test_it_is_never_worse_than_all_or_any_one_alone_also_by_beam(seed: int, bea
     seen, breakdown = make_evidence(16, 4, seed=seed), parts(*heads)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "EXACT", 0)
-        found = placement(seen, breakdown, score=SCORE, promise=Target(max_loss=0.2), beam=beam, noise=0.0)
+        found = placement(seen, breakdown, score=SCORE, target=Target(max_loss=0.2), beam=beam, noise=0.0)
     assert found.allowed_loss is not None
     for kept in [(), *((at,) for at in range(4)), tuple(range(4))]:
         assert found.best.cost <= cheapest(seen, breakdown, kept, found.allowed_loss) + 1e-12
@@ -80,7 +80,7 @@ def test_who_always_stays_is_in_every_trial_and_the_rest_is_as_good_as_can_be(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "EXACT", exact)
         found = placement(
-            seen, breakdown, score=SCORE, promise=Target(max_loss=0.2), noise=0.0, always=sorted(always), beam=9
+            seen, breakdown, score=SCORE, target=Target(max_loss=0.2), noise=0.0, always=sorted(always), beam=9
         )
     assert found.allowed_loss is not None
     assert all(always <= set(trial.kept) for trial in found.trials)
@@ -99,7 +99,7 @@ def test_who_costs_more_and_answers_like_another_is_never_kept(seed: int, more: 
     )
     heads = [0.1 + more, 0.1, 0.1] if first else [0.1, 0.1 + more, 0.1]
     breakdown = replace(parts(*heads), stages=np.array([1.0, 0, 1, 2]))
-    found = placement(seen, breakdown, score=SCORE, promise=Target(max_loss=0.1))
+    found = placement(seen, breakdown, score=SCORE, target=Target(max_loss=0.1))
     assert (0 if first else 1) not in found.kept
 
 
@@ -231,7 +231,7 @@ def test_less_than_no_noise_is_refused() -> None:
 
 def test_accuracy_may_be_what_is_lost() -> None:
     seen = make_evidence(300, 2)
-    found = placement(seen, parts(0.1, 0.1), score=SCORE, promise=Target(kind="net", max_loss=0.05))
+    found = placement(seen, parts(0.1, 0.1), score=SCORE, target=Target(kind="net", max_loss=0.05))
     assert found.best.loss == pytest.approx(float(np.mean(seen.reference == seen.labels)) - found.best.point.accuracy)
 
 
@@ -248,4 +248,4 @@ def test_counts_and_budgets_must_be_positive(asked: dict[str, float]) -> None:
 
 def test_a_promise_about_labels_needs_them() -> None:
     with pytest.raises(EvidenceError, match="labels"):
-        placement(make_evidence(20, 1, labels=False), parts(0.1), score=SCORE, promise=Target(kind="harm"))
+        placement(make_evidence(20, 1, labels=False), parts(0.1), score=SCORE, target=Target(kind="harm"))

@@ -49,7 +49,7 @@ def audit(
     costs: Costs,
     *,
     score: str,
-    promise: Target | None = None,
+    target: Target | None = None,
     draws: int = 200,
     seed: int = 0,
 ) -> Audit:
@@ -62,7 +62,7 @@ def audit(
         evidence: Of samples that the network did not train on.
         costs: Multiply-accumulates by exit.
         score: Name of the score that the gates compare.
-        promise: What is promised; 1 % of agreement with 95 % confidence if not given.
+        target: What is promised; 1 % of agreement with 95 % confidence if not given.
         draws: Number of calibration sets.
         seed: Of the split and the draws.
 
@@ -72,7 +72,7 @@ def audit(
     """
     if len(evidence) < 10 or draws < 1:
         raise OptionError(f"an audit needs 10 samples and a draw, but has {len(evidence)} and {draws}. Give more.")
-    asked = promise or Target()
+    asked = target or Target()
     random = np.random.default_rng(seed)
     order = random.permutation(len(evidence))
     cut = round(0.3 * len(order))

@@ -17,7 +17,7 @@ from offramp.errors import CurveError, OptionError
 from offramp.measure import Evidence, Frontier, OperatingPoint, check_disjoint, operate
 from offramp.measure import knee as find_knee
 
-from ._loss import Kind, aim_at, check_promise, find_losses, needed_samples
+from ._loss import Kind, aim_at, check_target, find_losses, needed_samples
 from ._sequence import last_certified, order_points
 
 
@@ -119,20 +119,20 @@ def thresholds(
     Reference:
         Angelopoulos, Bates, Candes, Jordan, Lei, "Learn then Test", 2021, section 2.3 (fixed sequence testing).
     """
-    check_promise(max_loss, confidence)
+    check_target(max_loss, confidence)
     check_disjoint(frontier, calibrate)
     calibrate = calibrate.subset(np.random.default_rng(0).permutation(len(calibrate)))  # bets need a random order
     aim = aim_at(max_loss, margin)
     points = order_points(frontier, aim)
     losses = (find_losses(calibrate, point.thresholds, frontier.score, kind) for point in points)
-    place, promise = prove(losses, len(calibrate), kind, max_loss=aim, confidence=confidence)
+    place, guarantee = prove(losses, len(calibrate), kind, max_loss=aim, confidence=confidence)
     if place < 0:
-        promise = _refuse(promise, points[0], frontier, calibrate)
-        promise = replace(promise, remedy=f"{promise.remedy}, or a smaller margin") if margin else promise
-    promise = replace(promise, max_loss=max_loss, margin=margin)
+        guarantee = _refuse(guarantee, points[0], frontier, calibrate)
+        guarantee = replace(guarantee, remedy=f"{guarantee.remedy}, or a smaller margin") if margin else guarantee
+    guarantee = replace(guarantee, max_loss=max_loss, margin=margin)
     chosen = points[place] if place >= 0 else frontier.full
     evaluated = operate(calibrate, frontier.costs, chosen.thresholds, frontier.score)
-    return Decision(point=chosen, evaluated=evaluated, guarantee=promise)
+    return Decision(point=chosen, evaluated=evaluated, guarantee=guarantee)
 
 
 def prove(
@@ -145,38 +145,38 @@ def prove(
         samples: How many those are.
         kind: What the losses are.
         max_loss: Accepted mean loss.
-        confidence: Of the promise.
+        confidence: Of the guarantee.
     """
     place, p = last_certified(losses, kind, max_loss=max_loss, confidence=confidence)
-    promise = Guarantee(
+    guarantee = Guarantee(
         kind=kind, max_loss=max_loss, confidence=confidence, status="certified", p_value=p, calibration_samples=samples
     )
-    return place, promise
+    return place, guarantee
 
 
-def refuse(promise: Guarantee, refusal: Refusal, lost: int) -> Guarantee:
+def refuse(guarantee: Guarantee, refusal: Refusal, lost: int) -> Guarantee:
     """The refused promise, with what would help; too few samples come before any other reason.
 
     Args:
-        promise: By `prove`, which certified nothing.
+        guarantee: By `prove`, which certified nothing.
         refusal: Why, if there were samples enough.
         lost: Answers that the reason speaks of.
     """
-    needed, samples = needed_samples(promise.max_loss, promise.confidence), promise.calibration_samples
+    needed, samples = needed_samples(guarantee.max_loss, guarantee.confidence), guarantee.calibration_samples
     refusal = Refusal.TOO_FEW_SAMPLES if samples < needed else refusal
-    remedy = refusal.value.format(needed=needed, samples=samples, lost=lost, p=promise.p_value)
-    return replace(promise, status="refused", refusal=refusal, remedy=remedy)
+    remedy = refusal.value.format(needed=needed, samples=samples, lost=lost, p=guarantee.p_value)
+    return replace(guarantee, status="refused", refusal=refusal, remedy=remedy)
 
 
-def _refuse(promise: Guarantee, safest: OperatingPoint, frontier: Frontier, calibrate: Evidence) -> Guarantee:
+def _refuse(guarantee: Guarantee, safest: OperatingPoint, frontier: Frontier, calibrate: Evidence) -> Guarantee:
     """The refused promise: the safest point loses too much, or nobody leaving does."""
     lost, lost_by_all = (
-        int(find_losses(calibrate, point.thresholds, frontier.score, promise.kind).sum())
+        int(find_losses(calibrate, point.thresholds, frontier.score, guarantee.kind).sum())
         for point in (safest, frontier.full)
     )
-    if lost_by_all > promise.max_loss * len(calibrate):
-        return refuse(promise, Refusal.ALREADY_LOST, lost_by_all)
-    return refuse(promise, Refusal.TOO_MANY_LOSSES, lost)
+    if lost_by_all > guarantee.max_loss * len(calibrate):
+        return refuse(guarantee, Refusal.ALREADY_LOST, lost_by_all)
+    return refuse(guarantee, Refusal.TOO_MANY_LOSSES, lost)
 
 
 def budget(frontier: Frontier, relative_macs: float) -> Decision:

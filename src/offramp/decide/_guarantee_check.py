@@ -74,8 +74,8 @@ class GuaranteeCheck:
         return self.promised is not None and self.promised[0] != self.kind
 
 
-def find_standing(
-    expected: Evidence, seen: Evidence, thresholds: Sequence[float], *, score: str, watch: DriftTest
+def check_guarantee(
+    expected: Evidence, seen: Evidence, thresholds: Sequence[float], *, score: str, test: DriftTest
 ) -> GuaranteeCheck:
     """Compare the loss on new samples, run to the end, with the promise.
 
@@ -88,22 +88,22 @@ def find_standing(
         seen: Evidence of new samples, independent and in random order, whose reference is the final exit.
         thresholds: One per early exit.
         score: Name of the score that the gates compare.
-        watch: The promise, and how sure to be.
+        test: The promise, and how sure to be.
 
     Raises:
         EvidenceError: The evidence does not hold this score.
         ThresholdError: Not one threshold per early exit.
     """
-    promise = watch.promise
-    kind: Kind = "agreement" if promise is None or seen.labels is None else promise.kind
+    target = test.target
+    kind: Kind = "agreement" if target is None or seen.labels is None else target.kind
     losses = find_losses(seen, thresholds, score, kind)
     found = GuaranteeCheck(
         kind=kind,
-        promised=None if promise is None else (promise.kind, promise.max_loss),
+        promised=None if target is None else (target.kind, target.max_loss),
         samples=len(seen),
         loss=float(losses.mean()),
-        interval=loss_interval(losses, kind, confidence=watch.confidence),
-        confidence=watch.confidence,
+        interval=loss_interval(losses, kind, confidence=test.confidence),
+        confidence=test.confidence,
         apart=float((expected.predictions[:, -1] != expected.reference).mean()),
     )
     return _judge(found)

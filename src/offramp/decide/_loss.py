@@ -152,7 +152,7 @@ def aim_at(max_loss: float, margin: float) -> float:
     return max_loss * (1 - margin)
 
 
-def check_promise(max_loss: float, confidence: float) -> None:
+def check_target(max_loss: float, confidence: float) -> None:
     """Refuses limits that are no shares.
 
     Raises:

@@ -109,7 +109,7 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
     breakdown: Breakdown | Mapping[str, Breakdown],
     *,
     score: str | Sequence[str],
-    promise: Target | None = None,
+    target: Target | None = None,
     budget: float | None = None,
     calibration: int | None = None,
     most: int | None = None,
@@ -128,7 +128,7 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
         evidence: Of the tuning samples, with all candidates; nothing may be proved on them afterwards.
         breakdown: What each part costs, in multiply-accumulates or seconds; by score if that makes a difference.
         score: Name of the score that the gates compare, or of several of which one will; of equals the first.
-        promise: What will be promised; 1 % of agreement with 95 % confidence if not given.
+        target: What will be promised; 1 % of agreement with 95 % confidence if not given.
         budget: Keep instead the exits that lose least at this share of the network's cost; of the promise only the
             kind then counts.
         calibration: How many samples will prove it: with few of them, fewer may be lost. As many as there are in the
@@ -161,7 +161,7 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
         exits are left to the reader; trained together, exits can be compared without being trained again. Breiman et
         al., "Classification and Regression Trees", 1984, section 3.4.3, for one standard error.
     """
-    asked = promise or Target()
+    asked = target or Target()
     names = (score,) if isinstance(score, str) else tuple(score)
     parts = {name: breakdown if isinstance(breakdown, Breakdown) else breakdown[name] for name in names}
     count = evidence.exits - 1
@@ -179,7 +179,7 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
         search = _Search(evidence, parts[name], name, quality_for(asked.kind), judge, _sorted(*always))
         search.look_around(largest, beam)
         searches.append(search)
-    drawn = [search.verify(largest, noise) for search in sorted(searches, key=_Search.promise)[:FINALISTS]]
+    drawn = [search.verify(largest, noise) for search in sorted(searches, key=_Search.best_rank)[:FINALISTS]]
     drawn.sort(key=lambda trials: (trials[0].rank, names.index(trials[0].score)))
     return Placement(
         trials=drawn[0],
@@ -217,7 +217,7 @@ class _Search:
     ) -> None:
         self._evidence, self._breakdown, self._score, self._quality = evidence, breakdown, score, quality
         self._judge, self._always = judge, always
-        self._sketch = FastFrontier(evidence, breakdown, score=score, quality=quality)
+        self._fast = FastFrontier(evidence, breakdown, score=score, quality=quality)
         self._all = range(len(breakdown.heads))
         best = 1.0
         if quality == "accuracy":  # of the original network
@@ -226,7 +226,7 @@ class _Search:
         self.seen: dict[Choice, Rank] = {}
         self._drawn: dict[Choice, Trial] = {}
 
-    def promise(self) -> Rank:
+    def best_rank(self) -> Rank:
         """The rank of the best choice that was looked at."""
         return min(self.seen.values())
 
@@ -240,10 +240,10 @@ class _Search:
             self.shrink(largest, beam)
 
     def look(self, choices: Iterable[Choice]) -> None:
-        """FastFrontier these."""
+        """Draws the fast frontier of each of these, unless it was drawn already."""
         for kept in choices:
             if kept not in self.seen:
-                good, cost = self._sketch.draw(kept)
+                good, cost = self._fast.draw(kept)
                 self.seen[kept] = (*self._judge.find_best(self._best - good, cost)[1], len(kept))
 
     def grow(self, largest: int, beam: int) -> None:

@@ -44,7 +44,7 @@ class Rotation:
 
 
 def rotate(
-    evidence: Evidence, costs: Costs, *, score: str, promise: Target | None = None, shared: bool = False, seed: int = 0
+    evidence: Evidence, costs: Costs, *, score: str, target: Target | None = None, shared: bool = False, seed: int = 0
 ) -> Rotation:
     """Splits the samples in three parts that take turns as tune, calibrate and test.
 
@@ -52,7 +52,7 @@ def rotate(
         evidence: Of samples that the network did not train on.
         costs: Multiply-accumulates by exit.
         score: Name of the score that the gates compare.
-        promise: What each round promises; 1 % of agreement with 95 % confidence if not given.
+        target: What each round promises; 1 % of agreement with 95 % confidence if not given.
         shared: Use the same threshold at every exit.
         seed: Of the split.
 
@@ -62,7 +62,7 @@ def rotate(
     """
     if len(evidence) < 3:
         raise OptionError(f"three parts need at least 3 samples, but there are {len(evidence)}. Give more samples.")
-    asked = promise or Target()
+    asked = target or Target()
     parts = np.array_split(np.random.default_rng(seed).permutation(len(evidence)), 3)
     taken = np.empty(len(evidence), np.int64)
     decisions = []

@@ -66,7 +66,7 @@ def find_shift(
     *,
     thresholds: Sequence[float],
     score: str,
-    watch: DriftTest,
+    test: DriftTest,
 ) -> Shift:
     """Compare new samples with the expected ones.
 
@@ -79,7 +79,7 @@ def find_shift(
         taken: [S] the exit that each of the new samples took, also of those that `seen` leaves out.
         thresholds: One per early exit.
         score: Name of the score that the gates compare.
-        watch: How sure to be, and the seed of the random divisions.
+        test: How sure to be, and the seed of the random divisions.
 
     Raises:
         EvidenceError: The evidence does not hold this score.
@@ -97,9 +97,9 @@ def find_shift(
         rates=tuple((after / after.sum()).tolist()),
         expected_samples=int(before.sum()),
         samples=int(after.sum()),
-        exits_p=_compare_counts(before, after, watch.seed),
+        exits_p=_compare_counts(before, after, test.seed),
         scores_p=tuple(float(ks_2samp(old, new, method="asymp").pvalue) for old, new in pairs),
-        alpha=watch.alpha,
+        alpha=test.alpha,
     )
 
 

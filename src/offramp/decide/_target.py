@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from offramp.measure import Quality
 
-from ._loss import Kind, check_promise
+from ._loss import Kind, check_target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class Target:
     kind: Kind = "agreement"
 
     def __post_init__(self) -> None:
-        check_promise(self.max_loss, self.confidence)
+        check_target(self.max_loss, self.confidence)
 
 
 def quality_for(kind: Kind) -> Quality:

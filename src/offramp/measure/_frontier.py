@@ -18,7 +18,7 @@ from ._costs import Costs
 from ._evidence import Evidence, Ids
 from ._levels import Levels, as_thresholds, find_levels, split_levels
 from ._operating import OperatingPoint, Outcomes, qualities, score_of
-from ._pareto_set import ParetoSet, front, no_pool, spread, unbeaten
+from ._pareto_set import ParetoSet, front, no_candidates, spread, unbeaten
 from ._search import FEW, search
 from ._shared import sweep_shared
 from ._threshold_grid import is_whole, threshold_grid
@@ -29,12 +29,12 @@ Method = Callable[
     [NDArray[np.float32], Gate, NDArray[np.bool_], NDArray[np.float64]], tuple[tuple[Levels, ...], ParetoSet]
 ]
 FINE = 2048  # levels per exit in the search: 25 samples each at 50,000
-LONGEST = 400  # points of a searched frontier of more than LATTICE exits
+LONGEST = 400  # points of a searched frontier of more than GRID_EXITS exits
 LONGEST_SHARED = 2048  # points of an exact frontier: only above 2,000 samples can there be more
 APPROACH = 24  # 8 to 32 serve alike; none at all makes most proofs on fewer than 1,000 samples fail
 STARTS = 48  # points of the shared frontier from which the search starts
-COARSEST = 6  # above so many exits, a lattice has too few levels of each to be worth it
-LATTICE = 3  # up to so many exits, a lattice with the published grid takes part and no point is left out
+COARSEST = 6  # above so many exits, a grid has too few levels of each to be worth it
+GRID_EXITS = 3  # up to so many exits, a grid with the published grid takes part and no point is left out
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,7 +95,7 @@ def frontier(
     """The operating points that trade quality for cost best on these samples.
 
     With one shared threshold it is exact. With one threshold per exit it is found by coordinate ascent over a range
-    of prices and a walk along the front; up to three exits no point of BranchyNet's grid of entropies beats it.
+    of Lagrange multipliers and a walk along the front; up to three exits no point of BranchyNet's grid beats it.
 
     Args:
         evidence: Of the tuning samples: nothing may be proved on them afterwards.
@@ -118,7 +118,7 @@ def frontier(
 
     Reference:
         Shoham and Gersho, "Efficient bit allocation for an arbitrary set of quantizers", IEEE TASSP 1988, section II:
-        one price turns the constrained problem into a free one; we climb by coordinates and fill the hollows.
+        one multiplier turns the constrained problem into a free one; we climb by coordinates and fill the hollows.
     """
     return draw_by(
         _shared if shared or evidence.exits < 3 else _separate, evidence, costs, score=score, quality=quality
@@ -180,9 +180,9 @@ def _separate(
     asked = alike[0].thresholds[start.levels[spread(start, STARTS), 0]]
     levels = tuple(find_levels(column, gate, most=FINE, asked=asked) for column in values.T)
     whole = is_whole(levels)
-    known = threshold_grid(levels, good, costs) if whole or len(levels) <= COARSEST else no_pool(len(levels))
+    known = threshold_grid(levels, good, costs) if whole or len(levels) <= COARSEST else no_candidates(len(levels))
     if whole:
         return levels, unbeaten(known)
     starts = np.stack([one.asked for one in levels], axis=1).astype(np.int32)
     best = search(levels, good, costs, known, starts)
-    return levels, best.take(spread(best, LONGEST)) if len(levels) > LATTICE else best
+    return levels, best.take(spread(best, LONGEST)) if len(levels) > GRID_EXITS else best

@@ -1,4 +1,4 @@
-"""Several networks of one graph, each trained for a price of compute of its own: what they make of the same samples.
+"""Several networks of one graph, each trained with a weight of compute of its own: what they make of the same samples.
 
 Shape letters: G control nodes, P networks, R routes, S samples.
 """

@@ -100,11 +100,11 @@ def _combine(
         levels = tuple(find_levels(column, gate, most=most, published=()) for column in values.T)
     else:
         levels = tuple(grid_levels(column, gate, grid) for column in values.T)
-    pool = threshold_grid(levels, good, costs)
-    inside = np.ones(len(pool), np.bool_)
+    candidates = threshold_grid(levels, good, costs)
+    inside = np.ones(len(candidates), np.bool_)
     for place, one in enumerate(levels):
-        inside &= (pool.levels[:, place] > 0) | (one.top == 0)  # an exit with nothing but NaN has level 0 alone
-    return levels, unbeaten(pool.take(np.flatnonzero(inside)))
+        inside &= (candidates.levels[:, place] > 0) | (one.top == 0)  # an exit with nothing but NaN has level 0 alone
+    return levels, unbeaten(candidates.take(np.flatnonzero(inside)))
 
 
 def _keep_shares(

@@ -45,12 +45,12 @@ def threshold_grid(levels: tuple[Levels, ...], good: NDArray[np.bool_], costs: N
 
 
 def is_whole(levels: tuple[Levels, ...]) -> bool:
-    """Whether the lattice holds every combination there is."""
+    """Whether the grid holds every combination there is."""
     return all(one.top < most_levels(len(levels)) for one in levels)
 
 
 def most_levels(exits: int) -> int:
-    """How many levels of each of so many early exits a lattice has room for.
+    """How many levels of each of so many early exits a grid has room for.
 
     Example:
         >>> [most_levels(exits) for exits in (1, 2, 3, 4, 5)]

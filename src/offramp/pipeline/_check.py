@@ -85,7 +85,7 @@ def check(
     with screen.step(f"{len(some)} samples to the end"):
         seen = evidence_by_passes(runtime, samples.subset(some), batch=BATCH)
     score = run.result["score"]
-    drift = decide.drift(run.parts["calibrate"], seen, limits.tolist(), score=score, taken=taken, watch=watch)
+    drift = decide.drift(run.parts["calibrate"], seen, limits.tolist(), score=score, taken=taken, test=watch)
     found = {
         "folder": str(folder),
         "data": reference,
@@ -145,7 +145,7 @@ def watch_for(run: Run, question: Question) -> DriftTest:
         promise = Target(max_loss=told["max_loss"], confidence=told["confidence"], kind=told["kind"])
     usual = 0.95 if promise is None else promise.confidence
     confidence = usual if question.confidence is None else question.confidence
-    return DriftTest(promise=promise, confidence=confidence, alpha=question.alpha, seed=question.seed)
+    return DriftTest(target=promise, confidence=confidence, alpha=question.alpha, seed=question.seed)
 
 
 def warn_of_known(run: Run, samples: Samples, contents: NDArray[np.uint64], screen: Screen) -> None:
@@ -170,7 +170,7 @@ def warn_of_known(run: Run, samples: Samples, contents: NDArray[np.uint64], scre
 
 def describe_drift(drift: Drift, costs: Costs) -> dict[str, Any]:  # Any: JSON
     """What was found, as JSON, with a sentence for each of its two questions."""
-    shift, standing = drift.shift, drift.standing
+    shift, standing = drift.shift, drift.guarantee
     final = len(shift.rates) - 1
     return {
         "alarm": drift.alarm,
@@ -214,7 +214,7 @@ def _tell_shift(drift: Drift) -> str:
         return "The new samples look like the calibration samples."
     change = f"exit rates change by up to {100 * shift.change:.1f} points" if shift.change >= 5e-4 else "scores do"
     told = f"The new samples look different: {change}."
-    if drift.standing.verdict is Verdict.STANDS:
+    if drift.guarantee.verdict is Verdict.STANDS:
         return f"{told} The promise was proven again on them nevertheless."
     return told
 

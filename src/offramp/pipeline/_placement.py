@@ -76,7 +76,7 @@ def place(request: Request, graph: Graph, problem: Problem, engine: Engine, expo
         seen,
         parts,
         score=names,
-        promise=_promise(goal),
+        target=_promise(goal),
         budget=goal.budget,
         calibration=len(problem.calibrate),
         always=always,
