@@ -34,7 +34,7 @@ NAME = "resnet20"
 PLACES = ("input", "layer2.1", "layer3.0", "layer3.1")
 HEADS = ("student:width=8", "light", "light", "light")
 SCORES = ("max_probability", "entropy", "margin", "energy", "calibrated", "confidence", "class_mean")
-USUAL = learn.PostSettings(epochs=6, precision=PRECISION)
+USUAL = learn.DistillSettings(epochs=6, precision=PRECISION)
 GOALS = {goal: promise for goal, promise in pteenet.GOALS.items() if promise.confidence == 0.5}
 
 
@@ -44,8 +44,8 @@ class Change:
 
     Attributes:
         says: For the table.
-        attach: Options of `attach.attach_exits`.
-        settings: Of `learn.post`.
+        attach: Options of `attach.exits`.
+        settings: Of `learn.distill_heads`.
         score: That gates.
         shared: One threshold for all exits.
         places: Of the exits, among `PLACES`.
@@ -81,9 +81,9 @@ def train(change: Change, name: str, loaded: LoadedModel, samples: Samples, work
     if change.trained is not None:
         whole = train(ROWS[change.trained], change.trained, loaded, samples, work, seed)
         return transform.keep_exits(whole, change.places)
-    graph = pteenet.attach(loaded, PLACES, HEADS, seed, **{"scores": SCORES, **change.attach})
+    graph = pteenet.add_exits(loaded, PLACES, HEADS, seed, **{"scores": SCORES, **change.attach})
     settings = replace(USUAL, seed=seed, **change.settings)
-    return learn.post(graph, samples, settings, checkpoint=work / f"ablation-{name}.ckpt", resume=True)
+    return learn.distill_heads(graph, samples, settings, checkpoint=work / f"ablation-{name}.ckpt", resume=True)
 
 
 def judge(

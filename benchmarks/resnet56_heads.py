@@ -44,7 +44,7 @@ WITH_MAPS = 4  # of the views: they also keep what the late heads read, 1.2 GB e
 MIXED = 0.75
 BATCH = 128
 HEADS = {"large": (2,), "small": (0, 1), "late": (3, 4, 5)}  # by part, of all six
-ROUNDS = learn.PostSettings(epochs=2, batch=BATCH, learning_rate=5e-3, augment="none")
+ROUNDS = learn.DistillSettings(epochs=2, batch=BATCH, learning_rate=5e-3, augment="none")
 POLISH = replace(ROUNDS, epochs=1, learning_rate=1e-3)
 AGAIN = replace(ROUNDS, learning_rate=3e-3)
 
@@ -95,7 +95,7 @@ def load_views(folder: Path, files: Mapping[str, str], views: Sequence[int]) -> 
 def candidates(loaded: LoadedModel, seed: int) -> Graph:
     """The network with all six untrained heads, as in the benchmark pteenet."""
     places = [*["input"] * len(PLAN.students), *PLAN.late]
-    return pteenet.attach(loaded, places, [*PLAN.students, *["light"] * len(PLAN.late)], seed)
+    return pteenet.add_exits(loaded, places, [*PLAN.students, *["light"] * len(PLAN.late)], seed)
 
 
 def told(graph: Graph, heads: Sequence[int]) -> tuple[Graph, dict[str, str]]:
@@ -131,7 +131,9 @@ def train(part: str, loaded: LoadedModel, folder: Path, seed: int) -> None:
             lessons |= {f"{part}-{word}": (MIXTURES, AGAIN), f"{part}-{word}-plain": (PLAIN, POLISH)}
     for name, (views, settings) in lessons.items():
         samples = load_views(folder, files, views)
-        graph = learn.post(graph, samples, settings, checkpoint=folder / f"{name}.ckpt", resume=True, progress=True)
+        graph = learn.distill_heads(
+            graph, samples, settings, checkpoint=folder / f"{name}.ckpt", resume=True, progress=True
+        )
     save_file(weights(graph, HEADS[part]), folder / f"{part}.safetensors")
 
 

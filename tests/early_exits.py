@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import fx, nn
 
-from offramp.attach import attach_exits
+from offramp import attach
 from offramp.graph import DataEdge, Gate, Graph, Node, Tensor
 from offramp.nn.heads import HeadRecipe, build_head
 from offramp.nn.scores import build_score
@@ -66,7 +66,7 @@ def make_listening(*scores: str, cascade: bool = True, ensemble: bool = True, le
     """Three exits whose heads hear each other; `learned` draws what starts at zero or equal."""
     first, last = make_stages()
     torch.manual_seed(4)
-    graph = attach_exits(
+    graph = attach.exits(
         nn.Sequential(first, *last),
         torch.rand(2, 1, 8, 8),
         placement=["input", 0, -1],

@@ -19,7 +19,7 @@ from offramp.attach._chain import Stage, build_chain
 from offramp.errors import OptionError
 from offramp.export import onnx
 from offramp.graph import Graph, Tensor, to_json
-from offramp.learn import PostSettings, post
+from offramp.learn import DistillSettings, distill_heads
 from offramp.measure.torch import path_costs
 from offramp.nn import Executor, Normalize
 from offramp.run import ArraySamples, openvino, run_reference
@@ -37,7 +37,7 @@ def net() -> nn.Sequential:
 
 def at_input(head: object = "student:width=4", **options: object) -> Graph:
     wanted = {"placement": ["input", "2"], "head": [head, "pool"], **options}
-    graph = attach.attach_exits(net(), torch.rand(2, 1, 8, 8), **wanted)  # type: ignore[arg-type]
+    graph = attach.exits(net(), torch.rand(2, 1, 8, 8), **wanted)  # type: ignore[arg-type]
     for body in graph.bodies.values():
         body.eval()  # type: ignore[attr-defined]  # a module
     return graph
@@ -45,7 +45,7 @@ def at_input(head: object = "student:width=4", **options: object) -> Graph:
 
 def twice() -> Graph:
     places, heads = ["input", "input", "2", "2"], ["student:width=2", "student:width=4", "pool", "conv1"]
-    graph = attach.attach_exits(net(), torch.rand(2, 1, 8, 8), placement=places, head=heads)
+    graph = attach.exits(net(), torch.rand(2, 1, 8, 8), placement=places, head=heads)
     for body in graph.bodies.values():
         body.eval()  # type: ignore[attr-defined]  # a module
     return graph
@@ -67,7 +67,7 @@ def test_an_exit_at_the_input_reads_normalized_pictures() -> None:
 def test_who_leaves_at_the_input_is_charged_nothing_but_its_head() -> None:
     graph = at_input()
     costs = path_costs(graph)
-    alone = path_costs(attach.attach_exits(net(), torch.rand(2, 1, 8, 8), exits=0))
+    alone = path_costs(attach.exits(net(), torch.rand(2, 1, 8, 8), count=0))
     assert costs.per_exit[0] < costs.per_exit[1] < costs.per_exit[2]
     assert costs.baseline == alone.baseline
     assert costs.per_exit[0] + costs.baseline < costs.per_exit[2] + 100  # later paths pay for all heads, gates little
@@ -110,7 +110,7 @@ def test_each_exit_may_have_a_head_of_its_own_and_the_artifact_knows(tmp_path: P
 
     example = torch.rand(2, 1, 28, 28)
     loaded = zoo.load_model("zoo:lenet5")
-    graph = attach.attach_exits(loaded.module, example, placement=["input", "pool1"], head=["student:width=4", "pool"])
+    graph = attach.exits(loaded.module, example, placement=["input", "pool1"], head=["student:width=4", "pool"])
     origin = Origin(reference="zoo:lenet5", arguments={}, shape=(1, 28, 28))
     save_artifact(graph, tmp_path, example={"x": example}, origin=origin)
     again = load_artifact(tmp_path)
@@ -123,7 +123,7 @@ def test_two_exits_may_share_a_place_and_the_artifact_knows(tmp_path: Path) -> N
     example = torch.rand(2, 1, 28, 28)
     loaded = zoo.load_model("zoo:lenet5")
     places, heads = ["input", "input", "pool1"], ["student:width=2", "student:width=4", "pool"]
-    graph = attach.attach_exits(loaded.module, example, placement=places, head=heads)
+    graph = attach.exits(loaded.module, example, placement=places, head=heads)
     assert graph["exit0/gate"].edges == ("exit0/stop", "exit1/head")
     assert graph["exit1/gate"].edges == ("exit1/stop", "stage2")
     save_artifact(
@@ -139,7 +139,7 @@ def test_the_artifact_knows_who_hears_earlier_heads(head: str, cascade: bool, en
 
     example = torch.rand(2, 1, 28, 28)
     loaded = zoo.load_model("zoo:lenet5")
-    graph = attach.attach_exits(loaded.module, example, exits=2, head=head, cascade=cascade, ensemble=ensemble)
+    graph = attach.exits(loaded.module, example, count=2, head=head, cascade=cascade, ensemble=ensemble)
     for name in ("exit1/head", "exit1/ensemble"):
         for parameter in graph.bodies[name].parameters() if name in graph.bodies else ():  # type: ignore[attr-defined]
             nn.init.normal_(parameter)
@@ -156,8 +156,8 @@ def test_confident_heads_of_a_cascade_answer_in_the_file_as_in_torch(tmp_path: P
     example = torch.rand(32, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     loaded = zoo.load_model("zoo:lenet5")
     torch.manual_seed(0)
-    graph = attach.attach_exits(
-        loaded.module, example[:2], exits=2, head="pool:confidence=1", scores=("head_confidence",), cascade=True
+    graph = attach.exits(
+        loaded.module, example[:2], count=2, head="pool:confidence=1", scores=("head_confidence",), cascade=True
     )
     nn.init.normal_(graph.bodies["exit1/head"].weight)  # type: ignore[attr-defined]  # a Cascade
     pictures = {"x": example.numpy()}
@@ -187,7 +187,7 @@ def test_a_module_may_be_a_head_but_then_nothing_can_rebuild_it(tmp_path: Path) 
 @pytest.mark.parametrize("count", [1, 3])
 def test_as_many_heads_as_exits_are_asked_for(count: int) -> None:
     with pytest.raises(OptionError, match=f"there are {count} heads for 2 exits"):
-        attach.attach_exits(net(), torch.rand(2, 1, 8, 8), placement=["input", "2"], head=["pool"] * count)
+        attach.exits(net(), torch.rand(2, 1, 8, 8), placement=["input", "2"], head=["pool"] * count)
 
 
 def test_stages_of_ones_own_become_a_graph() -> None:
@@ -232,7 +232,7 @@ def texts(rows: int) -> dict[str, torch.Tensor]:
 
 def of_texts(network: nn.Module | None = None, **options: object) -> Graph:
     wanted = {"placement": ["input", "first"], "head": ["student:width=4", "token"], **options}
-    graph = attach.attach_exits((network or Texts()).eval(), texts(2), **wanted)  # type: ignore[arg-type]  # read from a dictionary
+    graph = attach.exits((network or Texts()).eval(), texts(2), **wanted)  # type: ignore[arg-type]  # read from a dictionary
     for body in graph.bodies.values():
         body.eval()  # type: ignore[attr-defined]  # a module
     return graph
@@ -274,7 +274,7 @@ def of_known_texts(*scores: str) -> Graph:
     samples = ArraySamples(
         inputs={name: tensor.numpy() for name, tensor in texts(64).items()}, ids=np.arange(64).astype(str)
     )
-    return post(graph, samples, PostSettings(epochs=1, batch=16))
+    return distill_heads(graph, samples, DistillSettings(epochs=1, batch=16))
 
 
 def test_scores_that_average_tokens_read_the_mask_behind_all_else() -> None:

@@ -169,7 +169,7 @@ def test_options_that_do_not_fit_are_refused(options: dict[str, object], error: 
 
 
 def test_samples_without_labels_are_refused() -> None:
-    with pytest.raises(DataError, match=r"the samples have none. Add them, or use learn\.post"):
+    with pytest.raises(DataError, match=r"the samples have none. Add them, or use learn\.distill_heads"):
         learn.joint(make_graph(), make_samples(), QUICK)
 
 

@@ -77,16 +77,16 @@ def test_tokens_cannot_be_mixed() -> None:
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
 def test_a_share_outside_0_and_1_is_refused(share: float) -> None:
     with pytest.raises(OptionError, match="mix="):
-        learn.PostSettings(mix=share)
+        learn.DistillSettings(mix=share)
 
 
 def test_heads_learn_other_weights_from_mixtures_and_the_same_twice() -> None:
     graph, samples = make_graph(), make_samples(32)
 
     def learned(**options: float) -> Tensor:
-        wanted = learn.PostSettings(epochs=1, batch=16, **options)  # type: ignore[arg-type]  # floats alone
+        wanted = learn.DistillSettings(epochs=1, batch=16, **options)  # type: ignore[arg-type]  # floats alone
         return torch.cat(
-            [value.flatten() for value in weights(learn.post(graph, samples, wanted), "exit0/head").values()]
+            [value.flatten() for value in weights(learn.distill_heads(graph, samples, wanted), "exit0/head").values()]
         )
 
     assert not torch.equal(learned(mix=1.0), learned())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from offramp.errors import OptionError
-from offramp.learn import PostSettings
+from offramp.learn import DistillSettings
 
 
 @pytest.mark.parametrize(
@@ -18,9 +18,9 @@ from offramp.learn import PostSettings
 )  # fmt: skip
 def test_a_value_outside_its_range_is_refused_by_name(wrong: dict[str, Any]) -> None:
     with pytest.raises(OptionError, match=f"{next(iter(wrong))}="):
-        PostSettings(**wrong)
+        DistillSettings(**wrong)
 
 
 def test_all_offenders_are_named() -> None:
     with pytest.raises(OptionError, match=r"epochs=0, temperature=-1"):
-        PostSettings(epochs=0, temperature=-1)
+        DistillSettings(epochs=0, temperature=-1)

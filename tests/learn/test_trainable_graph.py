@@ -28,7 +28,7 @@ class Branchy(nn.Module):
 
 
 def exported(norm: bool) -> object:
-    return attach.attach_exits(Branchy(norm=norm), torch.rand(4, 8), exits=1)
+    return attach.exits(Branchy(norm=norm), torch.rand(4, 8), count=1)
 
 
 def test_in_eval_mode_it_answers_like_the_executor() -> None:
@@ -93,8 +93,8 @@ def test_stages_fixed_in_eval_mode_learn_if_training_mode_is_the_same() -> None:
 
 def test_weights_that_two_stages_share_stay_shared() -> None:
     shared = nn.Linear(8, 8)
-    graph = attach.attach_exits(
-        nn.Sequential(shared, nn.ReLU(), shared, nn.ReLU(), nn.Linear(8, 3)), torch.rand(2, 8), exits=1, placement="1"
+    graph = attach.exits(
+        nn.Sequential(shared, nn.ReLU(), shared, nn.ReLU(), nn.Linear(8, 3)), torch.rand(2, 8), count=1, placement="1"
     )
     whole = TrainableGraph(graph, "float32", frozen=False)
     assert len(whole.split_parameters()[0]) == 4  # two of the shared layer, two of the last one

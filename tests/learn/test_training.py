@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from early_exits import Killed, KilledSamples, make_graph, make_samples
 from offramp.errors import LearnError
-from offramp.learn import PostSettings
+from offramp.learn import DistillSettings
 from offramp.learn._training import Training
 
-SETTINGS = PostSettings(epochs=3, batch=16, augment="crop", checkpoint_interval_s=0.0)  # 12 steps
+SETTINGS = DistillSettings(epochs=3, batch=16, augment="crop", checkpoint_interval_s=0.0)  # 12 steps
 STEPS = 12
 
 

@@ -39,7 +39,7 @@ GATES = {
 
 def attached(*scores: str) -> Graph:
     net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
-    return attach.attach_exits(net, torch.zeros(2, 8), exits=1, placement="1", scores=scores)
+    return attach.exits(net, torch.zeros(2, 8), count=1, placement="1", scores=scores)
 
 
 def evidence(part: int, count: int = 500, labels: bool = False) -> Evidence:

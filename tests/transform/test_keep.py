@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from early_exits import make_listening
-from offramp.attach import attach_exits
+from offramp import attach
 from offramp.errors import GraphError
 from offramp.graph import Graph
 from offramp.nn import Executor
@@ -24,7 +24,7 @@ def make() -> Graph:
     layers = [layer for _ in range(6) for layer in (nn.Linear(8, 8), nn.ReLU())]
     net = nn.Sequential(*layers, nn.Linear(8, 3))
     scores = ("max_probability", "patience")
-    graph = attach_exits(net, torch.zeros(2, 8), placement=PLACES, head=["pool"] * EXITS, scores=scores)
+    graph = attach.exits(net, torch.zeros(2, 8), placement=PLACES, head=["pool"] * EXITS, scores=scores)
     for body in graph.bodies.values():
         body.eval()  # type: ignore[attr-defined]  # a module
     return graph

@@ -87,7 +87,9 @@ def joint(
 
 def _check_labels(graph: Graph, samples: Samples) -> None:
     if samples.labels is None:
-        raise DataError("joint training learns from labels, but the samples have none. Add them, or use learn.post.")
+        raise DataError(
+            "joint training learns from labels, but the samples have none. Add them, or use learn.distill_heads."
+        )
     classes = graph[graph.exits[-1]].outputs[0].shape[-1]
     if len(samples) and not 0 <= samples.labels.min() <= samples.labels.max() < classes:
         raise DataError(

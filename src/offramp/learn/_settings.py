@@ -86,8 +86,8 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PostSettings(TrainingSettings):
-    """Everything that decides what `learn.post` learns; the defaults suit pictures and tokens alike.
+class DistillSettings(TrainingSettings):
+    """Everything that decides what `learn.distill_heads` learns; the defaults suit pictures and tokens alike.
 
     The optimizer is AdamW, the schedule half a cosine.
 
@@ -101,7 +101,7 @@ class PostSettings(TrainingSettings):
             a student from learning them by heart, in few it only makes the lesson harder.
 
     Example:
-        >>> PostSettings(epochs=2).temperature
+        >>> DistillSettings(epochs=2).temperature
         2.0
     """
 

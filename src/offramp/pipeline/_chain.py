@@ -94,10 +94,10 @@ def add_exits(request: Request, problem: Problem) -> Graph:
     scores = (*names, *(name for name in FREE_SCORES if name not in names))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(request.seed)
-        return attach.attach_exits(
+        return attach.exits(
             problem.model.module,
             problem.model.example,
-            exits=0 if request.exits == "auto" else request.exits,
+            count=0 if request.exits == "auto" else request.exits,
             placement=where,
             head=heads,
             scores=scores,
@@ -181,7 +181,7 @@ def train(request: Request, graph: Graph, samples: Samples, work: WorkFolder, sc
 
 def batch_size(samples: Samples) -> int:
     """Samples per step of training; of few samples still enough steps."""
-    return max(2, min(learn.PostSettings().batch, len(samples), max(SMALLEST, len(samples) // STEPS)))
+    return max(2, min(learn.DistillSettings().batch, len(samples), max(SMALLEST, len(samples) // STEPS)))
 
 
 def learn_exits(
@@ -202,7 +202,7 @@ def learn_exits(
     }  # fmt: skip
     if request.regime == "post":
         told: dict[str, Any] = {"targets": request.targets, "survivors": request.survivors, "mix": request.mix}
-        return learn.post(graph, samples, learn.PostSettings(**shared, **told), **kept)
+        return learn.distill_heads(graph, samples, learn.DistillSettings(**shared, **told), **kept)
     if request.regime == "cumulative":
         warm = epochs // 2
         shared |= {"epochs": epochs - warm, "warm_epochs": warm}

@@ -58,7 +58,7 @@ def save_artifact(
     """Write `model.safetensors` and `config.json` into a folder.
 
     Args:
-        graph: As `attach.attach_exits` or a builder of `attach.GRAPHS` makes it, trained or not.
+        graph: As `attach.exits` or a builder of `attach.GRAPHS` makes it, trained or not.
         folder: Exists.
         example: A few inputs by name; they and the answers to them are stored, to compare with.
         origin: None if nobody can say how to build the network; the configuration then says `"rebuild": null`.
@@ -189,10 +189,10 @@ def _attach(config: Mapping[str, Any]) -> Graph:  # Any: JSON
     loaded = zoo.load_model(rebuild["reference"], shape=shape, arguments=rebuild["arguments"], logits=logits)
     placement, heads = config["cuts"] or "linear", _networks(config, "heads")
     if config.get("controllers"):
-        return attach.cascade(
+        return attach.controllers(
             loaded.module,
             loaded.example,
-            exits=0,
+            count=0,
             placement=placement,
             head=heads,
             controller=_networks(config, "controllers"),
@@ -200,10 +200,10 @@ def _attach(config: Mapping[str, Any]) -> Graph:  # Any: JSON
             normalize=normalize,
             logits=logits,
         )
-    return attach.attach_exits(
+    return attach.exits(
         loaded.module,
         loaded.example,
-        exits=0,
+        count=0,
         placement=placement,
         head=heads,
         scores=config["scores"] or ("max_probability",),

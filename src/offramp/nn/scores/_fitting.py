@@ -23,7 +23,7 @@ def check_fitted(name: str, is_fitted: Callable[[], bool]) -> None:
     if not torch.compiler.is_compiling() and not is_fitted():
         raise LearnError(
             f"the {name} score must be fitted before it answers, but is not. "
-            "Run learn.post on the graph, or gate by max_probability."
+            "Run learn.distill_heads on the graph, or gate by max_probability."
         )
 
 

@@ -16,15 +16,15 @@ from ._checkpoint import check_resume
 from ._frozen_backbone import Values
 from ._head_task import HeadTask
 from ._losses import teaching_loss
-from ._settings import PostSettings
+from ._settings import DistillSettings
 from ._survivors import stay_on, weigh_survivors
 from ._training import Progress, Training
 
 
-def post(
+def distill_heads(
     graph: Graph,
     samples: Samples,
-    settings: PostSettings | None = None,
+    settings: DistillSettings | None = None,
     *,
     checkpoint: Path | None = None,
     resume: bool = False,
@@ -57,7 +57,7 @@ def post(
         answers (Hinton et al., "Distilling the Knowledge in a Neural Network", 2015, section 2) instead of its
         argmax, and no cost term: which exit answers is decided later, from evidence.
     """
-    settings = settings or PostSettings()
+    settings = settings or DistillSettings()
     check_resume(checkpoint, resume)
     lesson = HeadTask(graph, settings, partial(_compare, settings), mixed=settings.mix)
     training = Training(graph, samples, settings, lesson=lesson, digest=lesson.frozen.digest())
@@ -65,7 +65,7 @@ def post(
     return lesson.finish(samples)
 
 
-def _compare(settings: PostSettings, given: Values, teacher: Tensor, epoch: int) -> dict[str, Tensor]:
+def _compare(settings: DistillSettings, given: Values, teacher: Tensor, epoch: int) -> dict[str, Tensor]:
     """The loss of each node; where samples count by how surely they come there, of those that do."""
     losses = {}
     amount = settings.survivors if epoch >= settings.epochs // 4 else 0.0
