@@ -1,9 +1,14 @@
 """From a graph to the same graph with other weights."""
 
+from ._augment import augment as augment
+from ._batch import shuffle as shuffle
+from ._batch import take_batch as take_batch
 from ._classifier import train_classifier as train_classifier
 from ._cumulative import cumulative as cumulative
 from ._distill_heads import distill_heads as distill_heads
+from ._frozen_backbone import FrozenBackbone as FrozenBackbone
 from ._joint import joint as joint
+from ._mix import mix as mix
 from ._q import q as q
 from ._q_sweep import q_sweep as q_sweep
 from ._settings import CumulativeSettings as CumulativeSettings
