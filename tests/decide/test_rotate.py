@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from evidences import make_costs, make_evidence
-from offramp.decide import Target, rotate
+from offramp.decide import Target, rotate, turns
 from offramp.errors import OptionError
 
 
@@ -34,3 +35,13 @@ def test_without_labels_there_is_agreement_alone() -> None:
 def test_two_samples_make_no_three_parts() -> None:
     with pytest.raises(OptionError, match="at least 3"):
         rotate(make_evidence(2, 1), make_costs(1), score="entropy")
+
+
+@pytest.mark.parametrize("samples", [3, 7, 100])
+def test_in_three_rounds_every_sample_plays_every_part_once(samples: int) -> None:
+    rounds = turns(samples, seed=3)
+    for part in ("tune", "calibrate", "test"):
+        assert sorted(np.concatenate([getattr(one, part) for one in rounds])) == list(range(samples))
+    for one in rounds:
+        assert sorted(one.others) == sorted([*one.tune, *one.calibrate])
+        assert set(one.others) | set(one.test) == set(range(samples))

@@ -6,7 +6,6 @@ Shape letters: E exits with the final one, S samples.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from offramp.errors import OptionError
 from offramp.measure import Costs, Evidence, exits_taken, frontier
 
 from ._decision import Decision, thresholds
+from ._interval import mean_interval
 from ._target import Target, quality_for
 
 
@@ -43,6 +43,52 @@ class Rotation:
     decisions: tuple[Decision, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Turn:
+    """Which samples play which part in one of three rounds, by their positions.
+
+    Attributes:
+        tune: Where candidates for a choice are drawn from.
+        calibrate: Where a choice is proven.
+        test: Where it is judged.
+        others: Both of the first, for a choice without a proof.
+    """
+
+    tune: NDArray[np.int64]
+    calibrate: NDArray[np.int64]
+    test: NDArray[np.int64]
+    others: NDArray[np.int64]
+
+
+def turns(samples: int, *, seed: int = 0) -> tuple[Turn, Turn, Turn]:
+    """Three rounds over three random parts of the samples, so that every sample is tested once.
+
+    Args:
+        samples: How many samples there are.
+        seed: The seed of the random division.
+
+    Returns:
+        The rounds; round i tunes on part i, calibrates on the next and tests on the one behind it, counted in a circle.
+
+    Raises:
+        OptionError: There are fewer than three samples.
+
+    Example:
+        >>> sorted(int(at) for turn in turns(6) for at in turn.test)
+        [0, 1, 2, 3, 4, 5]
+    """
+    if samples < 3:
+        raise OptionError(f"three parts need at least 3 samples, but there are {samples}. Give more samples.")
+    parts = np.array_split(np.random.default_rng(seed).permutation(samples), 3)
+
+    def turn(at: int) -> Turn:
+        tested = (at + 2) % 3
+        others = np.concatenate([part for place, part in enumerate(parts) if place != tested])
+        return Turn(tune=parts[at], calibrate=parts[(at + 1) % 3], test=parts[tested], others=others)
+
+    return turn(0), turn(1), turn(2)
+
+
 def rotate(
     evidence: Evidence, costs: Costs, *, score: str, target: Target | None = None, shared: bool = False, seed: int = 0
 ) -> Rotation:
@@ -60,17 +106,14 @@ def rotate(
         EvidenceError: No such score, or labels are needed and missing.
         OptionError: Fewer than three samples.
     """
-    if len(evidence) < 3:
-        raise OptionError(f"three parts need at least 3 samples, but there are {len(evidence)}. Give more samples.")
     asked = target or Target()
-    parts = np.array_split(np.random.default_rng(seed).permutation(len(evidence)), 3)
     taken = np.empty(len(evidence), np.int64)
     decisions = []
-    for turn in range(3):
-        tune, calibrate, test = (evidence.subset(parts[(turn + role) % 3]) for role in range(3))
+    for turn in turns(len(evidence), seed=seed):
+        tune, calibrate, test = (evidence.subset(part) for part in (turn.tune, turn.calibrate, turn.test))
         drawn = frontier(tune, costs, score=score, shared=shared, quality=quality_for(asked.kind))
         decision = thresholds(drawn, calibrate, max_loss=asked.max_loss, confidence=asked.confidence, kind=asked.kind)
-        taken[parts[(turn + 2) % 3]] = exits_taken(test, decision.thresholds, score)
+        taken[turn.test] = exits_taken(test, decision.thresholds, score)
         decisions.append(decision)
     return _summarize(evidence, costs, taken, tuple(decisions))
 
@@ -83,8 +126,7 @@ def _summarize(evidence: Evidence, costs: Costs, taken: NDArray[np.int64], decis
         right, before = answers == evidence.labels, evidence.reference == evidence.labels
         paired = right.astype(np.float64) - before
         accuracy, difference, harm = float(right.mean()), float(paired.mean()), float((before & ~right).mean())
-        half = NormalDist().inv_cdf(0.975) * float(paired.std(ddof=1)) / len(paired) ** 0.5
-        interval = (difference - half, difference + half)
+        interval = mean_interval(paired)
     return Rotation(
         agreement=float((answers == evidence.reference).mean()),
         accuracy=accuracy,
