@@ -31,8 +31,8 @@ from _d2nn_ways import (
     route_at_random,
     show,
 )
+from _frozen import PLANS, fresh, normalize, train_ours
 from numpy.typing import NDArray
-from pteenet import PLANS, fresh, normalize, train_ours
 
 from offramp import attach, data, decide, learn, measure, zoo
 from offramp.errors import CurveError

@@ -25,8 +25,8 @@ from _d2nn_ways import (
     show,
     take_way,
 )
+from _frozen import ENGINE, fresh
 from numpy.typing import NDArray
-from pteenet import ENGINE, fresh
 
 from offramp import learn, measure
 from offramp.export import onnx

@@ -13,21 +13,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _frozen import as_module, fresh
 from _runtime_subjects import Subject
 from _runtime_systems import Call, Point, eager
 from numpy.typing import NDArray
-from pteenet import as_module, fresh
 
 from offramp import attach, capture, measure, zoo
 from offramp.graph import Graph
 from offramp.measure import Evidence
 from offramp.measure.torch import path_costs
-from offramp.pipeline._batches import draw_batches, warm
-from offramp.pipeline._chain import gates_by_score
-from offramp.pipeline._clock import Timing, time_network
-from offramp.pipeline._engine import Engine
-from offramp.pipeline._exports import Exports
-from offramp.pipeline._precision import INT8_FALLBACK
+from offramp.pipeline.parts import (
+    INT8_FALLBACK,
+    Engine,
+    Exports,
+    Timing,
+    draw_batches,
+    gates_by_score,
+    time_network,
+    warm,
+)
 from offramp.run import ArraySamples, Samples, openvino, stream
 from offramp.run import torch as run_torch
 from offramp.transform import backbone

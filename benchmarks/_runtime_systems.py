@@ -16,18 +16,25 @@ from typing import Any
 import numpy as np
 import psutil
 import torch
+from _frozen import as_module
 from _runtime_subjects import Subject
 from numpy.typing import NDArray
-from pteenet import as_module
 
 from offramp import transform
-from offramp.pipeline._chain import Chosen
-from offramp.pipeline._engine import Engine
-from offramp.pipeline._exports import Exports
-from offramp.pipeline._optimize import decide_on
-from offramp.pipeline._precision import INT8_FALLBACK, Laid, back_up, lay, settle
-from offramp.pipeline._request import Goal, Request
-from offramp.pipeline._screen import Screen
+from offramp.pipeline.parts import (
+    INT8_FALLBACK,
+    Chosen,
+    Engine,
+    Exports,
+    Goal,
+    Laid,
+    Request,
+    Screen,
+    back_up,
+    decide_on,
+    lay,
+    settle,
+)
 from offramp.run import Samples
 from offramp.run import torch as run_torch
 from offramp.transform import backbone

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import _operators  # noqa: F401  # before torchvision
 import torch
 from torch import Tensor, nn
 
@@ -233,20 +234,6 @@ def to_markdown(found: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def name_operators() -> list[torch.library.Library]:
-    """Where torchvision does not fit, the two operators that it wants to see; kept while they are needed."""
-    try:
-        importlib.import_module("torchvision")
-    except RuntimeError:
-        library = torch.library.Library("torchvision", "DEF")
-        for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        return [library]
-    except ImportError:
-        pass  # its networks are then reported as not made
-    return []
-
-
 def _brief(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).splitlines()[0][:200]}".replace("|", "/")
 
@@ -257,12 +244,11 @@ def main() -> int:
     parser.add_argument("--before", type=Path)
     parser.add_argument("--only", default="")
     options = parser.parse_args()
-    kept, found = name_operators(), {}
+    found: dict[str, Any] = {}
     for name, make in networks():
         if options.only in name:
             found[name] = try_one(make)
             print(name, found[name], flush=True)
-    del kept
     if not options.only:
         (HERE / "results" / f"{options.name}.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
         (HERE / "results" / f"{options.name}.md").write_text(to_markdown(found), encoding="utf-8")

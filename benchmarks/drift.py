@@ -31,9 +31,7 @@ from scipy.stats import binom
 from offramp import decide
 from offramp.decide import DriftTest, Verdict
 from offramp.measure import Evidence, evidence_by_passes, exits_taken
-from offramp.pipeline._check import Question, watch_for
-from offramp.pipeline._predict import open_runtime, open_samples
-from offramp.pipeline._sweep import Run, open_run
+from offramp.pipeline.folders import Question, Run, open_run, open_runtime, open_samples, watch_for
 from offramp.run import ArraySamples, Samples
 
 HERE = Path(__file__).parent

@@ -27,10 +27,7 @@ from offramp.graph import Graph
 from offramp.measure import Costs, Evidence
 from offramp.measure import torch as measure_torch
 from offramp.nn import Normalize
-from offramp.pipeline._chain import gates_by_score
-from offramp.pipeline._clock import time_network
-from offramp.pipeline._engine import Engine
-from offramp.pipeline._exports import Exports
+from offramp.pipeline.parts import Engine, Exports, gates_by_score, time_network
 
 HERE = Path(__file__).parent
 WEIGHTS = {"resnet20": "resnet20-12fca82f.th", "resnet56": "resnet56-4bfd9763.th"}

@@ -25,8 +25,7 @@ from _stamp import stamp
 from offramp import attach, measure, zoo
 from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
-from offramp.pipeline._batches import to_json
-from offramp.pipeline._engine import Engine
+from offramp.pipeline.parts import Engine, to_json
 from offramp.transform import backbone
 
 NETWORKS = ("zoo:mlp", "zoo:resnet20", "zoo:resnet56")

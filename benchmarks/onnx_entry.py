@@ -17,9 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import _frozen
+import _resnet56_heads
 import numpy as np
-import pteenet
-import resnet56_heads
 from _stamp import stamp
 
 from offramp import data, measure, transform, zoo
@@ -27,7 +27,7 @@ from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
 from offramp.measure.torch import path_costs
 from offramp.nn.scores import gate_of
-from offramp.pipeline._batches import to_json
+from offramp.pipeline.parts import to_json
 from offramp.run import Samples
 from offramp.run import onnx as run_onnx
 from offramp.transform import backbone
@@ -48,8 +48,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15.0, help="on the clock for one system at one batch size")
     parser.add_argument("--out", type=Path, default=RESULT)
     options = parser.parse_args()
-    loaded = zoo.load_model("zoo:resnet56", weights=Path(options.weights) / pteenet.PLANS["resnet56"].weights)
-    graph = transform.gate_by(transform.keep_exits(resnet56_heads.load(loaded), KEPT), SCORE)
+    loaded = zoo.load_model("zoo:resnet56", weights=Path(options.weights) / _frozen.PLANS["resnet56"].weights)
+    graph = transform.gate_by(transform.keep_exits(_resnet56_heads.load(loaded), KEPT), SCORE)
     samples = data.load(f"{options.cifar}@test")
     tune, test = data.split(samples, (0.2, 0.8), 0)
     with tempfile.TemporaryDirectory() as folder:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from offramp.decide import Kind, Target, audit
 from offramp.measure import Costs, Evidence
-from offramp.pipeline._sweep import open_run
+from offramp.pipeline.folders import open_run
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from evidences import make_costs, make_evidence

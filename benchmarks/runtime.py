@@ -30,10 +30,7 @@ from _runtime_systems import GOALS, Point, System, find_points, judge, list_syst
 from _stamp import stamp
 
 from offramp import measure
-from offramp.pipeline._batches import draw_batches, warm
-from offramp.pipeline._chain import answer_in_float
-from offramp.pipeline._clock import time_network
-from offramp.pipeline._precision import INT8_FALLBACK
+from offramp.pipeline.parts import INT8_FALLBACK, answer_in_float, draw_batches, time_network, warm
 from offramp.run import openvino
 
 LOWER = ["bf16", "int8", INT8_FALLBACK]

@@ -57,8 +57,7 @@ def run_apart(path: Path, samples: int, batch: int) -> dict[str, Any]:  # Any: J
 
 
 def measure(path: Path, samples: int, batch: int) -> dict[str, Any]:  # Any: JSON
-    from offramp.pipeline._answers import write_answers
-    from offramp.pipeline._predict import to_rows
+    from offramp.pipeline.folders import to_rows, write_answers
     from offramp.run import openvino, stream
 
     runtime = openvino.load(path)

@@ -14,29 +14,21 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _cpu import PRECISION
 from _stamp import stamp
+from _text import PLACES, SCORES, load, parse_options, train
 from matplotlib.figure import Figure
 
-from offramp import attach, data, decide, learn, measure, transform, zoo
+from offramp import decide, measure, transform
 from offramp.export import onnx
 from offramp.graph import Graph
 from offramp.measure import Costs, Evidence
-from offramp.pipeline._chain import costs_by_score, gates_by_score
-from offramp.pipeline._clock import time_network
-from offramp.pipeline._engine import Engine
-from offramp.pipeline._exports import Exports
+from offramp.pipeline.parts import Engine, Exports, costs_by_score, gates_by_score, time_network
 from offramp.run import Samples
 
-HERE = Path(__file__).parent
-PLACES: list[str | int] = ["input", *(f"bert.encoder.layer.{at}" for at in range(5))]
-HEADS = ["student", *["token"] * 5]
-SCORES = ("max_probability", "entropy", "margin", "patience", "confidence")
 DEV = 872  # sentences, the last of the held-out ones
 AGREEMENT = 0.98  # the target, at 0.6 of the network's MACs
 FIELDS = (
@@ -47,23 +39,6 @@ FIELDS = (
 
 def _row(**known: Any) -> dict[str, Any]:  # Any: JSON
     return {**dict.fromkeys(FIELDS), "system": "ours", **known}
-
-
-def train(options: argparse.Namespace) -> Graph:
-    """The network with trained exits; a finished training leaves a checkpoint that is at its end."""
-    loaded = zoo.load_model(f"hf:{options.folder / 'network'}")
-    graph = attach.exits(loaded.module, loaded.example, placement=PLACES, head=HEADS, scores=SCORES)
-    settings = learn.DistillSettings(
-        epochs=options.epochs, learning_rate=options.rate, precision=options.precision, seed=options.seed
-    )
-    samples = load(options, "unlabelled")
-    return learn.distill_heads(graph, samples, settings, checkpoint=options.folder / "text.ckpt", resume=True)
-
-
-def load(options: argparse.Namespace, name: str) -> Samples:
-    """One of the files of text_network.py."""
-    folder = options.folder
-    return data.load(f"tsv:{folder / name}.tsv", tokenizer=str(folder / "network"), max_length=options.tokens)
 
 
 def _collect(graph: Graph, samples: Samples, options: argparse.Namespace) -> Evidence:
@@ -195,21 +170,6 @@ def _rows(options: argparse.Namespace) -> list[dict[str, Any]]:
         print(json.dumps(rows[-1]), flush=True)
     where = f"SST-2, {len(samples):,} held-out sentences ({DEV} of dev)"
     return [{**row, "network": "BERT, 8 layers of width 128", "data": where} for row in rows]
-
-
-def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Options from the command line, or from a list."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, required=True, help="what text_network.py wrote")
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--rate", type=float, default=5e-3)
-    parser.add_argument("--tokens", type=int, default=64)
-    parser.add_argument("--precision", default=PRECISION, choices=["float32", "bfloat16"])
-    parser.add_argument("--score", default="max_probability", choices=SCORES)
-    parser.add_argument("--no-clock", action="store_true")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=HERE / "results" / "text.json")
-    return parser.parse_args(arguments)
 
 
 def main() -> None:
