@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import _frozen
 import torch
@@ -18,7 +19,9 @@ from offramp.graph import Graph
 from offramp.nn import Normalize
 from offramp.run import Samples
 
-ALEXNET_BASE = {  # by augmentation; without any, the weights must be held small: 77.9 % became 80.5
+Augment = Literal["none", "crop_flip"]
+ALEXNET_BASE: dict[Augment, learn.JointSettings] = {
+    # without any, the weights must be held small: 77.9 % became 80.5
     "none": recipe(epochs=20, learning_rate=2e-3, weight_decay=0.2),
     "crop_flip": recipe(epochs=16, learning_rate=1e-3),
 }
@@ -29,7 +32,7 @@ ALEXNET_TAUGHT = learn.DistillSettings(epochs=40, learning_rate=5e-3, mix=0.75, 
 CIFAR = Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))  # mean and spread of its training images
 
 
-def alexnet(parts: Parts, work: Path, seed: int, augment: str) -> Iterator[Trained]:
+def alexnet(parts: Parts, work: Path, seed: int, augment: Augment) -> Iterator[Trained]:
     """Baseline, published branches, our exits; "none" as in the paper, or with augmentation."""
     name, suffix = ("alexnet", "") if augment == "none" else ("alexnet-augmented", ", augmented")
     base = replace(ALEXNET_BASE[augment], augment=augment, seed=seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def study_depth(parts: Parts, work: Path, seed: int) -> list[dict[str, Any]]:  #
     trunk = trunk_of(base.graph, "zoo:b_lenet")
     found = []
     for depth in DEPTHS:
-        graph = fresh(lambda depth=depth: attach.b_lenet(depths=[depth], trunk=trunk), seed)
+        graph = fresh(partial(attach.b_lenet, depths=[depth], trunk=trunk), seed)
         graph = train(graph, parts.train, replace(STUDY, seed=seed), work, f"lenet-depth{depth}")
         one = Trained(name=f"depth {depth}", graph=graph, score="", note="")  # entropy is its only score
         tune, test = (observe(graph, samples, work / "depth.onnx") for samples in (parts.tune, parts.test))

@@ -24,8 +24,8 @@ def draw_curves(rows: dict[str, list[dict[str, Any]]], path: Path) -> None:
         for one in (one for one in found if one.get("goal", "no loss") == "no loss" and "agreement" not in one):
             (line,) = axes.plot([one["relative_macs"]], [100 * one["accuracy"]], "o", label=one["network"])
             if "curve" in one:
-                macs, accuracy = zip(*one["curve"], strict=True)
-                axes.plot(macs, 100 * np.array(accuracy), color=line.get_color(), linewidth=1)
+                drawn = np.array(one["curve"])
+                axes.plot(drawn[:, 0], 100 * drawn[:, 1], color=line.get_color(), linewidth=1)
         axes.axhline(100 * found[0]["accuracy"], color="gray", linewidth=0.8, linestyle=":")
         axes.set(title=name, xlabel="relative MACs, heads and gates charged", ylabel="accuracy on test images, %")
         accuracies = [100 * one["accuracy"] for one in found]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,11 @@ from typing import Any
 import _frozen
 import numpy as np
 from _branchynet_networks import Trained, put_in_front, train
-from _branchynet_table import clock, paired, row
+from _branchynet_table import clock, row
 from _cpu import PRECISION
 from _frozen import fresh, normalize, observe
+from _protocol import compare, rounds
+from numpy.typing import NDArray
 
 from offramp import attach, data, learn, measure, transform, zoo
 from offramp.graph import Graph
@@ -34,6 +36,7 @@ REFINED = replace(RESNET, epochs=3, learning_rate=0.02, backbone_rate=0.5, weigh
 RESNET_STUDENTS = _frozen.PLANS["resnet56"].students
 RESNET_LATE = ("layer2.4", "layer2.8", "layer3.3")
 RESNET_CANDIDATES = (*RESNET_STUDENTS, *RESNET_LATE)
+Answers = tuple[NDArray[np.int64], NDArray[np.int64]]  # of the original network, and the true ones
 BUDGETS = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6)  # relative MACs, borders charged
 TIMED = (0.35, 0.4, 0.45)
 BORDER = 0.02  # what an exit costs on the clock besides its MACs, as a share of the network: gather, scatter, condition
@@ -63,11 +66,14 @@ def resnet(reference: str, weights: Path, work: Path, seed: int) -> list[dict[st
         "epochs, from the original network's answers"
     )
     priced = Priced(graph)
-    rounds = [Round(priced, *parts) for parts in thirds(evidence, seed)]
+    played = [
+        Round(priced, evidence.subset(turn.others), evidence.subset(turn.test), turn.test)
+        for turn in rounds(len(evidence), seed)
+    ]
     for budget in BUDGETS:
-        rows.append(rotate(priced, rounds, budget) | {"training": note})
+        rows.append(rotate(priced, played, budget, (evidence.reference, evidence.labels)) | {"training": note})
         print(json.dumps(rows[-1]), flush=True)
-    rows += [time_resnet(priced, rounds[0], budget, test, work, seed) for budget in TIMED]
+    rows += [time_resnet(priced, played[0], budget, test, work, seed) for budget in TIMED]
     return rows
 
 
@@ -137,31 +143,21 @@ class Round:
         return kept, point
 
 
-def thirds(evidence: Evidence, seed: int) -> Iterator[tuple[Evidence, Evidence, Any]]:
-    """Three rounds: two thirds to choose from, the other to judge by, and the places of the latter."""
-    parts = np.array_split(np.random.default_rng(seed).permutation(len(evidence.ids)), 3)
-    for at, part in enumerate(parts):
-        others = np.concatenate([other for which, other in enumerate(parts) if which != at])
-        yield evidence.subset(others), evidence.subset(part), part
-
-
-def rotate(priced: Priced, rounds: Sequence[Round], budget: float) -> dict[str, Any]:  # Any: JSON
+def rotate(priced: Priced, played: Sequence[Round], budget: float, known: Answers) -> dict[str, Any]:  # Any: JSON
     """Every image judged once, in the round in whose choice it had no part."""
-    difference, macs, agree, right, chosen = [], [], [], [], []
-    for one in rounds:
+    answers, places, macs, chosen = [], [], [], []
+    for one in played:
         kept, point = one.pick(budget)
         seen = one.test.keep(kept)
         taken = measure.exits_taken(seen, point.thresholds, RESNET_SCORES[0])
-        answers = seen.predictions[np.arange(len(taken)), taken]
-        right.append((answers == seen.labels).astype(float))
-        difference.append(right[-1] - (seen.reference == seen.labels))
-        agree.append(answers == seen.reference)
+        answers.append(seen.predictions[np.arange(len(taken)), taken])
+        places.append(one.places)
         macs.append(priced.plain.costs(kept).relative[taken])
         chosen.append([RESNET_CANDIDATES[at] for at in kept])
+    order = np.argsort(np.concatenate(places))
     return {
-        "network": f"B-ResNet-56, ours, budget {budget:g}", "accuracy": float(np.concatenate(right).mean()),
-        "agreement": float(np.concatenate(agree).mean()), "relative_macs": float(np.concatenate(macs).mean()),
-        "exits": chosen, **paired(np.concatenate(difference)),
+        "network": f"B-ResNet-56, ours, budget {budget:g}", "relative_macs": float(np.concatenate(macs).mean()),
+        "exits": chosen, **compare(np.concatenate(answers)[order], *known),
     }  # fmt: skip
 
 

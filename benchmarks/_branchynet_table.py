@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from _branchynet_networks import Parts, Trained
 from _frozen import ENGINE, observe
+from _protocol import differ, milliseconds, save
 
 from offramp import decide, measure, transform
 from offramp.export import onnx
@@ -102,14 +103,8 @@ def judge(
         curve = measure.frontier(test, costs, score=score, quality="accuracy")
         yield row(
             one, point, times, goal=goal, score=score, exits_alone=alone, macs_gain=1 / point.relative_macs,
-            curve=[[at.relative_macs, at.accuracy] for at in curve.points], **paired(right - base),
+            curve=[[at.relative_macs, at.accuracy] for at in curve.points], **differ(right - base),
         )  # fmt: skip
-
-
-def paired(difference: Any) -> dict[str, Any]:  # Any: [S] array; JSON
-    """Mean difference to the baseline, image by image, and its 95 % interval."""
-    mean, half = float(difference.mean()), float(1.96 * difference.std(ddof=1) / np.sqrt(len(difference)))
-    return {"difference": mean, "interval": [mean - half, mean + half]}
 
 
 def clock(  # noqa: PLR0913  # all of one row
@@ -117,7 +112,7 @@ def clock(  # noqa: PLR0913  # all of one row
 ) -> dict[int, Any]:
     """Baseline and ours at batch 1 and 64, interleaved; heads, scores and gates inside."""
     exports = Exports(work)
-    model = exports.save(graph, work / f"{stem}.onnx", {"thresholds": [float(value) for value in thresholds]})
+    model = save(exports, graph, work / f"{stem}.onnx", thresholds)
     return time_network(
         graph, model, test=samples, evidence=evidence, thresholds=thresholds, score=score, engine=ENGINE,
         exports=exports, seed=seed,
@@ -131,14 +126,7 @@ def row(one: Trained, point: OperatingPoint, times: dict[int, Any], **more: Any)
         "thresholds": list(point.thresholds), "exit_rates": list(point.exit_rates),
         "published": PUBLISHED.get(one.name), "training": one.note, **more,
     }  # fmt: skip
-    for batch, timing in times.items():
-        known |= {
-            f"time_ms_b{batch}": 1e3 * timing.ours.mean_s,
-            f"baseline_ms_b{batch}": 1e3 * timing.baseline.mean_s,
-            f"empty_ms_b{batch}": 1e3 * timing.empty_s,
-            f"gain_b{batch}": timing.gain,
-            f"efficiency_b{batch}": timing.efficiency,
-        }
+    known |= milliseconds(times)
     print(json.dumps({name: value for name, value in known.items() if name != "curve"}), flush=True)
     return known
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 from _frozen import ENGINE
+from _protocol import compare, milliseconds, save
 from numpy.typing import NDArray
 
 from offramp import decide, measure, transform
-from offramp.decide import Decision, Target
+from offramp.decide import Decision, Target, Turn
 from offramp.graph import Graph
-from offramp.measure import Breakdown, Evidence
+from offramp.measure import Breakdown, Costs, Evidence, OperatingPoint
 from offramp.pipeline.parts import Exports, time_network
 from offramp.run import Samples
 
@@ -47,6 +48,10 @@ class Variant:
     shared: bool = False
     place: bool = False
 
+    def costs(self, kept: Sequence[int]) -> Costs:
+        """What each of these exits costs in multiply-accumulates, without what gates take on the clock."""
+        return replace(self.parts, gate_overheads=np.zeros(len(self.parts.heads))).costs(kept)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
@@ -71,36 +76,33 @@ class Round:
     cost: NDArray[np.float64]
 
 
-def play(variants: Sequence[Variant], promise: Target, seed: int) -> list[Round]:
+def play(variants: Sequence[Variant], target: Target, seed: int) -> list[Round]:
     """Three rounds; in each the variant, its exits and its thresholds that cost least on tune and calibrate."""
-    order = np.random.default_rng(seed).permutation(len(variants[0].evidence))
-    parts = np.array_split(order, 3)
     rounds = []
-    for turn in range(3):
-        positions = [parts[(turn + role) % 3] for role in range(3)]
-        tried = [_decide(variant, promise, positions) for variant in variants]
+    for turn in decide.turns(len(variants[0].evidence), seed=seed):
+        tried = [_decide(variant, target, turn) for variant in variants]
         rounds.append(min(tried, key=lambda one: one[0])[1])
     return rounds
 
 
-def _decide(variant: Variant, promise: Target, positions: Sequence[NDArray[np.int64]]) -> tuple[float, Round]:
+def _decide(variant: Variant, target: Target, turn: Turn) -> tuple[float, Round]:
     """Expected cost on the tuning images of what is certified, and the round."""
-    tune, calibrate, test = (variant.evidence.subset(part) for part in positions)
+    tune, calibrate, test = (variant.evidence.subset(part) for part in (turn.tune, turn.calibrate, turn.test))
     kept = tuple(range(variant.evidence.exits - 1))
     if variant.place:
         kept = decide.placement(
-            tune, variant.parts, score=variant.score, target=promise, calibration=len(calibrate)
+            tune, variant.parts, score=variant.score, target=target, calibration=len(calibrate)
         ).kept
-    costs = replace(variant.parts, gate_overheads=np.zeros(variant.evidence.exits - 1)).costs(kept)
+    costs = variant.costs(kept)
     tune, calibrate, test = (part.keep(kept) for part in (tune, calibrate, test))
     drawn = measure.frontier(tune, costs, score=variant.score, shared=variant.shared)
     decision = decide.thresholds(
-        drawn, calibrate, max_loss=promise.max_loss, confidence=promise.confidence, kind=promise.kind
+        drawn, calibrate, max_loss=target.max_loss, confidence=target.confidence, kind=target.kind
     )
     taken = measure.exits_taken(test, decision.thresholds, variant.score)
     expected = measure.operate(tune, costs, decision.thresholds, score=variant.score).macs
     found = Round(
-        variant=variant, kept=kept, decision=decision, positions=positions[2], taken=taken,
+        variant=variant, kept=kept, decision=decision, positions=turn.test, taken=taken,
         answers=test.predictions[np.arange(len(taken)), taken], cost=costs.relative[taken],
     )  # fmt: skip
     return expected, found
@@ -109,17 +111,13 @@ def _decide(variant: Variant, promise: Target, positions: Sequence[NDArray[np.in
 def judge(rounds: Sequence[Round]) -> dict[str, Any]:  # Any: JSON
     """Means over all images, each in the round in whose choices it had no part."""
     seen = [one.variant.evidence.subset(one.positions) for one in rounds]
-    agrees = np.concatenate([one.answers == part.reference for one, part in zip(rounds, seen, strict=True)])
-    right = np.concatenate([one.answers == part.labels for one, part in zip(rounds, seen, strict=True)])
-    before = np.concatenate([part.reference == part.labels for part in seen])
-    paired = right.astype(float) - before
-    half = 1.96 * paired.std(ddof=1) / len(paired) ** 0.5
+    answers, reference = (
+        np.concatenate(each) for each in ([one.answers for one in rounds], [one.reference for one in seen])
+    )
+    labels = np.concatenate([one.labels for one in seen if one.labels is not None])
     promises = [one.decision.guarantee for one in rounds]
     return {
-        "agreement": float(agrees.mean()),
-        "accuracy": float(right.mean()),
-        "difference": float(paired.mean()),
-        "interval": [float(paired.mean() - half), float(paired.mean() + half)],
+        **compare(answers, reference, labels),
         "relative_macs": float(np.concatenate([one.cost for one in rounds]).mean()),
         "certified_rounds": sum(bool(promise and promise.status == "certified") for promise in promises),
         "chosen": [one.variant.label for one in rounds],
@@ -136,9 +134,9 @@ def row(network: str, method: str, goal: str, rounds: Sequence[Round], **more: A
 
 def curve(variants: Sequence[Variant]) -> list[list[float]]:
     """Relative MACs, agreement and accuracy of the best points on all test images, for the picture alone."""
-    points = []
+    points: list[OperatingPoint] = []
     for one in variants:
-        costs = replace(one.parts, gate_overheads=np.zeros(one.evidence.exits - 1)).costs(range(one.evidence.exits - 1))
+        costs = one.costs(range(one.evidence.exits - 1))
         points += measure.frontier(one.evidence, costs, score=one.score, shared=one.shared).points
     best: list[list[float]] = []
     for point in sorted(points, key=lambda point: (point.macs, -point.agreement)):
@@ -152,20 +150,13 @@ def clock(graph: Graph, one: Round, samples: Samples, work: Path, name: str, see
     fewer = transform.gate_by(transform.keep_exits(graph, one.kept), one.variant.score)
     thresholds = one.decision.thresholds
     exports = Exports(work)
-    model = exports.save(fewer, work / f"{name}.onnx", {"thresholds": [float(value) for value in thresholds]})
+    model = save(exports, fewer, work / f"{name}.onnx", thresholds)
     seen = one.variant.evidence.subset(one.positions).keep(one.kept)
     times = time_network(
         fewer, model, test=samples.subset(one.positions), evidence=seen, thresholds=thresholds,
         score=one.variant.score, engine=ENGINE, exports=exports, seed=seed,
     )  # fmt: skip
-    known: dict[str, Any] = {}
-    for batch, timing in times.items():
-        known |= {
-            f"time_ms_b{batch}": 1e3 * timing.ours.mean_s, f"baseline_ms_b{batch}": 1e3 * timing.baseline.mean_s,
-            f"empty_ms_b{batch}": 1e3 * timing.empty_s, f"gain_b{batch}": timing.gain,
-            f"efficiency_b{batch}": timing.efficiency,
-        }  # fmt: skip
-    return known | {
+    return milliseconds(times) | {
         "round_macs": float(one.cost.mean()), "thresholds": [float(value) for value in thresholds],
         "exit_rates": (np.bincount(one.taken, minlength=len(one.kept) + 1) / len(one.taken)).tolist(),
     }  # fmt: skip

@@ -9,6 +9,7 @@ Shape letters: B batch, S samples, N early exits.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +72,7 @@ def grow_exits(work: Path, seed: int, seconds: float) -> Iterator[Row]:
     names = [cut.name for cut in attach.choose_cuts(capture.capture(loaded.module, loaded.example), "linear", count=16)]
     for count in EXITS:
         places = [names[at] for at in np.linspace(-1, len(names), count + 2).round().astype(int)[1:-1]]
-        graph = fresh(
-            lambda places=places: attach.exits(loaded.module, loaded.example, placement=places, head="pool"),
-            seed,
-        )
+        graph = fresh(partial(attach.exits, loaded.module, loaded.example, placement=places, head="pool"), seed)
         yield from time_near_ideal(graph, samples, nobody_leaves, work, seconds, {"study": "exits", "exits": count})
 
 
@@ -83,12 +81,8 @@ def grow_depth(work: Path, seed: int, seconds: float) -> Iterator[Row]:
     samples = random_pictures(512, seed)
     for depth in DEPTHS:
         loaded = zoo.load_model(f"zoo:resnet{depth}")
-        graph = fresh(
-            lambda loaded=loaded: attach.exits(
-                loaded.module, loaded.example, placement=["input", "layer3.0"], head=["student:width=16", "light"]
-            ),
-            seed,
-        )
+        places, heads = ["input", "layer3.0"], ["student:width=16", "light"]
+        graph = fresh(partial(attach.exits, loaded.module, loaded.example, placement=places, head=heads), seed)
         yield from time_near_ideal(graph, samples, half_leaves, work, seconds, {"study": "depth", "depth": depth})
 
 

@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import _frozen
 import _resnet56_heads
@@ -134,7 +135,9 @@ def bert_mini(options: argparse.Namespace) -> Subject:
 
 # ---- a small vision transformer ----
 
-VIT = {"img_size": 28, "patch_size": 7, "in_chans": 1, "num_classes": 10, "embed_dim": 192, "depth": 12, "num_heads": 3}
+VIT: dict[str, Any] = {  # Any: options of a timm network
+    "img_size": 28, "patch_size": 7, "in_chans": 1, "num_classes": 10, "embed_dim": 192, "depth": 12, "num_heads": 3,
+}  # fmt: skip
 VIT_TAUGHT = learn.JointSettings(
     regime="joint", epochs=2, batch=128, learning_rate=5e-4, weight_decay=0.05, augment="none", precision=PRECISION
 )

@@ -27,13 +27,13 @@ from offramp.pipeline.parts import (
     Engine,
     Exports,
     Goal,
-    Laid,
     Request,
     Screen,
+    VariantResult,
     back_up,
+    choose_precision,
     decide_on,
-    lay,
-    settle,
+    evaluate,
 )
 from offramp.run import Samples
 from offramp.run import torch as run_torch
@@ -87,7 +87,7 @@ class Point:
     """
 
     goal: str
-    laid: Laid
+    laid: VariantResult
     chosen: Chosen
     model: Path
 
@@ -112,9 +112,9 @@ def find_points(
         )  # fmt: skip
         if precision == INT8_FALLBACK:
             way = back_up(next(point.laid.way for point in points if point.precision == "int8"))
-            laid = lay(request, subject.problem, way, None)
+            laid = evaluate(request, subject.problem, way, None)
         else:
-            (laid,) = settle(request, subject.graph, subject.problem, exports, screen)
+            (laid,) = choose_precision(request, subject.graph, subject.problem, exports, screen)
         for goal in goals:
             asked = replace(request, goal=GOALS[goal])
             chosen = decide_on(asked, subject.problem, laid, screen)
@@ -263,7 +263,8 @@ def classes_of(result: Any) -> NDArray[np.int64]:  # Any: as engines answer
     """[B] of what a system gave: an answer, what all exits say, or logits."""
     logits = np.asarray(getattr(result, "logits", result))
     logits = logits[:, -1] if logits.ndim == 3 else logits
-    return logits.argmax(axis=1)
+    classes: NDArray[np.int64] = logits.argmax(axis=1)
+    return classes
 
 
 def judge(system: System, samples: Samples, reference: NDArray[np.int64], batch: int) -> dict[str, float]:

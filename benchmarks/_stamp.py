@@ -9,6 +9,8 @@ from typing import Any
 
 from offramp.store import describe_command, describe_machine, describe_versions
 
+STAMP = ("command", "commit", "machine", "versions", "seed")
+
 
 def stamp(seed: int) -> dict[str, Any]:  # Any: JSON
     """Command, commit of the code that ran, machine, versions and seed."""

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from _cpu import PRECISION
+from _results import RESULTS
 
 from offramp import attach, data, learn, zoo
 from offramp.graph import Graph
 from offramp.run import Samples
 
-HERE = Path(__file__).parent
 PLACES: list[str | int] = ["input", *(f"bert.encoder.layer.{at}" for at in range(5))]
 HEADS = ["student", *["token"] * 5]
 SCORES = ("max_probability", "entropy", "margin", "patience", "confidence")
@@ -35,9 +35,9 @@ def load(options: argparse.Namespace, name: str) -> Samples:
     return data.load(f"tsv:{folder / name}.tsv", tokenizer=str(folder / "network"), max_length=options.tokens)
 
 
-def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+def parse_options(arguments: Sequence[str] | None = None, *, about: str | None = None) -> argparse.Namespace:
     """Options from the command line, or from a list."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="what text_network.py wrote")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--rate", type=float, default=5e-3)
@@ -46,5 +46,5 @@ def parse_options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--score", default="max_probability", choices=SCORES)
     parser.add_argument("--no-clock", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=HERE / "results" / "text.json")
+    parser.add_argument("--out", type=Path, default=RESULTS / "text.json")
     return parser.parse_args(arguments)

@@ -20,7 +20,7 @@ from typing import Any
 import _frozen
 import _rounds
 from _cpu import PRECISION
-from _stamp import stamp
+from _results import RESULTS, write_rows
 from _tables import write_markdown
 from matplotlib.figure import Figure
 
@@ -30,7 +30,6 @@ from offramp.measure import torch as measure_torch
 from offramp.run import Samples
 from offramp.zoo import LoadedModel
 
-HERE = Path(__file__).parent
 NAME = "resnet20"
 PLACES = ("input", "layer2.1", "layer3.0", "layer3.1")
 HEADS = ("student:width=8", "light", "light", "light")
@@ -140,7 +139,7 @@ def main() -> None:
     parser.add_argument("--work", required=True)
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", default=str(HERE / "results" / "ablations.json"))
+    parser.add_argument("--out", default=str(RESULTS / "ablations.json"))
     options = parser.parse_args()
     work, out = Path(options.work), Path(options.out)
     work.mkdir(parents=True, exist_ok=True)
@@ -150,8 +149,7 @@ def main() -> None:
     for name in options.rows:
         graph = train(ROWS[name], name, loaded, samples, work, options.seed)
         rows.append(judge(ROWS[name], name, graph, test, work, options.seed))
-    found = {"network": NAME, **stamp(options.seed), "rows": rows}
-    out.write_text(json.dumps(found, indent=1) + "\n")
+    write_rows(out, [{"network": NAME, **row} for row in rows], seed=options.seed)
     write_table(rows, out.with_suffix(".md"))
     draw(rows, out.with_suffix(".png"))
 

@@ -12,21 +12,21 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import _operators  # noqa: F401  # before torchvision
 import torch
+from _results import RESULTS, read_rows, write_rows
 from torch import Tensor, nn
 
 from offramp import attach, capture
 
-HERE = Path(__file__).parent
 Made = tuple[nn.Module, Any]  # a network and its example
 TORCHVISION = {  # name -> pixels on a side
     "alexnet": 64, "convnext_tiny": 64, "densenet121": 64, "efficientnet_b0": 64, "efficientnet_v2_s": 64,
@@ -71,7 +71,8 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """From a batch to its answer."""
-        return x + self.inner(x)
+        around: Tensor = x + self.inner(x)
+        return around
 
 
 class Reader(nn.Module):
@@ -171,11 +172,11 @@ def from_transformers(family: str) -> Made:
 
 def networks() -> Iterator[tuple[str, Callable[[], Made]]]:
     for name, size in TORCHVISION.items():
-        yield f"torchvision:{name}", lambda name=name, size=size: from_torchvision(name, size)
+        yield f"torchvision:{name}", partial(from_torchvision, name, size)
     for name, size in TIMM.items():
-        yield f"timm:{name}", lambda name=name, size=size: from_timm(name, size)
+        yield f"timm:{name}", partial(from_timm, name, size)
     for family in TRANSFORMERS:
-        yield f"transformers:{family}", lambda family=family: from_transformers(family)
+        yield f"transformers:{family}", partial(from_transformers, family)
     for name, make in by_hand().items():
         yield f"by hand:{name}", make
 
@@ -250,9 +251,10 @@ def main() -> int:
             found[name] = try_one(make)
             print(name, found[name], flush=True)
     if not options.only:
-        (HERE / "results" / f"{options.name}.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
-        (HERE / "results" / f"{options.name}.md").write_text(to_markdown(found), encoding="utf-8")
-    worse = compare(json.loads(options.before.read_text(encoding="utf-8")), found) if options.before else []
+        rows = [{"network": name, **one} for name, one in found.items()]
+        write_rows(RESULTS / f"{options.name}.json", rows, seed=0)
+        (RESULTS / f"{options.name}.md").write_text(to_markdown(found), encoding="utf-8")
+    worse = compare({row["network"]: row for row in read_rows(options.before)}, found) if options.before else []
     print(*worse, sep="\n")
     return int(bool(worse))
 

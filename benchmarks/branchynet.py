@@ -13,18 +13,17 @@ the test images (ResNet-56, whose public weights saw all training images), never
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from _branchynet_alexnet import alexnet
+from _branchynet_alexnet import Augment, alexnet
 from _branchynet_lenet import lenet, study_depth, study_regimes
 from _branchynet_networks import Parts
 from _branchynet_pages import CURVES, draw_curves, draw_study, write_table
 from _branchynet_resnet import resnet
 from _branchynet_table import right_alone, table
-from _results import open_results
+from _results import open_results, write_parts
 from _stamp import stamp
 
 
@@ -40,19 +39,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", help="default: benchmarks/results/branchynet.json")
     options = parser.parse_args()
-    out, known = open_results(options, "branchynet", "rows")
+    out, known = open_results(options, "branchynet")
     for name in options.networks:
-        found = TABLES[name](options, Path(options.work))
-        where = stamp(options.seed)
-        page = {"machine": where.pop("machine"), "versions": where.pop("versions"), "rows": known}
-        known[name] = [one | where for one in found]
-        out.write_text(json.dumps(page, indent=1) + "\n")
-    if curves := {name: known[name] for name in CURVES if len(known.get(name, [])) > 1}:
+        known[name] = {**stamp(options.seed), "rows": TABLES[name](options, Path(options.work))}
+        write_parts(out, known, latest=name)
+    rows = {name: part["rows"] for name, part in known.items()}
+    if curves := {name: rows[name] for name in CURVES if len(rows.get(name, [])) > 1}:
         draw_curves(curves, out.with_suffix(".png"))
-    write_table(known, out.with_suffix(".md"))
+    write_table(rows, out.with_suffix(".md"))
     for name, by in {"depths": "depth", "regimes": "regime"}.items():
-        if name in known:
-            draw_study(known[name], by, out.with_name(f"{out.stem}-{name}.png"))
+        if name in rows:
+            draw_study(rows[name], by, out.with_name(f"{out.stem}-{name}.png"))
 
 
 def _lenet(options: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
@@ -60,7 +57,7 @@ def _lenet(options: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
     return table(lenet(parts, work, options.seed), parts, work, options.seed)
 
 
-def _alexnet(options: argparse.Namespace, work: Path, augment: str) -> list[dict[str, Any]]:
+def _alexnet(options: argparse.Namespace, work: Path, augment: Augment) -> list[dict[str, Any]]:
     parts = Parts.load(options.cifar, options.seed)
     return table(alexnet(parts, work, options.seed, augment), parts, work, options.seed)
 

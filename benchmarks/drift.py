@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _stamp import stamp
+from _results import RESULTS, write_rows
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
@@ -34,7 +34,6 @@ from offramp.measure import Evidence, evidence_by_passes, exits_taken
 from offramp.pipeline.folders import Question, Run, open_run, open_runtime, open_samples, watch_for
 from offramp.run import ArraySamples, Samples
 
-HERE = Path(__file__).parent
 Pictures = NDArray[np.float32]  # [S, C, H, W] in [0, 1]
 
 
@@ -49,7 +48,7 @@ def _blur(x: Pictures, severity: int, random: np.random.Generator) -> Pictures:
 
 def _contrast(x: Pictures, severity: int, random: np.random.Generator) -> Pictures:
     mean = x.mean(axis=(2, 3), keepdims=True)
-    return (x - mean) * np.float32((0.75, 0.5, 0.4, 0.3, 0.15)[severity - 1]) + mean
+    return np.asarray((x - mean) * np.float32((0.75, 0.5, 0.4, 0.3, 0.15)[severity - 1]) + mean, np.float32)
 
 
 CHANGES: dict[str, Callable[[Pictures, int, np.random.Generator], Pictures]] = {
@@ -201,14 +200,11 @@ def main() -> None:
     parser.add_argument("--alpha", type=float, default=0.01)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", default=str(HERE / "results" / "drift.json"))
+    parser.add_argument("--out", default=str(RESULTS / "drift.json"))
     options = parser.parse_args()
     rows, watch = _rows(options)
-    page = {
-        **stamp(options.seed), "alpha": options.alpha, "rows": rows,
-    }  # fmt: skip
     out = Path(options.out)
-    out.write_text(json.dumps(page, indent=1) + "\n")
+    write_rows(out, [{"alpha": options.alpha, **row} for row in rows], seed=options.seed)
     _picture(rows, watch, out.with_suffix(".png"))
 
 

@@ -7,8 +7,6 @@ Run: python benchmarks/earlyon_curves.py --data npz:cifar10.npz --weights FOLDER
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import product
@@ -30,12 +28,12 @@ from _earlyon import (
     pick_logits,
     train,
 )
+from _results import write_rows
 from earlyon import EarlyExitWrapper
 
 from offramp import data, zoo
 from offramp.measure import Frontier, OperatingPoint, frontier
 from offramp.run import Samples
-from offramp.store import describe_command, describe_machine, describe_versions
 from offramp.zoo import LoadedModel
 
 GOALS = (0.97, 0.98, 0.99)  # agreement
@@ -83,12 +81,9 @@ def main() -> None:
         loaded, data.load(f"{options.data}@train"), epochs=options.epochs, seed=options.seed,
         file=Path(options.work) / "earlyon.pt",
     )  # fmt: skip
-    page = {
-        "command": describe_command("python", sys.argv[0]), "machine": describe_machine(),
-        "versions": describe_versions(), "earlyon": earlyon.__version__, "epochs": options.epochs, "seed": options.seed,
-        "rows": list(curves(loaded, model, data.load(f"{options.data}@test"))),
-    }  # fmt: skip
-    Path(options.out).write_text(json.dumps(page, indent=1) + "\n")
+    found = curves(loaded, model, data.load(f"{options.data}@test"))
+    rows = [{"earlyon": earlyon.__version__, "epochs": options.epochs, **row} for row in found]
+    write_rows(Path(options.out), rows, seed=options.seed)
 
 
 if __name__ == "__main__":

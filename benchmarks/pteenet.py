@@ -21,18 +21,18 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from _cpu import PRECISION
 from _frozen import PLANS, SCORES, add_exits, observe, train_ours
 from _pteenet_pages import draw, write_table
-from _results import open_results
+from _results import open_results, write_parts
 from _rounds import GOALS, Variant, clock, curve, play, row
 from _stamp import stamp
 
 from offramp import attach, capture, data, decide, learn, measure, zoo
-from offramp.decide import Target
+from offramp.decide import Kind, Target
 from offramp.graph import Graph
 from offramp.measure import torch as measure_torch
 from offramp.run import Samples
@@ -56,8 +56,9 @@ def train_published(
     heads = ["conv2:confidence=1"] * len(places)
     graph = add_exits(loaded, places, heads, seed, scores=("head_confidence", "max_probability"))
     for price in PRICES:
-        anew = {} if price == PRICES[0] else {"epochs": NEXT, "warm_epochs": 0}
-        settings = replace(FIRST, price=price, seed=seed, **anew)
+        settings = replace(FIRST, price=price, seed=seed)
+        if price != PRICES[0]:
+            settings = replace(settings, epochs=NEXT, warm_epochs=0)
         file = work / f"{name}-published-{price:g}.ckpt"
         graph = learn.cumulative(graph, samples, settings, checkpoint=file, resume=True)
         yield price, graph
@@ -89,9 +90,9 @@ def rows_ours(
 
 def audits(one: Variant) -> list[dict[str, Any]]:  # Any: JSON
     """Do promises hold, with all exits kept? Calibration sets drawn 200 times."""
-    costs = replace(one.parts, gate_overheads=np.zeros(one.evidence.exits - 1)).costs(range(one.evidence.exits - 1))
+    costs, kinds = one.costs(range(one.evidence.exits - 1)), get_args(Kind)
     found = []
-    for kind, max_loss in itertools.product(("agreement", "harm"), (0.01, 0.02, 0.03)):
+    for kind, max_loss in itertools.product(kinds[:2], (0.01, 0.02, 0.03)):
         promise = Target(max_loss=max_loss, confidence=0.95, kind=kind)
         seen = decide.audit(one.evidence, costs, score=one.score, target=promise)
         found.append({"kind": kind, "max_loss": max_loss, "holds": seen.holds, **asdict(seen)})
@@ -179,14 +180,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", help="default: benchmarks/results/pteenet.json")
     options = parser.parse_args()
-    out, known = open_results(options, "pteenet", "parts")
+    out, known = open_results(options, "pteenet")
     train, test = data.load(f"{options.data}@train"), data.load(f"{options.data}@test")
     for name in options.networks:
         loaded = zoo.load_model(f"zoo:{name}", weights=Path(options.weights) / PLANS[name].weights)
         for part in options.parts:
             rows = PARTS[part](name, loaded, train, test, Path(options.work), options.seed)
             known[f"{name} {part}"] = {**stamp(options.seed), "rows": rows}
-            out.write_text(json.dumps({"parts": known}, indent=1) + "\n")
+            write_parts(out, known, latest=f"{name} {part}")
     rows = [one for name in PLANS for part in PARTS for one in known.get(f"{name} {part}", {"rows": []})["rows"]]
     draw(rows, out.with_suffix(".png"))
     write_table(rows, out.with_suffix(".md"))

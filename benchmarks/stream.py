@@ -94,7 +94,7 @@ def make_samples(name: str, shape: list[int], samples: int) -> Iterator[dict[str
 
 
 def write(found: dict[int, list[dict[str, Any]]]) -> None:  # Any: JSON
-    from _stamp import stamp
+    from _results import write_rows
 
     batches = []
     for batch, runs in found.items():
@@ -102,7 +102,7 @@ def write(found: dict[int, list[dict[str, Any]]]) -> None:  # Any: JSON
         ratio = many["peak_bytes"] / few["peak_bytes"]
         batches.append({"batch": batch, "runs": runs, "ratio": ratio})
         print(f"batch {batch}: peak memory is {ratio:.3f} times that of {few['samples']:,} samples")
-    RESULT.write_text(json.dumps({**stamp(0), "batches": batches}, indent=1) + "\n")
+    write_rows(RESULT, batches, seed=0)
 
 
 if __name__ == "__main__":
