@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import _operators  # noqa: F401  # before torchvision, which transformers imports
 import numpy as np
 import torch
 from _cpu import AMX

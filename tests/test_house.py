@@ -45,6 +45,7 @@ UNMIRRORED = {
 UNMIRRORING = {
     "test_house.py": "this file",
     "test_docs.py": "checks README.md, CONTRIBUTING.md and docs/",
+    "test_benchmarks.py": "checks benchmarks/ and examples/",
     "bad_inputs/test_table.py": "a contract of all commands",
 }
 
