@@ -28,7 +28,7 @@ ALEXNET_BASE: dict[Augment, learn.JointSettings] = {
 ALEXNET_EXITS = recipe(epochs=10, learning_rate=1e-3)
 ALEXNET_STUDENTS = ("student:width=8", "student:width=16")
 ALEXNET_LATE = "light:width=48,blocks=2"  # at conv3
-ALEXNET_TAUGHT = learn.DistillSettings(epochs=40, learning_rate=5e-3, mix=0.75, precision=PRECISION)
+ALEXNET_TAUGHT = learn.DistillSettings(epochs=40, learning_rate=5e-3, mixup=0.75, precision=PRECISION)
 CIFAR = Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))  # mean and spread of its training images
 
 

@@ -30,7 +30,7 @@ LENET_QUICK = (
     "layers:conv 7x7 32 stride 7 | bn | relu | fc 128 | relu",
     "layers:conv 6x6 24 stride 4 pad 2 | bn | relu | conv 3x3 32 stride 2 pad 1 | bn | relu | fc 64 | relu",
 )
-LENET_TAUGHT = learn.DistillSettings(epochs=60, learning_rate=5e-3, mix=0.5, precision=PRECISION)
+LENET_TAUGHT = learn.DistillSettings(epochs=60, learning_rate=5e-3, mixup=0.5, precision=PRECISION)
 LENET_BASE = recipe(epochs=20, learning_rate=2e-3)
 LENET_EXITS = recipe(epochs=20, learning_rate=2e-3, weights=(1.0, 1.0))
 

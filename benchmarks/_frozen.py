@@ -69,8 +69,8 @@ PLANS = {
 }
 STUDENTS = learn.DistillSettings(precision=PRECISION)
 # and then on mixtures of the pictures: the network knows the pictures themselves by heart
-MIXED = learn.DistillSettings(learning_rate=5e-3, mix=0.75, precision=PRECISION)
-LATE = learn.DistillSettings(epochs=10, mix=0.75, precision=PRECISION)
+MIXED = learn.DistillSettings(learning_rate=5e-3, mixup=0.75, precision=PRECISION)
+LATE = learn.DistillSettings(epochs=10, mixup=0.75, precision=PRECISION)
 
 
 def fresh(make: Callable[[], Graph], seed: int) -> Graph:

@@ -67,12 +67,14 @@ ROWS = {
     **{name: Change(says=f"score {name}", score=name, trained="usual") for name in SCORES[1:]},
     "no-student": Change(says="no exit at the input", places=(1, 2, 3), trained="usual"),
     "hard": Change(says="hard labels", settings={"targets": "hard"}),
-    "survivors-0.5": Change(says="survivor weighting, by half", settings={"survivors": 0.5}),
-    "survivors-1": Change(says="survivor weighting, in full", settings={"survivors": 1.0}),
-    "cascade": Change(says="each head sees the earlier heads' logits", attach={"cascade": True}),
-    "ensemble": Change(says="geometric ensembles of the heads so far", attach={"ensemble": True}),
-    "both": Change(says="logits of the earlier heads, and ensembles", attach={"cascade": True, "ensemble": True}),
-    "mix": Change(says="samples mixed (pays in many epochs)", settings={"mix": 0.75}),
+    "survivors-0.5": Change(says="survivor weighting, by half", settings={"sample_weighting": 0.5}),
+    "survivors-1": Change(says="survivor weighting, in full", settings={"sample_weighting": 1.0}),
+    "cascade": Change(says="each head sees the earlier heads' logits", attach={"reuse_logits": True}),
+    "ensemble": Change(says="geometric ensembles of the heads so far", attach={"ensemble_heads": True}),
+    "both": Change(
+        says="logits of the earlier heads, and ensembles", attach={"reuse_logits": True, "ensemble_heads": True}
+    ),
+    "mix": Change(says="samples mixed (pays in many epochs)", settings={"mixup": 0.75}),
 }
 
 

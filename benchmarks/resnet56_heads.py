@@ -28,7 +28,7 @@ from torch import nn
 
 from offramp import data, learn, zoo
 from offramp.graph import DataEdge, Graph, Node, Tensor
-from offramp.learn import FrozenBackbone, augment, mix, shuffle, take_batch
+from offramp.learn import FrozenBackbone, augment, mixup, shuffle, take_batch
 from offramp.run import ArraySamples, Samples
 from offramp.zoo import LoadedModel
 
@@ -57,7 +57,7 @@ def make_view(graph: Graph, samples: Samples, view: int, folder: Path, seed: int
     for start in range(0, len(order), BATCH):
         batch = take_batch(samples, order[start : start + BATCH], frozen.device, graph)
         share = MIXED if view in MIXTURES else 0.0
-        (name, pictures), *_ = mix(augment(batch, "crop_flip", random), share).items()
+        (name, pictures), *_ = mixup(augment(batch, "crop_flip", random), share).items()
         pixels = (pictures * 255).round()
         values = frozen({name: pixels / 255})
         given["picture"].append(pixels.to(torch.uint8).permute(0, 2, 3, 1).numpy())
@@ -105,13 +105,13 @@ def train(part: str, loaded: LoadedModel, folder: Path, seed: int) -> None:
     """The heads of one part, into a file of their weights: mixtures first, then the pictures themselves."""
     graph, files = told(candidates(loaded, seed), HEADS[part])
     if part == "late":
-        lessons = {part: (range(WITH_MAPS), ROUNDS)}
+        rounds = {part: (range(WITH_MAPS), ROUNDS)}
     else:
-        lessons = {part: (MIXTURES, ROUNDS), f"{part}-plain": (PLAIN, POLISH)}
+        rounds = {part: (MIXTURES, ROUNDS), f"{part}-plain": (PLAIN, POLISH)}
     if part == "small":
         for word in ("again", "more"):
-            lessons |= {f"{part}-{word}": (MIXTURES, AGAIN), f"{part}-{word}-plain": (PLAIN, POLISH)}
-    for name, (views, settings) in lessons.items():
+            rounds |= {f"{part}-{word}": (MIXTURES, AGAIN), f"{part}-{word}-plain": (PLAIN, POLISH)}
+    for name, (views, settings) in rounds.items():
         samples = load_views(folder, files, views)
         graph = learn.distill_heads(
             graph, samples, settings, checkpoint=folder / f"{name}.ckpt", resume=True, progress=True

@@ -62,8 +62,8 @@ def make_graph(score: str = "max_probability", head: nn.Module | None = None) ->
     return Graph(nodes=nodes, answer="answer", bodies=bodies)
 
 
-def make_listening(*scores: str, cascade: bool = True, ensemble: bool = True, learned: bool = False) -> Graph:
-    """Three exits whose heads hear each other; `learned` draws what starts at zero or equal."""
+def make_reusing(*scores: str, reuse_logits: bool = True, ensemble_heads: bool = True, learned: bool = False) -> Graph:
+    """Three exits that use the heads before them; `learned` draws what starts at zero or equal."""
     first, last = make_stages()
     torch.manual_seed(4)
     graph = attach.exits(
@@ -72,8 +72,8 @@ def make_listening(*scores: str, cascade: bool = True, ensemble: bool = True, le
         placement=["input", 0, -1],
         head=["conv1", "pool", "pool"],
         scores=scores or ("max_probability", "patience"),
-        cascade=cascade,
-        ensemble=ensemble,
+        reuse_logits=reuse_logits,
+        ensemble_heads=ensemble_heads,
     )
     for name, body in graph.bodies.items():
         own = getattr(body, "weight", None) if name.endswith("/head") else getattr(body, "log_weight", None)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from early_exits import make_listening
+from early_exits import make_reusing
 from graphs import with_numpy_bodies
 from offramp import attach, transform, zoo
 from offramp.attach._chain import Stage, build_chain
@@ -97,8 +97,8 @@ def files(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     made: dict[str, Callable[[], Graph]] = {
         "one each": at_input,
         "two each": twice,
-        "all hear": lambda: make_listening(learned=True),
-        "some hear": lambda: transform.keep_exits(make_listening(learned=True), [0, 2]),
+        "all hear": lambda: make_reusing(learned=True),
+        "some hear": lambda: transform.keep_exits(make_reusing(learned=True), [0, 2]),
     }
     graph = made[request.param]()
     path = onnx.save(graph, tmp_path_factory.mktemp("chain") / "model.onnx")
@@ -132,14 +132,18 @@ def test_two_exits_may_share_a_place_and_the_artifact_knows(tmp_path: Path) -> N
     assert load_artifact(tmp_path).exits == graph.exits
 
 
-@pytest.mark.parametrize(("cascade", "ensemble"), [(True, False), (False, True), (True, True)])
+@pytest.mark.parametrize(("reuse_logits", "ensemble_heads"), [(True, False), (False, True), (True, True)])
 @pytest.mark.parametrize("head", ["pool", "pool:confidence=1"])
-def test_the_artifact_knows_who_hears_earlier_heads(head: str, cascade: bool, ensemble: bool, tmp_path: Path) -> None:
+def test_the_artifact_knows_which_exits_read_earlier_heads(
+    head: str, reuse_logits: bool, ensemble_heads: bool, tmp_path: Path
+) -> None:
     from offramp.store.torch import Origin
 
     example = torch.rand(2, 1, 28, 28)
     loaded = zoo.load_model("zoo:lenet5")
-    graph = attach.exits(loaded.module, example, count=2, head=head, cascade=cascade, ensemble=ensemble)
+    graph = attach.exits(
+        loaded.module, example, count=2, head=head, reuse_logits=reuse_logits, ensemble_heads=ensemble_heads
+    )
     for name in ("exit1/head", "exit1/ensemble"):
         for parameter in graph.bodies[name].parameters() if name in graph.bodies else ():  # type: ignore[attr-defined]
             nn.init.normal_(parameter)
@@ -157,7 +161,7 @@ def test_confident_heads_of_a_cascade_answer_in_the_file_as_in_torch(tmp_path: P
     loaded = zoo.load_model("zoo:lenet5")
     torch.manual_seed(0)
     graph = attach.exits(
-        loaded.module, example[:2], count=2, head="pool:confidence=1", scores=("head_confidence",), cascade=True
+        loaded.module, example[:2], count=2, head="pool:confidence=1", scores=("head_confidence",), reuse_logits=True
     )
     nn.init.normal_(graph.bodies["exit1/head"].weight)  # type: ignore[attr-defined]  # a Cascade
     pictures = {"x": example.numpy()}

@@ -138,10 +138,10 @@ def test_heads_of_a_cascade_read_those_before_them_and_start_as_the_plain_ones()
     torch.manual_seed(1)
     plain = attach.exits(net(), PICTURE, count=3)
     torch.manual_seed(1)
-    graph = attach.exits(net(), PICTURE, count=3, cascade=True)
+    graph = attach.exits(net(), PICTURE, count=3, reuse_logits=True)
     assert [edge.source for edge in graph["exit2/head"].inputs] == ["stage2", "exit0/head", "exit1/head"]
     assert graph["exit0/head"] == plain["exit0/head"]
-    assert (graph["exit2/head"].recipe or {})["cascade"] is True
+    assert (graph["exit2/head"].recipe or {})["reuse_logits"] is True
     x = {"x": torch.rand(2, 3, 32, 32)}
     with torch.no_grad():
         expected, given = (Executor(one).eval().dense(x) for one in (plain, graph))
@@ -150,7 +150,7 @@ def test_heads_of_a_cascade_read_those_before_them_and_start_as_the_plain_ones()
 
 
 def test_in_an_ensemble_all_heads_so_far_answer_and_scores_read_that() -> None:
-    graph = attach.exits(net(), PICTURE, count=3, scores=("patience", "entropy"), ensemble=True)
+    graph = attach.exits(net(), PICTURE, count=3, scores=("patience", "entropy"), ensemble_heads=True)
     assert graph.exits == ("exit0/head", "exit1/ensemble", "exit2/ensemble", "stage3")
     assert [edge.source for edge in graph["exit2/ensemble"].inputs] == ["exit2/head", "exit0/head", "exit1/head"]
     assert [edge.source for edge in graph["exit2/head"].inputs] == ["stage2"]
@@ -165,5 +165,5 @@ def test_in_an_ensemble_all_heads_so_far_answer_and_scores_read_that() -> None:
 
 def test_hearing_earlier_heads_costs_a_square_of_the_classes_per_exit() -> None:
     plain = path_costs(attach.exits(net(), PICTURE, count=3)).per_exit
-    more = path_costs(attach.exits(net(), PICTURE, count=3, cascade=True, ensemble=True)).per_exit
+    more = path_costs(attach.exits(net(), PICTURE, count=3, reuse_logits=True, ensemble_heads=True)).per_exit
     assert (more - plain).tolist() == [0, 100, 200, 200]

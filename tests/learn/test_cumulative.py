@@ -16,7 +16,7 @@ from early_exits import CLASSES, Killed, KilledSamples, make_samples, make_stage
 from offramp import attach, learn
 from offramp.errors import LearnError, OptionError
 from offramp.graph import Graph
-from offramp.learn._settings import CumulativeLoss
+from offramp.learn._cumulative_losses import CumulativeLoss
 from offramp.nn import Executor
 from offramp.run import ArraySamples
 
@@ -28,13 +28,13 @@ LONG = {"epochs": 12, "batch": 32, "augment": "none", "learning_rate": 2e-2}
 
 
 def make_graph(
-    head: str = "conv1:confidence=1", scores: tuple[str, ...] = ("head_confidence",), *, cascade: bool = False
+    head: str = "conv1:confidence=1", scores: tuple[str, ...] = ("head_confidence",), *, reuse_logits: bool = False
 ) -> Graph:
     """Two exits on the network of `early_exits`."""
     network = torch.nn.Sequential(*make_stages())
     torch.manual_seed(1)
     example, places = torch.rand(2, 1, 8, 8), ["0", "1.3"]
-    return attach.exits(network, example, placement=places, head=head, scores=scores, cascade=cascade)
+    return attach.exits(network, example, placement=places, head=head, scores=scores, reuse_logits=reuse_logits)
 
 
 def answer(graph: Graph, samples: ArraySamples, threshold: float = 0.5) -> tuple[float, np.ndarray]:
@@ -130,7 +130,7 @@ def test_scores_that_learn_are_fitted_beside_the_heads_own() -> None:
 
 def test_the_heads_of_a_cascade_learn_with_their_confidences() -> None:
     samples = make_samples(256)
-    graph = make_graph(cascade=True)
+    graph = make_graph(reuse_logits=True)
     trained = learn.cumulative(graph, samples, learn.CumulativeSettings(price=0.5, **LONG))
     assert answer(trained, samples)[0] > 0.8
     before, after = weights(graph, "exit1/head"), weights(trained, "exit1/head")
@@ -141,7 +141,7 @@ def test_the_heads_of_a_cascade_learn_with_their_confidences() -> None:
 def test_an_ensemble_has_no_confidence_and_is_told_so() -> None:
     network = torch.nn.Sequential(*make_stages())
     graph = attach.exits(
-        network, torch.rand(2, 1, 8, 8), placement=["0", "1.3"], head="conv1:confidence=1", ensemble=True
+        network, torch.rand(2, 1, 8, 8), placement=["0", "1.3"], head="conv1:confidence=1", ensemble_heads=True
     )
     with pytest.raises(LearnError, match=r"exit1/ensemble give none.*without ensemble"):
         learn.cumulative(graph, make_samples(), QUICK)

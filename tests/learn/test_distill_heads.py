@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from early_exits import Killed, KilledSamples, function, make_graph, make_listening, make_samples, read, weights
+from early_exits import Killed, KilledSamples, function, make_graph, make_reusing, make_samples, read, weights
 from offramp import learn
 from offramp.errors import LearnError, OptionError
 from offramp.graph import Graph, Node, Tensor
@@ -198,7 +198,7 @@ def test_a_bar_shows_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert "epoch 2/2" in shown.err
 
 
-OPTIONS = replace(QUICK, epochs=3, targets="hard", survivors=1.0)
+OPTIONS = replace(QUICK, epochs=3, targets="hard", sample_weighting=1.0)
 
 
 def differ(first: Graph, second: Graph) -> set[str]:
@@ -221,7 +221,7 @@ def test_hard_targets_teach_too_and_something_else() -> None:
 
 
 def test_the_loss_without_options_is_exactly_the_distillation() -> None:
-    graph = make_listening(ensemble=False)
+    graph = make_reusing(ensemble_heads=False)
     heads, frozen = TrainableHeads(graph), FrozenBackbone(graph, "float32")
     batch = {"x": torch.from_numpy(make_samples(16).inputs["x"])}
     values = frozen(batch)
@@ -232,38 +232,38 @@ def test_the_loss_without_options_is_exactly_the_distillation() -> None:
 
 
 def test_survivors_count_at_later_exits_and_change_nothing_at_the_first() -> None:
-    graph, samples = make_listening(cascade=False, ensemble=False), make_samples()
+    graph, samples = make_reusing(reuse_logits=False, ensemble_heads=False), make_samples()
     plain = learn.distill_heads(graph, samples, QUICK)
-    weighed = learn.distill_heads(graph, samples, replace(QUICK, survivors=1.0))
+    weighed = learn.distill_heads(graph, samples, replace(QUICK, sample_weighting=1.0))
     assert differ(plain, weighed) == {"exit1/head", "exit2/head"}
 
 
 def test_survivors_begin_after_a_quarter_of_the_epochs() -> None:
-    graph = make_listening(ensemble=False)
+    graph = make_reusing(ensemble_heads=False)
     batch = {"x": torch.from_numpy(make_samples(16).inputs["x"])}
     values = FrozenBackbone(graph, "float32")(batch)
     answers, teacher = TrainableHeads(graph)(values), values["stage3"][0]
     for epoch, same in ((0, True), (1, True), (2, False), (7, False)):
         plain, weighed = (
-            _compare(learn.DistillSettings(epochs=8, survivors=amount), answers, teacher, epoch)
+            _compare(learn.DistillSettings(epochs=8, sample_weighting=amount), answers, teacher, epoch)
             for amount in (0.0, 1.0)
         )
         assert torch.equal(plain["exit2/head"], weighed["exit2/head"]) == same, epoch
 
 
 def test_an_ensemble_learns_to_weigh_heads_that_learn_as_without_it() -> None:
-    alone = learn.distill_heads(make_listening(ensemble=False), make_samples(), QUICK)
-    together = learn.distill_heads(make_listening(), make_samples(), QUICK)
+    alone = learn.distill_heads(make_reusing(ensemble_heads=False), make_samples(), QUICK)
+    together = learn.distill_heads(make_reusing(), make_samples(), QUICK)
     for name in ("exit0/head", "exit1/head", "exit2/head"):
         known = weights(alone, name)
         assert all(torch.equal(value, known[key]) for key, value in weights(together, name).items()), name
-    assert differ(make_listening(), together) >= {"exit1/ensemble", "exit2/ensemble"}
+    assert differ(make_reusing(), together) >= {"exit1/ensemble", "exit2/ensemble"}
 
 
 def test_a_cascade_learns_to_hear_the_heads_before_it() -> None:
-    trained = learn.distill_heads(make_listening(ensemble=False), make_samples(), QUICK)
+    trained = learn.distill_heads(make_reusing(ensemble_heads=False), make_samples(), QUICK)
     assert float(trained.bodies["exit1/head"].weight.detach().abs().max()) > 0
-    assert differ(make_listening(), learn.distill_heads(make_listening(), make_samples(), QUICK)) == {
+    assert differ(make_reusing(), learn.distill_heads(make_reusing(), make_samples(), QUICK)) == {
         *(f"exit{at}/head" for at in range(3)),
         *(f"exit{at}/ensemble" for at in (1, 2)),
     }
@@ -272,18 +272,16 @@ def test_a_cascade_learns_to_hear_the_heads_before_it() -> None:
 @pytest.mark.parametrize("at", [0, 5, 11])
 def test_with_all_options_a_killed_training_resumes_to_exactly_the_same_weights(at: int, tmp_path: Path) -> None:
     path = tmp_path / "post.safetensors"
-    whole = learn.distill_heads(make_listening("confidence"), make_samples(), OPTIONS)
+    whole = learn.distill_heads(make_reusing("confidence"), make_samples(), OPTIONS)
     with pytest.raises(Killed):
-        learn.distill_heads(
-            make_listening("confidence"), KilledSamples(make_samples(), at=at), OPTIONS, checkpoint=path
-        )
-    resumed = learn.distill_heads(make_listening("confidence"), make_samples(), OPTIONS, checkpoint=path, resume=True)
+        learn.distill_heads(make_reusing("confidence"), KilledSamples(make_samples(), at=at), OPTIONS, checkpoint=path)
+    resumed = learn.distill_heads(make_reusing("confidence"), make_samples(), OPTIONS, checkpoint=path, resume=True)
     assert differ(whole, resumed) == set()
 
 
-@pytest.mark.parametrize("other", [{"targets": "soft"}, {"survivors": 0.5}])
+@pytest.mark.parametrize("other", [{"targets": "soft"}, {"sample_weighting": 0.5}])
 def test_a_checkpoint_of_other_options_is_refused(other: dict[str, object], tmp_path: Path) -> None:
     path = tmp_path / "post.safetensors"
-    learn.distill_heads(make_listening(), make_samples(), OPTIONS, checkpoint=path)
+    learn.distill_heads(make_reusing(), make_samples(), OPTIONS, checkpoint=path)
     with pytest.raises(LearnError, match=f"{next(iter(other))} differ"):
-        learn.distill_heads(make_listening(), make_samples(), replace(OPTIONS, **other), checkpoint=path, resume=True)  # type: ignore[arg-type]
+        learn.distill_heads(make_reusing(), make_samples(), replace(OPTIONS, **other), checkpoint=path, resume=True)  # type: ignore[arg-type]

@@ -166,7 +166,13 @@ def test_heads_are_attached_and_taught_as_asked(tmp_path: Path) -> None:
     told = {"exits": 2, "head": "pool", "epochs": 1}
     work, screen = WorkFolder(out=tmp_path / "out", path=tmp_path), Screen(quiet=True)
     trained = []
-    for options in ({}, {"targets": "hard"}, {"survivors": 1.0}, {"mix": 1.0}, {"cascade": True, "ensemble": True}):
+    for options in (
+        {},
+        {"targets": "hard"},
+        {"sample_weighting": 1.0},
+        {"mixup": 1.0},
+        {"reuse_logits": True, "ensemble_heads": True},
+    ):
         request = Request(model="zoo:mlp", data="d", out=tmp_path, goal=Goal(), **told, **options)  # type: ignore[arg-type]
         trained.append(train(request, add_exits(request, problem), samples, work, screen))
     plain, hard, survivors, mixed, hearing = trained

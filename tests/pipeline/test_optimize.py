@@ -188,7 +188,8 @@ def test_heads_may_hear_each_other_and_learn_hard_answers_of_those_who_stay(
     arguments: list[object], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    options = ["--targets", "hard", "--survivors", 0.5, "--cascade", "--ensemble", "--exits", 2, "--head", "pool"]
+    learned = ["--targets", "hard", "--sample-weighting", 0.5, "--reuse-logits", "--ensemble-heads"]
+    options = [*learned, "--exits", 2, "--head", "pool"]
     done = call(*arguments, *options, "--budget", 0.9, "--out", out, "--json")
     assert done.code == 0, done.err
     assert done.json["model"]["exits"] == ["exit0/head", "exit1/ensemble", "stage2"]
@@ -286,8 +287,8 @@ def test_unfit_labels_are_refused_if_something_needs_them(
         (["--regime", "luck"], "post, cumulative, frozen, mixed, joint"),
         (["--training-precision", "int4"], "bfloat16"),
         (["--targets", "none"], "soft or hard"),
-        (["--survivors", "2"], "--survivors"),
-        (["--mix", "-1"], "--mix"),
+        (["--sample-weighting", "2"], "--sample-weighting"),
+        (["--mixup", "-1"], "--mixup"),
         (["--regime", "frozen", "--targets", "hard"], "--regime post"),
         (["--budget", "0.0001"], "--budget"),
         (["--budget", "-1"], "--budget"),

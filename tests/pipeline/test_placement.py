@@ -131,7 +131,7 @@ def test_exits_that_hear_each_other_are_timed_too(
 ) -> None:
     monkeypatch.setattr(_price, "CALLS", 20)
     out = tmp_path / "out"
-    result = run(weights, out, "--max-loss", 0.05, "--cascade", "--ensemble")
+    result = run(weights, out, "--max-loss", 0.05, "--reuse-logits", "--ensemble-heads")
     assert result["placement"]["judged_by"] == "time"
     assert list(load_artifact(out).exits) == result["model"]["exits"]
 

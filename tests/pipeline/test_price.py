@@ -40,7 +40,7 @@ def test_stages_are_what_is_left_without_heads_and_borders_share_what_gates_add(
 
 
 def test_heads_that_hear_others_are_not_taken_for_stages() -> None:
-    graph = attached(cascade=True, ensemble=True)
+    graph = attached(reuse_logits=True, ensemble_heads=True)
     parts = broken_down(graph, to2=12.0)  # it runs all three heads
     assert parts.heads.tolist() == [2.0, 1.0, 1.0]
     assert parts.stages.tolist() == [1.0, 0.0, 7.0, 2.0]

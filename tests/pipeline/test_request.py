@@ -170,14 +170,17 @@ def test_scores_without_a_name_or_with_one_twice_are_refused(text: str) -> None:
         Request(model="m", data="d", out=Path("o"), goal=Goal(), score=text)
 
 
-@pytest.mark.parametrize("option", [{"targets": "hard"}, {"survivors": 0.5}, {"mix": 0.5}])
+@pytest.mark.parametrize("option", [{"targets": "hard"}, {"sample_weighting": 0.5}, {"mixup": 0.5}])
 def test_what_heads_alone_are_told_is_refused_where_labels_teach(option: dict[str, object]) -> None:
-    with pytest.raises(OptionError, match=r"--targets, --survivors and --mix belong to --regime post, but .* is mixed"):
+    with pytest.raises(
+        OptionError, match=r"--targets, --sample-weighting and --mixup belong to --regime post, but .* is mixed"
+    ):
         Request(model="m", data="d", out=Path("o"), goal=Goal(), regime="mixed", **option)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    "option", [{"targets": "hard"}, {"survivors": 0.5}, {"mix": 0.5}, {"cascade": True}, {"ensemble": True}]
+    "option",
+    [{"targets": "hard"}, {"sample_weighting": 0.5}, {"mixup": 0.5}, {"reuse_logits": True}, {"ensemble_heads": True}],
 )
 def test_how_heads_learn_decides_a_training(option: dict[str, object]) -> None:
     plain, other = (Request(model="m", data="d", out=Path("o"), goal=Goal(), **given) for given in ({}, option))  # type: ignore[arg-type]

@@ -144,6 +144,20 @@ def test_a_published_network_comes_back_with_its_exits(
     assert all(torch.equal(got[exit][0], wanted[exit][0]) for exit in graph.exits)
 
 
+def test_a_file_that_still_says_cascade_and_ensemble_comes_back(
+    example: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    loaded = zoo.load_model("zoo:lenet5")
+    graph = attach.exits(loaded.module, loaded.example, count=2, head="pool", reuse_logits=True, ensemble_heads=True)
+    origin = Origin(reference="zoo:lenet5", arguments={}, shape=(1, 28, 28))
+    save_artifact(graph, tmp_path, example=example, origin=origin)
+    written = (tmp_path / "config.json").read_text()
+    former = written.replace('"reuse_logits"', '"cascade"').replace('"ensemble_heads"', '"ensemble"')
+    (tmp_path / "config.json").write_text(former)
+    assert former != written
+    assert to_json(load_artifact(tmp_path)) == to_json(graph)
+
+
 @pytest.mark.parametrize("kept", [[], [1], [0, 1]])
 @pytest.mark.parametrize("sees", ["answer", "features"])
 def test_a_cascade_comes_back_with_its_controllers(

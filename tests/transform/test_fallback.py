@@ -129,7 +129,7 @@ def test_scores_that_are_fitted_are_left_out_and_never_gate() -> None:
 
 def test_exits_may_listen_to_each_other() -> None:
     x = torch.randn(8, 8)
-    graph = make(cascade=True, ensemble=True)
+    graph = make(reuse_logits=True, ensemble_heads=True)
     backed = add_fallback(graph)
     assert backed.exits == ("exit0/head", "exit1/ensemble", "exit2/ensemble", "exit3/head", "fallback")
     with torch.no_grad():

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 from offramp.graph import Graph, find_ancestors
 from offramp.measure.torch import count_macs, path_costs
 
-from ._settings import Charge
+Charge = Literal["all", "own"]
 
 
 def charge_exits(graph: Graph, charge: Charge) -> Tensor:
-    """[E] multiply-accumulates of a sample that answers at each exit, over those of the backbone.
+    """The cost of a sample that answers at each exit, as a share of the backbone's multiply-accumulates.
 
     Args:
         graph: An early-exit graph.
         charge: "all" charges everything that ran: stages, all heads and gates on the way; the final exit then costs
-            more than 1. "own" charges of the heads only the one that answers, as the papers do, and in a cascade
-            those that it hears.
+            more than 1. "own" charges of the heads only the one that answers, as the papers do, and those whose logits
+            it reads.
+
+    Returns:
+        One number per exit [E], the final one last.
     """
     macs = count_macs(graph)
     costs = path_costs(graph, macs)

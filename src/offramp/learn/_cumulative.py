@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -12,13 +14,56 @@ from offramp.errors import LearnError
 from offramp.graph import Graph
 from offramp.run import Samples
 
-from ._charge import charge_exits
+from ._charge import Charge, charge_exits
 from ._checkpoint import check_resume
-from ._cumulative_losses import ExitOutputs, cumulative_losses
+from ._cumulative_losses import CumulativeLoss, ExitOutputs, cumulative_losses
 from ._frozen_backbone import Values
 from ._head_task import HeadTask
-from ._settings import CumulativeSettings
+from ._losses import Targets
+from ._settings import TrainingSettings
 from ._training import Progress, Training
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CumulativeSettings(TrainingSettings):
+    """What decides the result of `learn.cumulative`; `temperature` plays no part.
+
+    The optimizer is AdamW, the schedule half a cosine, anew for each of the two phases.
+
+    Attributes:
+        price: The papers' lambda: what the compute of one backbone may cost, in nats of cross-entropy, 0 or more. 0
+            asks for agreement alone; with too high a price all samples leave at the first exit, whatever it knows.
+        loss: "v2" sums over the exits, "v1" takes the mixture of all exits alone, "v3" weighs exits by their
+            confidence, "v4" teaches each exit which samples are its own, "v0" teaches no confidence: see
+            `cumulative_losses`. Those of "v3" are shares: its authors stop above 1 / N with N exits, not above 0.5.
+        warm_epochs: Number of passes with "v0" before `epochs`, 0 or more. With 0, as published, heads that know
+            nothing yet can teach their confidences to stop no sample, and then they learn nothing more.
+        targets: "hard" is the class that the backbone answers, as published; "soft" its probabilities.
+        charge: "all" counts everything that a sample ran, "own" of the heads only the one that answers, as published.
+
+    Example:
+        >>> CumulativeSettings(price=0.5, warm_epochs=2).loss
+        'v2'
+
+    Reference:
+        Lahiany and Aperstein, "PTEEnet", IEEE Access 10, 2022 (v2, hard targets, own heads alone charged); Demir and
+        Akbas, arXiv 2409.05336, 2024, for the other losses, and for two stages.
+    """
+
+    price: float = 1.0
+    loss: CumulativeLoss = "v2"
+    warm_epochs: int = 4
+    targets: Targets = "hard"
+    charge: Charge = "all"
+
+    def _checks(self) -> dict[str, bool]:
+        return TrainingSettings._checks(self) | {
+            "price": 0 <= self.price < float("inf"),
+            "loss": self.loss in get_args(CumulativeLoss),
+            "warm_epochs": self.warm_epochs >= 0,
+            "targets": self.targets in get_args(Targets),
+            "charge": self.charge in get_args(Charge),
+        }
 
 
 def cumulative(
@@ -39,18 +84,22 @@ def cumulative(
     the result depends on graph, samples and settings alone, however often the training was killed.
 
     Args:
-        graph: Its early exits are heads with the option `confidence`, such as "conv2:confidence=1"; it is not changed.
-        samples: Labels are not read.
-        settings: None for the defaults.
-        checkpoint: File in which the training keeps where it stands; None keeps nothing.
+        graph: An early-exit graph whose heads have the option `confidence`, such as "conv2:confidence=1"; it is not
+            changed.
+        samples: Samples to learn from, at least one batch; their labels are not read.
+        settings: How to learn; None for the defaults.
+        checkpoint: Path of a file in which the training keeps where it stands; None keeps nothing.
         resume: True goes on from `checkpoint` if it exists.
-        progress: True draws a bar on stderr, False does not, None does so on a terminal; a function is told after each
-            step how many are done, of how many, and where the training is.
+        progress: True draws a bar on stderr, False does not, None does so on a terminal. A function is called after
+            each step with the number of steps done, the number of all steps, and a text with epoch and loss.
+
+    Returns:
+        A graph of the same structure with other heads and scores.
 
     Raises:
-        LearnError: An exit without a confidence, too few samples, a checkpoint of another training, or a loss that is
-            not finite.
-        OptionError: `resume` without `checkpoint`.
+        LearnError: An exit gives no confidence, or there are too few samples; the checkpoint is of another training; a
+            loss is not finite.
+        OptionError: `resume` was given without `checkpoint`.
         OutputError: The checkpoint cannot be written.
 
     Reference:
@@ -62,10 +111,10 @@ def cumulative(
     settings = settings or CumulativeSettings()
     check_resume(checkpoint, resume)
     _check_confident(graph)
-    lesson = HeadTask(graph, settings, _Comparison(graph, settings), warm_epochs=settings.warm_epochs)
-    training = Training(graph, samples, settings, lesson=lesson, digest=lesson.frozen.digest())
+    task = HeadTask(graph, settings, _Comparison(graph, settings), warm_epochs=settings.warm_epochs)
+    training = Training(graph, samples, settings, task=task, digest=task.frozen.digest())
     training.run(checkpoint=checkpoint, resume=resume, progress=progress)
-    return lesson.finish(samples)
+    return task.finish(samples)
 
 
 def _check_confident(graph: Graph) -> None:
@@ -87,7 +136,7 @@ class _Comparison:
 
     def __call__(self, given: Values, teacher: Tensor, epoch: int) -> dict[str, Tensor]:
         early = [given[name] for name in self._exits[:-1]]
-        said = ExitOutputs(
+        outputs = ExitOutputs(
             log=torch.stack([*(logits.float() for logits, _ in early), teacher]).log_softmax(dim=-1),
             odds=torch.stack([odds.float() for _, odds in early]),
             targets=self._targets(teacher),
@@ -95,7 +144,7 @@ class _Comparison:
             price=self._settings.price,
         )
         warm = epoch < self._settings.warm_epochs
-        terms = cumulative_losses(said, "v0" if warm else self._settings.loss)
+        terms = cumulative_losses(outputs, "v0" if warm else self._settings.loss)
         return dict(zip(self._exits, terms, strict=False))  # v1 has one term, v3 one for the final exit too
 
     def _targets(self, teacher: Tensor) -> Tensor:

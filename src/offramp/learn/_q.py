@@ -24,10 +24,10 @@ from ._digest import digest_weights
 from ._frozen_backbone import find_device
 from ._q_acts import Acts, swap, swap_rows, turn_one
 from ._q_losses import control_losses, regular_loss
+from ._q_settings import QSettings
 from ._reward import judge_bags
 from ._routed_body import RoutedBody
 from ._schedule import learning_rate
-from ._settings import QSettings
 from ._teacher import Teacher, passing_thresholds
 from ._trainable_graph import check_learnable
 from ._training import Training
@@ -44,51 +44,62 @@ def q(
 ) -> Graph:
     """The graph with control nodes that open the edge of the highest expected reward, and regular nodes to match.
 
-    Each sample, or each mini-bag of them, earns one reward r = lambda A + (1 - lambda) E for all control nodes. A says
-    how good the answers are. E is 1 - MACs of what ran / MACs of all nodes that can run, its mean over the bag; it and
-    any other straight line through the costs differ only in what lambda means. Samples really take their edges, at
-    random with a chance that falls from 1, so a step costs what the network costs; only nodes that ran learn from a
-    sample. Training starts from the weights that the graph has. On a CPU the result depends on graph, samples and
-    settings alone, however often the training was killed.
+    Each sample, or each mini-bag of them, earns one reward r = lambda A + (1 - lambda) E for all control nodes. A
+    measures how good the answers are. E is 1 - MACs of what ran / MACs of all nodes that can run, its mean over the
+    bag; it and any other straight line through the costs differ only in what lambda means. Samples really take their
+    edges, at random with a chance that falls from 1, so a step costs what the network costs; only nodes that ran learn
+    from a sample. Training starts from the weights that the graph has. On a CPU the result depends on graph, samples
+    and settings alone, however often the training was killed.
 
     A reward tells what an edge was worth together with all else that was done, on a sample that may be easy or hard.
     With `counterfactual` each step runs its samples twice; the second time one control node of each sample opens
     another edge, and everything else stays: the node sees two rewards of one sample that differ by its doing alone.
 
-    Threshold gates, if there are any beside control nodes that learn, let nobody stop meanwhile.
+    Threshold gates, if there are any beside control nodes that learn, stop no sample meanwhile.
 
     Args:
-        graph: With control nodes that have bodies; it is not changed.
-        samples: With labels, unless a teacher judges.
-        settings: None for the defaults.
-        checkpoint: File in which the training keeps where it stands; None keeps nothing.
+        graph: Graph with control nodes that have bodies, as `attach.controllers` or `attach.d2nn` makes it; it is not
+            changed.
+        samples: Samples to learn from, at least one batch, with labels unless a teacher judges.
+        settings: How to learn; None for the defaults.
+        checkpoint: Path of a file in which the training keeps where it stands; None keeps nothing.
         resume: True goes on from `checkpoint` if it exists.
         progress: True draws a bar on stderr, False does not, None does so on a terminal.
 
+    Returns:
+        A graph of the same structure with other weights.
+
     Raises:
-        DataError: No labels, or labels that the network has no class for.
-        LearnError: No control node learns, bodies that cannot, too few samples, a checkpoint of another training, or a
-            loss that is not finite.
-        OptionError: `resume` without `checkpoint`.
+        DataError: The samples have no labels, or labels that the network has no class for.
+        LearnError: No control node can learn, or there are too few samples; the checkpoint is of another training; a
+            loss is not finite.
+        OptionError: `resume` was given without `checkpoint`.
         OutputError: The checkpoint cannot be written.
 
     Reference:
         Liu and Deng, "Dynamic Deep Neural Networks: Optimizing Accuracy-Efficiency Trade-offs by Selective Execution",
-        AAAI 2018, arXiv 1701.00299, on learning: reward, epsilon-greedy, mini-bags, losses. E is only said to fall with
-        the number of multiplications; the formula is ours, and so are counterfactual runs.
+        AAAI 2018, arXiv 1701.00299, on learning: reward, epsilon-greedy, mini-bags, losses. Of E the paper
+        tells only that it falls with the number of multiplications; the formula is ours, as are counterfactual runs.
     """
     settings = settings or QSettings()
     check_resume(checkpoint, resume)
     _check(graph, samples, settings)
-    lesson = _Task(graph, settings)
-    training = Training(graph, samples, settings, lesson=lesson, digest=digest_weights(graph.bodies))
+    task = _Task(graph, settings)
+    training = Training(graph, samples, settings, task=task, digest=digest_weights(graph.bodies))
     training.run(checkpoint=checkpoint, resume=resume, progress=progress)
-    lesson.learner.eval()
-    return graph.with_bodies({name: body.body for name, body in lesson.learner.bodies.items()})  # type: ignore[misc]  # RoutedBody
+    task.learner.eval()
+    return graph.with_bodies({name: body.body for name, body in task.learner.bodies.items()})  # type: ignore[misc]  # RoutedBody
 
 
 def find_learning(graph: Graph) -> tuple[Node, ...]:
-    """The control nodes that learn: those that compare no score with a threshold."""
+    """The control nodes that learn: those that compare no score with a threshold.
+
+    Args:
+        graph: Any graph.
+
+    Returns:
+        Nodes in graph order.
+    """
     return tuple(node for node in graph.controls if node.gate is None)
 
 
@@ -111,7 +122,7 @@ def _check(graph: Graph, samples: Samples, settings: QSettings) -> None:
 
 
 class _Task:
-    """A graph that runs as its control nodes and chance wish, and what each of its nodes is told."""
+    """A graph that runs as its control nodes and chance wish, and the loss of each of its nodes."""
 
     title = "q"
 
@@ -136,14 +147,14 @@ class _Task:
         right = labels if self._teacher is None else self._teacher(batch)
         assert right is not None, "checked at the start"
         done = self._act(runs[0])
-        told = [control_losses(done.values, done.ran, self._reward(done, right))]
+        terms = [control_losses(done.values, done.ran, self._reward(done, right))]
         for run in runs[1:]:
             bag = self._settings.bag
             swapped = swap(done, self._act(run), bag)
-            told.append(
+            terms.append(
                 control_losses(swapped.values, swapped.ran, self._reward(swapped, swap_rows(right, right, bag)))
             )
-        mean = torch.stack(told).mean(dim=0)
+        mean = torch.stack(terms).mean(dim=0)
         losses = {node.name: mean[at] for at, node in enumerate(self._learning)}
         if self._settings.regular == "frozen":
             return losses
@@ -206,11 +217,11 @@ def _copy(graph: Graph, settings: QSettings) -> Executor:
     """An executor of copies, in training mode where they learn."""
     copies = copy.deepcopy(dict(graph.bodies))  # at once: weights that two bodies share stay shared
     learning = {node.name for node in find_learning(graph)}
-    guarded = {
+    routed = {
         name: RoutedBody(body, apart=settings.apart and name in learning, exact=name in learning)  # type: ignore[arg-type]  # checked before
         for name, body in copies.items()
     }
-    executor = Executor(graph.with_bodies(guarded)).train()
+    executor = Executor(graph.with_bodies(routed)).train()
     for name, body in executor.bodies.items():
         moves = name in learning or settings.regular != "frozen"
         body.train(moves).requires_grad_(moves)

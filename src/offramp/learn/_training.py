@@ -31,19 +31,19 @@ from ._checkpoint import Position, load_checkpoint, save_checkpoint
 from ._distributed import Distributed
 from ._settings import TrainingSettings
 
-Watcher = Callable[[int, int, str], None]  # steps that are done, all steps, and where the training is
+Watcher = Callable[[int, int, str], None]  # steps that are done, all steps, and a text with epoch and loss
 Progress = bool | Watcher | None
 
 
 class TrainingTask(Protocol):
-    """What is learned.
+    """What is learned, and by which losses.
 
     Attributes:
-        title: Shown beside the bar.
-        learner: What learns, in place.
-        optimizer: Of the learner; each group's "peak" is the highest learning rate of its parameters.
-        device: Where the learner is.
-        epochs: Passes over the samples.
+        title: Text beside the progress bar.
+        learner: Module that learns, in place.
+        optimizer: Optimizer of the learner; each group's "peak" is the highest learning rate of its parameters.
+        device: Device on which the learner is.
+        epochs: Number of passes over the samples.
     """
 
     @property
@@ -58,11 +58,29 @@ class TrainingTask(Protocol):
     def epochs(self) -> int: ...
 
     def losses(self, batch: Mapping[str, Tensor], labels: Tensor | None, epoch: int) -> dict[str, Tensor]:
-        """The loss of each exit that learns in this epoch; their sum is what the step makes smaller."""
+        """The losses of a batch; a step makes their sum smaller.
+
+        Args:
+            batch: Inputs [B, ...] by name.
+            labels: Classes [B] int64; None if the samples have none.
+            epoch: Which epoch, counted from 0.
+
+        Returns:
+            A single number for each exit that learns in this epoch, by name.
+        """
         ...
 
     def rate(self, epoch: int, step: int, steps: int) -> float:
-        """Factor of the peak rates at a step of an epoch that has `steps`."""
+        """The factor of the peak learning rates at a step.
+
+        Args:
+            epoch: Which epoch, counted from 0.
+            step: Which step of it, counted from 0.
+            steps: Number of steps of an epoch.
+
+        Returns:
+            A factor in (0, 1].
+        """
         ...
 
 
@@ -70,12 +88,15 @@ class Training:
     """One training: what it learns from, and how far it is.
 
     Args:
-        graph: Structure and names.
-        samples: At least one batch.
+        graph: Graph that gives the names of inputs.
+        samples: Samples to learn from, at least one batch.
         settings: How to learn.
-        lesson: What learns, and what it is told.
-        digest: Of the weights that the lesson starts from.
-        team: The processes that share each batch; None for this one alone.
+        task: What learns, and by which losses.
+        digest: Digest of the weights that the task starts from.
+        distributed: The processes that share each batch; None for this one alone.
+
+    Raises:
+        LearnError: There are fewer samples than a batch.
     """
 
     def __init__(
@@ -84,9 +105,9 @@ class Training:
         samples: Samples,
         settings: TrainingSettings,
         *,
-        lesson: TrainingTask,
+        task: TrainingTask,
         digest: str,
-        team: Distributed | None = None,
+        distributed: Distributed | None = None,
     ) -> None:
         if len(samples) < settings.batch:
             raise LearnError(
@@ -94,7 +115,7 @@ class Training:
                 "Give more samples, or a smaller batch."
             )
         self.graph, self.samples, self.settings = graph, samples, settings
-        self.lesson, self.team = lesson, team or Distributed()
+        self.task, self.distributed = task, distributed or Distributed()
         self.steps = len(samples) // settings.batch
         self.fingerprint = _fingerprint(graph, samples, settings, digest)
         self._augment = choose_augment(settings.augment, graph.inputs)
@@ -103,74 +124,78 @@ class Training:
         """Train to the end, with a checkpoint after each epoch and now and then between.
 
         Args:
-            checkpoint: Where to keep what is reached; None keeps nothing.
+            checkpoint: Path of the file that keeps what is reached; None keeps nothing.
             resume: True goes on from the checkpoint, if there is one.
-            progress: True draws a bar on stderr, None does so on a terminal; a function is told after each step.
+            progress: True draws a bar on stderr, None does so on a terminal; a function is called after each step.
+
+        Raises:
+            LearnError: A loss is not finite, or the checkpoint is of another training.
+            OutputError: The checkpoint cannot be written.
         """
         position = self._resume(checkpoint) if resume and checkpoint else Position()
         saved = time.monotonic()
-        total, done = self.lesson.epochs * self.steps, self._count(position)
-        shown = progress if self.team.rank == 0 else False
+        total, done = self.task.epochs * self.steps, self._count(position)
+        shown = progress if self.distributed.rank == 0 else False
         watcher = shown if callable(shown) else None
-        with _isolate(self.lesson.device), _bar(False if callable(shown) else shown) as bar:
-            task = bar.add_task(self.lesson.title, total=total, completed=done)
+        with _isolate(self.task.device), _bar(False if callable(shown) else shown) as bar:
+            line = bar.add_task(self.task.title, total=total, completed=done)
             for reached, loss in self._advance(position):
                 text = self._tell(reached, loss)
-                bar.update(task, completed=self._count(reached), description=text)
+                bar.update(line, completed=self._count(reached), description=text)
                 if watcher is not None:
                     watcher(self._count(reached), total, text)
                 due = time.monotonic() - saved >= self.settings.checkpoint_interval_s
-                if checkpoint is not None and self.team.rank == 0 and (due or reached.step == 0):
+                if checkpoint is not None and self.distributed.rank == 0 and (due or reached.step == 0):
                     self._save(checkpoint, reached)
                     saved = time.monotonic()
 
     def _advance(self, position: Position) -> Iterator[tuple[Position, float]]:
         """Do one step after the other; give the loss of each and the position behind it."""
-        for epoch in range(position.epoch, self.lesson.epochs):
+        for epoch in range(position.epoch, self.task.epochs):
             order = shuffle(len(self.samples), seed=self.settings.seed, epoch=epoch)
             first = position.step if epoch == position.epoch else 0
             for step in range(first, self.steps):
-                chosen = self.team.share(order[step * self.settings.batch : (step + 1) * self.settings.batch])
-                batch = take_batch(self.samples, chosen, self.lesson.device, self.graph)
-                loss = self._step(batch, take_labels(self.samples, chosen, self.lesson.device), epoch, step)
+                chosen = self.distributed.share(order[step * self.settings.batch : (step + 1) * self.settings.batch])
+                batch = take_batch(self.samples, chosen, self.task.device, self.graph)
+                loss = self._step(batch, take_labels(self.samples, chosen, self.task.device), epoch, step)
                 done = step + 1 == self.steps
                 yield Position(epoch=epoch + done, step=0 if done else step + 1), loss
 
     def _step(self, batch: Mapping[str, Tensor], labels: Tensor | None, epoch: int, step: int) -> float:
-        random = draw(self.settings.seed, epoch, step + 1, self.team.rank)
+        random = draw(self.settings.seed, epoch, step + 1, self.distributed.rank)
         torch.manual_seed(int(random.integers(2**63)))  # dropout, if there is any
-        losses = self.lesson.losses(augment(batch, self._augment, random), labels, epoch)
+        losses = self.task.losses(augment(batch, self._augment, random), labels, epoch)
         loss = torch.stack(list(losses.values())).sum()
         _check_finite(losses, f"at epoch {epoch + 1}, step {step + 1}", self.settings.learning_rate)
-        rate = self.lesson.rate(epoch, step, self.steps)
-        for group in self.lesson.optimizer.param_groups:
+        rate = self.task.rate(epoch, step, self.steps)
+        for group in self.task.optimizer.param_groups:
             group["lr"] = rate * group["peak"]
-        self.lesson.optimizer.zero_grad()
-        self.team.backward(loss)
-        self.lesson.optimizer.step()
+        self.task.optimizer.zero_grad()
+        self.distributed.backward(loss)
+        self.task.optimizer.step()
         return float(loss.detach()) / len(losses)
 
     def _count(self, position: Position) -> int:
         return position.epoch * self.steps + position.step
 
     def _resume(self, checkpoint: Path) -> Position:
-        """Bring learner and optimizer to where the file says, and give that position."""
+        """Bring learner and optimizer to where the killed training was, and give that position."""
         return load_checkpoint(
-            checkpoint, learner=self.lesson.learner, optimizer=self.lesson.optimizer, fingerprint=self.fingerprint
+            checkpoint, learner=self.task.learner, optimizer=self.task.optimizer, fingerprint=self.fingerprint
         )
 
     def _save(self, checkpoint: Path, position: Position) -> None:
         save_checkpoint(
             checkpoint,
             position,
-            learner=self.lesson.learner,
-            optimizer=self.lesson.optimizer,
+            learner=self.task.learner,
+            optimizer=self.task.optimizer,
             fingerprint=self.fingerprint,
         )
 
     def _tell(self, position: Position, loss: float) -> str:
-        epochs = self.lesson.epochs
-        return f"{self.lesson.title}: epoch {min(position.epoch + 1, epochs)}/{epochs}, loss {loss:.3f}"
+        epochs = self.task.epochs
+        return f"{self.task.title}: epoch {min(position.epoch + 1, epochs)}/{epochs}, loss {loss:.3f}"
 
 
 def _check_finite(losses: Mapping[str, Tensor], where: str, learning_rate: float) -> None:

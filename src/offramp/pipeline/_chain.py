@@ -102,8 +102,8 @@ def add_exits(request: Request, problem: Problem) -> Graph:
             head=heads,
             scores=scores,
             normalize=None if problem.mean is None else Normalize(problem.mean, problem.std or ()),
-            cascade=request.cascade,
-            ensemble=request.ensemble,
+            reuse_logits=request.reuse_logits,
+            ensemble_heads=request.ensemble_heads,
             logits=problem.model.logits,
         )
 
@@ -201,7 +201,9 @@ def learn_exits(
         "epochs": epochs, "seed": request.seed, "batch": batch, "precision": request.training_precision,
     }  # fmt: skip
     if request.regime == "post":
-        told: dict[str, Any] = {"targets": request.targets, "survivors": request.survivors, "mix": request.mix}
+        told: dict[str, Any] = {
+            "targets": request.targets, "sample_weighting": request.sample_weighting, "mixup": request.mixup,
+        }  # fmt: skip
         return learn.distill_heads(graph, samples, learn.DistillSettings(**shared, **told), **kept)
     if request.regime == "cumulative":
         warm = epochs // 2

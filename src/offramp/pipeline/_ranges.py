@@ -16,11 +16,11 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "confidence": (SMALLEST, 1 - SMALLEST),
     "epochs": (1, 10**6),
     "exits": (1, 10**4),
-    "mix": (0, 1),
+    "mixup": (0, 1),
     "price": (0, 10**6),
     "samples": (1, 2**53),
     "seed": (0, 2**63 - 1),
-    "survivors": (0, 1),
+    "sample_weighting": (0, 1),
     "threads": (1, 1024),
 }
 
@@ -38,7 +38,7 @@ def find_outside(**given: float | None) -> list[str]:
             continue
         low, high = RANGES[name]
         if not low <= value <= high:  # NaN lies nowhere
-            found.append(f"--{name} {value} ({low:g} to {high:.17g})")
+            found.append(f"--{name.replace('_', '-')} {value} ({low:g} to {high:.17g})")
     return found
 
 

@@ -27,8 +27,8 @@ RULES = ("linear", "fine", "pareto", "golden")
 LEARNED = "head_confidence"  # the score that heads learn themselves
 DECIDING = (  # options that a training cannot be resumed with other values of
     "model", "weights", "data", "held_out", "tokenizer", "shape", "class_names", "exits", "placement", "head",
-    "score", "regime", "price", "epochs", "training_precision", "mean", "std", "seed", "targets", "survivors", "mix",
-    "cascade", "ensemble", "logits",
+    "score", "regime", "price", "epochs", "training_precision", "mean", "std", "seed", "targets",
+    "sample_weighting", "mixup", "reuse_logits", "ensemble_heads", "logits",
 )  # fmt: skip
 PLACES = ("model", "weights", "out")  # options that may name a folder of this machine, which nobody needs later
 SOURCES = ("data", "held_out", "tokenizer")  # the same, but later commands open them again
@@ -112,10 +112,10 @@ class Request:
     epochs: int = 8
     training_precision: str = "float32"
     targets: str = "soft"
-    survivors: float = 0.0
-    mix: float = 0.0
-    cascade: bool = False
-    ensemble: bool = False
+    sample_weighting: float = 0.0
+    mixup: float = 0.0
+    reuse_logits: bool = False
+    ensemble_heads: bool = False
     logits: str | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
@@ -132,7 +132,8 @@ class Request:
         wrong = [
             *find_outside(
                 exits=None if self.exits == "auto" else self.exits, batch=self.batch, epochs=self.epochs,
-                threads=self.threads, seed=self.seed, price=self.price, survivors=self.survivors, mix=self.mix,
+                threads=self.threads, seed=self.seed, price=self.price, sample_weighting=self.sample_weighting,
+                mixup=self.mixup,
             ),
             *([f"--engine {self.engine} ({' or '.join(ENGINES)})"] if self.engine not in ENGINES else []),
             *([f"--precision {self.precision} ({', '.join(PRECISIONS)})"] if self.precision not in PRECISIONS else []),
@@ -159,10 +160,10 @@ class Request:
 
     def _check_regime(self) -> None:
         names = self.scoring.names
-        if self.regime != "post" and (self.targets, self.survivors, self.mix) != ("soft", 0.0, 0.0):
+        if self.regime != "post" and (self.targets, self.sample_weighting, self.mixup) != ("soft", 0.0, 0.0):
             raise OptionError(
-                f"--targets, --survivors and --mix belong to --regime post, but the regime is {self.regime}. "
-                "Leave them out."
+                "--targets, --sample-weighting and --mixup belong to --regime post, but the regime is "
+                f"{self.regime}. Leave them out."
             )
         if self.regime == "cumulative":
             return

@@ -47,8 +47,8 @@ def pictures(**options: bool) -> Graph:
 
 GRAPHS = {
     "plain": pictures,
-    "heads read heads": lambda: pictures(cascade=True),
-    "exits answer together": lambda: pictures(ensemble=True),
+    "heads read heads": lambda: pictures(reuse_logits=True),
+    "exits answer together": lambda: pictures(ensemble_heads=True),
     "exits before a fallback": lambda: transform.add_fallback(pictures()),
 }
 
