@@ -59,12 +59,15 @@ def audit(
     1 - confidence of the draws, but for binomial noise.
 
     Args:
-        evidence: Of samples that the network did not train on.
-        costs: Multiply-accumulates by exit.
+        evidence: Evidence of samples that the network did not train on.
+        costs: The cost of a sample by exit.
         score: Name of the score that the gates compare.
-        target: What is promised; 1 % of agreement with 95 % confidence if not given.
-        draws: Number of calibration sets.
-        seed: Of the split and the draws.
+        target: What is promised in every draw; 1 % of agreement with 95 % confidence if not given.
+        draws: The number of calibration sets that are drawn.
+        seed: The seed of the split and of the draws.
+
+    Returns:
+        How often the promise was broken, and the most that an honest one is.
 
     Raises:
         EvidenceError: No such score, or labels are needed and missing.

@@ -57,10 +57,13 @@ def drift(
     Args:
         expected: Evidence of the calibration samples.
         seen: Evidence of new samples, independent and in random order, whose reference is the final exit.
-        thresholds: One per early exit.
+        thresholds: One threshold per early exit.
         score: Name of the score that the gates compare.
         taken: [S] the exit that each new sample took, if there are more of them than in `seen`.
-        test: The promise, and how sure to be; without it, nothing was promised.
+        test: The promise, and how sure to be; without it nothing was promised.
+
+    Returns:
+        Whether the new samples look different, and what they say about the promise.
 
     Raises:
         EvidenceError: The evidence does not hold this score.

@@ -15,9 +15,9 @@ class DriftTest:
 
     Attributes:
         target: What was promised, or None if nothing was.
-        confidence: Of the limits of the loss.
-        alpha: How rarely samples of one kind may be called different.
-        seed: Of the random divisions that the p-value of the exit rates comes from.
+        confidence: The confidence of the limits of the loss.
+        alpha: The probability with which samples of one kind may be called different.
+        seed: The seed of the random divisions that the p-value of the exit rates comes from.
 
     Raises:
         OptionError: A share is not between 0 and 1.

@@ -26,9 +26,12 @@ def loss_interval(losses: NDArray[np.int8], kind: Kind, *, confidence: float = 0
     `decide.p_value` does not refute from either side.
 
     Args:
-        losses: [S] of independent samples, in random order.
-        kind: What the losses are.
+        losses: [S] losses of independent samples, in random order.
+        kind: What counts as a loss: "agreement", "harm" or "net", see `decide.find_losses`.
         confidence: Probability with which the true loss lies inside.
+
+    Returns:
+        The lower and the upper limit.
 
     Raises:
         EvidenceError: There are no losses.
@@ -88,7 +91,16 @@ def _check_confidence(confidence: float) -> None:
 
 
 def share_interval(lost: float, samples: float, confidence: float) -> tuple[float, float]:
-    """The exact interval of a share; both counts may be fractions, to ask what more samples would tell."""
+    """The exact interval of a share; both counts may be fractions, to ask what more samples would tell.
+
+    Args:
+        lost: The number of lost answers.
+        samples: The number of samples.
+        confidence: The probability with which the true share lies inside.
+
+    Returns:
+        The lower and the upper limit.
+    """
     side = (1 - confidence) / 2
     low = beta.ppf(side, lost, samples - lost + 1) if lost > 0 else 0.0
     high = beta.ppf(1 - side, lost + 1, samples - lost) if lost < samples else 1.0

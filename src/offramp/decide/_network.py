@@ -54,6 +54,9 @@ def network(
         confidence: Probability, over the calibration samples, with which the promise holds.
         kind: "agreement", "harm" or "net"; the last two need labels.
 
+    Returns:
+        Which network to ship, and what is promised of it.
+
     Raises:
         EvidenceError: Not the same networks or samples everywhere, a calibration sample was used to tune, or labels are
             needed and missing.
@@ -81,8 +84,11 @@ def network_in_budget(
 
     Args:
         tune: [P] evidence of each network, about the same samples.
-        relative_macs: The budget.
-        kind: Of the loss that the best has least of.
+        relative_macs: The budget, as a share of the baseline's cost.
+        kind: The kind of loss by which networks are ordered: "agreement", "harm" or "net".
+
+    Returns:
+        The best network within the budget, without a guarantee.
 
     Raises:
         EvidenceError: Not the same samples everywhere, or labels are needed and missing.

@@ -46,11 +46,11 @@ class Trial:
     """A choice of exits at its best.
 
     Attributes:
-        kept: Which of the candidates, counted from 0.
+        kept: The candidates that it keeps, counted from 0.
         point: Its best operating point on the tuning samples; `macs` is in the unit of the breakdown.
-        loss: What is lost there.
+        loss: The loss at that point, on the tuning samples.
         rank: By how much it misses what must be met, then what is to be small: the lowest is best.
-        score: That the gates compare.
+        score: Name of the score that the gates compare.
     """
 
     kept: tuple[int, ...]
@@ -77,7 +77,7 @@ class Placement:
     Attributes:
         trials: What was drawn in full: first what is to be kept, then the others, the best first; among them nothing
             kept, each candidate alone, and all of them, by the score of the first.
-        by_score: Of each score that came into question, what would be kept.
+        by_score: By name of each score that came into question, the choice that would be kept with it.
         allowed_loss: On the tuning samples, so that the calibration samples can certify what is promised; None if a
             budget was asked for.
         tried: How many choices were looked at, of all scores together.
@@ -125,12 +125,12 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
     two whose choices look best are compared so, and the better one is taken.
 
     Args:
-        evidence: Of the tuning samples, with all candidates; nothing may be proved on them afterwards.
-        breakdown: What each part costs, in multiply-accumulates or seconds; by score if that makes a difference.
+        evidence: Evidence of the tuning samples, with all candidates; nothing may be proved on them afterwards.
+        breakdown: The cost of each part, in multiply-accumulates or seconds; by score if that makes a difference.
         score: Name of the score that the gates compare, or of several of which one will; of equals the first.
         target: What will be promised; 1 % of agreement with 95 % confidence if not given.
-        budget: Keep instead the exits that lose least at this share of the network's cost; of the promise only the
-            kind then counts.
+        budget: Keep instead the exits that lose least at this share of the network's cost; of the promise only the kind
+            then counts.
         calibration: How many samples will prove it: with few of them, fewer may be lost. As many as there are in the
             evidence if not given.
         most: Keep at most so many.
@@ -139,6 +139,9 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
             of what it keeps from being lost. 0 keeps whatever saves anything here. Thresholds and exits are chosen on
             the same samples, so the true error is larger.
         always: Candidates that are kept whatever they save, counted from 0.
+
+    Returns:
+        The choice of exits, the other choices that were drawn in full, and how many were looked at.
 
     Raises:
         OptionError: The evidence has another number of exits than the breakdown, or a count or the budget is not

@@ -30,7 +30,7 @@ class Rotation:
         harm: Share of samples that the original gets right and this wrong, or None without labels.
         relative_macs: Mean cost as a share of the baseline's.
         exit_rates: Share of samples that answer at each exit.
-        decisions: Of the three rounds.
+        decisions: The decisions of the three rounds.
     """
 
     agreement: float
@@ -95,12 +95,15 @@ def rotate(
     """Splits the samples in three parts that take turns as tune, calibrate and test.
 
     Args:
-        evidence: Of samples that the network did not train on.
-        costs: Multiply-accumulates by exit.
+        evidence: Evidence of samples that the network did not train on.
+        costs: The cost of a sample by exit.
         score: Name of the score that the gates compare.
         target: What each round promises; 1 % of agreement with 95 % confidence if not given.
         shared: Use the same threshold at every exit.
-        seed: Of the split.
+        seed: The seed of the division in three parts.
+
+    Returns:
+        Means over all samples, and the decisions of the three rounds.
 
     Raises:
         EvidenceError: No such score, or labels are needed and missing.

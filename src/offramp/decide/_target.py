@@ -28,5 +28,12 @@ class Target:
 
 
 def quality_for(kind: Kind) -> Quality:
-    """What a frontier should keep, for a promise of this kind: net losses are lost accuracy."""
+    """What a frontier should keep, for a promise of this kind: net losses are lost accuracy.
+
+    Args:
+        kind: The kind of loss that is promised to stay small.
+
+    Returns:
+        The quality that `measure.frontier` trades for cost.
+    """
     return "accuracy" if kind == "net" else kind

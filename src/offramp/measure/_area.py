@@ -24,8 +24,11 @@ def area(frontier: Frontier, *, up_to: float) -> float:
     the one that loses and costs no more everywhere never has the smaller area.
 
     Args:
-        frontier: Drawn on the tuning samples.
+        frontier: A frontier that was drawn on the tuning samples.
         up_to: The largest loss that counts, in the unit of `Frontier.losses`.
+
+    Returns:
+        The mean share of the work that is saved.
 
     Raises:
         OptionError: `up_to` is not in (0, 1].
@@ -50,11 +53,14 @@ def area(frontier: Frontier, *, up_to: float) -> float:
 
 
 def macs_at(frontier: Frontier, loss: float) -> float:
-    """Relative MACs of the cheapest point that loses at most this much; of nobody leaving early if none does.
+    """Relative cost of the cheapest point that loses at most this much; of nobody leaving early if none does.
 
     Args:
-        frontier: Drawn on the tuning samples.
-        loss: Accepted, in the unit of `Frontier.losses`.
+        frontier: A frontier that was drawn on the tuning samples.
+        loss: The accepted loss, in the unit of `Frontier.losses`.
+
+    Returns:
+        The cost as a share of the baseline's.
     """
     losses, costs = _steps(frontier)
     return float(costs[np.searchsorted(losses, max(0.0, loss) + ROUNDING, side="right") - 1])

@@ -61,7 +61,10 @@ class Breakdown:
         """What each exit costs if of the early ones only these are there: all that ran before it, and itself.
 
         Args:
-            kept: Which, counted from 0, in order.
+            kept: The early exits that stay, counted from 0, in order.
+
+        Returns:
+            The costs of the exits that stay, with the final one.
 
         Raises:
             OptionError: There is no such exit, or they are not in order.

@@ -31,11 +31,14 @@ def evidence(
 
     Args:
         runtime: Gives the logits of all exits and all scores of a batch; take the engine and precision that ship.
-        samples: Whose ids and labels the evidence keeps.
+        samples: The samples; evidence keeps their ids and labels.
         gates: Name of each score to keep -> its direction and extremes.
         batch: Samples per call.
         reference: [S] answers of the original float network; without them those of the runtime's final exit.
         progress: Called with the number of samples of each finished batch.
+
+    Returns:
+        The evidence about all samples.
 
     Raises:
         OptionError: `batch` is not positive.

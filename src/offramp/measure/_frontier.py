@@ -44,14 +44,14 @@ class Frontier:
     Attributes:
         points: Safest first: each next one costs less and is worth less.
         score: Name of the score that the gates compare.
-        gate: Its direction and extremes.
+        gate: The direction and the extremes of the score.
         quality: What was traded for cost: "agreement", "accuracy", or "harm".
         approach: Points from nearly `full` to the first of `points`, stricter than that at every exit. They cost more
             without being worth more on these samples, but the first of `points` is the luckiest of many: on other
             samples it is worse than it looks, and a proof needs somewhere safer to start.
         full: The point at which nobody leaves early.
-        costs: Multiply-accumulates by exit.
-        ids: Of the samples on which the frontier was drawn; nothing may be proved on them.
+        costs: The cost of a sample by exit.
+        ids: The ids of the samples on which the frontier was drawn; nothing may be proved on them.
     """
 
     points: tuple[OperatingPoint, ...]
@@ -81,7 +81,15 @@ class Frontier:
 
 
 def quality_of(point: OperatingPoint, quality: Quality) -> float:
-    """How good a point is, higher is better; 1 - harm for "harm"."""
+    """How good a point is: higher is better.
+
+    Args:
+        point: A point that was measured with labels, unless only agreement is asked for.
+        quality: "agreement", "accuracy", or "harm".
+
+    Returns:
+        The agreement, the accuracy, or 1 - harm.
+    """
     if quality == "agreement":
         return point.agreement
     value = point.accuracy if quality == "accuracy" else point.harm
@@ -98,11 +106,14 @@ def frontier(
     of Lagrange multipliers and a walk along the front; up to three exits no point of BranchyNet's grid beats it.
 
     Args:
-        evidence: Of the tuning samples: nothing may be proved on them afterwards.
-        costs: Multiply-accumulates by exit.
+        evidence: Evidence of the tuning samples: nothing may be proved on them afterwards.
+        costs: The cost of a sample by exit.
         score: Name of the score that the gates compare.
         shared: Use the same threshold at every exit.
         quality: What to keep: "agreement" with the original network, "accuracy", or no "harm" (both need labels).
+
+    Returns:
+        The points that none found beats, safest first.
 
     Raises:
         EvidenceError: No such score, no labels, or another number of exits than the costs.

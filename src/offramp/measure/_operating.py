@@ -23,11 +23,12 @@ class OperatingPoint:
     """One vector of thresholds and what it gave on the samples on which it was measured.
 
     Attributes:
-        thresholds: One per early exit; each is a float32 value.
+        thresholds: One threshold per early exit; each is a float32 value.
         accuracy: Share of right answers, or None without labels.
         agreement: Share of answers equal to the original network's.
         harm: Share of samples that the original network gets right and this point wrong, or None without labels.
-        macs: Mean multiply-accumulates per sample.
+        macs: Mean cost per sample, in the unit of the costs that the point was measured with: multiply-accumulates, as
+            a rule.
         relative_macs: `macs` as a share of the baseline's.
         exit_rates: Share of samples that answer at each exit, the final one last.
     """
@@ -46,6 +47,14 @@ def exits_taken(evidence: Evidence, thresholds: Sequence[float], score: str) -> 
 
     The comparison is made in float32, as the engines make it; a NaN never passes.
 
+    Args:
+        evidence: Evidence of any samples.
+        thresholds: One threshold per early exit.
+        score: Name of the score that the gates compare.
+
+    Returns:
+        [S] the number of the exit that each sample leaves at, the final one being the last.
+
     Raises:
         ThresholdError: Not one threshold per early exit, or a NaN among them.
         EvidenceError: The evidence does not hold this score.
@@ -62,10 +71,13 @@ def operate(evidence: Evidence, costs: Costs, thresholds: Sequence[float], score
     """What these thresholds do to these samples.
 
     Args:
-        evidence: Of any samples, also others than the thresholds were chosen on.
-        costs: Multiply-accumulates by exit.
-        thresholds: One per early exit.
+        evidence: Evidence of any samples, also of others than those that the thresholds were chosen on.
+        costs: The cost of a sample by exit.
+        thresholds: One threshold per early exit.
         score: Name of the score that the gates compare.
+
+    Returns:
+        What these thresholds give on these samples.
 
     Raises:
         ThresholdError: Not one threshold per early exit, or a NaN among them.
@@ -130,7 +142,15 @@ class Outcomes:
 
 
 def qualities(evidence: Evidence, quality: str) -> NDArray[np.bool_]:
-    """[E, S] whether the answer of each exit is good: "agreement", "accuracy", or "harm" (good = does no harm).
+    """Whether the answer of each exit is good.
+
+    Args:
+        evidence: Evidence of the samples.
+        quality: "agreement" (the answer is the original network's), "accuracy" (it is right), or "harm" (it does none:
+            it is right, or the original network is wrong).
+
+    Returns:
+        [E, S] a truth value per exit and sample.
 
     Raises:
         EvidenceError: The quality needs labels and there are none.

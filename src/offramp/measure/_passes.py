@@ -27,8 +27,8 @@ def evidence_by_passes(runtime: Runtime, samples: Samples, *, batch: int = 64) -
     score that stops at no threshold, such as a NaN, is kept as NaN, and the final answer stands in for that exit's.
 
     Args:
-        runtime: Of the engine and precision that ship.
-        samples: Whose ids and labels the evidence keeps.
+        runtime: The runtime of the engine and precision that ship.
+        samples: The samples; evidence keeps their ids and labels.
         batch: Samples per call.
 
     Returns:

@@ -40,13 +40,16 @@ def screening(
     in which every exit keeps that share of the samples that reach it, the surest.
 
     Args:
-        evidence: Of the tuning samples: nothing may be proved on them afterwards.
+        evidence: Evidence of the tuning samples: nothing may be proved on them afterwards.
         costs: Multiply-accumulates by exit.
         score: Name of the score that the gates compare.
         grid: Thresholds to combine, the same at each exit. If there are neither these nor shares: for the entropy the
             longest of the two published lists that has room, for other scores as many quantiles of each exit's scores.
-        shares: Of the samples at an exit that leave there, in (0, 1]; the original's usual one is 0.9.
+        shares: The shares of the samples at an exit that leave there, in (0, 1]; the original's usual one is 0.9.
         quality: What to keep: "agreement" with the original network, "accuracy", or no "harm" (both need labels).
+
+    Returns:
+        The points that none of the screened ones beats, safest first.
 
     Raises:
         EvidenceError: No such score, no labels, or another number of exits than the costs.

@@ -148,11 +148,14 @@ def search(
     Of many samples it climbs on every n-th, and walks on all from what that found.
 
     Args:
-        levels: Of each early exit.
+        levels: The levels of each early exit.
         good: [E, S] whether the answer of each exit is good.
-        costs: [E] per sample.
+        costs: [E] the cost of a sample by exit.
         known: Candidates that were judged already.
         starts: Levels worth starting from, such as one threshold shared by all exits.
+
+    Returns:
+        The front of all candidates that were met, safest first.
     """
     searcher = CoordinateSearch(levels, good, costs)
     if searcher.samples <= FEW:
