@@ -51,7 +51,8 @@ from offramp.measure import Costs, Evidence, Latency, latency
 from offramp.measure import torch as measure_torch
 from offramp.nn import Normalize
 from offramp.nn.scores import Entropy, MaxProbability, gate_of
-from offramp.pipeline.parts import Engine, Exports, Timing, draw_batches, time_network
+from offramp.pipeline import Engine
+from offramp.pipeline.parts import Exports, Timing, draw_batches, time_network
 from offramp.run import Samples
 from offramp.zoo import LoadedModel
 

@@ -18,7 +18,8 @@ from offramp.export import onnx
 from offramp.graph import Graph
 from offramp.measure import Evidence
 from offramp.nn import Normalize
-from offramp.pipeline.parts import Engine, gates_by_score
+from offramp.pipeline import Engine
+from offramp.pipeline.parts import gates_by_score
 from offramp.run import Samples
 from offramp.zoo import LoadedModel
 

@@ -18,7 +18,8 @@ from offramp.decide import Target, Turn
 from offramp.graph import Graph
 from offramp.measure import Costs, Evidence
 from offramp.measure import torch as measure_torch
-from offramp.pipeline.parts import Engine, Exports, Timing, time_network
+from offramp.pipeline import Engine
+from offramp.pipeline.parts import Exports, Timing, time_network
 from offramp.run import Samples
 
 Row = dict[str, Any]  # Any: JSON
@@ -65,7 +66,7 @@ def rotated_row(evidence: Evidence, costs: Costs, score: str, target: Target, se
         exit_rates=list(found.exit_rates),
         note=(
             f"certified in {certified} of 3 rounds; accuracy {found.accuracy_difference:+.4f} "
-            f"[{low:+.4f}, {high:+.4f}] to the full network; audit: loss above {100 * target.max_loss:g} % in "
+            f"[{low:+.4f}, {high:+.4f}] to the full network; audit: loss above {100 * target.limit:g} % in "
             f"{checked.share_exceeding:.1%} of {checked.draws} calibration sets (at most {checked.limit:.1%} is "
             f"honest), mean relative MACs {checked.relative_macs:.3f}"
         ),
@@ -98,8 +99,8 @@ class OnTheClock:
         tune, calibrate, test = (self.evidence.subset(part) for part in (turn.tune, turn.calibrate, turn.test))
         costs = measure_torch.path_costs(self.graph)
         decision = decide.thresholds(
-            measure.frontier(tune, costs, score=self.score), calibrate, max_loss=target.max_loss,
-            confidence=target.confidence, kind=target.kind,
+            measure.frontier(tune, costs, score=self.score), calibrate, max_loss=target.limit,
+            confidence=target.confidence, kind=target.kind_with(labels=self.evidence.labels is not None),
         )  # fmt: skip
         point = measure.operate(test, costs, decision.thresholds, score=self.score)
         exports = Exports(self.work)

@@ -97,7 +97,7 @@ def _decide(variant: Variant, target: Target, turn: Turn) -> tuple[float, Round]
     tune, calibrate, test = (part.keep(kept) for part in (tune, calibrate, test))
     drawn = measure.frontier(tune, costs, score=variant.score, shared=variant.shared)
     decision = decide.thresholds(
-        drawn, calibrate, max_loss=target.max_loss, confidence=target.confidence, kind=target.kind
+        drawn, calibrate, max_loss=target.limit, confidence=target.confidence, kind=target.kind_with(labels=True)
     )
     taken = measure.exits_taken(test, decision.thresholds, variant.score)
     expected = measure.operate(tune, costs, decision.thresholds, score=variant.score).macs

@@ -23,16 +23,8 @@ from offramp import attach, capture, measure, zoo
 from offramp.graph import Graph
 from offramp.measure import Evidence
 from offramp.measure.torch import path_costs
-from offramp.pipeline.parts import (
-    INT8_FALLBACK,
-    Engine,
-    Exports,
-    Timing,
-    draw_batches,
-    gates_by_score,
-    time_network,
-    warm,
-)
+from offramp.pipeline import Engine
+from offramp.pipeline.parts import INT8_FALLBACK, Exports, Timing, draw_batches, gates_by_score, time_network, warm
 from offramp.run import ArraySamples, Samples, openvino, stream
 from offramp.run import torch as run_torch
 from offramp.transform import backbone

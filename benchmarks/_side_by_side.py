@@ -17,7 +17,7 @@ from _results import RESULTS, write_rows
 from numpy.typing import NDArray
 
 from offramp import measure
-from offramp.pipeline.parts import to_json
+from offramp.pipeline.parts import record_latency
 
 System = Callable[[Any], Any]  # Any: as measure.latency calls it
 Row = dict[str, Any]  # Any: JSON
@@ -78,7 +78,7 @@ def time_rounds(systems: Mapping[str, System], batches: Batches, rounds: Rounds)
     once = max(one.mean_s for one in measure.latency(systems, batches[:20], repeats=1).values())
     repeats = max(1, int(rounds.seconds / rounds.count / len(batches) / once))
     found = [measure.latency(systems, batches, repeats=repeats, seed=seed) for seed in range(rounds.count)]
-    times = {name: to_json(found[0][name]) for name in systems}
+    times = {name: record_latency(found[0][name]).model_dump() for name in systems}
     return times, {name: [one[name].mean_s for one in found] for name in systems}
 
 

@@ -31,7 +31,7 @@ from scipy.stats import binom
 from offramp import decide
 from offramp.decide import DriftTest, Verdict
 from offramp.measure import Evidence, evidence_by_passes, exits_taken
-from offramp.pipeline.folders import Question, Run, open_run, open_runtime, open_samples, watch_for
+from offramp.pipeline.folders import Opened, Question, open_run, open_runtime, open_samples, watch_for
 from offramp.run import ArraySamples, Samples
 
 Pictures = NDArray[np.float32]  # [S, C, H, W] in [0, 1]
@@ -68,9 +68,9 @@ def _change(samples: Samples, name: str, severity: int, seed: int) -> ArraySampl
     return ArraySamples(inputs=inputs, ids=samples.ids, labels=samples.labels)
 
 
-def _shares(run: Run, draws: list[tuple[Evidence, Evidence]], watch: DriftTest) -> dict[str, float]:
+def _shares(run: Opened, draws: list[tuple[Evidence, Evidence]], watch: DriftTest) -> dict[str, float]:
     """How many checks raise the alarm, and by what."""
-    limits, score = run.result["chosen"]["thresholds"], run.result["score"]
+    limits, score = run.record.chosen.thresholds, run.record.score
     found = [decide.drift(old, new, limits, score=score, test=watch) for old, new in draws]
     return {
         "alarm_share": float(np.mean([one.alarm for one in found])),
@@ -84,9 +84,9 @@ def _draw(seen: Evidence, count: int, draws: int, random: np.random.Generator) -
     return [seen.subset(random.permutation(len(seen))[:count]) for _ in range(draws)]
 
 
-def _row(run: Run, seen: Evidence, watch: DriftTest, shares: dict[str, float], **known: Any) -> dict[str, Any]:
+def _row(run: Opened, seen: Evidence, watch: DriftTest, shares: dict[str, float], **known: Any) -> dict[str, Any]:
     """The shares, and what all samples of this kind say at once."""
-    limits, score = run.result["chosen"]["thresholds"], run.result["score"]
+    limits, score = run.record.chosen.thresholds, run.record.score
     losses = decide.find_losses(seen, limits, score, "agreement")
     rates = np.bincount(exits_taken(seen, limits, score), minlength=seen.exits) / len(seen)
     accuracy = None if seen.labels is None else float(np.mean(seen.reference == seen.labels))
@@ -125,7 +125,7 @@ def _rows(options: argparse.Namespace) -> tuple[list[dict[str, Any]], DriftTest]
     fresh = np.flatnonzero(~np.isin(samples.ids, used))
     random = np.random.default_rng(options.seed)
     watch = watch_for(run, Question(alpha=options.alpha, seed=options.seed))
-    score = run.result["score"]
+    score = run.record.score
     calibrate = _only(run.parts["calibrate"], score)
     clean = samples.subset(fresh)
     seen = evidence_by_passes(runtime, clean)
@@ -182,7 +182,7 @@ def _picture(rows: list[dict[str, Any]], watch: DriftTest, path: Path) -> None:
     alarms.set(xlabel="severity (0: clean)", ylabel=f"checks of {clean['per_check']} samples with an alarm, %")
     losses.set(xlabel="severity (0: clean)", ylabel="answers that differ from the final exit's, %")
     if watch.target is not None:
-        losses.axhline(100 * watch.target.max_loss, color="gray", linestyle=":", label="promised")
+        losses.axhline(100 * watch.target.limit, color="gray", linestyle=":", label="promised")
     for axes in (alarms, losses):
         axes.set_ylim(bottom=0)
         axes.legend()

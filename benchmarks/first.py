@@ -28,7 +28,8 @@ from offramp.graph import Graph
 from offramp.measure import Costs, Evidence
 from offramp.measure import torch as measure_torch
 from offramp.nn import Normalize
-from offramp.pipeline.parts import Engine, gates_by_score
+from offramp.pipeline import Engine
+from offramp.pipeline.parts import gates_by_score
 
 WEIGHTS = {"resnet20": "resnet20-12fca82f.th", "resnet56": "resnet56-4bfd9763.th"}
 # Where exits pay on the clock, not only in MACs. Of ten trained candidates of resnet56 these three cost least on the

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from offramp import attach, zoo
 from offramp.export import onnx as export_onnx
-from offramp.pipeline.parts import Engine
+from offramp.pipeline import Engine
 
 NETWORK = "zoo:resnet56"
 ENGINES = ("openvino", "onnxruntime")

@@ -21,7 +21,7 @@ from _side_by_side import Rounds, Row, System, noise, parser_of, ratios, run, sp
 from offramp import attach, zoo
 from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
-from offramp.pipeline.parts import Engine
+from offramp.pipeline import Engine
 from offramp.transform import backbone
 
 NETWORKS = ("zoo:mlp", "zoo:resnet20", "zoo:resnet56")

@@ -30,7 +30,7 @@ def synthetic(seeds: int) -> Iterator[Case]:
 
 def folder(path: Path) -> Case:
     run = open_run(path)
-    return str(path.name), Evidence.load(path / "evidence.npz"), run.costs, run.result["score"]
+    return str(path.name), Evidence.load(path / "evidence.npz"), run.costs, run.record.score
 
 
 def main() -> None:

@@ -27,7 +27,8 @@ from offramp.decide import Target
 from offramp.export import onnx
 from offramp.graph import Graph
 from offramp.measure import Costs, Evidence
-from offramp.pipeline.parts import Engine, costs_by_score, gates_by_score
+from offramp.pipeline import Engine
+from offramp.pipeline.parts import costs_by_score, gates_by_score
 from offramp.run import Samples
 
 DEV = 872  # sentences, the last of the held-out ones

@@ -39,6 +39,12 @@ UNMIRRORED = {
     "capture/_fx.py": "a step of the capture: tests/capture/test_capture.py, on every kind of network",
     "capture/_trace.py": "a step of the capture: tests/capture/test_capture.py, on every kind of network",
     "capture/_values.py": "a step of the capture: tests/capture/test_capture.py, on every kind of network",
+    "store/record/_choices.py": "fields of the record: all are written and read in tests/store/record/test_run.py",
+    "store/record/_found.py": "fields of the record: all are written and read in tests/store/record/test_run.py",
+    "store/record/_made.py": "fields of the record: all are written and read in tests/store/record/test_run.py",
+    "store/record/_network.py": "fields of the record: all are written and read in tests/store/record/test_run.py",
+    "store/record/_point.py": "fields of the record: all are written and read in tests/store/record/test_run.py",
+    "store/record/_promise.py": "fields of the record: all are written and read in tests/store/record/test_run.py",
     "export/_blocks.py": "compared with the reference, graph by graph, in tests/export/test_onnx.py",
     "export/_frame.py": "the rows of a block while it is written: see export/_blocks.py",
 }

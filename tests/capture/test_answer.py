@@ -59,7 +59,7 @@ def test_an_empty_answer_is_refused(answer: Any) -> None:
     ],
 )
 def test_outputs_that_could_both_be_meant_are_listed_instead_of_guessed(answer: Any, listed: str) -> None:
-    with pytest.raises(CaptureError, match=rf"{listed}.*--logits NAME or INDEX"):
+    with pytest.raises(CaptureError, match=rf"{listed}.*logits=NAME or INDEX"):
         find_logits(answer)
 
 

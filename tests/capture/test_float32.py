@@ -143,7 +143,7 @@ class Packed(nn.Module):
 
 
 def test_weights_of_8_bits_are_refused_by_name() -> None:
-    with pytest.raises(CaptureError, match=r"weight is quantized.*--precision int8"):
+    with pytest.raises(CaptureError, match=r"weight is quantized.*engine.precision=int8"):
         capture(Packed(), torch.randn(2, 8))
 
 

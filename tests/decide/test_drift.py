@@ -9,7 +9,7 @@ from offramp import decide
 from offramp.decide import Drift, DriftTest, Target, Verdict
 from offramp.measure import Evidence, frontier
 
-SCORE, PROMISE = "max_probability", Target(max_loss=0.03)
+SCORE, PROMISE = "max_probability", Target(max_loss=0.03, kind="agreement")
 SOURCE = make_evidence(25_000, 2, seed=8)
 TUNE, REST = SOURCE.subset(slice(1000)), SOURCE.subset(slice(1000, None))
 

@@ -33,7 +33,7 @@ def test_all_systems_are_timed_at_each_batch_size(finished: Any, hurry: None) ->
             low, high = row[f"{name}_interval"]
             assert low < row[name] < high
         assert sum(row["exit_rates"]) == pytest.approx(1)
-        assert "floating" not in row
+        assert row["floating"] is None
 
 
 def test_the_samples_of_the_run_are_found_again(finished: Any, hurry: None) -> None:
@@ -103,7 +103,7 @@ def test_an_apply_that_fails_leaves_everything_as_it_was(
     def broken(*arguments: object) -> None:
         raise RuntimeError("the power went")
 
-    monkeypatch.setattr("offramp.pipeline._bench.redraw", broken)
+    monkeypatch.setattr("offramp.pipeline._apply.redraw", broken)
     with pytest.raises(RuntimeError, match="power"):
         call("bench", folder, "--batch", 1, "--apply")
     assert contents(folder) == before

@@ -19,7 +19,7 @@ from offramp.errors import OptionError
 from offramp.measure import Evidence, exits_taken
 from offramp.pipeline import _check
 from offramp.pipeline._check import Question
-from offramp.pipeline._sweep import open_run
+from offramp.pipeline._opened import open_run
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_samples_under_noise_raise_it(folder: Path, noisy: str) -> None:
 def test_every_number_is_what_the_file_does(folder: Path, clean: str) -> None:
     found = call("check", folder, "--data", clean, "--samples", 50, "--json").json
     run = open_run(folder)
-    expected = exits_taken(run.parts["calibrate"], run.result["chosen"]["thresholds"], "max_probability")
+    expected = exits_taken(run.parts["calibrate"], run.record.chosen.thresholds, "max_probability")
     shares = np.bincount(expected, minlength=2) / len(expected)
     assert [one["expected_rate"] for one in found["exits"]] == pytest.approx(shares.tolist())
     rows = call("predict", folder, "--data", clean, "--json").json
@@ -181,7 +181,7 @@ def test_what_does_not_fit_is_refused_in_a_sentence(folder: Path, options: list[
 def test_a_file_that_cannot_be_written_is_refused_before_anything_is_run(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_check, "open_run", lambda folder: pytest.fail("it ran"))
+    monkeypatch.setattr(_check, "check_exits", lambda opened: pytest.fail("it ran"))
     done = call("check", folder, "--data", "digits@test", "--out", "drift.txt")
     assert (done.code, done.out) == (2, "")
     assert ".png, .svg, .pdf" in done.err

@@ -19,7 +19,7 @@ from offramp import data
 from offramp.measure import Evidence, exits_taken
 from offramp.pipeline._engine import Engine
 from offramp.pipeline._optimize import _card
-from offramp.pipeline._request import Goal, Request
+from offramp.pipeline._request import Request
 from offramp.run import openvino as engine
 from offramp.store.torch import load_artifact
 
@@ -41,7 +41,7 @@ def test_no_file_of_a_run_names_a_folder_of_this_machine(finished: Any, weights:
 
 
 def test_the_card_of_the_file_tells_only_the_last_part_of_where_a_network_lies() -> None:
-    request = Request(model="hf:/home/ada/networks/bert", data="tsv:a.tsv", out=Path("out"), goal=Goal())
+    request = Request(model="hf:/home/ada/networks/bert", train="tsv:a.tsv", out=Path("out"))
     decision = SimpleNamespace(thresholds=(0.5,), guarantee=None)
     problem = SimpleNamespace(class_names=None, model=SimpleNamespace(vocabulary=0))
     chosen, way = (

@@ -15,9 +15,9 @@ from folders import card_of, contents, read
 from offramp import data
 from offramp.errors import OptionError
 from offramp.measure import Evidence, check_disjoint, operate
+from offramp.pipeline._opened import open_run
 from offramp.pipeline._recalibrate import Renewal, recalibrate
 from offramp.pipeline._screen import Screen
-from offramp.pipeline._sweep import open_run
 
 
 @pytest.fixture
@@ -207,15 +207,15 @@ def test_a_recalibration_that_fails_leaves_everything_as_it_was(
     def broken(*arguments: object) -> None:
         raise RuntimeError("the power went")
 
-    monkeypatch.setattr("offramp.pipeline._sweep.redraw", broken)
+    monkeypatch.setattr("offramp.pipeline._apply.redraw", broken)
     with pytest.raises(RuntimeError, match="power"):
-        recalibrate(open_run(folder), Renewal(data=f"npz:{grey / 'labelled.npz'}"), Screen(quiet=True))
+        recalibrate(open_run(folder), Renewal(data=f"npz:{grey / 'labelled.npz'}"), Screen())
     assert contents(folder) == before
     assert [path.name for path in folder.parent.iterdir()] == ["out"]
 
 
 def test_a_negative_seed_is_refused() -> None:
-    with pytest.raises(OptionError, match="--seed"):
+    with pytest.raises(OptionError, match="seed -1"):
         Renewal(data="digits", seed=-1)
 
 

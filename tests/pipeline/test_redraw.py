@@ -10,8 +10,9 @@ import pytest
 
 from commands import call
 from offramp import data
+from offramp.pipeline._opened import open_run
 from offramp.pipeline._redraw import find_samples
-from offramp.pipeline._sweep import open_run
+from records import as_run
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def folder(finished: Any, tmp_path: Path) -> Path:
 
 def test_the_test_samples_are_found_in_the_order_of_the_evidence(finished: Any) -> None:
     test = open_run(finished.folder).parts["test"]
-    samples = find_samples(finished.result, test)
+    samples = find_samples(as_run(finished.result), test)
     assert samples is not None
     assert samples.ids.tolist() == test.ids.tolist()
     assert samples.labels is not None
@@ -34,7 +35,7 @@ def test_samples_of_two_parts_are_found_too(finished: Any) -> None:
     test = open_run(finished.folder).parts["test"].subset(slice(3))
     object.__setattr__(test, "ids", ids)
     result = {**finished.result, "options": {**finished.result["options"], "held_out": None, "data": "digits"}}
-    samples = find_samples(result, test)
+    samples = find_samples(as_run(result), test)
     assert samples is not None
     assert samples.ids.tolist() == ids.tolist()
     assert np.array_equal(samples.take([1])["x"], sets[0].take([5])["x"])
@@ -44,7 +45,7 @@ def test_samples_of_two_parts_are_found_too(finished: Any) -> None:
 def test_samples_that_are_not_all_there_are_none(finished: Any, reference: str) -> None:
     test = open_run(finished.folder).parts["test"]
     options = {**finished.result["options"], "held_out": reference}
-    assert find_samples({**finished.result, "options": options}, test) is None
+    assert find_samples(as_run({**finished.result, "options": options}), test) is None
 
 
 def test_a_report_without_pictures_is_said_to_be_one(folder: Path) -> None:

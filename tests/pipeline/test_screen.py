@@ -1,179 +1,68 @@
 from __future__ import annotations
 
-import threading
 import warnings
 
 import pytest
 
 from offramp.errors import OfframpWarning
+from offramp.pipeline import Progress
 from offramp.pipeline._screen import Screen
 
 
-class Clock:
-    """Goes on when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+def told(events: list[Progress]) -> list[tuple[str, str]]:
+    return [(event.state, event.step) for event in events]
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
-
-
-def test_a_log_has_a_line_when_a_step_starts_and_one_when_it_is_done(
-    capsys: pytest.CaptureFixture[str], clock: Clock
-) -> None:
-    screen = Screen(log=True, clock=clock)
-    with screen.step("time [4]"):
-        assert capsys.readouterr().err == "· time [4]\n"
-        clock.now += 75
-    shown = capsys.readouterr()
-    assert (shown.out, shown.err) == ("", "  done in 1 min 15 s\n")
-
-
-def test_a_long_step_says_where_it_is_and_what_is_left(capsys: pytest.CaptureFixture[str], clock: Clock) -> None:
-    screen = Screen(clock=clock)
-    with screen.step("post"):
-        clock.now += 3
-        screen.watch(10, 100, "epoch 1/8")
-        clock.now += 30
-        screen.watch(40, 100, "epoch 3/8")
-        screen.beat()
-    assert "  post: 33 s so far, epoch 3/8, about 60 seconds left\n" in capsys.readouterr().err
-
-
-def test_a_step_that_counts_nothing_says_how_long_it_has_taken(
-    capsys: pytest.CaptureFixture[str], clock: Clock
-) -> None:
-    screen = Screen(clock=clock)
-    with screen.step("report"):
-        clock.now += 61
-        screen.beat()
-    assert "  report: 1 min 1 s so far\n" in capsys.readouterr().err
-
-
-def test_a_resumed_training_is_judged_by_its_own_pace(capsys: pytest.CaptureFixture[str], clock: Clock) -> None:
-    screen = Screen(clock=clock)
-    with screen.step("post"):
-        screen.watch(900, 1000, "")
-        screen.beat()
-        clock.now += 30
-        screen.watch(950, 1000, "")
-        screen.beat()
-    assert "so far, 900 of 1000\n" in (said := capsys.readouterr().err)
-    assert "so far, 950 of 1000, about 30 seconds left\n" in said
-
-
-def test_lines_come_by_themselves_as_long_as_a_step_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    screen, beaten, enough = Screen(interval_s=0.001), [], threading.Event()
-
-    def beat() -> None:
-        beaten.append(True)
-        if len(beaten) == 3:
-            enough.set()
-
-    monkeypatch.setattr(screen, "beat", beat)
-    before = set(threading.enumerate())
+def test_a_listener_is_told_when_a_step_begins_gets_on_and_ends() -> None:
+    events: list[Progress] = []
+    times = iter([10.0, 10.0, 12.0, 15.0])
+    screen = Screen(events.append, clock=lambda: next(times))
     with screen.step("work"):
-        assert enough.wait(60)
-    assert set(threading.enumerate()) == before
-
-
-def test_a_step_that_fails_is_not_called_done(capsys: pytest.CaptureFixture[str]) -> None:
-    screen = Screen(log=True)
-    with pytest.raises(ValueError, match="broken"), screen.step("work"):
-        raise ValueError("broken")
-    assert capsys.readouterr().err == "· work\n"
-
-
-def test_short_commands_are_silent_in_a_log(capsys: pytest.CaptureFixture[str], clock: Clock) -> None:
-    screen = Screen(clock=clock)
-    with screen.step("decision"):
-        screen.warn("mind the gap")
-    assert capsys.readouterr().err == "warning: mind the gap\n"
-
-
-@pytest.mark.parametrize("lively", [False, True])
-def test_nothing_but_warnings_is_shown_to_who_wants_quiet(
-    lively: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if lively:
-        monkeypatch.setenv("FORCE_COLOR", "1")
-        monkeypatch.setenv("NO_COLOR", "1")
-    screen = Screen(quiet=True, log=True)
-    with screen.step("work"):
-        screen.watch(1, 2, "half")
-        screen.warn("mind the [gap]")
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert "work" not in shown.err
-    assert "half" not in shown.err
-    assert "warning: mind the [gap]\n" in shown.err
-    assert screen.warnings == ["mind the [gap]"]
-
-
-@pytest.mark.usefixtures("terminal")
-def test_every_step_has_a_bar_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    screen = Screen()
-    with screen.step("evidence"):
-        pass
-    with screen.step("post"):
         screen.watch(1, 4, "epoch 1/4")
-    said = capsys.readouterr().err
-    assert said.count("━") > 0
-    assert said.index("evidence") < said.index("━") < said.index("post")
-    assert "epoch 1/4" in said
+    assert told(events) == [("begun", "work"), ("going", "work"), ("done", "work")]
+    assert (events[1].done, events[1].total, events[1].detail, events[1].seconds) == (1, 4, "epoch 1/4", 2.0)
+    assert events[2].seconds == 5.0
 
 
-@pytest.mark.usefixtures("terminal")
-def test_steps_within_steps_share_one_bar(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_step_that_fails_is_not_called_done() -> None:
+    events: list[Progress] = []
+    with pytest.raises(ValueError, match="broken"), Screen(events.append).step("work"):
+        raise ValueError("broken")
+    assert told(events) == [("begun", "work"), ("stopped", "work")]
+
+
+def test_parts_are_passed_on_and_counted() -> None:
+    events: list[Progress] = []
+    assert list(Screen(events.append).progress([[1, 2], [3]], 3, "reading")) == [[1, 2], [3]]
+    assert [event.done for event in events if event.state == "going"] == [0, 2, 3]
+    assert not any(event.is_titled for event in events if event.state != "going")
+
+
+def test_without_a_listener_nothing_is_shown() -> None:
     screen = Screen()
-    with screen.step("outer"), screen.step("inner"):
+    with screen.step("work"):
         screen.watch(1, 2, "")
-    assert "inner" in capsys.readouterr().err
+        screen.say("a word")
+    assert not screen.shows
 
 
-@pytest.mark.parametrize("lively", [False, True])
-def test_progress_passes_on_what_comes_and_draws_on_a_terminal_only(
-    lively: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if lively:
-        monkeypatch.setenv("FORCE_COLOR", "1")
-    parts = [[1, 2], [3]]
-    assert list(Screen().progress(parts, 3, "answering")) == parts
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert ("answering" in shown.err) == lively
+def test_a_warning_is_one_of_python_and_noted_for_the_record() -> None:
+    screen = Screen()
+    with pytest.warns(OfframpWarning, match="mind the gap") as given:
+        screen.warn("mind the gap", about=["gap"])
+    message = given[0].message
+    assert isinstance(message, OfframpWarning)
+    assert message.about == ("gap",)
+    assert screen.warnings == ["mind the gap"]
 
 
-def test_progress_has_lines_in_a_log_too(capsys: pytest.CaptureFixture[str], clock: Clock) -> None:
-    screen = Screen(clock=clock)
-    for _ in screen.progress([[1, 2], [3, 4]], 4, "answering"):
-        screen.beat()
-        clock.now += 40
-    assert "  answering: 40 s so far, 2 of 4, about 40 seconds left\n" in capsys.readouterr().err
-
-
-def test_the_librarys_own_warnings_are_said_once_and_others_stay_warnings(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_librarys_own_warnings_are_noted_once_and_those_of_others_never() -> None:
     screen = Screen()
 
-    def work() -> None:
-        with screen.step("work"):
-            for text in ("too few MACs", "too few MACs"):
-                warnings.warn(text, OfframpWarning, stacklevel=1)
-            warnings.warn("of somebody else", UserWarning, stacklevel=1)
-
-    with pytest.warns(UserWarning, match="of somebody else") as others:
-        work()
-    assert len(others) == 1
+    with warnings.catch_warnings(record=True) as given, screen.step("outer"), screen.step("inner"):
+        warnings.simplefilter("always")
+        for text in ("too few MACs", "too few MACs"):
+            warnings.warn(text, OfframpWarning, stacklevel=1)
+        warnings.warn("of somebody else", UserWarning, stacklevel=1)
+    assert [str(one.message) for one in given] == ["too few MACs", "of somebody else"]
     assert screen.warnings == ["too few MACs"]
-    assert capsys.readouterr().err == "warning: too few MACs\n"

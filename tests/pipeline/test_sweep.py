@@ -13,12 +13,13 @@ import pytest
 
 from commands import call
 from folders import card_of, contents, read
-from offramp.decide import thresholds
+from offramp.decide import Target, thresholds
 from offramp.errors import DataError
 from offramp.measure import Evidence, exits_taken, frontier, operate
-from offramp.pipeline._request import Goal, Search
+from offramp.pipeline import Search
+from offramp.pipeline._opened import open_run
 from offramp.pipeline._screen import Screen
-from offramp.pipeline._sweep import LOSSES, open_run, sweep
+from offramp.pipeline._sweep import LOSSES, sweep
 from offramp.run import openvino as engine
 
 
@@ -164,7 +165,7 @@ def test_times_stay_with_the_thresholds_that_they_were_measured_at(folder: Path,
 
 def test_times_of_a_folder_of_an_older_version_stay_too(folder: Path, finished: Any) -> None:
     old = read(folder)
-    del old["times"]
+    del old["schema"], old["times"]
     for part, name in (("chosen", "gain_interval"), ("chosen", "gain_to_float_interval")):
         del old[part][name]
     del old["baseline"]["float_gain_interval"], old["goal"]["margin"]
@@ -278,9 +279,9 @@ def test_an_apply_that_fails_leaves_everything_as_it_was(folder: Path, monkeypat
     def broken(*arguments: object) -> None:
         raise RuntimeError("the power went")
 
-    monkeypatch.setattr("offramp.pipeline._sweep.redraw", broken)
+    monkeypatch.setattr("offramp.pipeline._apply.redraw", broken)
     with pytest.raises(RuntimeError, match="power"):
-        sweep(open_run(folder), Screen(quiet=True), goal=Goal(), search=Search(), apply=True)
+        sweep(open_run(folder), Screen(), goal=Target(knee=True), search=Search(), apply=True)
     assert contents(folder) == before
     assert [path.name for path in folder.parent.iterdir()] == ["out"]
 

@@ -14,13 +14,14 @@ from offramp.measure import Evidence
 from offramp.report._html import millions, render
 from offramp.run import ArraySamples
 from pages import assert_every_tag_is_closed, assert_ids_are_unique, assert_nothing_is_loaded
+from records import as_run, make_times
 
 DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"><rect width="10" height="10"/></svg>'
 
 
 @pytest.fixture
 def page(result: dict[str, Any], evidence: Evidence, samples: ArraySamples) -> str:
-    return render(result, drawing=DRAWING, evidence=evidence, samples=samples)
+    return render(as_run(result), drawing=DRAWING, evidence=evidence, samples=samples)
 
 
 def test_every_tag_is_closed(page: str) -> None:
@@ -68,7 +69,7 @@ def test_all_scores_stand_side_by_side_and_the_one_that_gates_is_marked(page: st
 
 def test_a_score_that_was_asked_for_needs_no_candidates(result: dict[str, Any]) -> None:
     result["scores"]["auto"] = False
-    page = render(result)
+    page = render(as_run(result))
     assert "was not to choose from" not in page
     assert "--score auto" in page
 
@@ -79,10 +80,12 @@ def test_what_the_user_typed_is_escaped(page: str) -> None:
 
 def test_times_of_another_point_are_said_to_be_of_another(result: dict[str, Any]) -> None:
     chosen = result["chosen"]
-    told = {name: chosen[name] for name in ("latency_s", "gain", "gain_interval")}
-    former = {"thresholds": [0.5, 0.25], "relative_macs": 0.3, "command": "offramp bench <x>", "chosen": told}
-    result |= {"times": [former], "chosen": {**chosen, **{key: {} for key in told}, "empty_latency_s": {}}}
-    page = render(result)
+    former = make_times(result, thresholds=[0.5, 0.25], relative_macs=0.3, command="offramp bench <x>")
+    result |= {
+        "times": [former],
+        "chosen": {**chosen, "latency_s": {}, "gain": {}, "gain_interval": {}, "empty_latency_s": {}},
+    }
+    page = render(as_run(result))
     assert "Not measured since these thresholds were written" in page
     assert "Timed before, at another point (T 0.5 0.25, 0.300 of the work): 0.800 ms, 2.50x [2.31, 2.70], at" in page
     assert "offramp bench &lt;x&gt;" in page
@@ -90,19 +93,16 @@ def test_times_of_another_point_are_said_to_be_of_another(result: dict[str, Any]
 
 
 def test_times_say_by_which_command_and_where_they_were_measured(result: dict[str, Any]) -> None:
-    result["times"] = [
-        {
-            "thresholds": [0.875, 0.5], "threads": 3, "command": "offramp bench out", "machine": {"cpu": "Other CPU"},
-        }
-    ]  # fmt: skip
-    assert "Measured on Other CPU, 3 threads, by <code>offramp bench out</code>" in render(result)
+    machine = {**result["machine"], "cpu": "Other CPU"}
+    result["times"] = [make_times(result, threads=3, command="offramp bench out", machine=machine)]
+    assert "Measured on Other CPU, 3 threads, by <code>offramp bench out</code>" in render(as_run(result))
 
 
 def test_times_without_efficiency_or_other_batch_sizes_have_a_page_too(result: dict[str, Any]) -> None:
     for part in (result["chosen"], result["baseline"]):
         part["latency_s"] = {"7": part["latency_s"]["1"]}
     result["chosen"] |= {"gain": {"7": 2.5}, "gain_interval": {}, "efficiency": {}, "empty_latency_s": {}}
-    page = render(result)
+    page = render(as_run(result))
     assert "<b>2.50x</b><span>gain at batch 7</span>" in page
     assert "network that does nothing" not in page
 
@@ -113,29 +113,29 @@ def test_only_a_network_that_is_surely_slower_is_marked(
 ) -> None:
     result["chosen"] |= {"gain": {"1": 0.8}, "gain_interval": {} if interval is None else {"1": interval}}
     result["chosen"]["latency_s"].pop("64")
-    assert ('class="verdict bad"' in render(result)) is bad
+    assert ('class="verdict bad"' in render(as_run(result))) is bad
 
 
 def test_a_refused_promise_is_marked(result: dict[str, Any]) -> None:
     result["guarantee"] |= {"status": "refused", "remedy": "give more samples"}
-    page = render(result)
+    page = render(as_run(result))
     assert 'class="verdict bad"' in page
     assert "give more samples" in page
 
 
 def test_without_labels_evidence_and_promise_there_is_still_a_page(result: dict[str, Any]) -> None:
-    result |= {"guarantee": None, "goal": {"name": "knee"}}
+    result |= {"guarantee": None, "goal": {**result["goal"], "name": "knee", "max_loss": None}}
     result["baseline"]["accuracy"] = result["chosen"]["accuracy"] = None
     for one in result["exits_alone"]:
         one["accuracy"] = None
-    page = render(result)
+    page = render(as_run(result))
     assert "none was asked" in page
     assert "Who leaves where" not in page
 
 
 def test_an_unwritable_page_is_refused(result: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="writable"):
-        report.html(result, tmp_path / "missing" / "report.html")
+        report.html(as_run(result), tmp_path / "missing" / "report.html")
 
 
 @pytest.mark.parametrize(("macs", "text"), [(17.56e9, "17.6 G"), (2.0e6, "2.0 M"), (1500, "1.5 k"), (7, "7")])

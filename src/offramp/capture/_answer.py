@@ -88,7 +88,8 @@ def locate_logits(answer: Any, where: str | int | None = None) -> Path:  # Any: 
     if len(likely) > 1:
         raise CaptureError(
             f"a model must say which output its logits are, but could mean {_listed(outputs, likely)}. "
-            "Name one: --logits NAME or INDEX, in Python logits=."
+            "Name one: logits=NAME or INDEX.",
+            about=["logits="],
         )
     return likely[0] if likely else next(iter(outputs))
 
@@ -224,8 +225,9 @@ def _named(answer: Any, where: str | int, outputs: Mapping[Path, Any]) -> Path:
     if text.lstrip("-").isdigit() and -len(entries) <= int(text) < len(entries):
         return (entries[int(text)],)
     raise OptionError(
-        f"--logits must name an output, but the model has {_listed(outputs, list(outputs))} and not {where!r}. "
-        "Choose one of them."
+        f"logits must name an output, but the model has {_listed(outputs, list(outputs))} and not {where!r}. "
+        "Choose one of them.",
+        about=["logits"],
     )
 
 

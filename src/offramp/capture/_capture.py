@@ -254,7 +254,8 @@ def _try(model: nn.Module, inputs: Inputs, answer: Answer) -> _First:
     if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != len(inputs.tensors[0]):
         raise CaptureError(
             f"{type(model).__name__} must answer with logits [B, K], but gives {list_outputs(result)}. "
-            "Wrap it, or name the output: --logits NAME or INDEX, in Python logits=."
+            "Wrap it, or name the output: logits=NAME or INDEX.",
+            about=["logits="],
         )
     floats = frozenset(watch.seen | {tensor.dtype for tensor in inputs.tensors} & ROUNDING.keys())
     logits = logits.float() if logits.dtype in ROUNDING else logits

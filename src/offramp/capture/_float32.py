@@ -63,7 +63,8 @@ def refuse_other_numbers(model: nn.Module) -> None:
     if quantized:
         raise CaptureError(
             f"{type(model).__name__} must be in float, but {quantized[0]} is quantized. Give the network before that, "
-            "and quantize it here: --precision int8."
+            "and quantize it here: engine.precision=int8.",
+            about=["engine.precision="],
         )
     complex_ones = [name for name, weight in weights if weight.is_complex()]
     if complex_ones:

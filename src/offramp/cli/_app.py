@@ -8,8 +8,8 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +24,11 @@ from ._stream import discard_output, speak_utf8
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from offramp.pipeline._run import Run
+    from offramp.store.record import Part, RunRecord, SweepRecord
+
+    from ._screen import Terminal
+
 BAD_INPUT, NOT_CERTIFIED, INTERRUPTED, CLOSED, TERMINATED = 2, 3, 130, 141, 143  # 128 + the signal
 
 
@@ -32,7 +37,7 @@ class Stopped(BaseException):
 
     def __init__(self, code: int, notes: Iterable[str]) -> None:
         super().__init__()
-        self.code, self.notes = code, tuple(notes)
+        self.code, self.__notes__ = code, list(notes)
 
 
 class _Terminated(KeyboardInterrupt):
@@ -126,10 +131,10 @@ def main() -> None:
         with _terminable():
             _run()
     except OfframpError as error:
-        _tell(f"error: {' '.join(str(error).split())}", *getattr(error, "__notes__", ()))
+        _tell(f"error: {_say(' '.join(str(error).split()), error.about)}", *_notes(error))
         sys.exit(BAD_INPUT)
     except Stopped as stop:
-        _tell(*(["interrupted.", *stop.notes] if stop.notes else ["interrupted: repeat the command."]))
+        _tell(*(["interrupted.", *_notes(stop)] if _notes(stop) else ["interrupted: repeat the command."]))
         sys.exit(stop.code)
 
 
@@ -155,6 +160,18 @@ def _run() -> None:
         raise OutputError(
             f"standard output must take what is printed, but: {error.strerror}. Send it somewhere else."
         ) from error
+
+
+def _say(text: str, about: Sequence[str]) -> str:
+    """A sentence of the library, with options where it names arguments."""
+    from ._words import say_options  # loaded for that alone, so that `--help` is quick
+
+    return say_options(text, about)
+
+
+def _notes(error: BaseException) -> list[str]:
+    """What else is worth a line."""
+    return [_say(note, ("resume=True", "fresh=True")) for note in getattr(error, "__notes__", ())]
 
 
 def _tell(*lines: str) -> None:
@@ -204,11 +221,10 @@ def demo(
 
     A demo that was interrupted goes on where it was.
     """
-    from offramp.pipeline._screen import Screen
+    from offramp.pipeline._demo import demo as run
 
-    from ._demo import demo as run
-
-    _finish(run(out, seed=seed, screen=Screen(quiet=json, log=True), fresh=fresh), out, json)
+    with _terminal(json, log=True) as terminal:
+        _finish(run(out, seed=seed, fresh=fresh, on_progress=terminal), json)
 
 
 @app.command()
@@ -216,14 +232,13 @@ def inspect(
     model: ModelReference, weights: Weights = None, shape: Shape = None, logits: Logits = None, json: Json = False
 ) -> None:
     """List where a network can be cut: index, name, shape, and share of its MACs before the cut."""
-    from offramp.pipeline._request import read_shape
-    from offramp.pipeline._screen import Screen
+    from offramp.pipeline._inspect import inspect as run
 
-    from ._inspect import inspect as run
     from ._inspect import print_cuts
+    from ._parse import read_shape
 
-    with Screen(quiet=json).step(f"model {model}"):
-        found = run(model, weights=weights, shape=read_shape(shape), logits=logits)
+    with _terminal(json) as terminal:
+        found = run(model, weights=weights, shape=read_shape(shape), logits=logits, on_progress=terminal)
     _print_json(found) if json else print_cuts(found)
 
 
@@ -309,36 +324,33 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
 ) -> None:  # fmt: skip
     """Add exits to a trained network, choose thresholds, prove what was kept, and write it all to a folder."""
     from offramp.data import read_class_names
+    from offramp.pipeline import Engine, Exits, Training
+    from offramp.pipeline import optimize as run
     from offramp.pipeline._ranges import SMALLEST
-    from offramp.pipeline._request import (
-        Request,
-        read_exits,
-        read_goal,
-        read_heads,
-        read_numbers,
-        read_placement,
-        read_score,
-        read_search,
-        read_shape,
-        read_tokenizer,
-    )
 
-    request = Request(
-        model=model, data=data, out=out, weights=weights, held_out=held_out, tokenizer=read_tokenizer(tokenizer, model),
-        goal=read_goal(max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee, margin=margin),
-        search=read_search(search, grid), exits=read_exits(exits), batch=batch, placement=read_placement(placement),
-        head=read_heads(head, regime), score=read_score(score, regime), regime=regime, price=price, epochs=epochs,
-        training_precision=training_precision,
-        targets=targets, sample_weighting=sample_weighting, mixup=mixup, reuse_logits=reuse_logits,
-        ensemble_heads=ensemble_heads,
-        mean=read_numbers(mean, "--mean"), std=read_numbers(std, "--std", least=SMALLEST), shape=read_shape(shape),
-        class_names=None if class_names is None else read_class_names(class_names), logits=logits,
-        engine=engine, precision=precision, threads=threads, seed=seed, resume=resume, fresh=fresh,
-    )  # fmt: skip
-    from offramp.pipeline._optimize import optimize as run
-    from offramp.pipeline._screen import Screen
+    from ._parse import read_count, read_heads, read_numbers, read_placement, read_search, read_shape, read_target
 
-    _finish(run(request, Screen(quiet=json, log=True)), out, json)
+    asked: dict[str, Any] = {  # Any: as the options are
+        "held_out": held_out, "out": out, "weights": weights, "tokenizer": tokenizer, "logits": logits, "seed": seed,
+        "shape": read_shape(shape), "resume": resume, "fresh": fresh,
+        "target": read_target(
+            max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee, margin=margin
+        ),
+        "search": read_search(search, grid),
+        "exits": Exits(
+            count=read_count(exits), placement=read_placement(placement), head=read_heads(head), scores=score,
+            reuse_logits=reuse_logits, ensemble_heads=ensemble_heads,
+        ),
+        "training": Training(
+            regime=regime, precision=training_precision, targets=targets,  # type: ignore[arg-type]  # checked there
+            epochs=epochs, price=price, sample_weighting=sample_weighting, mixup=mixup,
+        ),
+        "engine": Engine(name=engine, precision=precision, threads=threads, batch=batch),
+        "mean": read_numbers(mean, "--mean"), "std": read_numbers(std, "--std", least=SMALLEST),
+        "class_names": None if class_names is None else read_class_names(class_names),
+    }  # fmt: skip
+    with _terminal(json, log=True) as terminal:
+        _finish(run(model, data, on_progress=terminal, **asked), json)
 
 
 @app.command()
@@ -356,15 +368,21 @@ def bench(  # noqa: PLR0913  (options of the command line)
     json: Json = False,
 ) -> None:
     """Time the file of a run again, here, beside the network alone and with nobody leaving. Needs no PyTorch."""
-    from offramp.pipeline._bench import Measurement, print_times
-    from offramp.pipeline._bench import bench as run
+    from offramp import report
+    from offramp.pipeline import load
+    from offramp.pipeline._bench import Measurement
+    from offramp.pipeline._bench import bench as time_file
     from offramp.pipeline._screen import Screen
-    from offramp.store._folder import reserve
 
     asked = Measurement(batches=tuple(batch or [1, 64]), data=data, engine=engine, threads=threads, apply=apply)
-    with reserve(folder, needed=apply):
-        found = run(folder, asked, Screen(quiet=json))
-    _print_json(found) if json else print_times(found)
+    with _terminal(json) as terminal:
+        if apply:
+            found = load(folder).bench(
+                data, batches=asked.batches, engine=engine, threads=threads, apply=True, on_progress=terminal
+            )
+        else:  # then the model alone is enough
+            found = time_file(folder, asked, Screen(terminal))
+    _print_json(found) if json else report.print_times(found, _console(140))
 
 
 @app.command()
@@ -397,8 +415,8 @@ def predict(  # noqa: PLR0913  (options of the command line)
     check_ranges(batch=batch, threads=threads)
     with reserve_file(out):
         count, rows = run(folder, data, engine=engine, threads=threads, tokenizer=tokenizer, batch=batch)
-        screen = Screen(quiet=out is None and sys.stdout.isatty())  # a bar would stand between the rows
-        write_answers(screen.progress(rows, count, "answering"), out, as_json=json)
+        with _terminal(out is None and sys.stdout.isatty()) as terminal:  # a bar would stand between the rows
+            write_answers(Screen(terminal).progress(rows, count, "answering"), out, as_json=json)
 
 
 @app.command()
@@ -419,21 +437,19 @@ def sweep(  # noqa: PLR0913  (options of the command line)
     json: Json = False,
 ) -> None:  # fmt: skip
     """Choose again from the evidence of a run, and say what each loss would cost. Runs no network, needs no PyTorch."""
-    from offramp.pipeline._request import read_goal, read_search
-    from offramp.pipeline._screen import Screen
-    from offramp.pipeline._sweep import open_run
-    from offramp.pipeline._sweep import sweep as run
-    from offramp.store._folder import reserve
+    from offramp.pipeline import load
+
+    from ._parse import read_search, read_target
 
     chosen = None if search is None and grid is None else read_search(search or "screening", grid)
     given: dict[str, Any] = {  # Any: as the options are
         "max_loss": max_loss, "confidence": confidence, "kind": kind, "budget": budget, "knee": knee, "margin": margin,
     }  # fmt: skip
-    read_goal(**given)  # what is wrong is said before anything is opened
-    with reserve(folder, needed=apply):
-        opened = open_run(folder)
-        goal = read_goal(**given, usual=opened.goal)
-        found = run(opened, Screen(quiet=json), goal=goal, score=score, search=chosen, apply=apply)
+    read_target(**given)  # what is wrong is said before anything is opened
+    run = load(folder)
+    target = read_target(**given, usual=run.goal)
+    with _terminal(json) as terminal:
+        found = run.sweep(target=target, score=score, search=chosen, apply=apply, on_progress=terminal)
     if json:
         _print_json(found)
     else:
@@ -463,18 +479,19 @@ def check(  # noqa: PLR0913  (options of the command line)
 
     Exit code 3 is the alarm: they look different, or the promise is broken. Needs no labels and no PyTorch.
     """
-    from offramp.pipeline._check import Question, check_out, write_found
-    from offramp.pipeline._check import check as run
+    from offramp.pipeline import load
+    from offramp.pipeline._check import check_out, write_found
     from offramp.pipeline._ranges import check_ranges
-    from offramp.pipeline._screen import Screen
     from offramp.store._file import reserve_file
 
-    check_ranges(threads=threads)
-    question = Question(samples=samples, confidence=confidence, alpha=alpha, seed=seed)
+    check_ranges(samples=samples, confidence=confidence, alpha=alpha, seed=seed, threads=threads)
     if out is not None:
         check_out(out)
-    with reserve_file(out):
-        found = run(folder, data, Screen(quiet=json), question=question, threads=threads, tokenizer=tokenizer)
+    with reserve_file(out), _terminal(json) as terminal:
+        found = load(folder).check(
+            data, count=samples, confidence=confidence, alpha=alpha, seed=seed, threads=threads, tokenizer=tokenizer,
+            on_progress=terminal,
+        )  # fmt: skip
         if out is not None:
             write_found(found, out)
     if json:
@@ -483,7 +500,7 @@ def check(  # noqa: PLR0913  (options of the command line)
         from offramp import report
 
         report.print_drift(found, _console())
-    if found["alarm"]:
+    if found.alarm:
         raise typer.Exit(NOT_CERTIFIED)
 
 
@@ -509,38 +526,31 @@ def recalibrate(  # noqa: PLR0913  (options of the command line)
 
     If too few samples were given for a promise, nobody leaves early any more, and the exit code is 3.
     """
-    from contextlib import ExitStack
     from dataclasses import replace
 
+    from offramp.pipeline import load
     from offramp.pipeline._ranges import check_ranges
-    from offramp.pipeline._recalibrate import Renewal
-    from offramp.pipeline._recalibrate import recalibrate as run
-    from offramp.pipeline._request import read_goal, read_search
-    from offramp.pipeline._screen import Screen
-    from offramp.pipeline._sweep import open_run
-    from offramp.store._folder import reserve
+
+    from ._parse import read_search, read_target
 
     chosen = None if search is None and grid is None else read_search(search or "screening", grid)
     check_ranges(seed=seed, threads=threads)
     given: dict[str, Any] = {  # Any: as the options are
         "max_loss": max_loss, "confidence": confidence, "kind": kind, "budget": budget, "knee": knee, "margin": margin,
     }  # fmt: skip
-    read_goal(**given)  # what is wrong is said before anything is opened
-    with ExitStack() as held:
-        held.enter_context(reserve(folder, needed=out is None))
-        if out is not None and out.resolve() != folder.resolve():
-            held.enter_context(reserve(out))
-        opened = open_run(folder)
-        goal = read_goal(**given, usual=replace(opened.goal, kind=None))
-        renewal = Renewal(
-            data=data, goal=goal, search=chosen, out=out, seed=seed, threads=threads, tokenizer=tokenizer
+    read_target(**given)  # what is wrong is said before anything is opened
+    run = load(folder)
+    with _terminal(json) as terminal:
+        renewed = run.recalibrate(
+            data, target=read_target(**given, usual=replace(run.goal, kind=None)), search=chosen, out=out, seed=seed,
+            threads=threads, tokenizer=tokenizer, on_progress=terminal,
         )  # fmt: skip
-        result = run(opened, renewal, Screen(quiet=json))
-    _finish(result, out or folder, json)
+    _finish(renewed, json)
 
 
-def _finish(result: dict[str, Any], out: Path, as_json: bool) -> None:  # Any: JSON
-    """Show a result, and leave with 3 if a promise was refused."""
+def _finish(run: Run, as_json: bool) -> None:
+    """Show a run, and leave with 3 if a promise was refused."""
+    result = run.record
     if as_json:
         _print_json(result)
     else:
@@ -548,24 +558,33 @@ def _finish(result: dict[str, Any], out: Path, as_json: bool) -> None:  # Any: J
 
         console = _console()
         report.print_table(result, console)
-        for line in result["verdict"]:
+        for line in result.verdict:
             console.print(line, markup=False, soft_wrap=True)
-        console.print(f"report: {out / 'report.html'}", markup=False, soft_wrap=True)
+        console.print(f"report: {run.folder / 'report.html'}", markup=False, soft_wrap=True)
     _leave_if_refused(result)
 
 
-def _console() -> Console:
-    """As wide as the terminal, or wide enough for a file."""
+def _terminal(quiet: bool, *, log: bool = False) -> AbstractContextManager[Terminal]:
+    """What shows progress and warnings, as long as a command runs."""
+    from ._screen import Terminal
+
+    return Terminal(quiet=quiet, log=log).heard()
+
+
+def _console(width: int = 120) -> Console:
+    """As wide as the terminal, or so wide for a file."""
     from rich.console import Console
 
     console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=120)
+    return console if console.is_terminal else Console(highlight=False, width=width)
 
 
-def _leave_if_refused(result: dict[str, Any]) -> None:  # Any: JSON
-    if result["guarantee"] is not None and result["guarantee"]["status"] == "refused":
+def _leave_if_refused(found: RunRecord | SweepRecord) -> None:
+    if found.is_refused:
         raise typer.Exit(NOT_CERTIFIED)
 
 
-def _print_json(data: Any) -> None:  # Any: JSON
-    print(json.dumps(data, indent=1, allow_nan=False))
+def _print_json(found: Part | dict[str, Any]) -> None:  # Any: JSON
+    from offramp.store.record import to_json
+
+    print(json.dumps(found, indent=1, allow_nan=False) if isinstance(found, dict) else to_json(found))

@@ -98,11 +98,12 @@ def check_guarantee(
         ThresholdError: Not one threshold per early exit.
     """
     target = test.target
-    kind: Kind = "agreement" if target is None or seen.labels is None else target.kind
+    promised = None if target is None else (target.kind_with(labels=expected.labels is not None), target.limit)
+    kind: Kind = "agreement" if promised is None or seen.labels is None else promised[0]
     losses = find_losses(seen, thresholds, score, kind)
     found = GuaranteeCheck(
         kind=kind,
-        promised=None if target is None else (target.kind, target.max_loss),
+        promised=promised,
         samples=len(seen),
         loss=float(losses.mean()),
         interval=loss_interval(losses, kind, confidence=test.confidence),

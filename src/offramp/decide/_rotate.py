@@ -109,13 +109,14 @@ def rotate(
         EvidenceError: No such score, or labels are needed and missing.
         OptionError: Fewer than three samples.
     """
-    asked = target or Target()
+    asked = target or Target(kind="agreement")
+    kind = asked.kind_with(labels=evidence.labels is not None)
     taken = np.empty(len(evidence), np.int64)
     decisions = []
     for turn in turns(len(evidence), seed=seed):
         tune, calibrate, test = (evidence.subset(part) for part in (turn.tune, turn.calibrate, turn.test))
-        drawn = frontier(tune, costs, score=score, shared=shared, quality=quality_for(asked.kind))
-        decision = thresholds(drawn, calibrate, max_loss=asked.max_loss, confidence=asked.confidence, kind=asked.kind)
+        drawn = frontier(tune, costs, score=score, shared=shared, quality=quality_for(kind))
+        decision = thresholds(drawn, calibrate, max_loss=asked.limit, confidence=asked.confidence, kind=kind)
         taken[turn.test] = exits_taken(test, decision.thresholds, score)
         decisions.append(decision)
     return _summarize(evidence, costs, taken, tuple(decisions))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from offramp.measure import Latency
 from offramp.run import Samples
+from offramp.store.record import LatencyRecord
 
 CALLS = {1: 2000, 64: 60}  # at least so many calls of each system, if there is time
 USUAL = 100  # at other batch sizes
@@ -106,6 +107,6 @@ def warm(ours: Callable[[Any], Any], batches: Batches) -> None:
             ours(batch)
 
 
-def to_json(timing: Latency) -> dict[str, float | int]:
-    """Seconds per call under the names of a result."""
-    return {"mean": timing.mean_s, "p50": timing.p50_s, "p95": timing.p95_s, "calls": timing.calls}
+def record_latency(timing: Latency) -> LatencyRecord:
+    """Seconds per call as they are recorded."""
+    return LatencyRecord(mean=timing.mean_s, p50=timing.p50_s, p95=timing.p95_s, calls=timing.calls)

@@ -11,25 +11,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
 from offramp import report
+from offramp.data import Given
 from offramp.errors import DataError, EngineError, OptionError
 from offramp.measure import Latency, gain, gain_interval, latency
 from offramp.run import Runtime, Samples
-from offramp.store._folder import copy_folder
 from offramp.store._machine import describe_command, describe_machine, describe_versions
+from offramp.store.record import AloneTimes, BatchRecord, BenchRecord, MachineRecord, PointTimes, RunRecord
 
-from ._batches import draw_batches, to_json, warm
+from ._apply import apply_times
+from ._batches import draw_batches, record_latency, warm
 from ._engine import Engine
-from ._predict import known_tokenizer, open_runtime, open_samples
+from ._opened import Opened
+from ._predict import known_tokenizer, name_of, open_runtime, open_samples
 from ._ranges import check_ranges
-from ._redraw import redraw
-from ._result import verdict
 from ._screen import Screen
-from ._sweep import Run, open_run, replace_result
-from ._times import MADE_BY, add_times, known_times, mark_times, show_times
+from ._times import add_times, mark_times, show_times
 
 System = Callable[[Any], Any]  # Any: as measure.latency calls it
 FALLBACK = "fallback"  # name of the exit of a network in float behind the same in 8 bits
@@ -47,14 +45,14 @@ class Measurement:
 
     Attributes:
         batches: Samples per call, each timed by itself.
-        data: Reference to samples; those of the run if None.
+        data: Samples, or a reference to them; those of the run if None.
         engine: Name of an engine; that of the run if None.
         threads: CPU threads of the engine.
         apply: Write the times to the folder.
     """
 
     batches: tuple[int, ...] = (1, 64)
-    data: str | None = None
+    data: Given | None = None
     engine: str | None = None
     threads: int = 1
     apply: bool = False
@@ -65,16 +63,17 @@ class Measurement:
         check_ranges(threads=self.threads)
 
 
-def bench(folder: Path, asked: Measurement, screen: Screen) -> dict[str, Any]:  # Any: JSON
+def bench(folder: Path, asked: Measurement, screen: Screen, *, opened: Opened | None = None) -> BenchRecord:
     """Time per call with the chosen thresholds, with nobody leaving early, and of the network alone, side by side.
 
     The network alone is taken out of the file. If the file computes in another precision than f32 the network alone
     is timed in f32 too, unless the file holds it in 8 bits only.
 
     Args:
-        folder: Of a run; without `asked.apply` its model alone is enough, if the data is named.
+        folder: Of a run; its model alone is enough, if the data is named and nothing is applied.
         asked: What to time.
         screen: Is told if the network alone cannot be had.
+        opened: The same folder as it was read; `asked.apply` needs it.
 
     Raises:
         DataError: The folder holds no result, or its samples cannot be found again.
@@ -82,88 +81,84 @@ def bench(folder: Path, asked: Measurement, screen: Screen) -> dict[str, Any]:  
         EngineError: The engine fails, or the network alone cannot be had and times were to be applied.
         OutputError: The folder cannot be written; then it is as it was.
     """
-    run = open_run(folder) if asked.apply else None
     runtime = open_runtime(folder, engine=asked.engine, threads=asked.threads)
-    if run is not None and runtime.engine != run.result["engine"]:
-        raise OptionError(
-            f"--apply needs the engine of the promise, {run.result['engine']}, but --engine is {runtime.engine}. "
-            "Drop one."
-        )
-    samples = open_samples(
-        asked.data or _known_data(folder), runtime, tokenizer=known_tokenizer(folder), warn=screen.warn
+    if asked.apply and opened is not None:
+        _check_engine(opened.record, runtime)
+    given = asked.data or _known_data(folder)
+    samples = open_samples(given, runtime, tokenizer=known_tokenizer(folder), warn=screen.warn)
+    found = BenchRecord(
+        folder=str(folder),
+        command=describe_command(),
+        machine=MachineRecord.model_validate(describe_machine()),
+        versions=describe_versions(),
+        engine=runtime.engine,
+        precision=runtime.precision,
+        threads=runtime.threads,
+        samples=len(samples),
+        data=None if asked.data is None else name_of(asked.data),
+        batches=_time_all(folder / "model.onnx", runtime, samples, asked, screen),
+        applied=asked.apply,
     )
+    if asked.apply and opened is not None:
+        apply_times(opened, _with_times(opened.record, found), screen)
+    return found
+
+
+def _check_engine(record: RunRecord, runtime: Runtime) -> None:
+    """Refuse to apply times of another engine than that of the promise.
+
+    Raises:
+        OptionError: It is another.
+    """
+    if runtime.engine != record.engine:
+        raise OptionError(
+            f"apply=True needs the engine of the promise, {record.engine}, but got {runtime.engine}. Drop one.",
+            about=["apply=True"],
+        )
+
+
+def _time_all(
+    model: Path, runtime: Runtime, samples: Samples, asked: Measurement, screen: Screen
+) -> dict[int, BatchRecord]:
+    """What was timed at each batch size."""
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            alone = dict(load_alone(folder / "model.onnx", runtime, samples, Path(scratch)))
+            alone = dict(load_alone(model, runtime, samples, Path(scratch)))
         except EngineError as error:
             if asked.apply:
                 raise
             screen.warn(f"the network alone is not timed: {error}")
             alone = {}
-        timed = {str(batch): _time(runtime, samples, alone, batch) for batch in asked.batches}
-    found = {
-        "folder": str(folder),
-        "command": describe_command(),
-        "machine": describe_machine(),
-        "versions": describe_versions(),
-        "engine": runtime.engine,
-        "precision": runtime.precision,
-        "threads": runtime.threads,
-        "samples": len(samples),
-        "batches": timed,
-        "applied": run is not None,
-    }
-    if run is not None:
-        apply_times(run, {**found, "data": asked.data}, screen)
-    return found
+        return {batch: _time(runtime, samples, alone, batch) for batch in asked.batches}
 
 
-def apply_times(run: Run, found: Mapping[str, Any], screen: Screen) -> dict[str, Any]:  # Any: JSON
-    """Put times in result, model card and report of the folder, all at once; gives the new result.
-
-    Args:
-        run: What the folder holds.
-        found: By `bench`.
-        screen: Is told if the pictures of the samples cannot be found again.
-
-    Raises:
-        OutputError: The folder cannot be written.
-    """
-    made = {name: found[name] for name in MADE_BY} | {"precision": run.result["precision"], "data": found["data"]}
-    chosen, baseline = _as_result(found)
-    newest = mark_times(run.result, made, chosen=chosen, baseline=baseline)
-    result = show_times(run.result, add_times(known_times(run.result), newest))
-    result["verdict"] = verdict(result)
-    work = copy_folder(run.folder)
-    try:
-        replace_result(work.whole, result)
-        redraw(work.whole, result, run.parts["test"], None, screen)
-        work.finish()
-    finally:
-        work.abandon()
-    return result
+def _with_times(record: RunRecord, found: BenchRecord) -> RunRecord:
+    """The record with these times at its point."""
+    chosen, baseline = _as_times(found)
+    newest = mark_times(record, found, chosen=chosen, baseline=baseline, data=found.data)
+    return report.with_verdict(show_times(record, add_times(record.times, newest)))
 
 
-def _as_result(found: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:  # Any: JSON
-    """The times of the network with exits and of that alone, under the names of a result."""
-    rows = found["batches"]
+def _as_times(found: BenchRecord) -> tuple[PointTimes, AloneTimes]:
+    """The times of the network with exits and of that alone, under the names of a run."""
+    rows = found.batches
 
-    def column(name: str) -> dict[str, Any]:  # Any: JSON
-        return {batch: row[name] for batch, row in rows.items() if row.get(name) is not None}
+    def column(name: str) -> dict[int, Any]:  # Any: as the field of this name is typed
+        return {batch: getattr(row, name) for batch, row in rows.items() if getattr(row, name) is not None}
 
-    to_float = "gain" if found["precision"] == "f32" else "gain_to_float"
-    chosen = {
-        "latency_s": column("ours"),
-        "gain": column("gain"),
-        "gain_interval": column("gain_interval"),
-        "gain_to_float": column(to_float),
-        "gain_to_float_interval": column(f"{to_float}_interval"),
-    }
-    baseline = {
-        "latency_s": column("alone"),
-        "float_latency_s": column("floating"),
-        "float_gain_interval": column("float_gain_interval"),
-    }
+    to_float = "gain" if found.precision == "f32" else "gain_to_float"
+    chosen = PointTimes(
+        latency_s=column("ours"),
+        gain=column("gain"),
+        gain_interval=column("gain_interval"),
+        gain_to_float=column(to_float),
+        gain_to_float_interval=column(f"{to_float}_interval"),
+    )
+    baseline = AloneTimes(
+        latency_s=column("alone"),
+        float_latency_s=column("floating"),
+        float_gain_interval=column("float_gain_interval"),
+    )
     return chosen, baseline
 
 
@@ -222,49 +217,7 @@ def _check_alone(engine: Engine, path: Path, given: Mapping[str, NDArray[Any]], 
         )
 
 
-def print_times(found: dict[str, Any]) -> None:  # Any: JSON
-    """Print the times as a table, and what they allow to say."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for name in ("batch", "ours ms", "p50", "p95", "alone ms", "gain", "nobody leaves ms", "ratio", "Exit %"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for batch, row in found["batches"].items():
-        ours = [f"{1000 * row['ours'][name]:.3f}" for name in ("mean", "p50", "p95")]
-        rates = " ".join(f"{100 * share:.0f}" for share in row["exit_rates"])
-        everybody = f"{1000 * row['nobody_leaves']['mean']:.3f}"
-        alone = f"{1000 * row['alone']['mean']:.3f}" if "alone" in row else "-"
-        table.add_row(batch, *ours, alone, _ratio(row, "gain"), everybody, _ratio(row, "ratio"), rates)
-    console = Console(highlight=False)
-    console = console if console.is_terminal else Console(highlight=False, width=140)
-    console.print(table)
-    for line in (*_describe_floats(found), _describe_setting(found)):
-        console.print(line, markup=False, soft_wrap=True)
-
-
-def _describe_floats(found: Mapping[str, Any]) -> Iterator[str]:  # Any: JSON
-    """What is gained over the network alone in f32, if that was timed beside another precision."""
-    for batch, row in found["batches"].items():
-        if "floating" in row:
-            alone = f"{1000 * row['floating']['mean']:.3f} ms"
-            yield f"the network alone in f32 takes {alone} at batch {batch}: gain {_ratio(row, 'gain_to_float')}"
-    if found["precision"] == "int8" and not any("floating" in row for row in found["batches"].values()):
-        yield "the file holds the network in 8 bits only, so that in f32 it is not timed"
-
-
-def _describe_setting(found: Mapping[str, Any]) -> str:  # Any: JSON
-    """Where and with what, and how to read the ratios."""
-    threads = "1 thread" if found["threads"] == 1 else f"{found['threads']} threads"
-    return (
-        f"{found['engine']} {found['precision']}, {threads}, {found['samples']:,} samples, "
-        f"{found['machine']['cpu']}; ratios with 95 % intervals: one that holds 1 is no difference"
-        f"{'; written to the folder' if found['applied'] else ''}"
-    )
-
-
-def _ratio(row: Mapping[str, Any], name: str) -> str:  # Any: JSON
-    return report.describe_gain(row[name], row[f"{name}_interval"]) if name in row else "-"
-
-
-def _time(runtime: Runtime, samples: Samples, alone: Mapping[str, System], batch: int) -> dict[str, Any]:  # Any: JSON
+def _time(runtime: Runtime, samples: Samples, alone: Mapping[str, System], batch: int) -> BatchRecord:
     full = _nobody_leaves(runtime)
     systems: dict[str, System] = {"ours": runtime, "nobody_leaves": lambda inputs: runtime(inputs, full), **alone}
     drawn, repeats = draw_batches(systems, samples, batch, seed=0)
@@ -272,27 +225,37 @@ def _time(runtime: Runtime, samples: Samples, alone: Mapping[str, System], batch
     exits = np.concatenate([runtime(drawn[at]).exit for at in range(len(drawn))])
     times = latency(systems, drawn, repeats=repeats)
     shares = np.bincount(exits, minlength=len(runtime.card["exits"])) / len(exits)
-    return {
-        **{name: to_json(one) for name, one in times.items()},
-        **{key: value for name, base in RATIOS.items() if base in times for key, value in _compare(times, name, base)},
-        **({"float_gain_interval": gain_interval(times["floating"], times["alone"])} if "floating" in times else {}),
-        "exit_rates": shares.tolist(),
-    }
+    ratios = [_compare(times, name, base) for name, base in RATIOS.items() if base in times]
+    in_float = {"float_gain_interval": gain_interval(times["floating"], times["alone"])} if "floating" in times else {}
+    return BatchRecord.model_validate(
+        {name: record_latency(one) for name, one in times.items()}
+        | {key: value for ratio in ratios for key, value in ratio.items()}
+        | in_float
+        | {"exit_rates": shares.tolist()}
+    )
 
 
-def _compare(times: Mapping[str, Latency], name: str, base: str) -> Iterator[tuple[str, Any]]:
+def _compare(times: Mapping[str, Latency], name: str, base: str) -> dict[str, float | tuple[float, float] | None]:
     """A ratio to our time, and its interval."""
-    interval = gain_interval(times[base], times["ours"])
-    yield name, gain(times[base], times["ours"])
-    yield f"{name}_interval", None if interval is None else list(interval)
+    return {
+        name: gain(times[base], times["ours"]),
+        f"{name}_interval": gain_interval(times[base], times["ours"]),
+    }
 
 
 def _known_data(folder: Path) -> str:
     """The data reference of the run."""
     try:
         options = json.loads((folder / "result.json").read_text(encoding="utf-8"))["options"]
+        found = options["held_out"] or options["data"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{folder} must hold a result.json that names its samples, but does not. Give --data."
-        ) from error
-    return str(options["held_out"] or options["data"])
+        raise _no_data(folder) from error
+    if found is None:
+        raise _no_data(folder)
+    return str(found)
+
+
+def _no_data(folder: Path) -> DataError:
+    return DataError(
+        f"{folder} must hold a result.json that names its samples, but does not. Give data.", about=["data"]
+    )

@@ -17,11 +17,12 @@ from offramp.run import Samples
 
 from ._batches import CALLS, SECONDS
 from ._chain import BATCH, answer_in_float, batch_size, learn_exits
+from ._durations import tell_about
 from ._price import CALLS as PRICED
 from ._price import SECONDS as PRICING
 from ._problem import Problem
 from ._request import Request
-from ._screen import Screen, tell_about
+from ._screen import Screen
 
 STEPS = 4  # of training; the first is no measure
 ENGINE = 0.5  # of PyTorch's time, at a guess between small networks and large ones
@@ -79,9 +80,9 @@ def estimate(request: Request, graph: Graph, problem: Problem, pace: Pace) -> fl
         problem: Of the run.
         pace: As measured.
     """
-    auto = request.exits == "auto"
+    auto = request.exits.is_auto
     exits = len(graph.exits) - 1
-    steps = len(problem.train) // batch_size(problem.train) * request.epochs
+    steps = len(problem.train) // batch_size(problem.train) * request.training.epochs
     bodies = sum(node.kind == "function" for node in graph.nodes)
     held = len(problem.tune) + len(problem.calibrate) + len(problem.test)
     passes = pace.many_s * held / BATCH * (1 + ENGINE)
@@ -89,12 +90,12 @@ def estimate(request: Request, graph: Graph, problem: Problem, pace: Pace) -> fl
     files = 2 + systems
     calls = {1: pace.one_s, BATCH: pace.many_s}
     clock = sum(min(SECONDS, CALLS[size] * systems * ENGINE * seconds) for size, seconds in calls.items())
-    if auto and request.goal.budget is None:
+    if auto and request.target.budget is None:
         priced = 2 * exits + 4
         files += priced
         clock += min(PRICING, PRICED * priced * ENGINE * pace.one_s)
     after = pace.body_s * (bodies + FILE * files) + passes + clock
-    return pace.step_s * steps + after * WAYS.get(request.precision, 1)
+    return pace.step_s * steps + after * WAYS.get(request.engine.precision, 1)
 
 
 def _time_steps(request: Request, graph: Graph, problem: Problem, few: Samples) -> float:

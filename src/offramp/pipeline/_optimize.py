@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from offramp.report._drawing import draw_shipped
 from offramp.run import Samples, openvino, stream
 from offramp.store._folder import WorkFolder, check_killed, check_out, open_folder, reserve
 from offramp.store._machine import without_folders
+from offramp.store.record import RunRecord, to_json
 from offramp.store.torch import Origin, save_artifact
 
 from ._chain import (
@@ -40,16 +40,21 @@ from ._exports import Exports, fusible
 from ._placement import cheapest
 from ._precision import Variant, VariantResult, check_precision, choose_precision, describe, describe_passes
 from ._probe import probe
-from ._problem import Problem, check_counts, gather
+from ._problem import Objects, Problem, check_counts, gather
 from ._request import Request
-from ._result import clean, describe_guarantee, make_result
+from ._result import make_result, record_guarantee
 from ._screen import Screen
 
 NEAR = 1e-4  # a score this close to its threshold may fall on either side in another batch size
 
 
-def optimize(request: Request, screen: Screen) -> dict[str, Any]:  # Any: JSON
+def optimize(request: Request, screen: Screen, objects: Objects | None = None) -> RunRecord:
     """Load what the request names, run the chain, and give the result that was written.
+
+    Args:
+        request: What is asked for.
+        screen: Where progress and warnings go.
+        objects: What was given itself; None if everything is named.
 
     Raises:
         OfframpError: Something does not fit; then nothing is written.
@@ -61,12 +66,10 @@ def optimize(request: Request, screen: Screen) -> dict[str, Any]:  # Any: JSON
             screen.say(f"nothing to resume beside {request.out}: starting anew.")
         if (request.out / "result.json").is_file():
             screen.say(f"{request.out} holds a finished result, which this run replaces when it is done.")
-        return run_chain(request, gather(request, screen), screen)
+        return run_chain(request, gather(request, screen, objects), screen)
 
 
-def run_chain(
-    request: Request, problem: Problem, screen: Screen, *, again: str = "with --resume"
-) -> dict[str, Any]:  # Any: JSON
+def run_chain(request: Request, problem: Problem, screen: Screen, *, again: str = "with resume=True") -> RunRecord:
     """The chain on problem that is at hand.
 
     Args:
@@ -78,23 +81,26 @@ def run_chain(
     Raises:
         OfframpError: As for `optimize`.
     """
-    with screen.step(f"exits: {request.exits}, {request.placement}"):
+    with screen.step(f"exits: {request.exits.count}, {request.exits.placement}"):
         graph = add_exits(request, problem)
         costs = costs_by_score(graph)
-    check_precision(request.precision, graph)
-    check_goal(request, cheapest(request, graph) if request.exits == "auto" else costs)
+    check_precision(request.engine.precision, graph)
+    check_goal(request, cheapest(request, graph) if request.exits.is_auto else costs)
     check_counts(request, problem)
     traces = probe(request, graph, problem, screen)
-    if request.regime != "joint":  # which is for networks that know nothing yet
+    if request.training.regime != "joint":  # which is for networks that know nothing yet
         warn_of_guessing(problem, screen)
     announce(request, graph, problem, screen)
     work = open_folder(request.out, request.deciding(), resume=request.resume, fresh=request.fresh)
     try:
-        with screen.step(f"{request.regime}: {request.epochs} epochs on {len(problem.train)} samples"):
+        with screen.step(
+            f"{request.training.regime}: {request.training.epochs} epochs on {len(problem.train)} samples"
+        ):
             graph = train(request, graph, problem.train, work, screen)
         laid = choose_precision(request, graph, problem, _exports(request, work, traces), screen)
-        asked, request = request.precision, replace(request, precision=laid[0].precision)
-        chosen = replace(decide_on(request, problem, laid[0], screen), precision=describe(asked, laid))
+        precision = request.engine.precision
+        request = replace(request, engine=replace(request.engine, precision=laid[0].precision))
+        chosen = replace(decide_on(request, problem, laid[0], screen), precision=describe(precision, laid))
         result = _write(request, problem, chosen, laid[0].way, work, screen)
         work.finish()
     except BaseException as error:  # an interrupt too leaves nothing but what was trained
@@ -105,13 +111,13 @@ def run_chain(
 
 
 def _exports(request: Request, work: WorkFolder, traces: onnx.Traces) -> Exports:
-    return Exports(work.path, traces=traces, stage_pass=fusible if request.engine == "onnxruntime" else None)
+    return Exports(work.path, traces=traces, stage_pass=fusible if request.engine.name == "onnxruntime" else None)
 
 
 def decide_on(request: Request, problem: Problem, laid: VariantResult, screen: Screen) -> Chosen:
     """The operating point, chosen and proven on evidence from the engine and precision that ship."""
     way, placed, graph = laid.way, laid.placed, laid.way.graph
-    with screen.step(f"evidence: {request.engine} {request.precision}"):
+    with screen.step(f"evidence: {request.engine.name} {request.engine.precision}"):
         if placed:
             found = collect(placed.graph, problem, way.engine, way.exports, known=placed.seen)
         else:
@@ -130,7 +136,7 @@ def decide_on(request: Request, problem: Problem, laid: VariantResult, screen: S
 
 def _write(
     request: Request, problem: Problem, chosen: Chosen, way: Variant, work: WorkFolder, screen: Screen
-) -> dict[str, Any]:  # Any: JSON
+) -> RunRecord:
     """Everything that goes into the folder."""
     with screen.step("model.onnx"):
         model = way.exports.save(chosen.graph, work.whole / "model.onnx", _card(request, problem, chosen, way))
@@ -154,20 +160,18 @@ def _write(
 
 
 def _card(request: Request, problem: Problem, chosen: Chosen, way: Variant) -> dict[str, Any]:  # Any: JSON
-    card: dict[str, Any] = clean(
-        {
-            "thresholds": list(chosen.decision.thresholds),
-            "engine": request.engine,
-            "precision": way.engine.precision,
-            "passes": describe_passes(way.quantized),
-            "threads": request.threads,
-            "model": without_folders(request.model),
-            "class_names": problem.class_names,
-            "vocabulary": problem.model.vocabulary,
-            "guarantee": describe_guarantee(chosen.decision.guarantee, chosen.test_loss, chosen.test_interval),
-        }
-    )
-    return card
+    promise = record_guarantee(chosen.decision.guarantee, chosen.test_loss, chosen.test_interval)
+    return {
+        "thresholds": list(chosen.decision.thresholds),
+        "engine": request.engine.name,
+        "precision": way.engine.precision,
+        "passes": describe_passes(way.quantized),
+        "threads": request.engine.threads,
+        "model": without_folders(request.model),
+        "class_names": problem.class_names,
+        "vocabulary": problem.model.vocabulary,
+        "guarantee": None if promise is None else promise.model_dump(mode="json"),
+    }
 
 
 def _check_shipped(engine: Engine, model: Path, test: Samples, chosen: Chosen) -> None:
@@ -185,33 +189,26 @@ def _check_shipped(engine: Engine, model: Path, test: Samples, chosen: Chosen) -
     if wrong:
         raise ExportError(
             f"the file must answer as the evidence says, but sends {wrong} of {len(test)} samples elsewhere. "
-            "Try another --engine, and report this network."
+            "Try another engine, and report this network."
         )
 
 
 def _write_folder(
-    folder: Path, request: Request, problem: Problem, chosen: Chosen, result: dict[str, Any], *,
+    folder: Path, request: Request, problem: Problem, chosen: Chosen, result: RunRecord, *,
     passes: list[dict[str, Any]],
 ) -> None:  # fmt: skip
     """All files but the model itself."""
-    model = problem.model
     save_artifact(
         chosen.graph,
         folder,
         example=_example(chosen.graph, problem.test),
-        origin=Origin(
-            reference=model.reference,
-            arguments=model.arguments,
-            shape=next(iter(model.shapes.values())),
-            mean=problem.mean,
-            std=problem.std,
-        ),
+        origin=_origin(problem),
         thresholds=chosen.decision.thresholds,
         passes=passes,
     )
     join(chosen.evidence).save(folder / "evidence.npz")
     try:
-        (folder / "result.json").write_text(json.dumps(result, indent=1, allow_nan=False), encoding="utf-8")
+        (folder / "result.json").write_text(to_json(result), encoding="utf-8")
         (folder / "README.md").write_text(report.model_card(result), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{request.out} must be writable, but: {error.strerror}. Choose another folder.") from error
@@ -219,6 +216,20 @@ def _write_folder(
         result, folder / "report.html", drawing=draw_shipped(chosen.graph),
         evidence=chosen.evidence["test"], samples=problem.test,
     )  # fmt: skip
+
+
+def _origin(problem: Problem) -> Origin | None:
+    """How the network can be built again; None if it was given as an object and nobody can say."""
+    model = problem.model
+    if model.reference is None:
+        return None
+    return Origin(
+        reference=model.reference,
+        arguments=model.arguments,
+        shape=next(iter(model.shapes.values())),
+        mean=problem.mean,
+        std=problem.std,
+    )
 
 
 def _example(graph: Graph, test: Samples) -> dict[str, torch.Tensor]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from offramp.data import Classes
+from offramp import data
+from offramp.data import Classes, Given
 from offramp.errors import DataError
 from offramp.run import AnsweredBatch, Runtime, Samples, stream
 from offramp.store._folder import repair
@@ -26,23 +29,89 @@ BATCH = 64
 
 
 def predict(
-    folder: Path, reference: str, *, engine: str | None = None, threads: int = 1, tokenizer: str | None = None,
+    folder: Path, given: Given, *, engine: str | None = None, threads: int = 1, tokenizer: str | None = None,
     batch: int = BATCH,
 ) -> tuple[int, Iterator[Rows]]:  # fmt: skip
-    """How many samples a reference names, and class, exit and score of each, a batch at a time.
+    """How many samples there are, and class, exit and score of each, a batch at a time.
+
+    Args:
+        folder: Of a run; its model alone is enough.
+        given: Samples, or a reference to them, as for `data.as_samples`.
+        engine: Name of an engine; that of the run if None.
+        threads: CPU threads of the engine.
+        tokenizer: Folder of a Hugging Face tokenizer, for texts; that of the run if None.
+        batch: Samples per call of the network.
 
     Raises:
         DataError: The folder holds no result, or the samples do not fit.
         OptionError: `batch` is out of range.
         EngineError: The engine fails; also while the answers are read.
     """
-    check_ranges(batch=batch)
-    runtime = open_runtime(folder, engine=engine, threads=threads)
-    samples = open_samples(
-        reference, runtime, tokenizer=tokenizer or known_tokenizer(folder), warn=Screen(quiet=True).warn
-    )
+    runtime, samples = _open(folder, given, engine=engine, threads=threads, tokenizer=tokenizer, batch=batch)
     told = partial(to_rows, names=runtime.card.get("class_names"))
     return len(samples), map(told, stream(runtime, samples, batch=batch))
+
+
+def _open(
+    folder: Path, given: Given, *, engine: str | None, threads: int, tokenizer: str | None, batch: int
+) -> tuple[Runtime, Samples]:
+    """Runtime and samples, once the numbers are known to lie in their ranges."""
+    check_ranges(batch=batch, threads=threads)
+    runtime = open_runtime(folder, engine=engine, threads=threads)
+    known = tokenizer or known_tokenizer(folder)
+    return runtime, open_samples(given, runtime, tokenizer=known, warn=Screen().warn)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Predictions:
+    """Answers to samples.
+
+    Shape letters: S samples, K classes.
+
+    Attributes:
+        ids: [S] names of the samples.
+        answer: [S] the class of each.
+        exit: [S] which exit answered, counted from 0, the final one last.
+        score: [S] of the gate that stopped; 1 if none did.
+        logits: [S, K] of the exit that answered.
+        class_names: What the classes are called, in the order of the logits; None if the run does not know.
+    """
+
+    ids: NDArray[np.str_]
+    answer: NDArray[np.int64]
+    exit: NDArray[np.int64]
+    score: NDArray[np.float32]
+    logits: NDArray[np.float32]
+    class_names: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def names(self) -> list[str] | None:
+        """What each answer is called; None if the run does not know."""
+        return None if self.class_names is None else [self.class_names[one] for one in self.answer.tolist()]
+
+
+def predict_all(
+    folder: Path, given: Given, *, engine: str | None = None, threads: int = 1, tokenizer: str | None = None,
+    batch: int = BATCH,
+) -> Predictions:  # fmt: skip
+    """Answers to all samples at once; arguments and errors as for `predict`."""
+    runtime, samples = _open(folder, given, engine=engine, threads=threads, tokenizer=tokenizer, batch=batch)
+    parts = list(stream(runtime, samples, batch=batch))
+    names = runtime.card.get("class_names")
+    if not parts:
+        raise DataError("there must be a sample to answer, but there is none. Give some.")
+    logits = np.concatenate([part.answer.logits for part in parts])
+    return Predictions(
+        ids=np.concatenate([part.ids for part in parts]),
+        answer=np.argmax(logits, axis=1),
+        exit=np.concatenate([part.answer.exit for part in parts]),
+        score=np.concatenate([part.answer.score for part in parts]),
+        logits=logits,
+        class_names=None if names is None else tuple(names),
+    )
 
 
 def to_rows(answered: AnsweredBatch, names: Sequence[str] | None = None) -> Rows:
@@ -67,21 +136,27 @@ def open_runtime(folder: Path, *, engine: str | None, threads: int) -> Runtime:
     return Engine(name=chosen, precision=precision, threads=threads).load(path)
 
 
+def name_of(given: Given) -> str | None:
+    """The reference of samples; None if they were given themselves."""
+    return given if isinstance(given, str) else None
+
+
 def open_samples(
-    reference: str, runtime: Runtime, *, tokenizer: str | None = None, warn: Warn | None = None, strict: bool = False
+    given: Given, runtime: Runtime, *, tokenizer: str | None = None, warn: Warn | None = None, strict: bool = False
 ) -> Samples:
     """Samples in the form that the file reads, checked against it; labels are mapped to its classes by name.
 
     Args:
-        reference: Which samples.
+        given: Samples, or a reference to them, as for `data.as_samples`.
         runtime: Of the file, whose card says what it reads.
         tokenizer: Folder of a Hugging Face tokenizer, for texts.
         warn: Is told why labels cannot be used, which are then absent; without it that is an error.
         strict: Refuse classes of which only some are unknown, even if there is someone to warn.
     """
     reads = _reads(runtime.card, tokenizer)
-    samples = reads.read(reference, split="test", warn=warn, strict=strict)
-    return reads.fit(samples, reference, warn=warn, strict=strict)
+    if isinstance(given, str):
+        return reads.fit(reads.read(given, split="test", warn=warn, strict=strict), given, warn=warn, strict=strict)
+    return reads.fit(data.as_samples(given), "the samples", warn=warn, strict=strict)
 
 
 def _reads(card: Mapping[str, Any], tokenizer: str | None) -> Reads:  # Any: JSON

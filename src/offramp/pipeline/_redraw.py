@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +14,7 @@ from offramp.graph import from_json
 from offramp.measure import Evidence
 from offramp.report._drawing import draw_shipped
 from offramp.run import ArraySamples, Samples
+from offramp.store.record import RunRecord, SweepRecord
 
 from ._samples import load_samples
 from ._screen import Screen
@@ -23,14 +22,20 @@ from ._screen import Screen
 LIGHT = ("digits", "mnist", "npz", "imagefolder")  # kinds of data that are read without PyTorch
 
 
-def redraw(
-    folder: Path, result: Mapping[str, Any], test: Evidence, sweep: Mapping[str, Any] | None, screen: Screen
+def redraw(folder: Path, record: RunRecord, test: Evidence, sweep: SweepRecord | None, screen: Screen) -> None:
+    """Write `report.html` of a folder whole or not at all; arguments as for `draw_report`."""
+    draw_report(folder / "report.html", folder, record, test, sweep, screen)
+
+
+def draw_report(
+    path: Path, folder: Path, record: RunRecord, test: Evidence, sweep: SweepRecord | None, screen: Screen
 ) -> None:
-    """Write `report.html` whole or not at all.
+    """Write the page of a run whole or not at all.
 
     Args:
-        folder: Of the run.
-        result: What the page shall say; not necessarily what `result.json` says yet.
+        path: Of the page.
+        folder: Of the run, where its graph is drawn from.
+        record: What the page shall say; not necessarily what `result.json` says yet.
         test: Evidence of the test samples.
         sweep: What was found by a sweep, if there was one.
         screen: Is told if the pictures of the samples cannot be found again.
@@ -38,34 +43,32 @@ def redraw(
     Raises:
         OutputError: The page cannot be written.
     """
-    samples = find_samples(result, test)
+    samples = find_samples(record, test)
     if samples is None:
         screen.warn("the test samples of the run are not found again, so the report shows none of them.")
-    scratch = folder / ".report.html.partial"
+    scratch = path.with_name(f".{path.name}.partial")
     try:
-        report.html(result, scratch, drawing=_drawing(folder), evidence=test, samples=samples, sweep=sweep)
-        scratch.replace(folder / "report.html")
+        report.html(record, scratch, drawing=_drawing(folder), evidence=test, samples=samples, sweep=sweep)
+        scratch.replace(path)
     except OutputError:
         raise
     except OSError as error:
-        raise OutputError(f"{folder} must be writable, but: {error.strerror}. Change its rights.") from error
+        raise OutputError(f"{path.parent} must be writable, but: {error.strerror}. Change its rights.") from error
     finally:
         with suppress(OSError):
             scratch.unlink()
 
 
-def find_samples(result: Mapping[str, Any], test: Evidence) -> Samples | None:  # Any: JSON
+def find_samples(record: RunRecord, test: Evidence) -> Samples | None:
     """The samples of this evidence, in its order, from where the run had them; None if they are not all there."""
-    options, model = result["options"], result["model"]
-    held_out = options["held_out"]
-    reference, splits = (options["data"], ("train", "test")) if held_out is None else (held_out, ("test",))
-    if reference.partition(":")[0].partition("@")[0] not in LIGHT:
+    options, model = record.options, record.model
+    reference, splits = options.samples, ("train", "test") if options.held_out is None else ("test",)
+    if reference is None or reference.partition(":")[0].partition("@")[0] not in LIGHT:
         return None
-    shapes = {name: tuple(shape) for name, shape in model["inputs"].items()}
     found = []
     for split in splits:
         try:
-            samples = load_samples(reference, shapes, model["classes"], split=split, warn=_say_nothing)
+            samples = load_samples(reference, model.inputs, model.classes, split=split, warn=_say_nothing)
         except OfframpError:
             continue
         _, here, there = np.intersect1d(samples.ids, test.ids, return_indices=True)

@@ -1,87 +1,100 @@
 """Measured times, each kept with the point that it belongs to: thresholds, and who left where with them.
 
-`result["times"]` holds all that were measured, the newest last; what `chosen` and `baseline` show are those of the
+`times` of a record holds all that were measured, the newest last; what `chosen` and `baseline` show are those of the
 chosen point alone, or none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-TIMES = (  # of a point
-    "latency_s", "gain", "gain_interval", "gain_to_float", "gain_to_float_interval", "efficiency", "ideal_latency_s",
-    "empty_latency_s",
-)  # fmt: skip
-ALONE = ("latency_s", "float_latency_s", "float_gain", "float_gain_interval")  # of the network, timed beside it
-POINT = ("thresholds", "exit_rates", "relative_macs")
-MADE_BY = ("command", "machine", "versions", "engine", "precision", "threads")
+from offramp.store.record import AloneTimes, BenchRecord, PointTimes, RunRecord, TimesRecord
 
-Result = Mapping[str, Any]  # Any: JSON, as `result.json` holds it
-Times = dict[str, Any]  # Any: JSON
+NO_POINT_TIMES, NO_ALONE_TIMES = PointTimes(), AloneTimes()
 
 
-def known_times(result: Result) -> list[Times]:
-    """All times of a result; an older one holds at most those of its chosen point, measured when it was made."""
-    if "times" in result:
-        return list(result["times"])
-    if not result["chosen"].get("latency_s"):
-        return []
-    made = {name: result[name] for name in MADE_BY if name in result}
-    return [mark_times(result, made, chosen=result["chosen"], baseline=result["baseline"])]
+def first_times(run: RunRecord) -> tuple[TimesRecord, ...]:
+    """The times that a run measured when it was made; none if there are none."""
+    if not run.chosen.latency_s:
+        return ()
+    return (mark_times(run, run, chosen=times_of(run.chosen), baseline=alone_of(run.baseline)),)
+
+
+def times_of(chosen: PointTimes) -> PointTimes:
+    """The times of a point without the point."""
+    return PointTimes(**{name: getattr(chosen, name) for name in PointTimes.model_fields})
+
+
+def alone_of(baseline: AloneTimes) -> AloneTimes:
+    """The times of the network alone without the rest."""
+    return AloneTimes(**{name: getattr(baseline, name) for name in AloneTimes.model_fields})
 
 
 def mark_times(
-    result: Result, made: Mapping[str, Any], *, chosen: Mapping[str, Any], baseline: Mapping[str, Any]
-) -> Times:
+    run: RunRecord,
+    made: RunRecord | BenchRecord,
+    *,
+    chosen: PointTimes,
+    baseline: AloneTimes,
+    data: str | None = None,
+) -> TimesRecord:
     """Times with the chosen point that they were measured at.
 
     Args:
-        result: Whose point it is.
-        made: By which command, where and with what.
-        chosen: Holds times of the network with exits.
-        baseline: Holds times of the network alone.
+        run: Whose point it is.
+        made: Says by which command, where and with what.
+        chosen: Times of the network with exits.
+        baseline: Times of the network alone.
+        data: The samples that were timed, if they are not those of the run.
     """
-    return {
-        **{name: result["chosen"][name] for name in POINT},
-        "samples": _samples_of(result),
-        **made,
-        "chosen": {name: chosen[name] for name in TIMES if chosen.get(name)},
-        "baseline": {name: baseline[name] for name in ALONE if baseline.get(name)},
-    }
+    return TimesRecord(
+        thresholds=run.chosen.thresholds,
+        exit_rates=run.chosen.exit_rates,
+        relative_macs=run.chosen.relative_macs,
+        samples=run.options.samples,
+        command=made.command,
+        machine=made.machine,
+        versions=made.versions,
+        engine=made.engine,
+        precision=run.precision,
+        threads=made.threads,
+        data=data,
+        chosen=chosen,
+        baseline=baseline,
+    )
 
 
-def show_times(result: Result, times: Sequence[Times]) -> dict[str, Any]:  # Any: JSON
-    """The result with these times, of which it shows the newest that belong to its point; or none.
+def show_times(run: RunRecord, times: Sequence[TimesRecord]) -> RunRecord:
+    """The run with these times, of which it shows the newest that belong to its point; or none.
 
     Times of the network alone depend on no threshold: without others the last ones stay, to compare with by eye.
     """
-    own = find_times(result, times)
+    own = find_times(run, times)
     last = own or (times[-1] if times else None)
-    return {
-        **result,
-        "times": list(times),
-        "chosen": {**result["chosen"], **{name: {} for name in TIMES}, **(own["chosen"] if own else {})},
-        "baseline": {**result["baseline"], **({name: {} for name in ALONE} | last["baseline"] if last else {})},
-    }
+    chosen = NO_POINT_TIMES if own is None else own.chosen
+    baseline = alone_of(run.baseline) if last is None else last.baseline
+    return run.model_copy(
+        update={
+            "times": tuple(times),
+            "chosen": run.chosen.model_copy(update={name: getattr(chosen, name) for name in PointTimes.model_fields}),
+            "baseline": run.baseline.model_copy(
+                update={name: getattr(baseline, name) for name in AloneTimes.model_fields}
+            ),
+        }
+    )
 
 
-def find_times(result: Result, times: Sequence[Times]) -> Times | None:
+def find_times(run: RunRecord, times: Sequence[TimesRecord]) -> TimesRecord | None:
     """The newest times of the chosen point."""
-    point = {**result["chosen"], "samples": _samples_of(result)}
-    return next((one for one in reversed(times) if _same(one, point)), None)
+    point = run.chosen.thresholds, run.chosen.exit_rates, run.options.samples
+    return next((one for one in reversed(times) if _point_of(one) == point), None)
 
 
-def add_times(times: Sequence[Times], newest: Times) -> list[Times]:
+def add_times(times: Sequence[TimesRecord], newest: TimesRecord) -> tuple[TimesRecord, ...]:
     """With the newest in the place of others of the same point."""
-    return [*(one for one in times if not _same(one, newest)), newest]
+    return (*(one for one in times if _point_of(one) != _point_of(newest)), newest)
 
 
-def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:  # Any: JSON
-    return all(one[name] == other[name] for name in ("thresholds", "exit_rates", "samples"))
-
-
-def _samples_of(result: Result) -> str:
-    """The reference of the samples that decide who leaves where: other ones are another point."""
-    options = result["options"]
-    return str(options["held_out"] or options["data"])
+def _point_of(times: TimesRecord) -> tuple[tuple[float, ...], tuple[float, ...], str | None]:
+    """What makes it another point: other thresholds, or other samples that decide who leaves where."""
+    return times.thresholds, times.exit_rates, times.samples

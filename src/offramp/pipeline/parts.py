@@ -5,7 +5,7 @@ of a network costs on it, and what is decided from all that. Loads PyTorch; `off
 """
 
 from ._batches import draw_batches as draw_batches
-from ._batches import to_json as to_json
+from ._batches import record_latency as record_latency
 from ._batches import warm as warm
 from ._chain import Chosen as Chosen
 from ._chain import answer_in_float as answer_in_float
@@ -13,7 +13,6 @@ from ._chain import costs_by_score as costs_by_score
 from ._chain import gates_by_score as gates_by_score
 from ._clock import Timing as Timing
 from ._clock import time_network as time_network
-from ._engine import Engine as Engine
 from ._exports import Exports as Exports
 from ._optimize import decide_on as decide_on
 from ._precision import INT8_FALLBACK as INT8_FALLBACK
@@ -23,6 +22,5 @@ from ._precision import choose_precision as choose_precision
 from ._precision import evaluate as evaluate
 from ._price import price as price
 from ._problem import Problem as Problem
-from ._request import Goal as Goal
 from ._request import Request as Request
 from ._screen import Screen as Screen

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
+from offramp.store.record import PointTimes
+
+GainName = Literal["gain", "gain_to_float"]
 Judgment = Literal["faster", "slower", "no difference", "unknown"]
 
 
@@ -31,29 +34,33 @@ def describe_gain(gain: float, interval: Sequence[float] | None = None) -> str:
     return f"{gain:.2f}x" + ("" if interval is None else " [{:.2f}, {:.2f}]".format(*interval))
 
 
-def describe_gains(chosen: Mapping[str, Any], name: str = "gain", *, only: Judgment | None = None) -> str:  # Any: JSON
+def describe_gains(times: PointTimes, name: GainName = "gain", *, only: Judgment | None = None) -> str:
     """The gains of a point at all its batch sizes, or at those of which one thing may be said.
 
     Args:
-        chosen: A point with its times, as `result.json` holds it.
-        name: Of the gain: "gain" or "gain_to_float".
+        times: Of a point.
+        name: Which gain: over the network alone in the precision of the file, or in f32.
         only: What must be said of them.
 
     Example:
-        >>> times = {"gain": {"1": 2.0, "64": 1.0}, "gain_interval": {"1": [1.9, 2.1], "64": [0.9, 1.1]}}
+        >>> times = PointTimes(gain={1: 2.0, 64: 1.0}, gain_interval={1: (1.9, 2.1), 64: (0.9, 1.1)})
         >>> describe_gains(times), describe_gains(times, only="faster")
         ('2.00x [1.90, 2.10] at batch 1 and 1.00x [0.90, 1.10] at batch 64', '2.00x [1.90, 2.10] at batch 1')
     """
     told = [
         f"{describe_gain(gain, interval)} at batch {batch}"
-        for batch, gain in chosen[name].items()
-        for interval in (find_interval(chosen, batch, name),)
+        for batch, gain in gains_of(times, name).items()
+        for interval in (find_interval(times, batch, name),)
         if only in (None, judge_gain(interval))
     ]
     return " and ".join(told)
 
 
-def find_interval(chosen: Mapping[str, Any], batch: str, name: str = "gain") -> Sequence[float] | None:  # Any: JSON
+def gains_of(times: PointTimes, name: GainName = "gain") -> Mapping[int, float]:
+    """Samples per call -> the gain of this name."""
+    return times.gain if name == "gain" else times.gain_to_float
+
+
+def find_interval(times: PointTimes, batch: int, name: GainName = "gain") -> tuple[float, float] | None:
     """The interval of a gain at a batch size; older results have none, nor have measurements of a few calls."""
-    found: Sequence[float] | None = chosen.get(f"{name}_interval", {}).get(batch)
-    return found
+    return (times.gain_interval if name == "gain" else times.gain_to_float_interval).get(batch)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +13,31 @@ from markupsafe import Markup
 from offramp.errors import OutputError
 from offramp.measure import Evidence
 from offramp.run import Samples
+from offramp.store.record import RunRecord, SweepRecord, TimesRecord
 
 from ._gain import describe_gain, find_interval, judge_gain
-from ._placement import describe_placement
+from ._placement import tabulate_placement
 from ._plot import MOST, plot_exits, plot_frontier, plot_scores
 from ._samples import find_rows, shares_by_class
-from ._sweep import COSTS, POINTS, Sweep, describe_losses, describe_search, loss_rows, point_rows
+from ._sweep import COSTS, POINTS, describe_losses, describe_search, loss_rows, point_rows
 from ._table import COLUMNS, describe_promise, draw_table, milliseconds, percent, rows, threshold
 from ._test_loss import describe_test
 from ._times import former_times
 
-Result = Mapping[str, Any]  # Any: JSON, as `result.json` holds it
-
 
 def html(
-    result: Result,
+    result: RunRecord,
     path: str | Path,
     *,
     drawing: str | None = None,
     evidence: Evidence | None = None,
     samples: Samples | None = None,
-    sweep: Sweep | None = None,
+    sweep: SweepRecord | None = None,
 ) -> None:
     """Write the report of a run: verdict, table, frontier, who leaves where, graph, machine and command.
 
     Args:
-        result: As `result.json` holds it.
+        result: Of the run.
         path: Of the page.
         drawing: The graph as SVG.
         evidence: Of the test samples; without it the page does not say who leaves where.
@@ -53,12 +51,12 @@ def html(
 
 
 def render(
-    result: Result,
+    result: RunRecord,
     *,
     drawing: str | None = None,
     evidence: Evidence | None = None,
     samples: Samples | None = None,
-    sweep: Sweep | None = None,
+    sweep: SweepRecord | None = None,
 ) -> str:
     """The page as text; arguments as for `html`."""
     return load_template("page.html.j2").render(
@@ -74,7 +72,7 @@ def render(
         frontier=Markup(own_names(plot_frontier(result, sweep), "frontier")),  # made by us
         scores=Markup(own_names(plot_scores(result), "scores")),  # made by us
         sweep=None if sweep is None else _swept(sweep),
-        placement=None if result.get("placement") is None else describe_placement(result["placement"]),
+        placement=None if result.placement is None else tabulate_placement(result.placement),
         by_class=_by_class(result, evidence),
         exits=[] if evidence is None or samples is None or not _gated(result) else _rows(result, evidence, samples),
         drawing=None if drawing is None else Markup(drawing),  # made by graph.draw_svg
@@ -117,9 +115,11 @@ def millions(macs: float) -> str:
     return f"{macs:.0f}"
 
 
-def _swept(sweep: Sweep) -> dict[str, Any]:  # Any: jinja reads it
+def _swept(sweep: SweepRecord) -> dict[str, Any]:  # Any: jinja reads it
     return {
-        **sweep,
+        "samples": sweep.samples,
+        "points": sweep.points,
+        "applied": sweep.applied,
         "search": describe_search(sweep),
         "about": describe_losses(sweep),
         "promise": describe_promise(sweep),
@@ -130,38 +130,31 @@ def _swept(sweep: Sweep) -> dict[str, Any]:  # Any: jinja reads it
     }
 
 
-def _is_slow(result: Result) -> bool:
+def _is_slow(result: RunRecord) -> bool:
     """Whether the network alone is surely faster at some batch size, or does no more work."""
-    chosen = result["chosen"]
-    slower = any(judge_gain(find_interval(chosen, batch)) == "slower" for batch in chosen["gain"])
-    return bool(slower or chosen["relative_macs"] >= 1)
+    chosen = result.chosen
+    slower = any(judge_gain(find_interval(chosen, batch)) == "slower" for batch in chosen.gain)
+    return slower or chosen.relative_macs >= 1
 
 
-def _made(result: Result) -> Mapping[str, Any] | None:  # Any: JSON
+def _made(result: RunRecord) -> TimesRecord | None:
     """How the times of the chosen point were measured; older results do not say."""
-    chosen = result["chosen"]
-    same = [one for one in result.get("times", []) if one["thresholds"] == chosen["thresholds"]]
-    return same[-1] if same and chosen["latency_s"] else None
+    same = [one for one in result.times if one.thresholds == result.chosen.thresholds]
+    return same[-1] if same and result.chosen.latency_s else None
 
 
-def _gated(result: Result) -> bool:
-    return bool(result["chosen"]["thresholds"])
+def _gated(result: RunRecord) -> bool:
+    return bool(result.chosen.thresholds)
 
 
-def _class_names(result: Result) -> list[str] | None:
-    """What the classes are called; older results do not say."""
-    names: list[str] | None = result["model"].get("class_names")
-    return names
+def _rows(result: RunRecord, evidence: Evidence, samples: Samples) -> list[Any]:  # Any: jinja reads them
+    return list(find_rows(evidence, samples, result.chosen.thresholds, result.score, result.model.class_names))
 
 
-def _rows(result: Result, evidence: Evidence, samples: Samples) -> list[Any]:  # Any: jinja reads them
-    return list(find_rows(evidence, samples, result["chosen"]["thresholds"], result["score"], _class_names(result)))
-
-
-def _by_class(result: Result, evidence: Evidence | None) -> dict[str, Any] | None:  # Any: jinja reads it
+def _by_class(result: RunRecord, evidence: Evidence | None) -> dict[str, Any] | None:  # Any: jinja reads it
     if evidence is None or not _gated(result):
         return None
-    shares, names = shares_by_class(evidence, result["chosen"]["thresholds"], result["score"], _class_names(result))
+    shares, names = shares_by_class(evidence, result.chosen.thresholds, result.score, result.model.class_names)
     return {
         "plot": Markup(own_names(plot_exits(shares, names), "classes")),  # made by us
         "names": names,

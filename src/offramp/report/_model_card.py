@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from offramp.store.record import RunRecord
 
 from ._table import ENGINES, draw_table, percent
 
 
-def model_card(result: Mapping[str, Any]) -> str:  # Any: JSON
+def model_card(result: RunRecord) -> str:
     """The card of a run as Markdown.
 
     Args:
-        result: As `result.json` holds it.
+        result: Of the run.
     """
     environment = Environment(  # Markdown, and nothing in it comes from strangers
         loader=PackageLoader("offramp.report", "."), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
@@ -22,5 +21,5 @@ def model_card(result: Mapping[str, Any]) -> str:  # Any: JSON
     )  # fmt: skip
     environment.filters["percent"] = percent
     return environment.get_template("model_card.md.j2").render(
-        result=result, table=draw_table(result), engines=ENGINES, in_8_bits=result["precision"].startswith("int8")
+        result=result, table=draw_table(result), engines=ENGINES, in_8_bits=result.precision.startswith("int8")
     )

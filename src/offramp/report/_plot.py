@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
+
+from offramp.store.record import CurveRecord, PointRecord, RunRecord, ScoresRecord, SweepRecord
 
 INK = "#123456"  # stands for the page's text color, see `to_svg`
 PAPER = "#fefefe"  # stands for what is behind the plot
@@ -28,74 +30,75 @@ MOST = 40  # classes of which bars are drawn
 SHADES = ("#2a9d6f", "#5bb98f", "#8fd0ae", "#c9dd8f", "#f1cf6b", "#f0a95a", "#e0701a", "#b9502c", "#8c3b3b")
 
 
-def plot_frontier(result: Mapping[str, Any], sweep: Mapping[str, Any] | None = None) -> str:  # Any: JSON
+def plot_frontier(result: RunRecord, sweep: SweepRecord | None = None) -> str:
     """The frontier on the tuning samples, its knee, and the chosen point on the test samples.
 
     Args:
-        result: As `result.json` holds it.
+        result: Of a run.
         sweep: What a sweep found: its curve is drawn instead, with the promises that can be kept.
     """
-    drawn = result if sweep is None else {**sweep, "frontier": sweep["points"], "frontier_quality": sweep["quality"]}
-    quality = drawn["frontier_quality"]
-    points, chosen = drawn["frontier"], result["chosen"]
+    points, quality, knee = (
+        (result.frontier, result.frontier_quality, result.knee)
+        if sweep is None
+        else (sweep.points, sweep.quality, sweep.knee)
+    )
     figure, axes = make_figure(7.2, 3.6)
-    x, y = [point["relative_macs"] for point in points], [_percent(point, quality) for point in points]
+    x, y = [point.relative_macs for point in points], [_percent(point, quality) for point in points]
     axes.plot(
         x, y, color=LINE, linewidth=1.8, marker="o" if len(points) <= 60 else "", markersize=3, label="frontier (tune)"
     )
-    axes.plot([1], [_percent(_alone(result), quality)], "s", color=INK, markersize=6, label="network alone (test)")
-    if drawn["knee"] is not None:
-        knee = points[drawn["knee"]]
-        axes.plot(
-            [knee["relative_macs"]], [_percent(knee, quality)], "D", color=KNEE, markersize=8, label="knee (tune)"
-        )
+    axes.plot([1], [_alone(result, quality)], "s", color=INK, markersize=6, label="network alone (test)")
+    if knee is not None:
+        _plot_point(axes, points[knee], quality, marker="D", color=KNEE, markersize=8, label="knee (tune)")
     if sweep is not None:
         _plot_promises(axes, sweep, quality)
-    label = "chosen (test)" if sweep is None or sweep["applied"] else "in the file (test)"
-    axes.plot([chosen["relative_macs"]], [_percent(chosen, quality)], "*", color=CHOSEN, markersize=15, label=label)
-    if sweep is not None and not sweep["applied"]:
-        asked = sweep["chosen"]
-        x, y = [asked["relative_macs"]], [_percent(asked, quality)]
+    label = "chosen (test)" if sweep is None or sweep.applied else "in the file (test)"
+    _plot_point(axes, result.chosen, quality, marker="*", color=CHOSEN, markersize=15, label=label)
+    if sweep is not None and not sweep.applied:
         open_circle: Any = {"markersize": 12, "markerfacecolor": "none", "markeredgewidth": 1.6}
-        axes.plot(x, y, "o", color=CHOSEN, label="asked for (test)", **open_circle)
+        _plot_point(axes, sweep.chosen, quality, marker="o", color=CHOSEN, label="asked for (test)", **open_circle)
     _name_axes(axes, quality)
     axes.set_xlim(left=0)
     add_legend(axes, loc="lower right")
     return to_svg(figure, "Frontier: quality against relative MACs")
 
 
-def plot_scores(result: Mapping[str, Any]) -> str:  # Any: JSON
+def _plot_point(axes: Axes, point: PointRecord, quality: str, **look: Any) -> None:  # Any: matplotlib's own
+    axes.plot([point.relative_macs], [_percent(point, quality)], linestyle="none", **look)
+
+
+def plot_scores(result: RunRecord) -> str:
     """The frontiers of all scores on the tuning samples, around the accepted loss; the one that gates is bold."""
-    scores = result["scores"]
+    scores = result.scores
     figure, axes = make_figure(7.2, 4.2)
     styles = zip(itertools.cycle(SCORES), itertools.cycle(DASHES))
-    for one in scores["ranked"]:
-        x, y = _steps(one["frontier"])
-        if one["score"] == result["score"]:
-            axes.plot(x, y, color=CHOSEN, linewidth=2.8, zorder=3, label=f"{one['score']} (gates)")
+    for one in scores.ranked:
+        x, y = _steps(one.frontier)
+        if one.score == result.score:
+            axes.plot(x, y, color=CHOSEN, linewidth=2.8, zorder=3, label=f"{one.score} (gates)")
         else:
             color, dash = next(styles)
-            axes.plot(x, y, color=color, linewidth=1.4, linestyle=dash, label=one["score"])
-    accepted = 100 * (scores["full_quality"] - scores["accepted_loss"])
+            axes.plot(x, y, color=color, linewidth=1.4, linestyle=dash, label=one.score)
+    accepted = 100 * (scores.full_quality - scores.accepted_loss)
     axes.axhline(accepted, color=INK, linewidth=0.8, linestyle=(0, (2, 3)), label="accepted loss")
     axes.set_ylim(*_around_accepted(scores))
-    _name_axes(axes, result["frontier_quality"])
+    _name_axes(axes, result.frontier_quality)
     add_legend(axes, loc="center left", bbox_to_anchor=(1, 0.5), handlelength=2.6)
     return to_svg(figure, "Frontiers of all scores")
 
 
-def _around_accepted(scores: Mapping[str, Any]) -> tuple[float, float]:  # Any: JSON
+def _around_accepted(scores: ScoresRecord) -> tuple[float, float]:
     """Quality in percent from a few times the accepted loss, or the worst there is, to the best, with some margin."""
-    full, accepted = scores["full_quality"], scores["accepted_loss"]
-    worst = min(min(one["frontier"]["quality"]) for one in scores["ranked"])
-    best = max(full, *(max(one["frontier"]["quality"]) for one in scores["ranked"]))
+    full, accepted = scores.full_quality, scores.accepted_loss
+    worst = min(min(one.frontier.quality) for one in scores.ranked)
+    best = max(full, *(max(one.frontier.quality) for one in scores.ranked))
     lowest = max(full - FURTHER * accepted, min(worst, full - accepted))
     return 100 * lowest - 4 * (best - lowest), 100 * best + 4 * (best - lowest)
 
 
-def _steps(frontier: Mapping[str, Any]) -> tuple[list[float], list[float]]:  # Any: JSON
+def _steps(frontier: CurveRecord) -> tuple[list[float], list[float]]:
     """Corners of a frontier as a staircase: between two points the cheaper one is all that a lower quality buys."""
-    costs, quality = frontier["relative_macs"], [100 * value for value in frontier["quality"]]
+    costs, quality = frontier.relative_macs, [100 * value for value in frontier.quality]
     x = [cost for cost in costs for _ in range(2)]
     y = [value for value in quality for _ in range(2)]
     return x[:-1], y[1:]
@@ -125,19 +128,19 @@ def plot_exits(shares: NDArray[np.float64], names: Sequence[str]) -> str:
     return to_svg(figure, "Where the samples of each class leave")
 
 
-def _plot_promises(axes: Axes, sweep: Mapping[str, Any], quality: str) -> None:  # Any: JSON
+def _plot_promises(axes: Axes, sweep: SweepRecord, quality: str) -> None:
     """The points of the losses that can be promised, with the loss below each; neighbors share their words."""
-    kept = [one for one in sweep["losses"] if one["status"] == "certified"]
+    kept = [one for one in sweep.losses if one.status == "certified"]
     if not kept:
         return
-    x, y = [one["relative_macs"] for one in kept], [_percent(one, quality) for one in kept]
+    x, y = [one.relative_macs for one in kept], [_percent(one, quality) for one in kept]
     axes.plot(x, y, "|", color=INK, markersize=9, markeredgewidth=1.4, label="loss that can be promised (test)")
     starts = [0]
     for at in range(1, len(kept)):
         if abs(x[at] - x[starts[-1]]) > ROOM:
             starts.append(at)
     for start, end in itertools.pairwise([*starts, len(kept)]):
-        losses = dict.fromkeys(f"{100 * kept[at]['max_loss']:g}" for at in (start, end - 1))
+        losses = dict.fromkeys(f"{100 * kept[at].max_loss:g}" for at in (start, end - 1))
         place = sum(x[start:end]) / (end - start), min(y[start:end])
         axes.annotate(f"{' to '.join(losses)} %", place, xytext=(0, -15), textcoords="offset points", ha="center",
                       fontsize=8, color=INK)  # fmt: skip
@@ -202,10 +205,13 @@ def to_svg(figure: Figure, title: str) -> str:
     return text.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
 
 
-def _percent(point: Mapping[str, Any], quality: str) -> float:  # Any: JSON
-    value = float(point[quality])
-    return 100 * (1 - value if quality == "harm" else value)
+def _percent(point: PointRecord, quality: str) -> float:
+    """What the point keeps; a quality is only asked for where it is known."""
+    if quality == "harm":
+        return 100 * (1 - (point.harm or 0.0))
+    return 100 * ((point.accuracy or 0.0) if quality == "accuracy" else point.agreement)
 
 
-def _alone(result: Mapping[str, Any]) -> dict[str, float | None]:  # Any: JSON
-    return {"agreement": 1.0, "harm": 0.0, "accuracy": result["baseline"]["accuracy"]}
+def _alone(result: RunRecord, quality: str) -> float:
+    """What the network alone keeps: it neither differs from itself nor harms."""
+    return 100 * (result.baseline.accuracy or 0.0) if quality == "accuracy" else 100.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +95,7 @@ def _conclude(sweep: RouteSweep, decision: NetworkDecision | None) -> list[str]:
             f"The network of lambda {sweep.accuracy_weights[decision.place]:g} is chosen: {percent(sweep.quality(one))}"
             f" % {sweep.quality_name} at {sweep.relative_macs(one):.3f} of the work"
         )
-    promise = None if decision is None or decision.guarantee is None else asdict(decision.guarantee)
+    promise = None if decision is None or decision.guarantee is None else decision.guarantee
     lines = [first, *([] if promise is None else [f"Target: {describe_guarantee(promise)}"])]
     gains = [gain for one in range(len(sweep.evidence)) if (gain := _gain(sweep, one)) is not None]
     if gains:

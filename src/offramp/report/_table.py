@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from html import escape
 
 from rich.console import Console
 from rich.table import Table
 
-from ._gain import describe_gain, find_interval
+from offramp.decide import Guarantee
+from offramp.store.record import GoalRecord, GuaranteeRecord, InPrecisionRecord, Latencies, RunRecord, SweepRecord
+
+from ._gain import GainName, describe_gain, find_interval, gains_of
 from ._test_loss import describe_test
 from ._times import former_times
 
-Result = Mapping[str, Any]  # Any: JSON, as `result.json` holds it
 COLUMNS = ("Acc. %", "Agree %", "Time ms", "Gain", "MACs", "Threshold T", "Exit %")
 ENGINES = {"openvino": "OpenVINO", "onnxruntime": "ONNX Runtime", "torch": "PyTorch"}
 LOSSES = {
@@ -24,7 +26,7 @@ LOSSES = {
 MANY = 12  # thresholds beyond which the table shows a few
 
 
-def draw_table(result: Result, *, width: int = 160) -> str:
+def draw_table(result: RunRecord, *, width: int = 160) -> str:
     """The table as text.
 
     Args:
@@ -36,7 +38,7 @@ def draw_table(result: Result, *, width: int = 160) -> str:
     return "\n".join(line.rstrip() for line in target.getvalue().splitlines()) + "\n"
 
 
-def print_table(result: Result, console: Console) -> None:
+def print_table(result: RunRecord, console: Console) -> None:
     """Print the table on a console."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("", no_wrap=True)
@@ -45,91 +47,101 @@ def print_table(result: Result, console: Console) -> None:
     for row in rows(result):
         table.add_row(*row)
     console.print(table)
-    for line in (describe_promise(result), *describe_test(result), *former_times(result)):
+    for line in _lines(result):
         console.print(line, soft_wrap=True, markup=False)
 
 
-def rows(result: Result) -> list[tuple[str, ...]]:
+def draw_html_table(result: RunRecord) -> str:
+    """The table as HTML without styles of its own, as notebooks show it."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in ("", *COLUMNS))
+    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows(result))
+    below = "<br>".join(map(escape, _lines(result)))
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{below}</p>"
+
+
+def _lines(result: RunRecord) -> tuple[str, ...]:
+    """What stands below the table."""
+    return (describe_promise(result), *describe_test(result), *former_times(result))
+
+
+def rows(result: RunRecord) -> list[tuple[str, ...]]:
     """The rows of the table, as text, at batch 1: the network in f32, in the precision of the file, with exits."""
-    baseline, chosen = result["baseline"], result["chosen"]
-    count = len(chosen["thresholds"])
-    floating = baseline.get("float_latency_s")  # not those in f32, nor times of a file that holds 8 bits only
-    lower = result["precision"] != "f32" and "in_precision" in baseline  # older results have none
-    gain = "gain_to_float" if chosen.get("gain_to_float") else "gain"
+    baseline, chosen = result.baseline, result.chosen
+    count = len(chosen.thresholds)
+    floating = baseline.float_latency_s  # not those in f32, nor times of a file that holds 8 bits only
+    lower = None if result.precision == "f32" else baseline.in_precision  # older results have none
+    gain: GainName = "gain_to_float" if chosen.gain_to_float else "gain"
+    gains = gains_of(chosen, gain)
     return [
         (
-            result["model"]["reference"].replace(":", "/").rstrip("/").rpartition("/")[2],
-            percent(baseline["accuracy"]),
+            result.model.reference.replace(":", "/").rstrip("/").rpartition("/")[2],
+            percent(baseline.accuracy),
             "100.00",
-            _mean(floating or ({} if lower else baseline["latency_s"])),
+            _mean(floating or ({} if lower else baseline.latency_s)),
             "1.00x" if floating or not lower else "-",
             "1.000",
             "-",
             "100",
         ),
-        *([_lower(result)] if lower else []),
+        *([] if lower is None else [_lower(result, lower)]),
         (
             f"  + {count} exit{'s' if count != 1 else ''}",
-            percent(chosen["accuracy"]),
-            percent(chosen["agreement"]),
-            _mean(chosen["latency_s"]),
-            describe_gain(chosen[gain]["1"], find_interval(chosen, "1", gain)) if "1" in chosen[gain] else "-",
-            f"{chosen['relative_macs']:.3f}",
-            thresholds(chosen["thresholds"]),
-            shares(chosen["exit_rates"]),
+            percent(chosen.accuracy),
+            percent(chosen.agreement),
+            _mean(chosen.latency_s),
+            describe_gain(gains[1], find_interval(chosen, 1, gain)) if 1 in gains else "-",
+            f"{chosen.relative_macs:.3f}",
+            thresholds(chosen.thresholds),
+            shares(chosen.exit_rates),
         ),
     ]
 
 
-def _mean(times: Mapping[str, Mapping[str, float]]) -> str:
+def _mean(times: Latencies) -> str:
     """Mean time at batch 1, or a dash."""
-    return milliseconds(times["1"]["mean"]) if "1" in times else "-"
+    return milliseconds(times[1].mean) if 1 in times else "-"
 
 
-def _lower(result: Result) -> tuple[str, ...]:
+def _lower(result: RunRecord, quality: InPrecisionRecord) -> tuple[str, ...]:
     """The network alone in the precision of the file."""
-    baseline, gain = result["baseline"], "1.00x"
-    lower, floating = baseline["latency_s"], baseline.get("float_latency_s", {})
-    if "1" in lower and "1" in floating:
-        found = baseline.get("float_gain_interval", {}).get("1")  # older results have none
-        gain = describe_gain(floating["1"]["mean"] / lower["1"]["mean"], found)
-    quality = [percent(baseline["in_precision"][name]) for name in ("accuracy", "agreement")]
-    name = result["precision"].partition("+")[0]  # int8+f32: the network alone is the one in 8 bits
-    return f"  in {name}", *quality, _mean(lower), gain, "1.000", "-", "100"
+    baseline, gain = result.baseline, "1.00x"
+    lower, floating = baseline.latency_s, baseline.float_latency_s
+    if 1 in lower and 1 in floating:
+        gain = describe_gain(floating[1].mean / lower[1].mean, baseline.float_gain_interval.get(1))
+    cells = percent(quality.accuracy), percent(quality.agreement)
+    name = result.precision.partition("+")[0]  # int8+f32: the network alone is the one in 8 bits
+    return f"  in {name}", *cells, _mean(lower), gain, "1.000", "-", "100"
 
 
-def describe_promise(result: Result) -> str:
-    """The line below the table: what is promised, or why nothing is.
-
-    Example:
-        >>> describe_promise({"guarantee": None, "goal": {"name": "knee"}})
-        'promise: none was asked; the point is the knee of the tuning samples'
-    """
-    guarantee = result["guarantee"]
-    if guarantee is None:
-        goal = result["goal"]
-        where = "the knee" if goal["name"] == "knee" else f"the best within {goal['budget']:g} of the work, judged by"
-        return (
-            f"promise: none was asked; the point is {where} {'of ' if goal['name'] == 'knee' else ''}the tuning samples"
-        )
-    engine = f"{ENGINES.get(result['engine'], result['engine'])} {result['precision']}"
-    return f"promise: {describe_guarantee(guarantee, engine)}"
+def describe_promise(result: RunRecord | SweepRecord) -> str:
+    """The line below the table: what is promised, or why nothing is."""
+    if result.guarantee is None:
+        return f"promise: none was asked; the point is {_describe_goal(result.goal)}"
+    engine = f"{ENGINES.get(result.engine, result.engine)} {result.precision}"
+    return f"promise: {describe_guarantee(result.guarantee, engine)}"
 
 
-def describe_guarantee(guarantee: Mapping[str, Any], engine: str | None = None) -> str:  # Any: JSON
+def _describe_goal(goal: GoalRecord) -> str:
+    """Which point a goal without a promise takes."""
+    if goal.name == "knee":
+        return "the knee of the tuning samples"
+    return f"the best within {goal.budget:g} of the work, judged by the tuning samples"
+
+
+def describe_guarantee(guarantee: Guarantee | GuaranteeRecord, engine: str | None = None) -> str:
     """What is promised and on how many samples it was proven, or what would help.
 
     Args:
-        guarantee: The fields of a `decide.Guarantee`.
+        guarantee: As it was decided, or as a record holds it.
         engine: Engine and precision that it was proven with, if known.
     """
-    bound = f"at most {100 * guarantee['max_loss']:.1f} % {LOSSES[guarantee['kind']]}"
-    what = f"{bound}, {100 * guarantee['confidence']:g} % confidence"
-    if guarantee["status"] == "refused":
-        return f"refused ({what}); {guarantee['remedy']}"
-    margin, on = guarantee.get("margin"), "" if engine is None else f", {engine}"  # older results have no margin
-    aim = f", proven for {100 * (1 - margin) * guarantee['max_loss']:.3g} %" if margin else ""
-    return f"{what} ({guarantee['calibration_samples']:,} calibration samples{on}{aim})"
+    bound = f"at most {100 * guarantee.max_loss:.1f} % {LOSSES[guarantee.kind]}"
+    what = f"{bound}, {100 * guarantee.confidence:g} % confidence"
+    if guarantee.status == "refused":
+        return f"refused ({what}); {guarantee.remedy}"
+    margin, on = guarantee.margin, "" if engine is None else f", {engine}"
+    aim = f", proven for {100 * (1 - margin) * guarantee.max_loss:.3g} %" if margin else ""
+    return f"{what} ({guarantee.calibration_samples:,} calibration samples{on}{aim})"
 
 
 def thresholds(values: Sequence[float]) -> str:

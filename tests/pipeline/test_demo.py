@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from commands import call
-from offramp.cli._demo import PARTS, TRAIN, _digits
+from offramp.pipeline._demo import PARTS, TRAIN, _digits
 
 
 def test_the_digits_are_divided_without_overlap() -> None:
