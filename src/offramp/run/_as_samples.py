@@ -219,6 +219,13 @@ def _join(parts: list[Any]) -> Any:  # Any: tensors or arrays
 def as_labels(y: Array, name: str) -> NDArray[np.int64]:
     """Whole numbers [n], in whatever type they come.
 
+    Args:
+        y: Labels in any array: whole numbers, or floats that are whole.
+        name: How the samples are called in an error.
+
+    Returns:
+        [S] the labels as whole numbers.
+
     Raises:
         DataError: They are something else.
     """

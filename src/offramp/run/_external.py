@@ -18,12 +18,25 @@ TAG = 64  # bytes at the start of a data file: a digest of all weights, in hexad
 
 
 def fits_in_one_file(size_bytes: int) -> bool:
-    """Whether so many bytes of weights leave a file below what protobuf can hold."""
+    """Whether so many bytes of weights leave a file below what protobuf can hold.
+
+    Args:
+        size_bytes: The number of bytes of all weights.
+
+    Returns:
+        True if they fit.
+    """
     return size_bytes <= LIMIT
 
 
 def data_file(path: Path) -> Path:
     """Where the weights of a file are that are not in it.
+
+    Args:
+        path: The ONNX file.
+
+    Returns:
+        The path of the file beside it.
 
     Example:
         >>> data_file(Path("out/model.onnx")).name

@@ -24,9 +24,12 @@ def run_reference(graph: Graph, inputs: Mapping[str, Array], thresholds: Array |
     none of its inputs is null. No gate stops a sample whose inputs are not all finite.
 
     Args:
-        graph: Its bodies are called with a leading axis of 1.
-        inputs: By name of the input node, batch first.
-        thresholds: One per threshold gate in graph order.
+        graph: A graph whose bodies are called with a leading axis of 1.
+        inputs: Arrays by name of the input node, batch axis first.
+        thresholds: One threshold per threshold gate, in graph order.
+
+    Returns:
+        What the network says of each row.
 
     Raises:
         ThresholdError: Not as many thresholds as gates, or one is NaN.
@@ -60,6 +63,13 @@ def run_reference(graph: Graph, inputs: Mapping[str, Array], thresholds: Array |
 
 def check_thresholds(thresholds: Array | None, gates: int) -> Array:
     """The thresholds as float32, one per gate.
+
+    Args:
+        thresholds: One threshold per gate, in graph order; None if there is no gate.
+        gates: The number of threshold gates.
+
+    Returns:
+        [gates] float32 thresholds.
 
     Raises:
         ThresholdError: Their number is wrong, or one is NaN.

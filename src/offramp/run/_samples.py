@@ -34,10 +34,24 @@ class Samples(Protocol):
         """Number of samples."""
 
     def take(self, positions: Positions) -> dict[str, Array]:
-        """Give the inputs of some samples as a network reads them: by name, batch axis first."""
+        """Give the inputs of some samples as a network reads them: by name, batch axis first.
+
+        Args:
+            positions: Positions of the samples, or a slice.
+
+        Returns:
+            Arrays by input name, one row per position.
+        """
 
     def subset(self, positions: Positions) -> Samples:
-        """Give some of the samples, in the given order."""
+        """Give some of the samples, in the given order.
+
+        Args:
+            positions: Positions of the samples, or a slice.
+
+        Returns:
+            Samples with these alone.
+        """
 
     def __iter__(self) -> Iterator[tuple[dict[str, Array], int | None]]:
         """Give one sample after the other: its inputs with a batch axis of 1, and its label or None."""

@@ -29,11 +29,14 @@ def load(path: str | Path, *, threads: int = 1, staged: bool = True, fusible: bo
     """A conditional network from its file, ready to answer.
 
     Args:
-        path: Written by `export.onnx.save`.
+        path: The file, written by `export.onnx.save`.
         threads: CPU threads that one call may use.
         staged: Run the bodies of the file's `If`s as models of their own; False runs the file whole, as others would.
         fusible: Put a convolution by one in front of the shortcuts that keep ONNX Runtime from folding a chain of
             residual blocks; not in files that are run whole.
+
+    Returns:
+        A runtime that answers batches.
 
     Raises:
         DataError: There is no such file.
@@ -44,7 +47,17 @@ def load(path: str | Path, *, threads: int = 1, staged: bool = True, fusible: bo
 
 
 def load_dense(path: str | Path, *, threads: int = 1, fusible: bool = True) -> OnnxDense:
-    """The dense twin of a network, which runs every exit for every sample; arguments and errors as for `load`."""
+    """The dense twin of a network, which runs every exit for every sample; arguments and errors as for `load`.
+
+    Args:
+        path: The dense file, written by `export.onnx.save(dense=True)`.
+        threads: CPU threads that one call may use.
+        fusible: Whether to put a convolution by one in front of the shortcuts that keep ONNX Runtime from folding a
+            chain of residual blocks.
+
+    Returns:
+        A runtime that gives what all exits say.
+    """
     return OnnxDense(check_file(path), threads, fusible)
 
 
@@ -52,12 +65,27 @@ def load_values(path: str | Path, *, threads: int = 1) -> OnnxValues:
     """Any file whose outputs are wanted by name, such as one whose inner values were made outputs.
 
     Arguments and errors as for `load`.
+
+    Args:
+        path: Any ONNX file.
+        threads: CPU threads that one call may use.
+
+    Returns:
+        A function from inputs to all outputs by name.
     """
     return OnnxValues(check_file(path), threads)
 
 
 class OnnxRuntime:
-    """A conditional network that ONNX Runtime runs; made by `load`."""
+    """A conditional network that ONNX Runtime runs; made by `load`.
+
+    Args:
+        path: The file, written by `export.onnx.save`.
+        threads: CPU threads that one call may use.
+        staged: Whether the bodies of the file's `If`s run as models of their own.
+        fusible: Whether to put a convolution by one in front of the shortcuts that keep ONNX Runtime from folding a
+            chain of residual blocks.
+    """
 
     engine = "onnxruntime"
 
@@ -106,7 +134,14 @@ class OnnxRuntime:
 
 
 class OnnxDense:
-    """A network that runs every exit for every sample; made by `load_dense`."""
+    """A network that runs every exit for every sample; made by `load_dense`.
+
+    Args:
+        path: The dense file.
+        threads: CPU threads that one call may use.
+        fusible: Whether to put a convolution by one in front of the shortcuts that keep ONNX Runtime from folding a
+            chain of residual blocks.
+    """
 
     def __init__(self, path: Path, threads: int, fusible: bool) -> None:
         self._path = path
@@ -134,7 +169,12 @@ class OnnxDense:
 
 
 class OnnxValues:
-    """A file of which all outputs are wanted; made by `load_values`."""
+    """A file of which all outputs are wanted; made by `load_values`.
+
+    Args:
+        path: Any ONNX file.
+        threads: CPU threads that one call may use.
+    """
 
     def __init__(self, path: Path, threads: int) -> None:
         self._path = path
@@ -236,7 +276,14 @@ def _trimmed(model: onnx.ModelProto, outputs: Sequence[str]) -> onnx.ModelProto:
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Give whatever ONNX Runtime or the reader of the file raises as an EngineError."""
+    """Give whatever ONNX Runtime or the reader of the file raises as an EngineError.
+
+    Args:
+        path: The file that an error names.
+
+    Yields:
+        Nothing; errors inside are translated.
+    """
     try:
         yield
     except (EngineError, OptionError):

@@ -25,10 +25,13 @@ def load(path: str | Path, *, precision: Precision = "f32", threads: int = 1) ->
     """A conditional network from its file, ready to answer.
 
     Args:
-        path: Written by `export.onnx.save`.
+        path: The file, written by `export.onnx.save`.
         precision: Number format to compute in; OpenVINO's own default would be bfloat16 on newer CPUs. "int8" is for
             files with quantizations: these are computed in 8 bits, as they are with "f32", and the rest in f32.
         threads: CPU threads that one call may use: they take shares of a batch, or work together on a small one.
+
+    Returns:
+        A runtime that answers batches.
 
     Raises:
         DataError: There is no such file.
@@ -40,7 +43,16 @@ def load(path: str | Path, *, precision: Precision = "f32", threads: int = 1) ->
 
 
 def load_dense(path: str | Path, *, precision: Precision = "f32", threads: int = 1) -> OpenvinoDense:
-    """The dense twin of a network, which runs every exit for every sample; arguments and errors as for `load`."""
+    """The dense twin of a network, which runs every exit for every sample; arguments and errors as for `load`.
+
+    Args:
+        path: The dense file, written by `export.onnx.save(dense=True)`.
+        precision: The number format to compute in: "f32", "bf16", or "int8" for a file whose bodies are quantized.
+        threads: CPU threads that one call may use.
+
+    Returns:
+        A runtime that gives what all exits say.
+    """
     return OpenvinoDense(CompiledFile(path, precision=precision, threads=threads))
 
 
@@ -48,6 +60,14 @@ def load_static(path: str | Path, *, precision: Precision = "f32", threads: int 
     """A plain network without gates, whose outputs include `logits`; arguments and errors as for `load`.
 
     Its call is as cheap as ours can be: it serves as baseline and as ideal.
+
+    Args:
+        path: A file without gates.
+        precision: The number format to compute in: "f32", "bf16", or "int8" for a file whose bodies are quantized.
+        threads: CPU threads that one call may use.
+
+    Returns:
+        A function from inputs to logits.
     """
     return OpenvinoStatic(CompiledFile(path, precision=precision, threads=threads))
 
@@ -56,12 +76,26 @@ def load_values(path: str | Path, *, precision: Precision = "f32", threads: int 
     """Any file whose outputs are wanted by name, such as one whose inner values were made outputs.
 
     Arguments and errors as for `load`.
+
+    Args:
+        path: Any ONNX file.
+        precision: The number format to compute in: "f32", "bf16", or "int8" for a file whose bodies are quantized.
+        threads: CPU threads that one call may use.
+
+    Returns:
+        A function from inputs to all outputs by name.
     """
     return OpenvinoValues(CompiledFile(path, precision=precision, threads=threads))
 
 
 class OpenvinoRuntime:
-    """A conditional network that OpenVINO runs; made by `load`."""
+    """A conditional network that OpenVINO runs; made by `load`.
+
+    Args:
+        file: The compiled conditional file.
+        precision: The number format to compute in: "f32", "bf16", or "int8" for a file whose bodies are quantized.
+        threads: CPU threads that one call may use.
+    """
 
     engine = "openvino"
 
@@ -100,7 +134,11 @@ class OpenvinoRuntime:
 
 
 class OpenvinoDense:
-    """A network that runs every exit for every sample; made by `load_dense`."""
+    """A network that runs every exit for every sample; made by `load_dense`.
+
+    Args:
+        file: The compiled dense file.
+    """
 
     def __init__(self, file: CompiledFile) -> None:
         self._file = file
@@ -119,7 +157,11 @@ class OpenvinoDense:
 
 
 class OpenvinoStatic:
-    """A plain network; made by `load_static`."""
+    """A plain network; made by `load_static`.
+
+    Args:
+        file: The compiled file without gates.
+    """
 
     def __init__(self, file: CompiledFile) -> None:
         self._file = file
@@ -134,7 +176,11 @@ class OpenvinoStatic:
 
 
 class OpenvinoValues:
-    """A file of which all outputs are wanted; made by `load_values`."""
+    """A file of which all outputs are wanted; made by `load_values`.
+
+    Args:
+        file: Any compiled file.
+    """
 
     def __init__(self, file: CompiledFile) -> None:
         self._file = file

@@ -35,13 +35,16 @@ def load(
     During a call the host waits for the device once per exit, to learn how many rows go on, and once for the answer.
 
     Args:
-        graph: Its bodies are `nn.Module`s; copies of them run in eval mode.
-        device: As PyTorch names it, such as "cpu" or "cuda:0".
+        graph: A graph whose bodies are `nn.Module`s; copies of them run in eval mode.
+        device: The device, as PyTorch names it, such as "cpu" or "cuda:0".
         threads: CPU threads during a call; None leaves PyTorch's setting.
         compile: Compile each body with `torch.compile`, for fixed sizes: anew, which takes seconds, for each number of
             rows that it meets. On the CPU this needs a C++ compiler.
         buckets: Numbers of rows behind an exit: fewer are filled up to the next of them, or to the whole batch if that
             is smaller. None: powers of two if compiled, else as many rows as go on.
+
+    Returns:
+        A runtime that answers batches.
 
     Raises:
         GraphError: A body is missing or is no module.
@@ -51,7 +54,16 @@ def load(
 
 
 def load_dense(graph: Graph, *, device: str = "cpu", threads: int | None = None) -> TorchDense:
-    """A graph that runs every exit for every sample; arguments and errors as for `load`."""
+    """A graph that runs every exit for every sample; arguments and errors as for `load`.
+
+    Args:
+        graph: A graph whose bodies are `nn.Module`s; copies of them run in eval mode.
+        device: The device, as PyTorch names it, such as "cpu" or "cuda:0".
+        threads: CPU threads during a call; None leaves PyTorch's setting.
+
+    Returns:
+        A runtime that gives what all exits say.
+    """
     return TorchDense(graph, device, threads)
 
 
@@ -99,7 +111,15 @@ class _Session:
 
 
 class TorchRuntime:
-    """A conditional network that PyTorch runs; made by `load`."""
+    """A conditional network that PyTorch runs; made by `load`.
+
+    Args:
+        graph: A graph whose bodies are `nn.Module`s; copies of them run in eval mode.
+        device: The device, as PyTorch names it, such as "cpu" or "cuda:0".
+        threads: CPU threads during a call; None leaves PyTorch's setting.
+        compile: Whether bodies are compiled, see `load`.
+        buckets: Numbers of rows that those behind an exit are filled up to, see `load`.
+    """
 
     engine = "torch"
     precision = "f32"
@@ -137,7 +157,13 @@ class TorchRuntime:
 
 
 class TorchDense:
-    """A graph that runs every exit for every sample; made by `load_dense`."""
+    """A graph that runs every exit for every sample; made by `load_dense`.
+
+    Args:
+        graph: A graph whose bodies are `nn.Module`s; copies of them run in eval mode.
+        device: The device, as PyTorch names it, such as "cpu" or "cuda:0".
+        threads: CPU threads during a call; None leaves PyTorch's setting.
+    """
 
     def __init__(self, graph: Graph, device: str, threads: int | None) -> None:
         self._session = _Session(graph, device, threads)
