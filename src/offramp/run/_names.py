@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def legible(name: str) -> str:
-    """A name of a file as text, the same whatever the locale: read as UTF-8, with numbers for bytes that are none.
+    r"""A name of a file as text, the same whatever the locale: read as UTF-8, with numbers for bytes that are none.
 
     Under the C locale Python gives names beyond ASCII as single bytes in disguise, which no UTF-8 file can hold.
 
