@@ -25,7 +25,11 @@ def parts(*heads: float, gate_overhead: float = 0.0) -> Breakdown:
     """Stages of one unit each."""
     stages = np.ones(len(heads) + 1)
     return Breakdown(
-        stages=stages, heads=np.array(heads), borders=np.full(len(heads), gate_overhead), baseline=stages.sum()
+        stages=stages,
+        heads=np.array(heads),
+        gate_overheads=np.full(len(heads), gate_overhead),
+        baseline=stages.sum(),
+        unit="macs",
     )
 
 
@@ -46,7 +50,7 @@ def test_of_few_candidates_the_best_of_all_choices_is_found(
     seed: int, heads: list[float], gate_overhead: float
 ) -> None:
     seen, breakdown = make_evidence(40, len(heads), seed=seed), parts(*heads, gate_overhead=gate_overhead)
-    found = placement(seen, breakdown, score=SCORE, promise=TENTH, calibration=400, noise=0.0)
+    found = placement(seen, breakdown, score=SCORE, target=TENTH, calibration=400, noise=0.0)
     assert found.allowed_loss is not None
     costs = {kept: cheapest(seen, breakdown, kept, found.allowed_loss) for kept in subsets(len(heads))}
     assert found.best.cost == pytest.approx(min(costs.values()))
@@ -61,7 +65,7 @@ def test_it_is_never_worse_than_all_or_any_one_alone_also_by_beam(seed: int, bea
     seen, breakdown = make_evidence(16, 4, seed=seed), parts(*heads)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "EXACT", 0)
-        found = placement(seen, breakdown, score=SCORE, promise=FIFTH, beam=beam, noise=0.0)
+        found = placement(seen, breakdown, score=SCORE, target=FIFTH, beam=beam, noise=0.0)
     assert found.allowed_loss is not None
     for kept in [(), *((at,) for at in range(4)), tuple(range(4))]:
         assert found.best.cost <= cheapest(seen, breakdown, kept, found.allowed_loss) + 1e-12
@@ -77,7 +81,7 @@ def test_who_always_stays_is_in_every_trial_and_the_rest_is_as_good_as_can_be(
     seen, breakdown = make_evidence(30, 3, seed=seed), parts(0.4, 0.9, 0.2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "EXACT", exact)
-        found = placement(seen, breakdown, score=SCORE, promise=FIFTH, noise=0.0, always=sorted(always), beam=9)
+        found = placement(seen, breakdown, score=SCORE, target=FIFTH, noise=0.0, always=sorted(always), beam=9)
     assert found.allowed_loss is not None
     assert all(always <= set(trial.kept) for trial in found.trials)
     able = [kept for kept in subsets(3) if always <= set(kept)]
@@ -95,7 +99,7 @@ def test_who_costs_more_and_answers_like_another_is_never_kept(seed: int, more: 
     )
     heads = [0.1 + more, 0.1, 0.1] if first else [0.1, 0.1 + more, 0.1]
     breakdown = replace(parts(*heads), stages=np.array([1.0, 0, 1, 2]))
-    found = placement(seen, breakdown, score=SCORE, promise=TENTH)
+    found = placement(seen, breakdown, score=SCORE, target=TENTH)
     assert (0 if first else 1) not in found.kept
 
 
@@ -107,7 +111,13 @@ def test_exits_that_cost_more_than_they_save_are_all_dropped() -> None:
 
 def test_seconds_serve_as_well_as_multiply_accumulates() -> None:
     seen, whole = make_evidence(300, 3), parts(0.2, 0.5, 0.1, gate_overhead=0.05)
-    small = Breakdown(stages=whole.stages * 1e-4, heads=whole.heads * 1e-4, borders=whole.borders * 1e-4, baseline=4e-4)
+    small = Breakdown(
+        stages=whole.stages * 1e-4,
+        heads=whole.heads * 1e-4,
+        gate_overheads=whole.gate_overheads * 1e-4,
+        baseline=4e-4,
+        unit="macs",
+    )
     one, other = (placement(seen, costs, score=SCORE) for costs in (whole, small))
     assert one.kept == other.kept
     assert one.best.relative == pytest.approx(other.best.relative)
@@ -146,7 +156,7 @@ def test_a_kept_exit_is_taken_and_nothing_is_as_good_without_it(
     seed: int, heads: list[float], noise: float, budget: float | None
 ) -> None:
     seen, breakdown = make_evidence(40, len(heads), seed=seed), parts(*heads)
-    asked = {"score": SCORE, "promise": FIFTH, "calibration": 200, "budget": budget}
+    asked = {"score": SCORE, "target": FIFTH, "calibration": 200, "budget": budget}
     found = placement(seen, breakdown, noise=noise, **asked)  # type: ignore[arg-type]  # of different types
     assert all(rate > 0 for rate in found.best.point.exit_rates[:-1])
     without = {trial.kept: trial for trial in found.trials}
@@ -157,7 +167,7 @@ def test_a_kept_exit_is_taken_and_nothing_is_as_good_without_it(
 
 def test_an_exit_that_saves_no_more_than_noise_goes() -> None:
     seen, breakdown = make_evidence(150, 3, seed=3), parts(0.1, 0.6, 0.1)
-    asked = {"score": SCORE, "promise": TENTH, "calibration": 400}
+    asked = {"score": SCORE, "target": TENTH, "calibration": 400}
     counts = []
     for noise in (0.0, 1.0, 3.0, np.inf):
         found = placement(seen, breakdown, noise=noise, **asked)  # type: ignore[arg-type]  # of different types
@@ -190,7 +200,7 @@ def test_of_several_scores_the_one_whose_best_exits_are_worth_most_gates(
 ) -> None:
     monkeypatch.setattr(module, "EXACT", exact)
     seen, breakdown = with_blind_score(make_evidence(200, 3)), parts(0.1, 0.1, 0.1)
-    asked = {"promise": TENTH, "calibration": 500, "budget": budget}
+    asked = {"target": TENTH, "calibration": 500, "budget": budget}
     alone = {name: placement(seen, breakdown, score=name, **asked) for name in ("blind", SCORE)}  # type: ignore[arg-type]
     together = placement(seen, breakdown, score=("blind", SCORE), **asked)  # type: ignore[arg-type]  # of different types
     assert alone[SCORE].best.rank < alone["blind"].best.rank
@@ -209,7 +219,7 @@ def test_a_score_is_charged_for_what_it_costs() -> None:
         scores={**seen.scores, "same": seen.scores[SCORE]},
         gates={**seen.gates, "same": seen.gates[SCORE]},
     )
-    asked = {"score": ("same", SCORE), "promise": TENTH, "calibration": 500}
+    asked = {"score": ("same", SCORE), "target": TENTH, "calibration": 500}
     assert placement(seen, {"same": dear, SCORE: cheap}, **asked).score == SCORE  # type: ignore[arg-type]
     assert placement(seen, {"same": cheap, SCORE: cheap}, **asked).score == "same"  # type: ignore[arg-type]
 
@@ -221,7 +231,7 @@ def test_less_than_no_noise_is_refused() -> None:
 
 def test_accuracy_may_be_what_is_lost() -> None:
     seen = make_evidence(300, 2)
-    found = placement(seen, parts(0.1, 0.1), score=SCORE, promise=Target(kind="net", max_loss=0.05))
+    found = placement(seen, parts(0.1, 0.1), score=SCORE, target=Target(kind="net", max_loss=0.05))
     assert found.best.loss == pytest.approx(float(np.mean(seen.reference == seen.labels)) - found.best.point.accuracy)
 
 
@@ -238,4 +248,4 @@ def test_counts_and_budgets_must_be_positive(asked: dict[str, float]) -> None:
 
 def test_a_promise_about_labels_needs_them() -> None:
     with pytest.raises(EvidenceError, match="labels"):
-        placement(make_evidence(20, 1, labels=False), parts(0.1), score=SCORE, promise=Target(kind="harm"))
+        placement(make_evidence(20, 1, labels=False), parts(0.1), score=SCORE, target=Target(kind="harm"))

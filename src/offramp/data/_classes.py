@@ -54,13 +54,26 @@ class Classes:
 
 
 def class_names_of(samples: Samples) -> tuple[str, ...] | None:
-    """What the labels of samples are called, if their source names them; None if labels are the numbers themselves."""
+    """What the labels of samples are called, if their source names them; None if labels are the numbers themselves.
+
+    Args:
+        samples: Samples of any kind.
+
+    Returns:
+        The name of each class, by number, or None.
+    """
     names: tuple[str, ...] | None = getattr(samples, "class_names", None)
     return names
 
 
 def read_class_names(text: str) -> tuple[str, ...]:
     """Names between commas, or one per line of a text file, in the order of the network's outputs.
+
+    Args:
+        text: Names between commas, or the name of a text file with one per line.
+
+    Returns:
+        The names, in the order of the network's outputs.
 
     Raises:
         OptionError: The file is not UTF-8 text, or a name is empty or stands twice.
@@ -97,11 +110,14 @@ def settle_labels(
     them if there are as many; whole numbers are their own names.
 
     Args:
-        samples: What a data reference gave.
-        classes: What the network tells apart.
-        where: Names the samples in a sentence.
+        samples: The samples that a data reference gave.
+        classes: The classes that the network tells apart.
+        where: How the samples are called in a sentence.
         warn: Is told why labels cannot be used; without it that is an error.
         strict: Refuse names of which only some are unknown even if there is someone to warn.
+
+    Returns:
+        The samples with labels that the network knows, or without any.
 
     Raises:
         DataError: Labels cannot be used, and there is nobody to warn, or only some names are unknown.

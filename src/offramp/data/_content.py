@@ -21,8 +21,12 @@ def fingerprint(samples: Samples, *, meter: Meter | None = None) -> NDArray[np.u
     network's own time; so this is also where a broken file is found, before anything is trained.
 
     Args:
-        samples: Of any kind.
-        meter: Is given the chunks, their total and what is done, and gives the chunks back as they are read.
+        samples: Samples of any kind.
+        meter: A function that is given the chunks, their total and what is done, and that gives the chunks back as they
+            are read.
+
+    Returns:
+        [S] one number per sample.
 
     Raises:
         DataError: Samples cannot be read; all of them are counted, and the first is named.
@@ -50,6 +54,12 @@ def fingerprint(samples: Samples, *, meter: Meter | None = None) -> NDArray[np.u
 
 def first_of_each(contents: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Positions of the samples without their repeats, in order.
+
+    Args:
+        contents: [S] what each sample holds, as `fingerprint` gives it.
+
+    Returns:
+        The positions of those that hold something new.
 
     Example:
         >>> first_of_each(np.array([7, 5, 7], np.uint64)).tolist()

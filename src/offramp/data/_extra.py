@@ -16,6 +16,13 @@ _BEHIND = 15  # torchvision 0.(N + 15) belongs to torch 2.N
 def import_extra(name: str, extra: str) -> ModuleType:
     """Import an optional package, or say how to install it.
 
+    Args:
+        name: The dotted name of the module.
+        extra: The extra of offramp that installs it.
+
+    Returns:
+        The module.
+
     Raises:
         MissingExtra: It is not installed, or does not fit the installed torch.
     """

@@ -95,7 +95,14 @@ class PictureSamples:
 
 
 def stored_sizes(samples: Samples) -> set[tuple[int, int]]:
-    """Heights and widths of picture files as they are stored; empty for samples that are no picture files."""
+    """Heights and widths of picture files as they are stored; empty for samples that are no picture files.
+
+    Args:
+        samples: Samples of any kind.
+
+    Returns:
+        The pairs of height and width that occur.
+    """
     return samples.sizes() if isinstance(samples, PictureSamples) else set()
 
 

@@ -30,4 +30,4 @@ def charge_exits(graph: Graph, charge: Charge) -> Tensor:
     if charge == "all":
         return torch.from_numpy(costs.relative).float()
     paths = [find_ancestors(graph, exit.name, through_control=False) for exit in graph.exits]
-    return torch.tensor([sum(macs[name] for name in path) / costs.baseline_macs for path in paths])
+    return torch.tensor([sum(macs[name] for name in path) / costs.baseline for path in paths])

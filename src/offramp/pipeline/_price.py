@@ -105,6 +105,7 @@ def _break_down(graph: Graph, seconds: Mapping[str, float]) -> Breakdown:
     return Breakdown(
         stages=stages,
         heads=heads,
-        borders=np.full(count, gate_overhead),
+        gate_overheads=np.full(count, gate_overhead),
         baseline=seconds["network"],
+        unit="seconds",
     )

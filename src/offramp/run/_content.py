@@ -17,7 +17,10 @@ def digest_rows(inputs: Mapping[str, Array]) -> NDArray[np.uint64]:
     The shape and type of a row count, the name of its only input does not.
 
     Args:
-        inputs: As `Samples.take` gives them: by name, batch axis first.
+        inputs: Inputs as `Samples.take` gives them: arrays by name, batch axis first.
+
+    Returns:
+        [B] one number per row.
 
     Returns:
         One number [B] per row.

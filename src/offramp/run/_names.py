@@ -9,7 +9,10 @@ def legible(name: str) -> str:
     Under the C locale Python gives names beyond ASCII as single bytes in disguise, which no UTF-8 file can hold.
 
     Args:
-        name: As Python's functions for files give it.
+        name: A name as Python's functions for files give it.
+
+    Returns:
+        The name as text that any UTF-8 file can hold.
 
     Returns:
         Text that any UTF-8 file can hold.

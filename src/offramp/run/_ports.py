@@ -39,8 +39,11 @@ def check_inputs(ports: Sequence[Port], inputs: Mapping[str, Array] | Array) -> 
     """Number of rows, and the arrays in the order of the ports.
 
     Args:
-        ports: What the network reads.
+        ports: The inputs that the network reads.
         inputs: Arrays by name, batch axis first; a single one may have any name, or none.
+
+    Returns:
+        The number of rows, and the arrays.
 
     Raises:
         DataError: Names, shapes, dtypes or numbers of rows do not fit.

@@ -24,9 +24,9 @@ def run_reference(graph: Graph, inputs: Mapping[str, Array], thresholds: Array |
     none of its inputs is null. No gate stops a sample whose inputs are not all finite.
 
     Args:
-        graph: Its bodies are called with a leading axis of 1.
-        inputs: By name of the input node, batch first.
-        thresholds: One per threshold gate in graph order.
+        graph: A graph whose bodies are called with a leading axis of 1.
+        inputs: Arrays by name of the input node, batch axis first.
+        thresholds: One threshold per threshold gate, in graph order.
 
     Returns:
         One row per sample: logits, the exit that answered, the score of its gate, and the edges that opened.

@@ -50,10 +50,13 @@ def stream(
     Args:
         runtime: A conditional network.
         samples: `Samples` or what `as_samples` takes, such as an array; or inputs as they come: an iterable of mappings
-            from input name to array, each with one row or more. What comes so is named by its place in the stream,
-            from "0".
+            from input name to array, each with one row or more. What comes so is named by its place in the stream, from
+            "0".
         batch: Samples per call of the runtime.
-        thresholds: Those of every call; None takes the ones that the file has chosen.
+        thresholds: The thresholds of every call; None takes the ones that the file has chosen.
+
+    Yields:
+        The samples of one batch, by name, and their answers.
 
     Returns:
         An iterator over the batches, each with the ids of its samples and the answers to them.

@@ -29,7 +29,7 @@ def load(path: str | Path, *, threads: int = 1, staged: bool = True, fusible: bo
     """A conditional network from its file, ready to answer.
 
     Args:
-        path: Written by `export.onnx.save`.
+        path: The file, written by `export.onnx.save`.
         threads: CPU threads that one call may use.
         staged: Run the bodies of the file's `If`s as models of their own; False runs the file whole, as others would.
         fusible: Put a convolution by one in front of the shortcuts that keep ONNX Runtime from folding a chain of

@@ -25,7 +25,7 @@ def load(path: str | Path, *, precision: Precision = "f32", threads: int = 1) ->
     """A conditional network from its file, ready to answer.
 
     Args:
-        path: Written by `export.onnx.save`.
+        path: The file, written by `export.onnx.save`.
         precision: Number format to compute in; OpenVINO's own default would be bfloat16 on newer CPUs. "int8" is for
             files with quantizations: these are computed in 8 bits, as they are with "f32", and the rest in f32.
         threads: CPU threads that one call may use: they take shares of a batch, or work together on a small one.

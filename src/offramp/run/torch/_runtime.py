@@ -35,8 +35,8 @@ def load(
     During a call the host waits for the device once per exit, to learn how many rows go on, and once for the answer.
 
     Args:
-        graph: Its bodies are `nn.Module`s; copies of them run in eval mode.
-        device: As PyTorch names it, such as "cpu" or "cuda:0".
+        graph: A graph whose bodies are `nn.Module`s; copies of them run in eval mode.
+        device: The device, as PyTorch names it, such as "cpu" or "cuda:0".
         threads: CPU threads during a call; None leaves PyTorch's setting.
         compile: Compile each body with `torch.compile`, for fixed sizes: anew, which takes seconds, for each number of
             rows that it meets. On the CPU this needs a C++ compiler.
