@@ -160,9 +160,7 @@ def untrained_heads(loaded: zoo.LoadedModel, seed: int) -> Graph:
     plan = PLANS[NETWORK]
     places, heads = [*["input"] * 3, *plan.late], [*plan.students, *["light"] * 3]
     return fresh(
-        lambda: attach.attach_exits(
-            loaded.module, loaded.example, placement=places, head=heads, normalize=normalize(loaded)
-        ),
+        lambda: attach.exits(loaded.module, loaded.example, placement=places, head=heads, normalize=normalize(loaded)),
         seed,
     )
 
@@ -174,7 +172,7 @@ def make_cascade(loaded: zoo.LoadedModel, trained: Graph, seed: int) -> Graph:
     controllers = ["light:width=16,blocks=1" if places[at] == "input" else "pool" for at in KEPT]
 
     def make() -> Graph:
-        return attach.cascade(
+        return attach.controllers(
             loaded.module, loaded.example, placement=[places[at] for at in KEPT], head=[heads[at] for at in KEPT],
             controller=controllers, sees="answer", normalize=normalize(loaded),
         )  # fmt: skip

@@ -155,7 +155,7 @@ class Means(nn.Module):
 
 @torch.inference_mode()
 def know(loaded: LoadedModel, samples: Samples, places: Sequence[str], *, seed: int, epoch: int) -> tuple[Look, Widths]:
-    """What heads read and what the network says, for one crop of each picture, mirrored or not, as `learn.post` does.
+    """What heads read and what the network says, for one crop of each picture, mirrored or not: as `distill_heads`.
 
     The network computes in bfloat16, as in our training.
     """
@@ -323,7 +323,7 @@ def as_graph(loaded: LoadedModel, model: EarlyExitWrapper, score: str = "max_pro
     normalize = None
     if loaded.mean is not None and loaded.std is not None:
         normalize = Normalize(loaded.mean, loaded.std)
-    return attach.attach_exits(
+    return attach.exits(
         loaded.module, loaded.example, placement=places_of(model), head=heads, scores=[score], normalize=normalize
     )
 

@@ -64,11 +64,11 @@ def grow_exits(work: Path, seed: int, seconds: float) -> Iterator[Row]:
     The static file runs the same heads without conditions.
     """
     loaded, samples = zoo.load_model("zoo:resnet56"), random_pictures(512, seed)
-    names = [cut.name for cut in attach.choose_cuts(capture.capture(loaded.module, loaded.example), "linear", exits=16)]
+    names = [cut.name for cut in attach.choose_cuts(capture.capture(loaded.module, loaded.example), "linear", count=16)]
     for count in EXITS:
         places = [names[at] for at in np.linspace(-1, len(names), count + 2).round().astype(int)[1:-1]]
         graph = fresh(
-            lambda places=places: attach.attach_exits(loaded.module, loaded.example, placement=places, head="pool"),
+            lambda places=places: attach.exits(loaded.module, loaded.example, placement=places, head="pool"),
             seed,
         )
         yield from time_near_ideal(graph, samples, nobody_leaves, work, seconds, {"study": "exits", "exits": count})
@@ -80,7 +80,7 @@ def grow_depth(work: Path, seed: int, seconds: float) -> Iterator[Row]:
     for depth in DEPTHS:
         loaded = zoo.load_model(f"zoo:resnet{depth}")
         graph = fresh(
-            lambda loaded=loaded: attach.attach_exits(
+            lambda loaded=loaded: attach.exits(
                 loaded.module, loaded.example, placement=["input", "layer3.0"], head=["student:width=16", "light"]
             ),
             seed,

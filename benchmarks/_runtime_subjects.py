@@ -82,7 +82,7 @@ def short_lenet(parts: branchynet.Parts, work: Path, seed: int) -> Graph:
     trained = branchynet.train(branchynet.lenet_alone(seed), parts.train, base, work, "lenet-short-base")
     several = branchynet.lenet_for_the_clock(branchynet.trunk_of(trained, "zoo:b_lenet"), seed)
     taught = replace(branchynet.LENET_TAUGHT, epochs=12, seed=seed)
-    return learn.post(several, parts.train, taught, checkpoint=work / "lenet-short-taught.ckpt", resume=True)
+    return learn.distill_heads(several, parts.train, taught, checkpoint=work / "lenet-short-taught.ckpt", resume=True)
 
 
 def b_alexnet(options: argparse.Namespace) -> Subject:
@@ -128,7 +128,7 @@ VIT = {"img_size": 28, "patch_size": 7, "in_chans": 1, "num_classes": 10, "embed
 VIT_TAUGHT = learn.JointSettings(
     regime="joint", epochs=2, batch=128, learning_rate=5e-4, weight_decay=0.05, augment="none", precision=PRECISION
 )
-VIT_EXITS = learn.PostSettings(epochs=2, learning_rate=5e-3, augment="none", precision=PRECISION)
+VIT_EXITS = learn.DistillSettings(epochs=2, learning_rate=5e-3, augment="none", precision=PRECISION)
 VIT_PLACES = ("input", "blocks.1", "blocks.3", "blocks.6")
 VIT_HEADS = ("student:width=8", "token", "token", "token")
 
@@ -143,19 +143,17 @@ def vit_tiny(options: argparse.Namespace) -> Subject:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
         module = VisionTransformer(**VIT).eval()
-    alone = attach.attach_exits(module, example, exits=0)
+    alone = attach.exits(module, example, count=0)
     alone = learn.joint(
         alone, parts.train, replace(VIT_TAUGHT, seed=options.seed), checkpoint=work / "vit.ckpt", resume=True
     )
     trained = VisionTransformer(**VIT).eval()
     trained.load_state_dict(branchynet.state_of(alone))
     graph = pteenet.fresh(
-        lambda: attach.attach_exits(
-            trained, example, placement=list(VIT_PLACES), head=list(VIT_HEADS), scores=pteenet.SCORES
-        ),
+        lambda: attach.exits(trained, example, placement=list(VIT_PLACES), head=list(VIT_HEADS), scores=pteenet.SCORES),
         options.seed,
     )
-    graph = learn.post(
+    graph = learn.distill_heads(
         graph, parts.train, replace(VIT_EXITS, seed=options.seed), checkpoint=work / "vit-exits.ckpt", resume=True
     )
     model = LoadedModel(module=trained, reference="timm:vit_tiny", arguments=VIT, example=example, classes=10)

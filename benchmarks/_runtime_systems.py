@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 from pteenet import as_module
 
 from offramp import transform
+from offramp.decide import Target
+from offramp.pipeline import Engine, Exits
 from offramp.pipeline._chain import Chosen
-from offramp.pipeline._engine import Engine
 from offramp.pipeline._exports import Exports
 from offramp.pipeline._optimize import decide_on
 from offramp.pipeline._precision import INT8_FALLBACK, Laid, back_up, lay, settle
-from offramp.pipeline._request import Goal, Request
+from offramp.pipeline._request import Request
 from offramp.pipeline._screen import Screen
 from offramp.run import Samples
 from offramp.run import torch as run_torch
@@ -35,8 +36,8 @@ from offramp.zoo import LoadedModel
 
 Call = Callable[[Any], Any]  # Any: inputs by name; what it answers, in the form of its engine
 GOALS = {
-    "99 % promised at 95 %": Goal(max_loss=0.01, confidence=0.95, kind="agreement"),
-    "99 % to expect": Goal(max_loss=0.01, confidence=0.5, kind="agreement"),
+    "99 % promised at 95 %": Target(max_loss=0.01, confidence=0.95, kind="agreement"),
+    "99 % to expect": Target(max_loss=0.01, confidence=0.5, kind="agreement"),
 }
 SLOW_TO_COMPILE = (1, 64)  # batch sizes that torch.compile is asked for: it takes minutes for each
 
@@ -96,12 +97,12 @@ def find_points(
     """What `offramp optimize` would choose in each precision; exits are chosen too, unless some were dropped before."""
     screen, exports = Screen(quiet=True), Exports(work)
     numbers = transform.exit_numbers(subject.graph)
-    given: dict[str, Any] = {} if numbers == tuple(range(len(numbers))) else {"exits": len(numbers)}
+    given: dict[str, Any] = {} if numbers == tuple(range(len(numbers))) else {"count": len(numbers)}
     points: list[Point] = []
     for precision in precisions:
         request = Request(
-            model=subject.problem.model.reference, data="-", out=work / "out", goal=GOALS[goals[0]],
-            precision=precision, seed=seed, **given,
+            model=subject.problem.model.reference, train="-", out=work / "out", target=GOALS[goals[0]],
+            engine=Engine(precision=precision), exits=Exits(**given), seed=seed,
         )  # fmt: skip
         if precision == INT8_FALLBACK:
             way = back_up(next(point.laid.way for point in points if point.precision == "int8"))
@@ -109,7 +110,7 @@ def find_points(
         else:
             (laid,) = settle(request, subject.graph, subject.problem, exports, screen)
         for goal in goals:
-            asked = replace(request, goal=GOALS[goal])
+            asked = replace(request, target=GOALS[goal])
             chosen = decide_on(asked, subject.problem, laid, screen)
             thresholds = [float(value) for value in chosen.decision.thresholds]
             file = work / f"{precision}-{len(points)}.onnx"

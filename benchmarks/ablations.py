@@ -34,7 +34,7 @@ NAME = "resnet20"
 PLACES = ("input", "layer2.1", "layer3.0", "layer3.1")
 HEADS = ("student:width=8", "light", "light", "light")
 SCORES = ("max_probability", "entropy", "margin", "energy", "calibrated", "confidence", "class_mean")
-USUAL = learn.PostSettings(epochs=6, precision=PRECISION)
+USUAL = learn.DistillSettings(epochs=6, precision=PRECISION)
 GOALS = {goal: promise for goal, promise in pteenet.GOALS.items() if promise.confidence == 0.5}
 
 
@@ -44,8 +44,8 @@ class Change:
 
     Attributes:
         says: For the table.
-        attach: Options of `attach.attach_exits`.
-        settings: Of `learn.post`.
+        attach: Options of `attach.exits`.
+        settings: Of `learn.distill_heads`.
         score: That gates.
         shared: One threshold for all exits.
         places: Of the exits, among `PLACES`.
@@ -67,12 +67,14 @@ ROWS = {
     **{name: Change(says=f"score {name}", score=name, trained="usual") for name in SCORES[1:]},
     "no-student": Change(says="no exit at the input", places=(1, 2, 3), trained="usual"),
     "hard": Change(says="hard labels", settings={"targets": "hard"}),
-    "survivors-0.5": Change(says="survivor weighting, by half", settings={"survivors": 0.5}),
-    "survivors-1": Change(says="survivor weighting, in full", settings={"survivors": 1.0}),
-    "cascade": Change(says="each head sees the earlier heads' logits", attach={"cascade": True}),
-    "ensemble": Change(says="geometric ensembles of the heads so far", attach={"ensemble": True}),
-    "both": Change(says="logits of the earlier heads, and ensembles", attach={"cascade": True, "ensemble": True}),
-    "mix": Change(says="samples mixed (pays in many epochs)", settings={"mix": 0.75}),
+    "survivors-0.5": Change(says="survivor weighting, by half", settings={"sample_weighting": 0.5}),
+    "survivors-1": Change(says="survivor weighting, in full", settings={"sample_weighting": 1.0}),
+    "cascade": Change(says="each head sees the earlier heads' logits", attach={"reuse_logits": True}),
+    "ensemble": Change(says="geometric ensembles of the heads so far", attach={"ensemble_heads": True}),
+    "both": Change(
+        says="logits of the earlier heads, and ensembles", attach={"reuse_logits": True, "ensemble_heads": True}
+    ),
+    "mix": Change(says="samples mixed (pays in many epochs)", settings={"mixup": 0.75}),
 }
 
 
@@ -81,9 +83,9 @@ def train(change: Change, name: str, loaded: LoadedModel, samples: Samples, work
     if change.trained is not None:
         whole = train(ROWS[change.trained], change.trained, loaded, samples, work, seed)
         return transform.keep_exits(whole, change.places)
-    graph = pteenet.attach(loaded, PLACES, HEADS, seed, **{"scores": SCORES, **change.attach})
+    graph = pteenet.add_exits(loaded, PLACES, HEADS, seed, **{"scores": SCORES, **change.attach})
     settings = replace(USUAL, seed=seed, **change.settings)
-    return learn.post(graph, samples, settings, checkpoint=work / f"ablation-{name}.ckpt", resume=True)
+    return learn.distill_heads(graph, samples, settings, checkpoint=work / f"ablation-{name}.ckpt", resume=True)
 
 
 def judge(

@@ -190,7 +190,7 @@ def try_one(make: Callable[[], Made]) -> dict[str, Any]:
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         try:
-            graph = attach.attach_exits(model, example, exits=2)
+            graph = attach.exits(model, example, count=2)
         except Exception as error:
             return {"outcome": "refused", "says": _brief(error), "seconds": round(time.perf_counter() - start, 1)}
         seconds = time.perf_counter() - start

@@ -128,7 +128,7 @@ LENET_QUICK = (
     "layers:conv 7x7 32 stride 7 | bn | relu | fc 128 | relu",
     "layers:conv 6x6 24 stride 4 pad 2 | bn | relu | conv 3x3 32 stride 2 pad 1 | bn | relu | fc 64 | relu",
 )
-LENET_TAUGHT = learn.PostSettings(epochs=60, learning_rate=5e-3, mix=0.5, precision=PRECISION)
+LENET_TAUGHT = learn.DistillSettings(epochs=60, learning_rate=5e-3, mixup=0.5, precision=PRECISION)
 LENET_BASE = recipe(epochs=20, learning_rate=2e-3)
 LENET_EXITS = recipe(epochs=20, learning_rate=2e-3, weights=(1.0, 1.0))
 
@@ -144,14 +144,12 @@ def lenet(parts: Parts, work: Path, seed: int) -> Iterator[Trained]:
     published = fresh(lambda: attach.b_lenet(trunk=trunk, scores=SCORES), seed)
     published = train(published, parts.train, replace(LENET_EXITS, seed=seed), work, "lenet-published")
     yield Trained(name="B-LeNet, published branch", graph=published, score="entropy", note=both)
-    ours = fresh(
-        lambda: attach.attach_exits(trunk, plain.example, placement=["input"], head=LENET_HEAD, scores=SCORES), seed
-    )
+    ours = fresh(lambda: attach.exits(trunk, plain.example, placement=["input"], head=LENET_HEAD, scores=SCORES), seed)
     ours = train(ours, parts.train, replace(LENET_EXITS, seed=seed, distill=0.5), work, "lenet-ours")
     yield Trained(name="B-LeNet, our exit at the input", graph=ours, score="", note=f"{both}, distilled")
     taught = replace(LENET_TAUGHT, seed=seed)
     several = lenet_for_the_clock(trunk_of(ours, "zoo:b_lenet"), seed)
-    several = learn.post(several, parts.train, taught, checkpoint=work / "lenet-taught.ckpt", resume=True)
+    several = learn.distill_heads(several, parts.train, taught, checkpoint=work / "lenet-taught.ckpt", resume=True)
     (kept,) = choose_exits(several, base, parts.tune, work, most=1)
     yield Trained(
         name="B-LeNet, our exit at the input, for the clock",
@@ -167,7 +165,7 @@ def lenet_alone(seed: int) -> Graph:
 
     def make() -> Graph:
         plain = zoo.load_model("zoo:b_lenet")
-        return attach.attach_exits(plain.module, plain.example, exits=0)
+        return attach.exits(plain.module, plain.example, count=0)
 
     return fresh(make, seed)
 
@@ -177,7 +175,7 @@ def lenet_for_the_clock(trunk: torch.nn.Module, seed: int) -> Graph:
     example = zoo.load_model("zoo:b_lenet").example
     places = ["input"] * len(LENET_QUICK)
     return fresh(
-        lambda: attach.attach_exits(trunk, example, placement=places, head=list(LENET_QUICK), scores=pteenet.SCORES),
+        lambda: attach.exits(trunk, example, placement=places, head=list(LENET_QUICK), scores=pteenet.SCORES),
         seed,
     )
 
@@ -191,7 +189,7 @@ ALEXNET_BASE = {  # by augmentation; without any, the weights must be held small
 ALEXNET_EXITS = recipe(epochs=10, learning_rate=1e-3)
 ALEXNET_STUDENTS = ("student:width=8", "student:width=16")
 ALEXNET_LATE = "light:width=48,blocks=2"  # at conv3
-ALEXNET_TAUGHT = learn.PostSettings(epochs=40, learning_rate=5e-3, mix=0.75, precision=PRECISION)
+ALEXNET_TAUGHT = learn.DistillSettings(epochs=40, learning_rate=5e-3, mixup=0.75, precision=PRECISION)
 CIFAR = Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))  # mean and spread of its training images
 
 
@@ -223,7 +221,7 @@ def alexnet_alone(seed: int) -> Graph:
 
     def make() -> Graph:
         plain = zoo.load_model("zoo:b_alexnet")
-        return attach.attach_exits(plain.module, plain.example, exits=0, normalize=CIFAR)
+        return attach.exits(plain.module, plain.example, count=0, normalize=CIFAR)
 
     return fresh(make, seed)
 
@@ -235,27 +233,27 @@ def train_alexnet(  # noqa: PLR0913  # both trainings, and where they go
     work: Path,
     name: str,
     seed: int,
-    taught: learn.PostSettings = ALEXNET_TAUGHT,
+    taught: learn.DistillSettings = ALEXNET_TAUGHT,
 ) -> Graph:
     """An exit behind conv3 and the backbone together, then students at the input from the answers of both."""
     example = zoo.load_model("zoo:b_alexnet").example
 
-    def attach(trunk: torch.nn.Module, places: Sequence[str], heads: Sequence[str]) -> Graph:
+    def attached(trunk: torch.nn.Module, places: Sequence[str], heads: Sequence[str]) -> Graph:
         return fresh(
-            lambda: attach.attach_exits(
+            lambda: attach.exits(
                 trunk, example, placement=list(places), head=list(heads), scores=pteenet.SCORES, normalize=CIFAR
             ),
             seed,
         )
 
-    late = train(attach(trunk, ["conv3"], [ALEXNET_LATE]), samples, settings, work, f"{name}-late")
+    late = train(attached(trunk, ["conv3"], [ALEXNET_LATE]), samples, settings, work, f"{name}-late")
     trunk = trunk_of(late, "zoo:b_alexnet")
     inputs = ["input"] * len(ALEXNET_STUDENTS)
-    students = learn.post(
-        attach(trunk, inputs, ALEXNET_STUDENTS), samples, replace(taught, seed=seed),
+    students = learn.distill_heads(
+        attached(trunk, inputs, ALEXNET_STUDENTS), samples, replace(taught, seed=seed),
         checkpoint=work / f"{name}-students.ckpt", resume=True,
     )  # fmt: skip
-    return put_in_front(students, late, attach(trunk, [*inputs, "conv3"], [*ALEXNET_STUDENTS, ALEXNET_LATE]))
+    return put_in_front(students, late, attached(trunk, [*inputs, "conv3"], [*ALEXNET_STUDENTS, ALEXNET_LATE]))
 
 
 def choose_exits(graph: Graph, base: Graph, samples: Samples, work: Path, most: int | None = None) -> tuple[int, ...]:
@@ -480,7 +478,7 @@ SUBSETS = [
 def resnet(reference: str, weights: Path, work: Path, seed: int) -> list[dict[str, Any]]:  # Any: JSON
     """ResNet-56 from its public weights, all exits and the backbone trained together."""
     loaded = zoo.load_model("zoo:resnet56", weights=weights / WEIGHTS)
-    alone = attach.attach_exits(loaded.module, loaded.example, exits=0, normalize=normalize(loaded))
+    alone = attach.exits(loaded.module, loaded.example, count=0, normalize=normalize(loaded))
     test = data.load(f"{reference}@test")
     original = observe(alone, test, work / "original.onnx").predictions[:, -1]
     graph = train_resnet(loaded, data.load(f"{reference}@train"), work, seed)
@@ -509,19 +507,19 @@ def resnet(reference: str, weights: Path, work: Path, seed: int) -> list[dict[st
 def train_resnet(loaded: zoo.LoadedModel, samples: Samples, work: Path, seed: int) -> Graph:
     """All exits and the backbone together, then those behind the input once more; students in front of three."""
 
-    def attach() -> Graph:
+    def attached() -> Graph:
         heads = ["student" if name == "input" else "light" for name in RESNET_EXITS]
-        return attach.attach_exits(
+        return attach.exits(
             loaded.module, loaded.example, placement=list(RESNET_EXITS), head=heads, scores=RESNET_SCORES,
             normalize=normalize(loaded),
         )  # fmt: skip
 
-    graph = train(fresh(attach, seed), samples, replace(RESNET, seed=seed), work, "resnet56")
+    graph = train(fresh(attached, seed), samples, replace(RESNET, seed=seed), work, "resnet56")
     late = transform.keep_exits(graph, range(1, len(RESNET_EXITS)))
     late = train(late, samples, replace(REFINED, seed=seed), work, "resnet56-refined")
     students = pteenet.train_students("resnet56", loaded, samples, work, seed)
     behind = RESNET_EXITS[1:]
-    whole = attach.attach_exits(
+    whole = attach.exits(
         loaded.module, loaded.example, placement=[*["input"] * len(RESNET_STUDENTS), *behind],
         head=[*RESNET_STUDENTS, *["light"] * len(behind)], scores=RESNET_SCORES[:1], normalize=normalize(loaded),
     )  # fmt: skip

@@ -57,13 +57,15 @@ def _train(name: str, options: argparse.Namespace, work: Path) -> Graph:
     loaded = zoo.load_model(f"zoo:{name}", weights=Path(options.weights) / WEIGHTS[name])
     assert loaded.mean is not None, "the zoo knows it"
     assert loaded.std is not None, "the zoo knows it"
-    graph = attach.attach_exits(
+    graph = attach.exits(
         loaded.module, loaded.example, placement=EXITS[name], head="light", scores=SCORES,
         normalize=Normalize(loaded.mean, loaded.std),
     )  # fmt: skip
-    settings = learn.PostSettings(epochs=options.epochs or EPOCHS[name], precision=options.precision, seed=options.seed)
+    settings = learn.DistillSettings(
+        epochs=options.epochs or EPOCHS[name], precision=options.precision, seed=options.seed
+    )
     samples = data.load(f"{options.data}@train")
-    return learn.post(graph, samples, settings, checkpoint=work / f"{name}.ckpt", resume=True)
+    return learn.distill_heads(graph, samples, settings, checkpoint=work / f"{name}.ckpt", resume=True)
 
 
 def _collect(name: str, graph: Graph, engine: Engine, options: argparse.Namespace, work: Path) -> Evidence:

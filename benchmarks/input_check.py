@@ -62,7 +62,7 @@ def write_files(name: str, folder: Path) -> tuple[dict[str, Path], tuple[int, ..
     """The file without the check and with it, the shape of a sample, and the gates."""
     torch.manual_seed(0)
     loaded = zoo.load_model(name)
-    graph = attach.attach_exits(loaded.module, loaded.example, exits=EXITS)
+    graph = attach.exits(loaded.module, loaded.example, count=EXITS)
     traces: export_onnx.Traces = {}
     with patch.object(export_onnx, "find_taint", return_value=""):
         without = export_onnx.save(graph, folder / "without.onnx", traces=traces)

@@ -63,8 +63,8 @@ def main() -> None:
 def load_systems(name: str, engine: Engine, folder: Path) -> tuple[dict[str, System], tuple[int, ...]]:
     torch.manual_seed(0)
     loaded = zoo.load_model(name)
-    plain = attach.attach_exits(loaded.module, loaded.example, exits=0)
-    gated = attach.attach_exits(loaded.module, loaded.example, exits=EXITS)
+    plain = attach.exits(loaded.module, loaded.example, count=0)
+    gated = attach.exits(loaded.module, loaded.example, count=EXITS)
     traces: export_onnx.Traces = {}
 
     def save(graph: Graph, file: str, *, dense: bool = False) -> Path:

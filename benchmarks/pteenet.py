@@ -102,10 +102,10 @@ PLANS = {
         epochs=40,
     ),
 }
-STUDENTS = learn.PostSettings(precision=PRECISION)
+STUDENTS = learn.DistillSettings(precision=PRECISION)
 # and then on mixtures of the pictures: the network knows the pictures themselves by heart
-MIXED = learn.PostSettings(learning_rate=5e-3, mix=0.75, precision=PRECISION)
-LATE = learn.PostSettings(epochs=10, mix=0.75, precision=PRECISION)
+MIXED = learn.DistillSettings(learning_rate=5e-3, mixup=0.75, precision=PRECISION)
+LATE = learn.DistillSettings(epochs=10, mixup=0.75, precision=PRECISION)
 PRICES = (0.3, 0.7, 0.9, 1.3)  # lambda; the first is trained longer, the others from the one before
 FIRST = learn.CumulativeSettings(
     epochs=6, warm_epochs=4, price=PRICES[0], charge="own", precision=PRECISION, learning_rate=1e-3
@@ -138,10 +138,10 @@ def as_module(loaded: LoadedModel) -> nn.Module:
 
 
 def add_exits(loaded: LoadedModel, places: Sequence[str], heads: Sequence[str], seed: int, **options: Any) -> Graph:
-    """The network with untrained exits; `options` are those of attach.attach_exits."""
+    """The network with untrained exits; `options` are those of attach.exits."""
 
     def make() -> Graph:
-        return attach.attach_exits(
+        return attach.exits(
             loaded.module, loaded.example, placement=list(places), head=list(heads),
             normalize=normalize(loaded), **{"scores": SCORES, **options},
         )  # fmt: skip
@@ -155,7 +155,7 @@ def train_students(name: str, loaded: LoadedModel, samples: Samples, work: Path,
     graph = add_exits(loaded, ["input"] * len(plan.students), plan.students, seed, scores=SCORES[:1])
     for which, settings in (("students", STUDENTS), ("students-mixed", MIXED)):
         settings = replace(settings, epochs=plan.epochs, seed=seed)
-        graph = learn.post(graph, samples, settings, checkpoint=work / f"{name}-{which}.ckpt", resume=True)
+        graph = learn.distill_heads(graph, samples, settings, checkpoint=work / f"{name}-{which}.ckpt", resume=True)
     return graph
 
 
@@ -164,7 +164,7 @@ def train_ours(name: str, loaded: LoadedModel, samples: Samples, work: Path, see
     plan = PLANS[name]
     students = train_students(name, loaded, samples, work, seed)
     late = add_exits(loaded, plan.late, ["light"] * len(plan.late), seed, scores=SCORES[:1])
-    late = learn.post(late, samples, LATE, checkpoint=work / f"{name}-late-mixed.ckpt", resume=True)
+    late = learn.distill_heads(late, samples, LATE, checkpoint=work / f"{name}-late-mixed.ckpt", resume=True)
     trained = [graph.bodies[head] for graph in (students, late) for head in graph.exits[:-1]]
     places = [*["input"] * len(plan.students), *plan.late]
     whole = add_exits(loaded, places, [*plan.students, *["light"] * len(plan.late)], seed)
@@ -177,7 +177,7 @@ def train_published(
     """PTEEnet's networks, one per lambda, each from the one before."""
     plan = PLANS[name]
     captured = capture.capture(loaded.module, loaded.example)
-    places = [cut.name for cut in attach.choose_cuts(captured, "fine", exits=plan.published)]
+    places = [cut.name for cut in attach.choose_cuts(captured, "fine", count=plan.published)]
     heads = ["conv2:confidence=1"] * len(places)
     graph = add_exits(loaded, places, heads, seed, scores=("head_confidence", "max_probability"))
     for price in PRICES:

@@ -31,7 +31,7 @@ from offramp.graph import DataEdge, Graph, Node, Tensor
 from offramp.learn._augment import augment
 from offramp.learn._batch import shuffle, take_batch
 from offramp.learn._frozen_backbone import FrozenBackbone
-from offramp.learn._mix import mix
+from offramp.learn._mixup import mixup
 from offramp.run import ArraySamples, Samples
 from offramp.zoo import LoadedModel
 
@@ -44,7 +44,7 @@ WITH_MAPS = 4  # of the views: they also keep what the late heads read, 1.2 GB e
 MIXED = 0.75
 BATCH = 128
 HEADS = {"large": (2,), "small": (0, 1), "late": (3, 4, 5)}  # by part, of all six
-ROUNDS = learn.PostSettings(epochs=2, batch=BATCH, learning_rate=5e-3, augment="none")
+ROUNDS = learn.DistillSettings(epochs=2, batch=BATCH, learning_rate=5e-3, augment="none")
 POLISH = replace(ROUNDS, epochs=1, learning_rate=1e-3)
 AGAIN = replace(ROUNDS, learning_rate=3e-3)
 
@@ -66,7 +66,7 @@ def make_view(graph: Graph, samples: Samples, view: int, folder: Path, seed: int
     for start in range(0, len(order), BATCH):
         batch = take_batch(samples, order[start : start + BATCH], frozen.device, graph)
         share = MIXED if view in MIXTURES else 0.0
-        (name, pictures), *_ = mix(augment(batch, "crop_flip", random), share).items()
+        (name, pictures), *_ = mixup(augment(batch, "crop_flip", random), share).items()
         pixels = (pictures * 255).round()
         values = frozen({name: pixels / 255})
         given["picture"].append(pixels.to(torch.uint8).permute(0, 2, 3, 1).numpy())
@@ -95,7 +95,7 @@ def load_views(folder: Path, files: Mapping[str, str], views: Sequence[int]) -> 
 def candidates(loaded: LoadedModel, seed: int) -> Graph:
     """The network with all six untrained heads, as in the benchmark pteenet."""
     places = [*["input"] * len(PLAN.students), *PLAN.late]
-    return pteenet.attach(loaded, places, [*PLAN.students, *["light"] * len(PLAN.late)], seed)
+    return pteenet.add_exits(loaded, places, [*PLAN.students, *["light"] * len(PLAN.late)], seed)
 
 
 def told(graph: Graph, heads: Sequence[int]) -> tuple[Graph, dict[str, str]]:
@@ -123,15 +123,17 @@ def train(part: str, loaded: LoadedModel, folder: Path, seed: int) -> None:
     """The heads of one part, into a file of their weights: mixtures first, then the pictures themselves."""
     graph, files = told(candidates(loaded, seed), HEADS[part])
     if part == "late":
-        lessons = {part: (range(WITH_MAPS), ROUNDS)}
+        rounds = {part: (range(WITH_MAPS), ROUNDS)}
     else:
-        lessons = {part: (MIXTURES, ROUNDS), f"{part}-plain": (PLAIN, POLISH)}
+        rounds = {part: (MIXTURES, ROUNDS), f"{part}-plain": (PLAIN, POLISH)}
     if part == "small":
         for word in ("again", "more"):
-            lessons |= {f"{part}-{word}": (MIXTURES, AGAIN), f"{part}-{word}-plain": (PLAIN, POLISH)}
-    for name, (views, settings) in lessons.items():
+            rounds |= {f"{part}-{word}": (MIXTURES, AGAIN), f"{part}-{word}-plain": (PLAIN, POLISH)}
+    for name, (views, settings) in rounds.items():
         samples = load_views(folder, files, views)
-        graph = learn.post(graph, samples, settings, checkpoint=folder / f"{name}.ckpt", resume=True, progress=True)
+        graph = learn.distill_heads(
+            graph, samples, settings, checkpoint=folder / f"{name}.ckpt", resume=True, progress=True
+        )
     save_file(weights(graph, HEADS[part]), folder / f"{part}.safetensors")
 
 

@@ -45,7 +45,7 @@ def write_network(path: Path) -> Path:
     from offramp.export import onnx
 
     loaded = zoo.load_model("zoo:mlp", seed=0)
-    graph = attach.attach_exits(loaded.module.eval(), loaded.example, exits=1)
+    graph = attach.exits(loaded.module.eval(), loaded.example, count=1)
     return onnx.save(graph, path)
 
 

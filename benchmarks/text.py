@@ -52,12 +52,12 @@ def _row(**known: Any) -> dict[str, Any]:  # Any: JSON
 def train(options: argparse.Namespace) -> Graph:
     """The network with trained exits; a finished training leaves a checkpoint that is at its end."""
     loaded = zoo.load_model(f"hf:{options.folder / 'network'}")
-    graph = attach.attach_exits(loaded.module, loaded.example, placement=PLACES, head=HEADS, scores=SCORES)
-    settings = learn.PostSettings(
+    graph = attach.exits(loaded.module, loaded.example, placement=PLACES, head=HEADS, scores=SCORES)
+    settings = learn.DistillSettings(
         epochs=options.epochs, learning_rate=options.rate, precision=options.precision, seed=options.seed
     )
     samples = load(options, "unlabelled")
-    return learn.post(graph, samples, settings, checkpoint=options.folder / "text.ckpt", resume=True)
+    return learn.distill_heads(graph, samples, settings, checkpoint=options.folder / "text.ckpt", resume=True)
 
 
 def load(options: argparse.Namespace, name: str) -> Samples:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import fx, nn
 
-from offramp.attach import attach_exits
+from offramp import attach
 from offramp.graph import DataEdge, Gate, Graph, Node, Tensor
 from offramp.nn.heads import HeadRecipe, build_head
 from offramp.nn.scores import build_score
@@ -62,18 +62,18 @@ def make_graph(score: str = "max_probability", head: nn.Module | None = None) ->
     return Graph(nodes=nodes, answer="answer", bodies=bodies)
 
 
-def make_listening(*scores: str, cascade: bool = True, ensemble: bool = True, learned: bool = False) -> Graph:
-    """Three exits whose heads hear each other; `learned` draws what starts at zero or equal."""
+def make_reusing(*scores: str, reuse_logits: bool = True, ensemble_heads: bool = True, learned: bool = False) -> Graph:
+    """Three exits that use the heads before them; `learned` draws what starts at zero or equal."""
     first, last = make_stages()
     torch.manual_seed(4)
-    graph = attach_exits(
+    graph = attach.exits(
         nn.Sequential(first, *last),
         torch.rand(2, 1, 8, 8),
         placement=["input", 0, -1],
         head=["conv1", "pool", "pool"],
         scores=scores or ("max_probability", "patience"),
-        cascade=cascade,
-        ensemble=ensemble,
+        reuse_logits=reuse_logits,
+        ensemble_heads=ensemble_heads,
     )
     for name, body in graph.bodies.items():
         own = getattr(body, "weight", None) if name.endswith("/head") else getattr(body, "log_weight", None)

@@ -36,8 +36,8 @@ def make_graph() -> Graph:
     net = nn.Sequential(*stages, nn.Flatten(), nn.Linear(8 * 49, 10))
     samples = data.load("digits@train").subset(slice(600))
     net = learn.train_classifier(net, samples, epochs=25)
-    graph = attach.attach_exits(net.eval(), torch.zeros(2, 1, 28, 28), placement=["0", "1"], head=["conv1", "conv1"])
-    return learn.post(graph, samples, learn.PostSettings(epochs=10, batch=16))
+    graph = attach.exits(net.eval(), torch.zeros(2, 1, 28, 28), placement=["0", "1"], head=["conv1", "conv1"])
+    return learn.distill_heads(graph, samples, learn.DistillSettings(epochs=10, batch=16))
 
 
 @cache

@@ -19,7 +19,7 @@ OfframpError
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -35,7 +35,17 @@ def suggest(name: str, allowed: Iterable[str]) -> str:
 
 
 class OfframpError(Exception):
-    """Root of all errors that offramp raises on purpose."""
+    """Root of all errors that offramp raises on purpose.
+
+    Args:
+        args: The sentence.
+        about: Names of arguments as they stand in the sentence, such as "target.max_loss", once for each time that
+            one is named; whoever asked in other words, as the command line does, says it in those.
+    """
+
+    def __init__(self, *args: object, about: Sequence[str] = ()) -> None:
+        super().__init__(*args)
+        self.about = tuple(about)
 
 
 class GraphError(OfframpError, ValueError):
@@ -95,4 +105,13 @@ class MissingExtra(OfframpError, ImportError):
 
 
 class OfframpWarning(UserWarning):
-    """Something is done in another way than one may expect; the message says which, and what to do."""
+    """Something is done in another way than one may expect; the message says which, and what to do.
+
+    Args:
+        args: The sentence.
+        about: Names of arguments in it, as for `OfframpError`.
+    """
+
+    def __init__(self, *args: object, about: Sequence[str] = ()) -> None:
+        super().__init__(*args)
+        self.about = tuple(about)

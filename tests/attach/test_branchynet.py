@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from offramp import learn
-from offramp.attach import attach_exits, b_alexnet, b_lenet, b_resnet
+from offramp import attach, learn
+from offramp.attach import b_alexnet, b_lenet, b_resnet
 from offramp.errors import OptionError, WeightsError
 from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
@@ -177,7 +177,7 @@ def test_a_trunk_of_another_network_is_refused() -> None:
 
 def test_our_own_exits_fit_anywhere_on_a_trunk() -> None:
     loaded = load_model("zoo:b_alexnet")
-    graph = attach_exits(loaded.module, loaded.example, placement=["conv3", "fc1"], head="pool")
+    graph = attach.exits(loaded.module, loaded.example, placement=["conv3", "fc1"], head="pool")
     assert len(graph.exits) == 3
 
 

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from networks import CifarResNet
-from offramp.attach import attach_exits, find_candidates
+from offramp import attach
+from offramp.attach import find_candidates
 from offramp.capture import capture
 from offramp.errors import CaptureError, OptionError
 from offramp.measure.torch import count_macs
@@ -29,7 +30,7 @@ def test_pictures_have_students_at_the_input_and_heads_over_the_work() -> None:
 def test_no_head_costs_more_than_a_quarter_of_what_it_saves(net: nn.Module) -> None:
     found = find_candidates(net, PICTURE)
     cuts, heads = [one.cut for one in found], [one.head for one in found]
-    graph = attach_exits(net, PICTURE, placement=cuts, head=heads)
+    graph = attach.exits(net, PICTURE, placement=cuts, head=heads)
     macs = count_macs(graph)
     stages = [macs.get(f"stage{at}", 0) for at in range(len(found) + 1)]
     for at, one in enumerate(found):

@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from early_exits import make_listening
+from early_exits import make_reusing
 from graphs import with_numpy_bodies
 from offramp import attach, transform, zoo
 from offramp.attach._chain import Stage, build_chain
 from offramp.errors import OptionError
 from offramp.export import onnx
 from offramp.graph import Graph, Tensor, to_json
-from offramp.learn import PostSettings, post
+from offramp.learn import DistillSettings, distill_heads
 from offramp.measure.torch import path_costs
 from offramp.nn import Executor, Normalize
 from offramp.run import ArraySamples, openvino, run_reference
@@ -37,7 +37,7 @@ def net() -> nn.Sequential:
 
 def at_input(head: object = "student:width=4", **options: object) -> Graph:
     wanted = {"placement": ["input", "2"], "head": [head, "pool"], **options}
-    graph = attach.attach_exits(net(), torch.rand(2, 1, 8, 8), **wanted)  # type: ignore[arg-type]
+    graph = attach.exits(net(), torch.rand(2, 1, 8, 8), **wanted)  # type: ignore[arg-type]
     for body in graph.bodies.values():
         body.eval()  # type: ignore[attr-defined]  # a module
     return graph
@@ -45,7 +45,7 @@ def at_input(head: object = "student:width=4", **options: object) -> Graph:
 
 def twice() -> Graph:
     places, heads = ["input", "input", "2", "2"], ["student:width=2", "student:width=4", "pool", "conv1"]
-    graph = attach.attach_exits(net(), torch.rand(2, 1, 8, 8), placement=places, head=heads)
+    graph = attach.exits(net(), torch.rand(2, 1, 8, 8), placement=places, head=heads)
     for body in graph.bodies.values():
         body.eval()  # type: ignore[attr-defined]  # a module
     return graph
@@ -67,7 +67,7 @@ def test_an_exit_at_the_input_reads_normalized_pictures() -> None:
 def test_who_leaves_at_the_input_is_charged_nothing_but_its_head() -> None:
     graph = at_input()
     costs = path_costs(graph)
-    alone = path_costs(attach.attach_exits(net(), torch.rand(2, 1, 8, 8), exits=0))
+    alone = path_costs(attach.exits(net(), torch.rand(2, 1, 8, 8), count=0))
     assert costs.macs[0] < costs.macs[1] < costs.macs[2]
     assert costs.baseline_macs == alone.baseline_macs
     assert costs.macs[0] + costs.baseline_macs < costs.macs[2] + 100  # later paths pay for all heads; gates are small
@@ -97,8 +97,8 @@ def files(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     made: dict[str, Callable[[], Graph]] = {
         "one each": at_input,
         "two each": twice,
-        "all hear": lambda: make_listening(learned=True),
-        "some hear": lambda: transform.keep_exits(make_listening(learned=True), [0, 2]),
+        "all hear": lambda: make_reusing(learned=True),
+        "some hear": lambda: transform.keep_exits(make_reusing(learned=True), [0, 2]),
     }
     graph = made[request.param]()
     path = onnx.save(graph, tmp_path_factory.mktemp("chain") / "model.onnx")
@@ -110,7 +110,7 @@ def test_each_exit_may_have_a_head_of_its_own_and_the_artifact_knows(tmp_path: P
 
     example = torch.rand(2, 1, 28, 28)
     loaded = zoo.load_model("zoo:lenet5")
-    graph = attach.attach_exits(loaded.module, example, placement=["input", "pool1"], head=["student:width=4", "pool"])
+    graph = attach.exits(loaded.module, example, placement=["input", "pool1"], head=["student:width=4", "pool"])
     origin = Origin(reference="zoo:lenet5", arguments={}, shape=(1, 28, 28))
     save_artifact(graph, tmp_path, example={"x": example}, origin=origin)
     again = load_artifact(tmp_path)
@@ -123,7 +123,7 @@ def test_two_exits_may_share_a_place_and_the_artifact_knows(tmp_path: Path) -> N
     example = torch.rand(2, 1, 28, 28)
     loaded = zoo.load_model("zoo:lenet5")
     places, heads = ["input", "input", "pool1"], ["student:width=2", "student:width=4", "pool"]
-    graph = attach.attach_exits(loaded.module, example, placement=places, head=heads)
+    graph = attach.exits(loaded.module, example, placement=places, head=heads)
     assert graph["exit0/gate"].edges == ("exit0/stop", "exit1/head")
     assert graph["exit1/gate"].edges == ("exit1/stop", "stage2")
     save_artifact(
@@ -132,14 +132,18 @@ def test_two_exits_may_share_a_place_and_the_artifact_knows(tmp_path: Path) -> N
     assert load_artifact(tmp_path).exits == graph.exits
 
 
-@pytest.mark.parametrize(("cascade", "ensemble"), [(True, False), (False, True), (True, True)])
+@pytest.mark.parametrize(("reuse_logits", "ensemble_heads"), [(True, False), (False, True), (True, True)])
 @pytest.mark.parametrize("head", ["pool", "pool:confidence=1"])
-def test_the_artifact_knows_who_hears_earlier_heads(head: str, cascade: bool, ensemble: bool, tmp_path: Path) -> None:
+def test_the_artifact_knows_which_exits_read_earlier_heads(
+    head: str, reuse_logits: bool, ensemble_heads: bool, tmp_path: Path
+) -> None:
     from offramp.store.torch import Origin
 
     example = torch.rand(2, 1, 28, 28)
     loaded = zoo.load_model("zoo:lenet5")
-    graph = attach.attach_exits(loaded.module, example, exits=2, head=head, cascade=cascade, ensemble=ensemble)
+    graph = attach.exits(
+        loaded.module, example, count=2, head=head, reuse_logits=reuse_logits, ensemble_heads=ensemble_heads
+    )
     for name in ("exit1/head", "exit1/ensemble"):
         for parameter in graph.bodies[name].parameters() if name in graph.bodies else ():  # type: ignore[attr-defined]
             nn.init.normal_(parameter)
@@ -156,8 +160,8 @@ def test_confident_heads_of_a_cascade_answer_in_the_file_as_in_torch(tmp_path: P
     example = torch.rand(32, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     loaded = zoo.load_model("zoo:lenet5")
     torch.manual_seed(0)
-    graph = attach.attach_exits(
-        loaded.module, example[:2], exits=2, head="pool:confidence=1", scores=("head_confidence",), cascade=True
+    graph = attach.exits(
+        loaded.module, example[:2], count=2, head="pool:confidence=1", scores=("head_confidence",), reuse_logits=True
     )
     nn.init.normal_(graph.bodies["exit1/head"].weight)  # type: ignore[attr-defined]  # a Cascade
     pictures = {"x": example.numpy()}
@@ -187,7 +191,7 @@ def test_a_module_may_be_a_head_but_then_nothing_can_rebuild_it(tmp_path: Path) 
 @pytest.mark.parametrize("count", [1, 3])
 def test_as_many_heads_as_exits_are_asked_for(count: int) -> None:
     with pytest.raises(OptionError, match=f"there are {count} heads for 2 exits"):
-        attach.attach_exits(net(), torch.rand(2, 1, 8, 8), placement=["input", "2"], head=["pool"] * count)
+        attach.exits(net(), torch.rand(2, 1, 8, 8), placement=["input", "2"], head=["pool"] * count)
 
 
 def test_stages_of_ones_own_become_a_graph() -> None:
@@ -232,7 +236,7 @@ def texts(rows: int) -> dict[str, torch.Tensor]:
 
 def of_texts(network: nn.Module | None = None, **options: object) -> Graph:
     wanted = {"placement": ["input", "first"], "head": ["student:width=4", "token"], **options}
-    graph = attach.attach_exits((network or Texts()).eval(), texts(2), **wanted)  # type: ignore[arg-type]  # read from a dictionary
+    graph = attach.exits((network or Texts()).eval(), texts(2), **wanted)  # type: ignore[arg-type]  # read from a dictionary
     for body in graph.bodies.values():
         body.eval()  # type: ignore[attr-defined]  # a module
     return graph
@@ -274,7 +278,7 @@ def of_known_texts(*scores: str) -> Graph:
     samples = ArraySamples(
         inputs={name: tensor.numpy() for name, tensor in texts(64).items()}, ids=np.arange(64).astype(str)
     )
-    return post(graph, samples, PostSettings(epochs=1, batch=16))
+    return distill_heads(graph, samples, DistillSettings(epochs=1, batch=16))
 
 
 def test_scores_that_average_tokens_read_the_mask_behind_all_else() -> None:

@@ -10,7 +10,8 @@ import torch
 
 import networks
 from networks import CifarResNet, call, more
-from offramp.attach import attach_exits, choose_cuts
+from offramp import attach
+from offramp.attach import choose_cuts
 from offramp.attach._exits import Placement
 from offramp.capture import capture
 from offramp.errors import CaptureError, OptionError
@@ -32,7 +33,7 @@ def net() -> CifarResNet:
 def test_the_graph_has_the_shape_of_the_frame() -> None:
     plain = Normalize([0.5] * 3, [0.25] * 3)
     scores = ("max_probability", "entropy")
-    graph = attach_exits(net(), PICTURE, exits=2, scores=scores, normalize=plain)
+    graph = attach.exits(net(), PICTURE, count=2, scores=scores, normalize=plain)
     names = [node.name for node in graph.nodes]
     exit = ["head", "score", "score/entropy", "gate", "stop"]
     assert names == [
@@ -49,7 +50,7 @@ def test_the_graph_has_the_shape_of_the_frame() -> None:
 
 
 def test_recipes_are_json() -> None:
-    graph = attach_exits(net(), PICTURE, exits=1, head=HeadRecipe("pool"), normalize=Normalize([0.5] * 3, [0.25] * 3))
+    graph = attach.exits(net(), PICTURE, count=1, head=HeadRecipe("pool"), normalize=Normalize([0.5] * 3, [0.25] * 3))
     again = from_json(json.loads(json.dumps(to_json(graph))))
     assert again.nodes == graph.nodes
     assert graph["exit0/head"].recipe == {"kind": "pool", "options": {}}
@@ -60,7 +61,7 @@ def test_recipes_are_json() -> None:
 @pytest.mark.parametrize("name", ["cifar", "hf_bert", "hf_vit", "swin_t"])
 def test_if_nobody_stops_the_answers_are_the_models(name: str, vision: Any) -> None:
     model, example = networks.make(name)
-    graph = attach_exits(model, example, exits=2, head="pool")
+    graph = attach.exits(model, example, count=2, head="pool")
     inputs = more(example, 5)
     given = inputs if isinstance(inputs, dict) else {"x": inputs}
     never = torch.tensor([gate.gate.stop_none for gate in graph.gates if gate.gate])
@@ -71,7 +72,7 @@ def test_if_nobody_stops_the_answers_are_the_models(name: str, vision: Any) -> N
 
 @torch.no_grad()
 def test_if_everybody_stops_the_first_head_answers() -> None:
-    graph = attach_exits(net(), PICTURE, exits=2)
+    graph = attach.exits(net(), PICTURE, count=2)
     always = torch.tensor([gate.gate.stop_all for gate in graph.gates if gate.gate])
     outcome = Executor(graph).eval()({"x": torch.randn(3, 3, 32, 32)}, always)
     assert outcome.exit.tolist() == [0] * 3
@@ -80,14 +81,14 @@ def test_if_everybody_stops_the_first_head_answers() -> None:
 @torch.no_grad()
 def test_without_exits_the_graph_is_the_network() -> None:
     model = net()
-    graph = attach_exits(model, PICTURE, exits=0)
+    graph = attach.exits(model, PICTURE, count=0)
     x = torch.randn(3, 3, 32, 32)
     assert [node.name for node in graph.nodes] == ["x", "stage0"]
     torch.testing.assert_close(Executor(graph)({"x": x}).logits, model(x))
 
 
 def test_inputs_by_name_keep_their_types(vision: Any) -> None:
-    graph = attach_exits(*networks.make("hf_bert"), exits=1)
+    graph = attach.exits(*networks.make("hf_bert"), count=1)
     assert {node.name: node.outputs[0].dtype for node in graph.inputs} == {
         "input_ids": "int64",
         "attention_mask": "int64",
@@ -110,7 +111,7 @@ def test_inputs_by_name_keep_their_types(vision: Any) -> None:
 )
 def test_exits_go_where_they_are_told(placement: Placement, exits: int, names: list[str]) -> None:
     captured = capture(net(), PICTURE)
-    assert [cut.name for cut in choose_cuts(captured, placement, exits=exits)] == names
+    assert [cut.name for cut in choose_cuts(captured, placement, count=exits)] == names
 
 
 @pytest.mark.parametrize(
@@ -124,23 +125,23 @@ def test_exits_go_where_they_are_told(placement: Placement, exits: int, names: l
 )
 def test_exits_that_fit_nowhere_are_refused(placement: Any, exits: int, says: str) -> None:
     with pytest.raises(CaptureError, match=says):
-        attach_exits(net(), PICTURE, exits=exits, placement=placement)
+        attach.exits(net(), PICTURE, count=exits, placement=placement)
 
 
 @pytest.mark.parametrize("scores", [(), ("entropy", "entropy")])
 def test_scores_are_named_once_each(scores: tuple[str, ...]) -> None:
     with pytest.raises(OptionError, match="each once"):
-        attach_exits(net(), PICTURE, scores=scores)
+        attach.exits(net(), PICTURE, scores=scores)
 
 
 def test_heads_of_a_cascade_read_those_before_them_and_start_as_the_plain_ones() -> None:
     torch.manual_seed(1)
-    plain = attach_exits(net(), PICTURE, exits=3)
+    plain = attach.exits(net(), PICTURE, count=3)
     torch.manual_seed(1)
-    graph = attach_exits(net(), PICTURE, exits=3, cascade=True)
+    graph = attach.exits(net(), PICTURE, count=3, reuse_logits=True)
     assert [edge.source for edge in graph["exit2/head"].inputs] == ["stage2", "exit0/head", "exit1/head"]
     assert graph["exit0/head"] == plain["exit0/head"]
-    assert (graph["exit2/head"].recipe or {})["cascade"] is True
+    assert (graph["exit2/head"].recipe or {})["reuse_logits"] is True
     x = {"x": torch.rand(2, 3, 32, 32)}
     with torch.no_grad():
         expected, given = (Executor(one).eval().dense(x) for one in (plain, graph))
@@ -149,7 +150,7 @@ def test_heads_of_a_cascade_read_those_before_them_and_start_as_the_plain_ones()
 
 
 def test_in_an_ensemble_all_heads_so_far_answer_and_scores_read_that() -> None:
-    graph = attach_exits(net(), PICTURE, exits=3, scores=("patience", "entropy"), ensemble=True)
+    graph = attach.exits(net(), PICTURE, count=3, scores=("patience", "entropy"), ensemble_heads=True)
     assert graph.exits == ("exit0/head", "exit1/ensemble", "exit2/ensemble", "stage3")
     assert [edge.source for edge in graph["exit2/ensemble"].inputs] == ["exit2/head", "exit0/head", "exit1/head"]
     assert [edge.source for edge in graph["exit2/head"].inputs] == ["stage2"]
@@ -163,6 +164,6 @@ def test_in_an_ensemble_all_heads_so_far_answer_and_scores_read_that() -> None:
 
 
 def test_hearing_earlier_heads_costs_a_square_of_the_classes_per_exit() -> None:
-    plain = path_costs(attach_exits(net(), PICTURE, exits=3)).macs
-    more = path_costs(attach_exits(net(), PICTURE, exits=3, cascade=True, ensemble=True)).macs
+    plain = path_costs(attach.exits(net(), PICTURE, count=3)).macs
+    more = path_costs(attach.exits(net(), PICTURE, count=3, reuse_logits=True, ensemble_heads=True)).macs
     assert (more - plain).tolist() == [0, 100, 200, 200]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from offramp.attach import attach_exits
+from offramp import attach
 from offramp.capture import Answer, capture
 from offramp.capture._answer import find_logits, list_outputs, locate_logits, pick
 from offramp.errors import CaptureError, OfframpWarning, OptionError
@@ -59,7 +59,7 @@ def test_an_empty_answer_is_refused(answer: Any) -> None:
     ],
 )
 def test_outputs_that_could_both_be_meant_are_listed_instead_of_guessed(answer: Any, listed: str) -> None:
-    with pytest.raises(CaptureError, match=rf"{listed}.*--logits NAME or INDEX"):
+    with pytest.raises(CaptureError, match=rf"{listed}.*logits=NAME or INDEX"):
         find_logits(answer)
 
 
@@ -111,7 +111,7 @@ class Several(nn.Module):
 @pytest.mark.parametrize(("form", "where"), [("tuple", 1), ("tuple", "1"), ("dictionary", "pred")])
 def test_a_graph_answers_with_the_named_output(form: str, where: str | int) -> None:
     net, x = Several(form).eval(), torch.randn(5, 8)
-    graph = attach_exits(net, x, exits=1, placement=0, logits=where)
+    graph = attach.exits(net, x, count=1, placement=0, logits=where)
     expected = find_logits(net(x), where)
     with torch.no_grad():
         got = Executor(graph).eval().dense({"x": x})["stage1"][0]

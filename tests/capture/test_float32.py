@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from offramp.attach import attach_exits
+from offramp import attach
 from offramp.capture import capture
 from offramp.errors import CaptureError, OfframpWarning
 from offramp.nn import Executor
@@ -89,7 +89,7 @@ def test_a_network_in_other_floats_works_in_float32_with_a_word_about_it(name: s
     net = make().eval()
     state = {key: value.clone() for key, value in net.state_dict().items()}
     with pytest.warns(OfframpWarning, match=rf"computes in {kind}; offramp works in float32") as told:
-        graph = attach_exits(net, X[:2], exits=1)
+        graph = attach.exits(net, X[:2], count=1)
     assert len(told) == 1
     assert all(torch.equal(value, state[key]) for key, value in net.state_dict().items())
     with torch.no_grad():
@@ -143,7 +143,7 @@ class Packed(nn.Module):
 
 
 def test_weights_of_8_bits_are_refused_by_name() -> None:
-    with pytest.raises(CaptureError, match=r"weight is quantized.*--precision int8"):
+    with pytest.raises(CaptureError, match=r"weight is quantized.*engine.precision=int8"):
         capture(Packed(), torch.randn(2, 8))
 
 

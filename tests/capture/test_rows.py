@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from offramp.attach import attach_exits
+from offramp import attach
 from offramp.capture import capture, check_rows
 from offramp.errors import CaptureError
 
@@ -199,7 +199,7 @@ def test_float_noise_of_a_network_that_magnifies_it_is_no_reason():
     check_rows(net, given)
 
 
-@pytest.mark.parametrize("call", [capture, attach_exits], ids=["capture", "attach_exits"])
+@pytest.mark.parametrize("call", [capture, attach.exits], ids=["capture", "attach"])
 def test_capture_refuses_before_it_traces(call):
     net = pictures(nn.BatchNorm2d(8, track_running_stats=False))
     with pytest.raises(CaptureError, match=r"'1' .BatchNorm2d."):

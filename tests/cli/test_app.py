@@ -50,6 +50,20 @@ def test_every_word_explains_itself(call: Call, word: str) -> None:
     assert "Usage: offramp " + word in out
 
 
+@pytest.mark.parametrize(
+    ("former", "present"),
+    [("--survivors", "--sample-weighting"), ("--mix", "--mixup"), ("--cascade", "--reuse-logits"),
+     ("--ensemble", "--ensemble-heads")],
+)  # fmt: skip
+def test_an_option_is_also_known_by_its_former_name_which_no_help_shows(call: Call, former: str, present: str) -> None:
+    shown = call("optimize", "--help")[1]
+    values = ["2"] if former in ("--survivors", "--mix") else []
+    words = ["optimize", "--model", "nobody:nothing", "--data", "digits", "--out", "out"]
+    assert call(*words, former, *values) == call(*words, present, *values)
+    assert present in shown
+    assert f"{former} " not in shown
+
+
 def test_inspect_lists_the_cut_points_as_json(call: Call) -> None:
     code, out, _ = call("inspect", "--model", "zoo:mlp", "--json")
     found = json.loads(out)
@@ -87,8 +101,8 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(
 FEW = {  # of each command: the words that it needs, then its options that take numbers
     "optimize": (
         ["--model", "nobody:nothing", "--data", "digits", "--out", "out"],
-        ["--max-loss", "--confidence", "--budget", "--exits", "--batch", "--price", "--survivors", "--mix", "--epochs",
-         "--mean", "--std", "--shape", "--threads", "--seed", "--grid", "--margin"],
+        ["--max-loss", "--confidence", "--budget", "--exits", "--batch", "--price", "--sample-weighting", "--mixup",
+         "--epochs", "--mean", "--std", "--shape", "--threads", "--seed", "--grid", "--margin"],
     ),
     "inspect": (["--model", "nobody:nothing"], ["--shape"]),
     "demo": (["--out", "out"], ["--seed"]),
@@ -109,7 +123,7 @@ WITH = {  # what an option needs beside it
 }
 BAD = ["nan", "inf", "-inf", "1e400", "99999999999999999999", "-1", "--4", "", " ", "²", "1e-320", "0x1", "1,,1"]
 FINE = {("--mean", "-1"), ("--mean", "1e-320"), ("--grid", "-1"), ("--grid", "1e-320"), ("--price", "1e-320"),
-        ("--survivors", "1e-320"), ("--mix", "1e-320"), ("--margin", "1e-320")}  # fmt: skip
+        ("--sample-weighting", "1e-320"), ("--mixup", "1e-320"), ("--margin", "1e-320")}  # fmt: skip
 
 
 @pytest.mark.parametrize("value", BAD, ids=repr)

@@ -93,7 +93,7 @@ def test_layers_whose_inputs_were_scaled_are_restored_with_what_they_read_before
     """Of transformers NNCF moves factors from what a layer reads into its weights."""
     torch.manual_seed(0)
     net = torch.nn.Sequential(torch.nn.LayerNorm(16), torch.nn.Linear(16, 32), torch.nn.GELU(), torch.nn.Linear(32, 4))
-    graph = attach.attach_exits(net.eval(), torch.zeros(2, 16), exits=0)
+    graph = attach.exits(net.eval(), torch.zeros(2, 16), count=0)
     (traced,) = export_onnx.trace(graph, [graph["stage0"]]).values()
     given = (torch.randn(64, 16) * torch.linspace(1, 50, 16),)
     whole = quantize_model(traced, [{"i0": row[None].numpy()} for row in given[0]])

@@ -9,7 +9,7 @@ from offramp import decide
 from offramp.decide import Drift, DriftTest, Target, Verdict
 from offramp.measure import Evidence, frontier
 
-SCORE, PROMISE = "max_probability", Target(max_loss=0.03)
+SCORE, PROMISE = "max_probability", Target(max_loss=0.03, kind="agreement")
 POOL = make_evidence(25_000, 2, seed=8)
 TUNE, REST = POOL.subset(slice(1000)), POOL.subset(slice(1000, None))
 

@@ -17,6 +17,7 @@ from offramp.errors import EvidenceError, OptionError
 from offramp.measure import Breakdown, Evidence, frontier
 
 SCORE = "max_probability"
+TENTH, FIFTH = (Target(max_loss=loss, kind="agreement") for loss in (0.1, 0.2))
 
 
 def parts(*heads: float, gate_overhead: float = 0.0) -> Breakdown:
@@ -44,7 +45,7 @@ def test_of_few_candidates_the_best_of_all_choices_is_found(
     seed: int, heads: list[float], gate_overhead: float
 ) -> None:
     seen, breakdown = make_evidence(40, len(heads), seed=seed), parts(*heads, gate_overhead=gate_overhead)
-    found = placement(seen, breakdown, score=SCORE, promise=Target(max_loss=0.1), calibration=400, noise=0.0)
+    found = placement(seen, breakdown, score=SCORE, promise=TENTH, calibration=400, noise=0.0)
     assert found.allowed_loss is not None
     costs = {kept: cheapest(seen, breakdown, kept, found.allowed_loss) for kept in subsets(len(heads))}
     assert found.best.cost == pytest.approx(min(costs.values()))
@@ -59,7 +60,7 @@ def test_it_is_never_worse_than_all_or_any_one_alone_also_by_beam(seed: int, bea
     seen, breakdown = make_evidence(16, 4, seed=seed), parts(*heads)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "EXACT", 0)
-        found = placement(seen, breakdown, score=SCORE, promise=Target(max_loss=0.2), beam=beam, noise=0.0)
+        found = placement(seen, breakdown, score=SCORE, promise=FIFTH, beam=beam, noise=0.0)
     assert found.allowed_loss is not None
     for kept in [(), *((at,) for at in range(4)), tuple(range(4))]:
         assert found.best.cost <= cheapest(seen, breakdown, kept, found.allowed_loss) + 1e-12
@@ -75,9 +76,7 @@ def test_who_always_stays_is_in_every_trial_and_the_rest_is_as_good_as_can_be(
     seen, breakdown = make_evidence(30, 3, seed=seed), parts(0.4, 0.9, 0.2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "EXACT", exact)
-        found = placement(
-            seen, breakdown, score=SCORE, promise=Target(max_loss=0.2), noise=0.0, always=sorted(always), beam=9
-        )
+        found = placement(seen, breakdown, score=SCORE, promise=FIFTH, noise=0.0, always=sorted(always), beam=9)
     assert found.allowed_loss is not None
     assert all(always <= set(trial.kept) for trial in found.trials)
     able = [kept for kept in subsets(3) if always <= set(kept)]
@@ -95,7 +94,7 @@ def test_who_costs_more_and_answers_like_another_is_never_kept(seed: int, more: 
     )
     heads = [0.1 + more, 0.1, 0.1] if first else [0.1, 0.1 + more, 0.1]
     breakdown = replace(parts(*heads), stages=np.array([1.0, 0, 1, 2]))
-    found = placement(seen, breakdown, score=SCORE, promise=Target(max_loss=0.1))
+    found = placement(seen, breakdown, score=SCORE, promise=TENTH)
     assert (0 if first else 1) not in found.kept
 
 
@@ -146,7 +145,7 @@ def test_a_kept_exit_is_taken_and_nothing_is_as_good_without_it(
     seed: int, heads: list[float], noise: float, budget: float | None
 ) -> None:
     seen, breakdown = make_evidence(40, len(heads), seed=seed), parts(*heads)
-    asked = {"score": SCORE, "promise": Target(max_loss=0.2), "calibration": 200, "budget": budget}
+    asked = {"score": SCORE, "promise": FIFTH, "calibration": 200, "budget": budget}
     found = placement(seen, breakdown, noise=noise, **asked)  # type: ignore[arg-type]  # of different types
     assert all(rate > 0 for rate in found.best.point.exit_rates[:-1])
     without = {trial.kept: trial for trial in found.trials}
@@ -157,7 +156,7 @@ def test_a_kept_exit_is_taken_and_nothing_is_as_good_without_it(
 
 def test_an_exit_that_saves_no_more_than_noise_goes() -> None:
     seen, breakdown = make_evidence(150, 3, seed=3), parts(0.1, 0.6, 0.1)
-    asked = {"score": SCORE, "promise": Target(max_loss=0.1), "calibration": 400}
+    asked = {"score": SCORE, "promise": TENTH, "calibration": 400}
     counts = []
     for noise in (0.0, 1.0, 3.0, np.inf):
         found = placement(seen, breakdown, noise=noise, **asked)  # type: ignore[arg-type]  # of different types
@@ -190,7 +189,7 @@ def test_of_several_scores_the_one_whose_best_exits_are_worth_most_gates(
 ) -> None:
     monkeypatch.setattr(module, "EXACT", exact)
     seen, breakdown = with_blind_score(make_evidence(200, 3)), parts(0.1, 0.1, 0.1)
-    asked = {"promise": Target(max_loss=0.1), "calibration": 500, "budget": budget}
+    asked = {"promise": TENTH, "calibration": 500, "budget": budget}
     alone = {name: placement(seen, breakdown, score=name, **asked) for name in ("blind", SCORE)}  # type: ignore[arg-type]
     together = placement(seen, breakdown, score=("blind", SCORE), **asked)  # type: ignore[arg-type]  # of different types
     assert alone[SCORE].best.rank < alone["blind"].best.rank
@@ -209,7 +208,7 @@ def test_a_score_is_charged_for_what_it_costs() -> None:
         scores={**seen.scores, "same": seen.scores[SCORE]},
         gates={**seen.gates, "same": seen.gates[SCORE]},
     )
-    asked = {"score": ("same", SCORE), "promise": Target(max_loss=0.1), "calibration": 500}
+    asked = {"score": ("same", SCORE), "promise": TENTH, "calibration": 500}
     assert placement(seen, {"same": dear, SCORE: cheap}, **asked).score == SCORE  # type: ignore[arg-type]
     assert placement(seen, {"same": cheap, SCORE: cheap}, **asked).score == "same"  # type: ignore[arg-type]
 

@@ -11,7 +11,7 @@ from offramp.errors import OptionError
 
 def test_each_sample_is_tested_once_and_means_agree() -> None:
     seen, costs = make_evidence(2400, 2), make_costs(2)
-    turned = rotate(seen, costs, score="max_probability", promise=Target(max_loss=0.03))
+    turned = rotate(seen, costs, score="max_probability", promise=Target(max_loss=0.03, kind="agreement"))
     assert len(turned.decisions) == 3
     assert turned.agreement > 0.96
     assert sum(turned.exit_rates) == pytest.approx(1)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from offramp.attach import attach_exits
+from offramp import attach
 from offramp.errors import EngineError, OptionError
 from offramp.export import _departure, find_departure, onnx
 from offramp.export._departure import Departure
@@ -60,7 +60,7 @@ OTHER = {  # in OpenVINO: the operation, and what answers as PyTorch does
 
 
 def attached(between, exits=0):
-    return attach_exits(Net(between), torch.rand(2, 3, 16, 16), exits=exits)
+    return attach.exits(Net(between), torch.rand(2, 3, 16, 16), count=exits)
 
 
 @pytest.mark.parametrize("between", SAME.values(), ids=SAME)
@@ -100,8 +100,8 @@ def test_the_users_own_module_is_what_counts():
 
 
 def test_normalization_belongs_to_the_network():
-    graph = attach_exits(
-        net := Net(SAME["plain"]), torch.rand(2, 3, 16, 16), exits=0, normalize=Normalize([0.5] * 3, [0.2] * 3)
+    graph = attach.exits(
+        net := Net(SAME["plain"]), torch.rand(2, 3, 16, 16), count=0, normalize=Normalize([0.5] * 3, [0.2] * 3)
     )
     with torch.no_grad():
         expected = net((torch.from_numpy(SAMPLES["x"]) - 0.5) / 0.2).numpy()

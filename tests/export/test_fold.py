@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from offramp.attach import attach_exits
+from offramp import attach
 from offramp.export import _fold, find_departure
 from offramp.export._body import trace_body
 from offramp.export._fold import fold_constants
@@ -157,7 +157,7 @@ def test_a_vision_transformer_at_another_size_than_trained_answers_as_pytorch_do
     ).eval()
     nn.init.normal_(net.pos_embed)  # as large as what it is added to, as in a trained one
     nn.init.normal_(net.head.weight)
-    graph = attach_exits(net, torch.rand(2, 3, 96, 96), exits=0)
+    graph = attach.exits(net, torch.rand(2, 3, 96, 96), count=0)
     given = np.random.default_rng(0).random((4, 3, 96, 96)).astype(np.float32)
     with torch.no_grad():
         expected = net(torch.from_numpy(given)).numpy()

@@ -158,7 +158,7 @@ def test_no_file_of_a_head_rounds_up_and_both_engines_answer_as_pytorch_does(
     torch.manual_seed(0)
     stage = nn.Sequential(nn.Conv2d(shape[0], 4, 3, padding=1), nn.ReLU())
     net = nn.Sequential(stage, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
-    graph = attach.attach_exits(net.eval(), torch.rand(2, *shape), placement=["0"], head=[HeadRecipe.parse(kind)])
+    graph = attach.exits(net.eval(), torch.rand(2, *shape), placement=["0"], head=[HeadRecipe.parse(kind)])
     x = torch.rand(3, *shape)
     with torch.no_grad():
         head = graph.bodies["exit0/head"].eval()

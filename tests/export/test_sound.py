@@ -46,7 +46,7 @@ class Blind(nn.Module):
 @pytest.fixture(scope="module")
 def blind() -> Graph:
     torch.manual_seed(0)
-    return attach.attach_exits(Blind(), torch.rand(2, 1, 8, 8), exits=2, placement=("input", "first.1"), head="pool")
+    return attach.exits(Blind(), torch.rand(2, 1, 8, 8), count=2, placement=("input", "first.1"), head="pool")
 
 
 @pytest.fixture(scope="module")

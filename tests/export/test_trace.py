@@ -36,13 +36,13 @@ def test_gates_one_behind_the_other_have_the_lighter_one(exits: int) -> None:
     "options", [{"placement": [0, 1], "head": ["pool"] * 2}, {"placement": ["input", "input"], "head": ["pool"] * 2}]
 )
 def test_so_have_exits_attached_to_a_network(options: dict) -> None:
-    assert trace(attach.attach_exits(NETWORK, EXAMPLE, **options)) is PassedTrace
+    assert trace(attach.exits(NETWORK, EXAMPLE, **options)) is PassedTrace
 
 
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: attach.attach_exits(NETWORK, EXAMPLE, exits=0),
+        lambda: attach.exits(NETWORK, EXAMPLE, count=0),
         lambda: make_chain(0),
         lambda: static_path(make_chain(2), "stage2"),
         lambda: attach.d2nn("h: x | fc 8 | fc 8\nanswer: h | fc 3", (4,)),
@@ -53,7 +53,7 @@ def test_without_control_nodes_there_is_nothing_to_tell(make: Callable[[], Graph
 
 
 def test_the_file_of_a_network_without_control_nodes_is_the_network_and_constants() -> None:
-    graph = attach.attach_exits(NETWORK, EXAMPLE, exits=0)
+    graph = attach.exits(NETWORK, EXAMPLE, count=0)
     bodies = export_onnx.trace(graph, [node for node in graph.nodes if node.kind == "function"])
     model = export_onnx.to_model(graph)
     inside = tuple(f"{name}/" for name in bodies)
@@ -63,7 +63,7 @@ def test_the_file_of_a_network_without_control_nodes_is_the_network_and_constant
 
 
 def test_controllers_have_the_matrix() -> None:
-    assert trace(attach.cascade(NETWORK, EXAMPLE, placement=["0"], head="pool")) is MatrixTrace
+    assert trace(attach.controllers(NETWORK, EXAMPLE, placement=["0"], head="pool")) is MatrixTrace
 
 
 def test_a_select_that_prefers_early_exits_has_the_matrix() -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from offramp.errors import MissingExtra, OptionError
-from offramp.learn._distributed import Distributed, run_in_team
+from offramp.learn._distributed import Distributed, run_distributed
 
 
 class Fabric:
@@ -23,10 +23,10 @@ class Fabric:
 
 
 def test_alone_there_is_nothing_to_share() -> None:
-    team, net = Distributed(), nn.Linear(1, 1)
-    assert (team.rank, team.size) == (0, 1)
-    assert team.share(np.arange(5)).tolist() == [0, 1, 2, 3, 4]
-    assert team.join(net, torch.optim.SGD(net.parameters())) is net
+    distributed, net = Distributed(), nn.Linear(1, 1)
+    assert (distributed.rank, distributed.size) == (0, 1)
+    assert distributed.share(np.arange(5)).tolist() == [0, 1, 2, 3, 4]
+    assert distributed.join(net, torch.optim.SGD(net.parameters())) is net
 
 
 def test_every_sample_of_a_batch_is_one_processs() -> None:
@@ -37,17 +37,19 @@ def test_every_sample_of_a_batch_is_one_processs() -> None:
 
 def test_one_device_calls_the_function_here() -> None:
     here = []
-    given = run_in_team(lambda team, x: here.append(team) or x + 1, 2, devices=1, accelerator="cpu", batch=3)
+    given = run_distributed(
+        lambda distributed, x: here.append(distributed) or x + 1, 2, devices=1, accelerator="cpu", batch=3
+    )
     assert given == 3
     assert here == [Distributed()]
 
 
 def test_a_batch_that_cannot_be_shared_is_refused() -> None:
     with pytest.raises(OptionError, match="2 devices share each batch equally, but batch is 15"):
-        run_in_team(print, devices=2, accelerator="cpu", batch=15)
+        run_distributed(print, devices=2, accelerator="cpu", batch=15)
 
 
 def test_without_fabric_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lightning_fabric", None)
     with pytest.raises(MissingExtra, match=r"offramp\[devices\]"):
-        run_in_team(print, devices=2, accelerator="cpu", batch=16)
+        run_distributed(print, devices=2, accelerator="cpu", batch=16)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from early_exits import make_graph, make_samples
-from offramp.learn import PostSettings
+from offramp.learn import DistillSettings
 from offramp.learn._fit_scores import fit_scores
 from offramp.learn._frozen_backbone import FrozenBackbone
 from offramp.learn._trainable_heads import TrainableHeads
@@ -15,14 +15,15 @@ def test_scores_that_are_formulas_need_no_fitting() -> None:
     graph = make_graph("entropy")
     frozen = FrozenBackbone(graph, "float32")
     assert (
-        fit_scores(graph, TrainableHeads(graph), frozen=frozen, samples=make_samples(), settings=PostSettings()) == {}
+        fit_scores(graph, TrainableHeads(graph), frozen=frozen, samples=make_samples(), settings=DistillSettings())
+        == {}
     )
 
 
 def test_a_fitted_confidence_matches_how_often_its_head_agrees() -> None:
     graph, samples = make_graph("confidence"), make_samples(200)
     heads, frozen = TrainableHeads(graph).eval(), FrozenBackbone(graph, "float32")
-    score = fit_scores(graph, heads, frozen=frozen, samples=samples, settings=PostSettings(batch=64))["exit0/score"]
+    score = fit_scores(graph, heads, frozen=frozen, samples=samples, settings=DistillSettings(batch=64))["exit0/score"]
     values = frozen({"x": torch.from_numpy(samples.inputs["x"])})
     logits = heads(values)["exit0/head"][0]
     agrees = (logits.argmax(1) == values["stage1"][0].argmax(1)).float().mean()
@@ -33,7 +34,7 @@ def test_a_fitted_confidence_matches_how_often_its_head_agrees() -> None:
 def test_class_means_are_those_of_the_full_networks_answers() -> None:
     graph, samples = make_graph("class_mean"), make_samples(200)
     heads, frozen = TrainableHeads(graph).eval(), FrozenBackbone(graph, "float32")
-    score = fit_scores(graph, heads, frozen=frozen, samples=samples, settings=PostSettings(batch=64))["exit0/score"]
+    score = fit_scores(graph, heads, frozen=frozen, samples=samples, settings=DistillSettings(batch=64))["exit0/score"]
     values = frozen({"x": torch.from_numpy(samples.inputs["x"])})
     pooled, classes = values["stage0"][0].mean((2, 3)), values["stage1"][0].argmax(1)
     assert score.seen.tolist() == [bool((classes == one).any()) for one in range(3)]

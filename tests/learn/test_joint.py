@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from early_exits import CLASSES, Killed, KilledSamples, make_graph, make_listening, make_samples, weights
+from early_exits import CLASSES, Killed, KilledSamples, make_graph, make_reusing, make_samples, weights
 from offramp import learn
 from offramp.errors import DataError, LearnError, OptionError
 from offramp.graph import Graph
@@ -169,7 +169,7 @@ def test_options_that_do_not_fit_are_refused(options: dict[str, object], error: 
 
 
 def test_samples_without_labels_are_refused() -> None:
-    with pytest.raises(DataError, match=r"the samples have none. Add them, or use learn\.post"):
+    with pytest.raises(DataError, match=r"the samples have none. Add them, or use learn\.distill_heads"):
         learn.joint(make_graph(), make_samples(), QUICK)
 
 
@@ -185,9 +185,12 @@ def test_resume_without_a_file_is_refused() -> None:
         learn.joint(make_graph(), make_labelled(), QUICK, resume=True)
 
 
-@pytest.mark.parametrize(("cascade", "ensemble"), [(True, False), (False, True), (True, True)])
-def test_exits_that_hear_earlier_heads_learn_together_with_them(cascade: bool, ensemble: bool) -> None:
-    graph, samples = make_listening("calibrated", cascade=cascade, ensemble=ensemble), make_labelled(96)
+@pytest.mark.parametrize(("reuse_logits", "ensemble_heads"), [(True, False), (False, True), (True, True)])
+def test_exits_that_hear_earlier_heads_learn_together_with_them(reuse_logits: bool, ensemble_heads: bool) -> None:
+    graph, samples = (
+        make_reusing("calibrated", reuse_logits=reuse_logits, ensemble_heads=ensemble_heads),
+        make_labelled(96),
+    )
     wanted = learn.JointSettings(epochs=12, batch=16, learning_rate=1e-2, augment="none", distill=0.5)
     trained = learn.joint(graph, samples, wanted)
     assert min(accuracy(trained, samples)[2:]) > 0.9  # the heads before see no places

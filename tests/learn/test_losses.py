@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
-from offramp.learn._losses import distillation_loss, exit_losses, teaching_loss, weigh_samples
+from offramp.learn._losses import distillation_loss, exit_losses, teaching_loss, weigh_by_ease
 
 
 def make_logits(exits: int = 3, rows: int = 8, classes: int = 5) -> dict[str, torch.Tensor]:
@@ -59,19 +59,19 @@ def test_nothing_flows_into_the_final_exit_where_it_teaches() -> None:
 @given(st.integers(1, 6), st.floats(0, 0.99), st.integers(0, 1000))
 def test_samples_count_one_on_average_and_never_less_than_nothing(exits: int, emphasis: float, seed: int) -> None:
     final = 4 * torch.randn(8, 5, generator=torch.Generator().manual_seed(seed))
-    share = weigh_samples(final, LABELS, exits, emphasis)
+    share = weigh_by_ease(final, LABELS, exits, emphasis)
     torch.testing.assert_close(share.mean(dim=1), torch.ones(exits))
     assert bool((share > 0).all())
 
 
 def test_without_emphasis_all_samples_count_alike() -> None:
-    assert bool((weigh_samples(torch.randn(8, 5), LABELS, 3, 0.0) == 1).all())
+    assert bool((weigh_by_ease(torch.randn(8, 5), LABELS, 3, 0.0) == 1).all())
 
 
 def test_easy_samples_count_most_at_the_first_exit_and_least_at_the_last() -> None:
     easy_then_hard = torch.zeros(2, 5)
     easy_then_hard[0, 0], easy_then_hard[1, 1] = 9.0, -9.0
-    share = weigh_samples(easy_then_hard, LABELS[:2], 3, 0.5)
+    share = weigh_by_ease(easy_then_hard, LABELS[:2], 3, 0.5)
     assert float(share[0, 0]) > float(share[0, 1])
     assert float(share[1, 0]) == float(share[1, 1])
     assert float(share[2, 0]) < float(share[2, 1])

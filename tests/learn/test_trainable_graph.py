@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from early_exits import make_graph, make_listening
+from early_exits import make_graph, make_reusing
 from offramp import attach
 from offramp.errors import LearnError
 from offramp.learn._trainable_graph import TrainableGraph
@@ -28,16 +28,16 @@ class Branchy(nn.Module):
 
 
 def exported(norm: bool) -> object:
-    return attach.attach_exits(Branchy(norm=norm), torch.rand(4, 8), exits=1)
+    return attach.exits(Branchy(norm=norm), torch.rand(4, 8), count=1)
 
 
 def test_in_eval_mode_it_answers_like_the_executor() -> None:
     graph = make_graph()
     x = torch.rand(5, 1, 8, 8)
-    whole = TrainableGraph(graph, "float32", frozen=False).eval()
+    trainable = TrainableGraph(graph, "float32", frozen=False).eval()
     with torch.no_grad():
         expected = Executor(graph).eval().dense({"x": x})
-        given = whole({"x": x})
+        given = trainable({"x": x})
     assert list(given) == list(graph.exits)
     for name in graph.exits:
         torch.testing.assert_close(given[name], expected[name][0], atol=1e-5, rtol=1e-5)
@@ -45,35 +45,35 @@ def test_in_eval_mode_it_answers_like_the_executor() -> None:
 
 def test_the_final_exit_alone_runs_no_head() -> None:
     graph = make_graph()
-    whole = TrainableGraph(graph, "float32", frozen=False)
-    assert list(whole({"x": torch.rand(4, 1, 8, 8)}, final_only=True)) == ["stage1"]
+    trainable = TrainableGraph(graph, "float32", frozen=False)
+    assert list(trainable({"x": torch.rand(4, 1, 8, 8)}, final_only=True)) == ["stage1"]
 
 
 def test_the_graph_given_keeps_its_weights_and_modes() -> None:
     graph = make_graph()
-    whole = TrainableGraph(graph, "float32", frozen=False).train()
+    trainable = TrainableGraph(graph, "float32", frozen=False).train()
     before = graph.bodies["stage1"].state_dict()["4.weight"].clone()
     with torch.no_grad():
-        for parameter in whole.parameters():
+        for parameter in trainable.parameters():
             parameter.add_(1)
     assert torch.equal(graph.bodies["stage1"].state_dict()["4.weight"], before)
 
 
 def test_a_frozen_backbone_stays_in_eval_mode_and_has_no_gradients() -> None:
-    whole = TrainableGraph(make_graph(), "float32", frozen=True).train()
-    assert not any(module.training for module in whole.bodies["stage0"].modules())
-    assert all(module.training for module in whole.bodies["exit0/head"].modules())
-    torch.stack([given.sum() for given in whole({"x": torch.rand(4, 1, 8, 8)}).values()]).sum().backward()
-    assert all(parameter.grad is None for parameter in whole.bodies["stage0"].parameters())
-    assert all(parameter.grad is not None for parameter in whole.bodies["exit0/head"].parameters())
-    assert whole.split_parameters()[0] == []
+    trainable = TrainableGraph(make_graph(), "float32", frozen=True).train()
+    assert not any(module.training for module in trainable.bodies["stage0"].modules())
+    assert all(module.training for module in trainable.bodies["exit0/head"].modules())
+    torch.stack([given.sum() for given in trainable({"x": torch.rand(4, 1, 8, 8)}).values()]).sum().backward()
+    assert all(parameter.grad is None for parameter in trainable.bodies["stage0"].parameters())
+    assert all(parameter.grad is not None for parameter in trainable.bodies["exit0/head"].parameters())
+    assert trainable.split_parameters()[0] == []
 
 
 def test_parameters_of_backbone_and_heads_are_told_apart() -> None:
-    whole = TrainableGraph(make_graph(), "float32", frozen=False)
-    backbone, heads = whole.split_parameters()
-    assert len(backbone) == len([*whole.bodies["stage0"].parameters(), *whole.bodies["stage1"].parameters()])
-    assert len(heads) == len([*whole.bodies["exit0/head"].parameters()])
+    trainable = TrainableGraph(make_graph(), "float32", frozen=False)
+    backbone, heads = trainable.split_parameters()
+    assert len(backbone) == len([*trainable.bodies["stage0"].parameters(), *trainable.bodies["stage1"].parameters()])
+    assert len(heads) == len([*trainable.bodies["exit0/head"].parameters()])
 
 
 def test_stages_fixed_in_eval_mode_are_refused_if_training_mode_would_differ() -> None:
@@ -84,20 +84,20 @@ def test_stages_fixed_in_eval_mode_are_refused_if_training_mode_would_differ() -
 
 
 def test_stages_fixed_in_eval_mode_learn_if_training_mode_is_the_same() -> None:
-    whole = TrainableGraph(exported(norm=False), "float32", frozen=False)  # type: ignore[arg-type]
-    whole.train()({"x": torch.rand(4, 8)}, final_only=True).popitem()[1].sum().backward()
-    backbone = whole.split_parameters()[0]
+    trainable = TrainableGraph(exported(norm=False), "float32", frozen=False)  # type: ignore[arg-type]
+    trainable.train()({"x": torch.rand(4, 8)}, final_only=True).popitem()[1].sum().backward()
+    backbone = trainable.split_parameters()[0]
     assert len(backbone) == 4  # two layers with a bias each
     assert [parameter.shape for parameter in backbone if parameter.grad is None] == []
 
 
 def test_weights_that_two_stages_share_stay_shared() -> None:
     shared = nn.Linear(8, 8)
-    graph = attach.attach_exits(
-        nn.Sequential(shared, nn.ReLU(), shared, nn.ReLU(), nn.Linear(8, 3)), torch.rand(2, 8), exits=1, placement="1"
+    graph = attach.exits(
+        nn.Sequential(shared, nn.ReLU(), shared, nn.ReLU(), nn.Linear(8, 3)), torch.rand(2, 8), count=1, placement="1"
     )
-    whole = TrainableGraph(graph, "float32", frozen=False)
-    assert len(whole.split_parameters()[0]) == 4  # two of the shared layer, two of the last one
+    trainable = TrainableGraph(graph, "float32", frozen=False)
+    assert len(trainable.split_parameters()[0]) == 4  # two of the shared layer, two of the last one
 
 
 def test_a_body_that_is_no_module_is_refused() -> None:
@@ -106,15 +106,15 @@ def test_a_body_that_is_no_module_is_refused() -> None:
         TrainableGraph(graph, "float32", frozen=False)
 
 
-@pytest.mark.parametrize(("cascade", "ensemble"), [(True, False), (False, True), (True, True)])
-def test_exits_that_hear_earlier_heads_answer_like_the_executor(cascade: bool, ensemble: bool) -> None:
-    graph = make_listening(cascade=cascade, ensemble=ensemble, learned=True)
+@pytest.mark.parametrize(("reuse_logits", "ensemble_heads"), [(True, False), (False, True), (True, True)])
+def test_exits_that_hear_earlier_heads_answer_like_the_executor(reuse_logits: bool, ensemble_heads: bool) -> None:
+    graph = make_reusing(reuse_logits=reuse_logits, ensemble_heads=ensemble_heads, learned=True)
     x = torch.rand(5, 1, 8, 8)
-    whole = TrainableGraph(graph, "float32", frozen=False).eval()
+    trainable = TrainableGraph(graph, "float32", frozen=False).eval()
     with torch.no_grad():
         expected = Executor(graph).eval().dense({"x": x})
-        given = whole({"x": x})
-        alone = whole({"x": x}, final_only=True)
+        given = trainable({"x": x})
+        alone = trainable({"x": x}, final_only=True)
     assert list(given) == list(graph.exits)
     assert list(alone) == [graph.exits[-1]]
     for name in graph.exits:
@@ -122,6 +122,6 @@ def test_exits_that_hear_earlier_heads_answer_like_the_executor(cascade: bool, e
 
 
 def test_heads_learn_through_the_ensembles_that_answer_for_them() -> None:
-    whole = TrainableGraph(make_listening(), "float32", frozen=True)
-    whole({"x": torch.rand(4, 1, 8, 8)})["exit2/ensemble"][:, 0].sum().backward()
-    assert all(parameter.grad is not None for parameter in whole.bodies["exit2/head"].parameters())
+    trainable = TrainableGraph(make_reusing(), "float32", frozen=True)
+    trainable({"x": torch.rand(4, 1, 8, 8)})["exit2/ensemble"][:, 0].sum().backward()
+    assert all(parameter.grad is not None for parameter in trainable.bodies["exit2/head"].parameters())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from early_exits import make_graph, make_listening
+from early_exits import make_graph, make_reusing
 from offramp.errors import LearnError
 from offramp.learn._trainable_heads import TrainableHeads
 
@@ -32,7 +32,7 @@ def test_a_head_that_is_no_module_is_refused_by_name() -> None:
 
 
 def test_an_ensemble_teaches_no_head() -> None:
-    heads = TrainableHeads(make_listening())
+    heads = TrainableHeads(make_reusing())
     values = {name: (torch.rand(3, *shape),) for name, shape in SHAPES.items()}
     heads(values)["exit2/ensemble"][0][:, 0].sum().backward()
     assert {name for name, parameter in heads.named_parameters() if parameter.grad is not None} == {
@@ -42,7 +42,7 @@ def test_an_ensemble_teaches_no_head() -> None:
 
 
 def test_a_head_teaches_no_head_that_it_hears() -> None:
-    heads = TrainableHeads(make_listening(ensemble=False, learned=True))
+    heads = TrainableHeads(make_reusing(ensemble_heads=False, learned=True))
     values = {name: (torch.rand(3, *shape),) for name, shape in SHAPES.items()}
     heads(values)["exit2/head"][0][:, 0].sum().backward()
     taught = {name.split(".")[1] for name, parameter in heads.named_parameters() if parameter.grad is not None}

@@ -1,4 +1,4 @@
-"""The loop, on a lesson of its own."""
+"""The loop, on a task of its own."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from early_exits import Killed, KilledSamples, make_graph, make_samples
 from offramp.errors import LearnError
-from offramp.learn import PostSettings
+from offramp.learn import DistillSettings
 from offramp.learn._training import Training
 
-SETTINGS = PostSettings(epochs=3, batch=16, augment="crop", checkpoint_interval_s=0.0)  # 12 steps
+SETTINGS = DistillSettings(epochs=3, batch=16, augment="crop", checkpoint_interval_s=0.0)  # 12 steps
 STEPS = 12
 
 
@@ -44,15 +44,15 @@ class Mean:
         return 1 / (1 + epoch * steps + step)
 
 
-def train(lesson: Mean, samples: object, **options: object) -> None:
-    training = Training(make_graph(), samples, SETTINGS, lesson=lesson, digest="")  # type: ignore[arg-type]  # duck
+def train(task: Mean, samples: object, **options: object) -> None:
+    training = Training(make_graph(), samples, SETTINGS, task=task, digest="")  # type: ignore[arg-type]  # duck
     training.run(**{"checkpoint": None, "resume": False, "progress": False, **options})  # type: ignore[arg-type]
 
 
 def test_each_group_learns_at_its_peak_times_the_lessons_rate() -> None:
-    lesson = Mean(rate=0.5)
-    train(lesson, make_samples())
-    assert lesson.rates[1:] == pytest.approx([0.5 / (1 + step) for step in range(STEPS - 1)])
+    task = Mean(rate=0.5)
+    train(task, make_samples())
+    assert task.rates[1:] == pytest.approx([0.5 / (1 + step) for step in range(STEPS - 1)])
 
 
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])

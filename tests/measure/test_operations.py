@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from offramp.attach import attach_exits
+from offramp import attach
 from offramp.errors import OfframpWarning
 from offramp.measure._operations import FORMULAS, FREE
 from offramp.measure.torch import count
@@ -135,7 +135,7 @@ class Bilinear(nn.Module):
 def test_an_exit_before_a_bilinear_layer_saves_what_that_costs() -> None:
     from offramp.measure.torch import path_costs
 
-    graph = attach_exits(Bilinear(), torch.zeros(2, 20), exits=1, placement=0, head="pool")
+    graph = attach.exits(Bilinear(), torch.zeros(2, 20), count=1, placement=0, head="pool")
     costs = path_costs(graph)
     assert costs.baseline_macs == 20 * 64 + 64**3 + 64 * 10
     assert costs.relative[0] < 0.01
@@ -157,7 +157,7 @@ class Inverting(nn.Module):
 @pytest.mark.tracing
 def test_a_network_with_an_uncounted_operation_attaches_with_one_warning() -> None:
     with pytest.warns(OfframpWarning, match="linalg_inv_ex") as told:
-        attach_exits(Inverting(), torch.zeros(2, 8), exits=1, placement=0)
+        attach.exits(Inverting(), torch.zeros(2, 8), count=1, placement=0)
     assert len(told) == 1
 
 
@@ -178,4 +178,4 @@ def test_known_networks_have_no_uncounted_operation(name: str, vision: Any) -> N
     model, example = networks.make(name)
     with warnings.catch_warnings():
         warnings.simplefilter("error", OfframpWarning)
-        attach_exits(model, example, exits=1)
+        attach.exits(model, example, count=1)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from networks import CifarResNet
-from offramp.attach import attach_exits
+from offramp import attach
 from offramp.errors import GraphError
 from offramp.measure.torch import breakdown, count, count_macs, parameters, path_costs, size_bytes
 from offramp.nn import Normalize
@@ -47,7 +47,7 @@ def test_recurrent_layers_are_counted_step_by_step(kind: type[nn.Module], gates:
 
 
 def test_the_cost_of_an_exit_is_all_that_ran_before_it() -> None:
-    graph = attach_exits(CifarResNet(1), PICTURE, exits=2, normalize=Normalize([0.5] * 3, [0.5] * 3))
+    graph = attach.exits(CifarResNet(1), PICTURE, count=2, normalize=Normalize([0.5] * 3, [0.5] * 3))
     macs = count_macs(graph)
     costs = path_costs(graph)
     first = macs["stage0"] + macs["exit0/head"]
@@ -59,9 +59,9 @@ def test_the_cost_of_an_exit_is_all_that_ran_before_it() -> None:
 
 
 def test_a_score_that_no_gate_reads_is_not_charged_and_an_unfitted_one_is_counted() -> None:
-    spare = attach_exits(CifarResNet(1), PICTURE, exits=1, scores=("max_probability", "confidence"))
-    alone = attach_exits(CifarResNet(1), PICTURE, exits=1, scores=("max_probability",))
-    read = attach_exits(CifarResNet(1), PICTURE, exits=1, scores=("confidence",))
+    spare = attach.exits(CifarResNet(1), PICTURE, count=1, scores=("max_probability", "confidence"))
+    alone = attach.exits(CifarResNet(1), PICTURE, count=1, scores=("max_probability",))
+    read = attach.exits(CifarResNet(1), PICTURE, count=1, scores=("confidence",))
     assert count_macs(spare)["exit0/score/confidence"] > 0
     np.testing.assert_array_equal(path_costs(spare).macs, path_costs(alone).macs)
     assert (path_costs(read).macs > path_costs(alone).macs).all()
@@ -69,7 +69,7 @@ def test_a_score_that_no_gate_reads_is_not_charged_and_an_unfitted_one_is_counte
 
 @pytest.mark.parametrize("kept", [[], [0], [1], [2], [0, 2], [1, 2], [0, 1, 2]])
 def test_a_breakdown_prices_every_choice_of_exits_as_their_graph_is_priced(kept: list[int]) -> None:
-    graph = attach_exits(
+    graph = attach.exits(
         CifarResNet(1), PICTURE, placement=["input", "input", 3], head=["pool", "light:width=8,blocks=1", "pool"],
         scores=("confidence",), normalize=Normalize([0.5] * 3, [0.5] * 3),
     )  # fmt: skip
@@ -79,21 +79,21 @@ def test_a_breakdown_prices_every_choice_of_exits_as_their_graph_is_priced(kept:
 
 
 def test_each_border_costs_its_share_of_the_network() -> None:
-    graph = attach_exits(CifarResNet(1), PICTURE, exits=2)
+    graph = attach.exits(CifarResNet(1), PICTURE, count=2)
     parts = breakdown(graph, gate_overhead=0.02)
     np.testing.assert_allclose(parts.borders, 0.02 * parts.baseline)
 
 
 def test_parameters_and_bytes_add_up() -> None:
     net = CifarResNet(1)
-    graph = attach_exits(net, PICTURE, exits=0)
+    graph = attach.exits(net, PICTURE, count=0)
     assert parameters(graph) == sum(weight.numel() for weight in net.parameters())
     saved = [tensor for name, tensor in net.state_dict().items() if "num_batches" not in name]
     assert size_bytes(graph) >= sum(tensor.numel() * tensor.element_size() for tensor in saved)
 
 
 def test_a_graph_without_bodies_cannot_be_counted() -> None:
-    graph = attach_exits(CifarResNet(1), PICTURE, exits=0)
+    graph = attach.exits(CifarResNet(1), PICTURE, count=0)
     with pytest.raises(GraphError, match="'stage0' has None"):
         count_macs(type(graph)(nodes=graph.nodes, answer=graph.answer))
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,10 +11,12 @@ import torch
 from torch import nn
 
 from offramp import attach, data, zoo
+from offramp.decide import Target
 from offramp.errors import CurveError
 from offramp.graph import Gate, Graph
 from offramp.measure import Costs, Evidence
 from offramp.nn.scores import SCORES
+from offramp.pipeline import Exits, Training
 from offramp.pipeline._chain import (
     add_exits,
     candidates,
@@ -25,7 +28,7 @@ from offramp.pipeline._chain import (
     warn_of_guessing,
 )
 from offramp.pipeline._problem import Problem
-from offramp.pipeline._request import Goal, Request
+from offramp.pipeline._request import Request
 from offramp.pipeline._screen import Screen
 from offramp.run import ArraySamples
 from offramp.store._folder import WorkFolder
@@ -39,7 +42,7 @@ GATES = {
 
 def attached(*scores: str) -> Graph:
     net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
-    return attach.attach_exits(net, torch.zeros(2, 8), exits=1, placement="1", scores=scores)
+    return attach.exits(net, torch.zeros(2, 8), count=1, placement="1", scores=scores)
 
 
 def evidence(part: int, count: int = 500, labels: bool = False) -> Evidence:
@@ -59,11 +62,11 @@ def evidence(part: int, count: int = 500, labels: bool = False) -> Evidence:
     )
 
 
-def asked(goal: Goal, score: str = "max_probability") -> Request:
-    return Request(model="m", data="d", out=Path("o"), goal=goal, score=score)
+def asked(goal: Target, score: str = "max_probability") -> Request:
+    return Request(model="m", train="d", out=Path("o"), target=goal, exits=Exits(scores=score))
 
 
-def chosen(goal: Goal, *, labels: bool = False, score: str = "max_probability") -> Any:
+def chosen(goal: Target, *, labels: bool = False, score: str = "max_probability") -> Any:
     found = {name: evidence(part, labels=labels) for part, name in enumerate(("tune", "calibrate", "test"))}
     return choose(asked(goal, score), attached(*GATES), dict.fromkeys(GATES, COSTS), found)
 
@@ -80,7 +83,7 @@ def chosen(goal: Goal, *, labels: bool = False, score: str = "max_probability") 
     ],
 )
 def test_the_first_score_gates_or_that_of_the_largest_area(score: str, gating: str) -> None:
-    found = chosen(Goal(max_loss=0.1, kind="agreement"), score=score)
+    found = chosen(Target(max_loss=0.1, kind="agreement"), score=score)
     assert found.score == gating
     assert found.frontier is found.frontiers[gating]
     assert found.frontier.score == gating
@@ -98,11 +101,11 @@ def test_the_first_score_gates_or_that_of_the_largest_area(score: str, gating: s
     ],
 )
 def test_who_may_gate_is_said_by_the_option(score: str, names: tuple[str, ...]) -> None:
-    assert candidates(asked(Goal(), score)) == names
+    assert candidates(asked(Target(knee=True), score)) == names
 
 
 def test_confidences_that_are_learned_may_gate_too() -> None:
-    request = Request(model="m", data="d", out=Path("o"), goal=Goal(), score="auto", regime="cumulative")
+    request = replace(asked(Target(knee=True), "auto"), training=Training(regime="cumulative"))
     assert candidates(request) == SCORES
 
 
@@ -113,34 +116,34 @@ def test_a_score_is_charged_where_it_gates() -> None:
 
 @pytest.mark.parametrize(("labels", "kind"), [(False, "agreement"), (True, "harm")])
 def test_labels_decide_what_a_promise_is_about(labels: bool, kind: str) -> None:
-    guarantee = chosen(Goal(max_loss=0.1), labels=labels).decision.guarantee
+    guarantee = chosen(Target(max_loss=0.1), labels=labels).decision.guarantee
     assert (guarantee.kind, guarantee.status) == (kind, "certified")
 
 
 def test_a_budget_is_kept_and_nothing_is_promised() -> None:
-    found = chosen(Goal(budget=0.6))
+    found = chosen(Target(budget=0.6))
     assert found.decision.guarantee is None
     assert found.test_loss is None
     assert found.decision.point.relative_macs <= 0.6
 
 
 def test_the_knee_is_a_point_of_the_frontier() -> None:
-    found = chosen(Goal())
+    found = chosen(Target(knee=True))
     assert found.frontier.points[found.knee] == found.decision.point
 
 
 def test_a_budget_below_the_first_exit_is_refused_before_any_work() -> None:
     costs = {"max_probability": COSTS}
     with pytest.raises(CurveError, match=r"0\.250 or more"):
-        check_goal(asked(Goal(budget=0.2)), costs)
-    check_goal(asked(Goal(budget=0.25)), costs)
+        check_goal(asked(Target(budget=0.2)), costs)
+    check_goal(asked(Target(budget=0.25)), costs)
 
 
 def test_a_budget_must_do_for_every_score_that_may_gate() -> None:
     costs = {"margin": COSTS, "openmax": Costs(macs=np.array([30.0, 120.0]), baseline_macs=100.0)}
-    check_goal(asked(Goal(budget=0.25), "margin,openmax"), costs)
+    check_goal(asked(Target(budget=0.25), "margin,openmax"), costs)
     with pytest.raises(CurveError, match=r"0\.300 or more"):
-        check_goal(asked(Goal(budget=0.25), "auto:margin,openmax"), costs)
+        check_goal(asked(Target(budget=0.25), "auto:margin,openmax"), costs)
 
 
 def test_every_score_of_a_graph_declares_its_gate() -> None:
@@ -163,17 +166,24 @@ def test_heads_are_attached_and_taught_as_asked(tmp_path: Path) -> None:
     samples = data.load("digits@train").subset(slice(64))
     model = zoo.load_model("zoo:mlp")
     problem = Problem(model=model, train=samples, tune=samples, calibrate=samples, test=samples, held_out=False)
-    told = {"exits": 2, "head": "pool", "epochs": 1}
+    exits = Exits(count=2, head="pool")
     work, screen = WorkFolder(out=tmp_path / "out", path=tmp_path), Screen(quiet=True)
     trained = []
-    for options in ({}, {"targets": "hard"}, {"survivors": 1.0}, {"mix": 1.0}, {"cascade": True, "ensemble": True}):
-        request = Request(model="zoo:mlp", data="d", out=tmp_path, goal=Goal(), **told, **options)  # type: ignore[arg-type]
+    for placed, options in (
+        (exits, {}),
+        (exits, {"targets": "hard"}),
+        (exits, {"sample_weighting": 1.0}),
+        (exits, {"mixup": 1.0}),
+        (replace(exits, reuse_logits=True, ensemble_heads=True), {}),
+    ):
+        training = Training(epochs=1, **options)  # type: ignore[arg-type]
+        request = Request(model="zoo:mlp", train="d", out=tmp_path, exits=placed, training=training)
         trained.append(train(request, add_exits(request, problem), samples, work, screen))
-    plain, hard, survivors, mixed, hearing = trained
-    assert hearing.exits == ("exit0/head", "exit1/ensemble", "stage2")
-    assert "exit0/head" in [edge.source for edge in hearing["exit1/head"].inputs]
+    plain, hard, weighted, mixed, sharing = trained
+    assert sharing.exits == ("exit0/head", "exit1/ensemble", "stage2")
+    assert "exit0/head" in [edge.source for edge in sharing["exit1/head"].inputs]
     for at, same in ((0, True), (1, False)):
-        assert same_weights(plain, survivors, f"exit{at}/head") == same
+        assert same_weights(plain, weighted, f"exit{at}/head") == same
         assert not same_weights(plain, hard, f"exit{at}/head")
         assert not same_weights(plain, mixed, f"exit{at}/head")
 
@@ -189,14 +199,14 @@ def same_weights(first: Graph, second: Graph, name: str) -> bool:
         ({}, ["pool1", "flatten", "relu3"], ["light", "auto", "auto"]),
         ({"placement": ("pool1",)}, ["pool1"], ["auto"]),
         ({"placement": ("input", "pool1"), "head": ("pool", "light")}, ["input", "pool1"], ["pool", "light"]),
-        ({"exits": 1, "head": "pool"}, ["flatten"], ["pool"]),
+        ({"count": 1, "head": "pool"}, ["flatten"], ["pool"]),
     ],
 )
 def test_candidates_are_found_unless_exits_are_numbered_or_named(
     options: dict[str, Any], cuts: list[str], heads: list[str]
 ) -> None:
     problem: Any = SimpleNamespace(model=zoo.load_model("zoo:lenet5"), mean=None, std=None)
-    graph = add_exits(Request(model="m", data="d", out=Path("o"), goal=Goal(), **options), problem)
+    graph = add_exits(Request(model="m", train="d", out=Path("o"), exits=Exits(**options)), problem)
     stage = next(node for node in graph.nodes if node.role == "stage")
     assert stage.recipe["cuts"] == cuts
     assert [node.recipe["kind"] for node in graph.nodes if node.role == "head"] == heads

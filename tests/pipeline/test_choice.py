@@ -8,10 +8,10 @@ import pytest
 from scipy.stats import binomtest
 
 from evidences import make_costs, make_evidence
-from offramp.decide import budget, find_losses, thresholds
+from offramp.decide import Target, budget, find_losses, thresholds
 from offramp.measure import Costs, frontier, operate, screening
 from offramp.pipeline._choice import choose_from, draw, name_kind, pick
-from offramp.pipeline._request import Goal, Search
+from offramp.pipeline._search import Search
 
 
 def parts(*, labels: bool = True) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def test_the_frontier_is_drawn_by_default() -> None:
 
 def test_the_chosen_point_is_told_on_the_test_samples() -> None:
     seen, costs = parts(), make_costs(2)
-    choice = pick(Goal(max_loss=0.1, kind="harm"), Search(), seen, costs, "entropy")
+    choice = pick(Target(max_loss=0.1, kind="harm"), Search(), seen, costs, "entropy")
     point = choice.decision.thresholds
     assert choice.test == operate(seen["test"], costs, point, "entropy")
     assert choice.test_loss == find_losses(seen["test"], point, "entropy", "harm").mean()
@@ -54,14 +54,14 @@ def test_the_chosen_point_is_told_on_the_test_samples() -> None:
 def test_a_budget_is_chosen_on_the_curve_that_is_given() -> None:
     seen, costs = parts(), make_costs(2)
     drawn = draw(Search(name="screening"), seen["tune"], costs, score="entropy", quality="agreement")
-    choice = choose_from(drawn, Goal(budget=0.7), seen)
+    choice = choose_from(drawn, Target(budget=0.7), seen)
     assert (choice.decision, choice.test_loss) == (budget(drawn, 0.7), None)
 
 
 def test_a_promise_is_proven_along_the_curve_by_time_and_told_in_work() -> None:
     seen, costs = parts(), make_costs(2)
     clock = Costs(macs=np.array([9.9e-3, 9.95e-3, 0.1]), baseline_macs=0.1)  # the first exit saves next to nothing
-    goal = Goal(max_loss=0.1, kind="agreement")
+    goal = Target(max_loss=0.1, kind="agreement")
     by_work, by_time = (pick(goal, Search(), seen, costs, "entropy", clock=each) for each in (None, clock))
     expected = thresholds(
         frontier(seen["tune"], clock, score="entropy"), seen["calibrate"], max_loss=0.1, kind="agreement"
@@ -79,8 +79,8 @@ def test_a_promise_is_proven_along_the_curve_by_time_and_told_in_work() -> None:
     assert fast <= slow
 
 
-@pytest.mark.parametrize("goal", [Goal(budget=0.7), Goal()])
-def test_budgets_and_knees_are_of_work_whatever_the_clock_says(goal: Goal) -> None:
+@pytest.mark.parametrize("goal", [Target(budget=0.7), Target(knee=True)])
+def test_budgets_and_knees_are_of_work_whatever_the_clock_says(goal: Target) -> None:
     seen, costs = parts(), make_costs(2)
     clock = Costs(macs=np.array([9.0, 9.5, 10.0]), baseline_macs=10.0)
     with_clock, without = (pick(goal, Search(), seen, costs, "entropy", clock=each) for each in (clock, None))
@@ -90,14 +90,14 @@ def test_budgets_and_knees_are_of_work_whatever_the_clock_says(goal: Goal) -> No
 @pytest.mark.parametrize(("labels", "kind"), [(True, "harm"), (False, "agreement")])
 def test_labels_name_the_kind(labels: bool, kind: str) -> None:
     calibrate = parts(labels=labels)["calibrate"]
-    assert name_kind(Goal(max_loss=0.1), calibrate).kind == kind
-    assert name_kind(Goal(max_loss=0.1, kind="net"), calibrate).kind == "net"
-    assert name_kind(Goal(), calibrate).kind is None
+    assert name_kind(Target(max_loss=0.1), calibrate).kind == kind
+    assert name_kind(Target(max_loss=0.1, kind="net"), calibrate).kind == "net"
+    assert name_kind(Target(knee=True), calibrate).kind is None
 
 
 @pytest.mark.parametrize("kind", ["agreement", "harm", "net"])
 def test_the_test_loss_has_the_interval_of_its_kind(kind: Any) -> None:
-    choice = pick(Goal(max_loss=0.1, kind=kind), Search(), parts(), make_costs(2), "entropy")
+    choice = pick(Target(max_loss=0.1, kind=kind), Search(), parts(), make_costs(2), "entropy")
     assert choice.test_interval is not None
     assert choice.test_loss is not None
     low, high = choice.test_interval
@@ -109,4 +109,4 @@ def test_the_test_loss_has_the_interval_of_its_kind(kind: Any) -> None:
 
 
 def test_a_goal_without_a_promise_has_no_interval() -> None:
-    assert pick(Goal(budget=0.9), Search(), parts(), make_costs(2), "entropy").test_interval is None
+    assert pick(Target(budget=0.9), Search(), parts(), make_costs(2), "entropy").test_interval is None

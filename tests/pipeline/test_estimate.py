@@ -13,11 +13,11 @@ import torch
 from offramp import data, zoo
 from offramp.errors import LearnError
 from offramp.graph import Graph
-from offramp.pipeline import _estimate
+from offramp.pipeline import Engine, Exits, Training, _estimate
 from offramp.pipeline._chain import add_exits
 from offramp.pipeline._estimate import Pace, announce, estimate, measure
 from offramp.pipeline._problem import Problem
-from offramp.pipeline._request import Goal, Request
+from offramp.pipeline._request import Request
 from offramp.pipeline._screen import Screen
 
 PACE = Pace(step_s=0.1, one_s=0.0, many_s=0.0, body_s=0.0)
@@ -33,7 +33,7 @@ def problem() -> Problem:
 
 @pytest.fixture(scope="module")
 def request_of() -> Request:
-    return Request(model="zoo:mlp", data="digits", out=Path("out"), goal=Goal(max_loss=0.01), exits=1, epochs=8)
+    return Request(model="zoo:mlp", train="digits", out=Path("out"), exits=Exits(count=1), training=Training(epochs=8))
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,8 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_training_takes_its_steps_times_its_epochs(request_of: Request, graph: Graph, problem: Problem) -> None:
     steps = len(problem.train) // 32
     assert estimate(request_of, graph, problem, PACE) == pytest.approx(0.1 * 8 * steps)
-    assert estimate(replace(request_of, epochs=80), graph, problem, PACE) == pytest.approx(0.1 * 80 * steps)
+    longer = replace(request_of, training=Training(epochs=80))
+    assert estimate(longer, graph, problem, PACE) == pytest.approx(0.1 * 80 * steps)
 
 
 @pytest.mark.parametrize("part", ["one_s", "many_s", "body_s"])
@@ -68,7 +69,7 @@ def test_the_clock_is_never_awaited_longer_than_it_may_run(request_of: Request, 
 
 def test_more_precisions_take_longer(request_of: Request, graph: Graph, problem: Problem) -> None:
     pace = Pace(step_s=0.0, one_s=0.001, many_s=0.001, body_s=0.1)
-    whole = estimate(replace(request_of, precision="auto"), graph, problem, pace)
+    whole = estimate(replace(request_of, engine=Engine(precision="auto")), graph, problem, pace)
     assert whole == pytest.approx(4 * estimate(request_of, graph, problem, pace))
 
 

@@ -17,7 +17,7 @@ from offramp.transform import backbone, static_path
 
 def test_each_body_is_traced_once(tmp_path: Path) -> None:
     net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
-    graph = attach.attach_exits(net, torch.zeros(2, 8), exits=1, placement="1")
+    graph = attach.exits(net, torch.zeros(2, 8), count=1, placement="1")
     exports = Exports(tmp_path)
     with mock.patch.object(onnx, "trace_body", wraps=onnx.trace_body) as traced:
         exports.save(graph, tmp_path / "model.onnx", {"thresholds": [0.5]})
@@ -44,7 +44,7 @@ class Residual(nn.Module):
 
 def test_a_file_for_onnx_runtime_holds_what_it_needs_to_fold_blocks(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    graph = attach.attach_exits(Residual().eval(), torch.rand(2, 16, 8, 8), exits=1)
+    graph = attach.exits(Residual().eval(), torch.rand(2, 16, 8, 8), count=1)
     plain = Exports(tmp_path)
     files = [
         exports.save(graph, tmp_path / f"{name}.onnx", {"thresholds": [0.34]})

@@ -19,7 +19,7 @@ from offramp import data
 from offramp.measure import Evidence, exits_taken
 from offramp.pipeline._engine import Engine
 from offramp.pipeline._optimize import _card
-from offramp.pipeline._request import Goal, Request
+from offramp.pipeline._request import Request
 from offramp.run import openvino as engine
 from offramp.store.torch import load_artifact
 
@@ -41,7 +41,7 @@ def test_no_file_of_a_run_names_a_folder_of_this_machine(finished: Any, weights:
 
 
 def test_the_card_of_the_file_tells_only_the_last_part_of_where_a_network_lies() -> None:
-    request = Request(model="hf:/home/ada/networks/bert", data="tsv:a.tsv", out=Path("out"), goal=Goal())
+    request = Request(model="hf:/home/ada/networks/bert", train="tsv:a.tsv", out=Path("out"))
     decision = SimpleNamespace(thresholds=(0.5,), guarantee=None)
     problem = SimpleNamespace(class_names=None, model=SimpleNamespace(vocabulary=0))
     chosen, way = (
@@ -188,7 +188,8 @@ def test_heads_may_hear_each_other_and_learn_hard_answers_of_those_who_stay(
     arguments: list[object], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    options = ["--targets", "hard", "--survivors", 0.5, "--cascade", "--ensemble", "--exits", 2, "--head", "pool"]
+    learned = ["--targets", "hard", "--sample-weighting", 0.5, "--reuse-logits", "--ensemble-heads"]
+    options = [*learned, "--exits", 2, "--head", "pool"]
     done = call(*arguments, *options, "--budget", 0.9, "--out", out, "--json")
     assert done.code == 0, done.err
     assert done.json["model"]["exits"] == ["exit0/head", "exit1/ensemble", "stage2"]
@@ -286,8 +287,8 @@ def test_unfit_labels_are_refused_if_something_needs_them(
         (["--regime", "luck"], "post, cumulative, frozen, mixed, joint"),
         (["--training-precision", "int4"], "bfloat16"),
         (["--targets", "none"], "soft or hard"),
-        (["--survivors", "2"], "--survivors"),
-        (["--mix", "-1"], "--mix"),
+        (["--sample-weighting", "2"], "--sample-weighting"),
+        (["--mixup", "-1"], "--mixup"),
         (["--regime", "frozen", "--targets", "hard"], "--regime post"),
         (["--budget", "0.0001"], "--budget"),
         (["--budget", "-1"], "--budget"),

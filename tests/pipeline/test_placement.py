@@ -11,14 +11,13 @@ import numpy as np
 import pytest
 
 from commands import call
-from offramp.decide import Placement, Trial
+from offramp.decide import Placement, Target, Trial
 from offramp.graph import Graph
 from offramp.measure import Breakdown, Evidence, OperatingPoint
 from offramp.measure.torch import breakdown
 from offramp.nn.heads import HeadRecipe
 from offramp.pipeline import _placement, _price
 from offramp.pipeline._placement import write_head
-from offramp.pipeline._request import Goal
 from offramp.run import openvino as engine
 from offramp.store.torch import load_artifact
 
@@ -123,7 +122,7 @@ def test_exits_that_hear_each_other_are_timed_too(
 ) -> None:
     monkeypatch.setattr(_price, "CALLS", 20)
     out = tmp_path / "out"
-    result = run(weights, out, "--max-loss", 0.05, "--cascade", "--ensemble")
+    result = run(weights, out, "--max-loss", 0.05, "--reuse-logits", "--ensemble-heads")
     assert result["placement"]["judged_by"] == "time"
     assert list(load_artifact(out).exits) == result["model"]["exits"]
 
@@ -150,8 +149,8 @@ def test_a_knee_has_an_exit_even_if_none_pays() -> None:
 
     trials = (trial((), 1.0), trial((1,), 1.1), trial((0,), 1.2))
     found = Placement(trials=trials, by_score={"entropy": trials[0]}, allowed_loss=0.01, tried=3)
-    assert _placement._kept(Goal(), found) == (1,)
-    assert _placement._kept(Goal(max_loss=0.01), found) == ()
+    assert _placement._kept(Target(knee=True), found) == (1,)
+    assert _placement._kept(Target(max_loss=0.01), found) == ()
 
 
 def test_a_budget_that_no_candidate_meets_is_refused_before_any_work(weights: Path, tmp_path: Path) -> None:

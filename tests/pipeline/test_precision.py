@@ -17,7 +17,7 @@ from folders import card_of, read
 from offramp import data
 from offramp.learn._training import Training
 from offramp.measure import Evidence, exits_taken
-from offramp.pipeline import _batches, _precision
+from offramp.pipeline import Engine, _batches, _precision
 from offramp.pipeline._screen import Screen
 from offramp.run import openvino as engine
 from offramp.store.torch import load_artifact
@@ -264,7 +264,7 @@ def test_convolutions_that_onnx_runtime_computes_in_float_are_told_once(
 ) -> None:
     kept = SimpleNamespace(float_kernels={"stage0": ["a", "b"], "stage1": ["c"]})
     monkeypatch.setattr(_precision.compress, "quantize", lambda *given, **told: kept)
-    request = SimpleNamespace(engine=runs_it, precision="int8", threads=1, seed=0)
+    request = SimpleNamespace(engine=Engine(name=runs_it, precision="int8"), seed=0)
     exports = SimpleNamespace(trace=lambda graph: {}, passing=lambda quantized: None)
     screen = Screen(quiet=True)
     _precision._open(request, "int8", None, SimpleNamespace(train=None, tune=None), exports, screen)  # type: ignore[arg-type]  # stand-ins

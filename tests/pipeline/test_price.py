@@ -23,7 +23,7 @@ def attached(**options: bool) -> Graph:
     net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3))
     heads = ["conv1", "pool", "pool"]
     places, example = ["input", "input", "3"], torch.zeros(2, 1, 8, 8)
-    return attach.attach_exits(net, example, placement=places, head=heads, **options)  # type: ignore[arg-type]
+    return attach.exits(net, example, placement=places, head=heads, **options)  # type: ignore[arg-type]
 
 
 def broken_down(graph: Graph, **seconds: float) -> Breakdown:
@@ -40,7 +40,7 @@ def test_stages_are_what_is_left_without_heads_and_borders_share_what_gates_add(
 
 
 def test_heads_that_hear_others_are_not_taken_for_stages() -> None:
-    graph = attached(cascade=True, ensemble=True)
+    graph = attached(reuse_logits=True, ensemble_heads=True)
     parts = broken_down(graph, to2=12.0)  # it runs all three heads
     assert parts.heads.tolist() == [2.0, 1.0, 1.0]
     assert parts.stages.tolist() == [1.0, 0.0, 7.0, 2.0]
@@ -68,7 +68,7 @@ def test_every_part_is_timed_by_the_engine_that_ships(
 ) -> None:
     monkeypatch.setattr(_price, "CALLS", 20)
     net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
-    graph = attach.attach_exits(net, torch.zeros(2, 8), exits=1, placement="1", head="pool")
+    graph = attach.exits(net, torch.zeros(2, 8), count=1, placement="1", head="pool")
     rows = np.random.default_rng(0).random((30, 8), dtype=np.float32)
     samples = ArraySamples(inputs={"input": rows}, ids=np.arange(30).astype(str))
     parts = price(graph, samples, Engine(name=engine), Exports(tmp_path), batch=batch)
@@ -94,7 +94,7 @@ def test_heads_of_texts_are_timed_with_their_masks(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(_price, "CALLS", 20)
     example = {"input_ids": torch.ones(2, 6, dtype=torch.int64), "attention_mask": torch.ones(2, 6, dtype=torch.int64)}
     heads = ["student:width=4", "token"]
-    graph = attach.attach_exits(Texts().eval(), example, placement=["input", "first"], head=heads, scores=("margin",))
+    graph = attach.exits(Texts().eval(), example, placement=["input", "first"], head=heads, scores=("margin",))
     rows = {name: np.ones((30, 6), np.int64) for name in example}
     samples = ArraySamples(inputs=rows, ids=np.arange(30).astype(str))
     parts = price(graph, samples, Engine(name="onnxruntime"), Exports(tmp_path), batch=4)

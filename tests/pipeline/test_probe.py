@@ -88,7 +88,7 @@ def optimize(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def run(name, *options):
-        with mock.patch.object(learn, "post", side_effect=AssertionError("it trains")):
+        with mock.patch.object(learn, "distill_heads", side_effect=AssertionError("it trains")):
             return call(
                 "optimize", "--model", f"probed:net{list(NETWORKS).index(name)}", "--data", "digits@train",
                 "--held-out", "digits@test", "--max-loss", "0.02", "--out", tmp_path / "out", "--json", *options,

@@ -12,14 +12,16 @@ import pytest
 from PIL import Image
 
 from offramp import data
+from offramp.decide import Target
 from offramp.errors import DataError, OptionError
 from offramp.pipeline._problem import check_counts, find_shape, gather
-from offramp.pipeline._request import Goal, Request
+from offramp.pipeline._request import Request
 from offramp.pipeline._screen import Screen
 
 
 def request(**changes: Any) -> Request:
-    return Request(**{"model": "zoo:mlp", "data": "digits@train", "out": Path("o"), "goal": Goal(), **changes})
+    usual = {"model": "zoo:mlp", "train": "digits@train", "out": Path("o"), "target": Target(knee=True)}
+    return Request(**{**usual, **changes})
 
 
 def test_four_sets_share_no_sample() -> None:
@@ -65,7 +67,7 @@ ORDER = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight",
 
 
 def folders(source: Path, **changes: Any) -> Request:
-    return request(data=f"imagefolder:{source}@train", held_out=f"imagefolder:{source}@test", **changes)
+    return request(train=f"imagefolder:{source}@train", held_out=f"imagefolder:{source}@test", **changes)
 
 
 def accuracy_of_names(labels: np.ndarray | None, ids: np.ndarray, names: tuple[str, ...]) -> float:
@@ -92,7 +94,7 @@ def test_without_them_the_first_set_that_names_every_output_does(
     shutil.rmtree(tmp_path / "both" / "test" / missing)
     train, test = (f"imagefolder:{tmp_path / 'both' / part}" for part in ("train", "test"))
     for one, other in ((train, test), (test, train)):
-        problem = gather(request(data=one, held_out=other), Screen(quiet=True))
+        problem = gather(request(train=one, held_out=other), Screen(quiet=True))
         assert problem.class_names == names
         for part in problem.parts.values():
             assert part.labels is not None
@@ -106,9 +108,9 @@ def test_fewer_names_than_outputs_name_nothing(class_folders: Path, tmp_path: Pa
     screen = Screen(quiet=True)
     problem = gather(folders(tmp_path / "both"), screen)
     assert (problem.class_names, problem.calibrate.labels) == (None, None)
-    assert sum("Name all by --class-names" in text for text in screen.warnings) == 2  # a set each
+    assert sum("Name all by class_names" in text for text in screen.warnings) == 2  # a set each
     with pytest.raises(DataError, match="nobody says which"):
-        gather(folders(tmp_path / "both", goal=Goal(max_loss=0.1, kind="harm")), Screen(quiet=True))
+        gather(folders(tmp_path / "both", target=Target(max_loss=0.1, kind="harm")), Screen(quiet=True))
 
 
 def test_the_wrong_number_of_class_names_is_refused(class_folders: Path) -> None:
@@ -130,17 +132,17 @@ def digits() -> np.ndarray:
 def test_a_copy_under_another_name_is_no_other_set(tmp_path: Path, digits: np.ndarray) -> None:
     one, other = write_set(tmp_path / "one.npz", digits), write_set(tmp_path / "other.npz", digits[::-1])
     with pytest.raises(DataError, match=r"797 of 797 are in both, such as .*other/all/0"):
-        gather(request(data=one, held_out=other), Screen(quiet=True))
+        gather(request(train=one, held_out=other), Screen(quiet=True))
     with pytest.raises(DataError, match="in both"):
-        gather(request(data="digits@test", held_out=other), Screen(quiet=True))
+        gather(request(train="digits@test", held_out=other), Screen(quiet=True))
 
 
 def test_a_few_shared_samples_are_left_out(tmp_path: Path, digits: np.ndarray) -> None:
     one, other = write_set(tmp_path / "one.npz", digits[:304]), write_set(tmp_path / "other.npz", digits[300:])
     screen = Screen(quiet=True)
-    problem = gather(request(data=one, held_out=other), screen)
+    problem = gather(request(train=one, held_out=other), screen)
     assert sum(map(len, problem.parts.values())) == 304 + 493
-    assert any("4 of 497 samples" in text and "are in --data too" in text for text in screen.warnings)
+    assert any("4 of 497 samples" in text and "are in train too" in text for text in screen.warnings)
 
 
 def test_samples_three_times_over_are_counted_once(tmp_path: Path, digits: np.ndarray) -> None:
@@ -149,7 +151,7 @@ def test_samples_three_times_over_are_counted_once(tmp_path: Path, digits: np.nd
     parts = gather(request(held_out=thrice), screen).parts
     assert [len(parts[name]) for name in ("tune", "calibrate", "test")] == [239, 279, 279]
     assert any("1594 of 2391 samples" in text for text in screen.warnings)
-    parts = gather(request(data=thrice), screen).parts  # split after it: no copy is learned from and proven on
+    parts = gather(request(train=thrice), screen).parts  # split after it: no copy is learned from and proven on
     assert sum(map(len, parts.values())) == 797
     found = [data.fingerprint(part) for part in parts.values()]
     assert len(np.unique(np.concatenate(found))) == 797
@@ -162,7 +164,7 @@ def test_equal_names_of_other_pictures_are_no_reason(tmp_path: Path, digits: np.
         for name, one in enumerate(digits[at::2]):
             Image.fromarray(one[..., 0]).save(tmp_path / place / f"{name}.png")
         sets.append(f"imagefolder:{tmp_path / place}")
-    problem = gather(request(data=sets[0], held_out=sets[1]), Screen(quiet=True))
+    problem = gather(request(train=sets[0], held_out=sets[1]), Screen(quiet=True))
     assert len(np.intersect1d(problem.train.ids, problem.tune.ids)) > 0
 
 
@@ -176,7 +178,7 @@ def test_a_broken_picture_is_found_before_anything_is_trained(tmp_path: Path, di
 
 
 def test_what_so_few_samples_cannot_prove_is_said() -> None:
-    asked = request(held_out="digits@test", goal=Goal(max_loss=0.01))
+    asked = request(held_out="digits@test", target=Target(max_loss=0.01))
     problem = gather(asked, Screen(quiet=True))
     with pytest.raises(DataError, match=r"needs 299 calibration samples, but 279 of 797 held out are\. Give .* 857"):
         check_counts(asked, problem)
@@ -184,21 +186,26 @@ def test_what_so_few_samples_cannot_prove_is_said() -> None:
 
 @pytest.mark.parametrize(
     "goal",
-    [Goal(max_loss=0.01, confidence=0.5), Goal(max_loss=0.001, kind="net"), Goal(budget=0.5), Goal()],
+    [
+        Target(max_loss=0.01, confidence=0.5),
+        Target(max_loss=0.001, kind="net"),
+        Target(budget=0.5),
+        Target(knee=True),
+    ],
 )
-def test_goals_that_so_many_samples_can_prove_pass(goal: Goal) -> None:
-    asked = request(held_out="digits@test", goal=goal)
+def test_goals_that_so_many_samples_can_prove_pass(goal: Target) -> None:
+    asked = request(held_out="digits@test", target=goal)
     problem = gather(asked, Screen(quiet=True))
     check_counts(asked, problem)
     assert len(problem.calibrate) == 279
 
 
 def test_as_many_samples_as_are_said_to_be_needed_are_enough(digits: np.ndarray, tmp_path: Path) -> None:
-    asked = request(data=write_set(tmp_path / "all.npz", digits), goal=Goal(max_loss=0.1))
+    asked = request(train=write_set(tmp_path / "all.npz", digits), target=Target(max_loss=0.1))
     problem = gather(asked, Screen(quiet=True))
     check_counts(asked, problem)  # 29 are needed, 112 there
-    asked = replace(asked, goal=Goal(max_loss=0.02))
-    with pytest.raises(DataError, match=r"needs 149 .* Give --data 1,0[67]\d samples"):
+    asked = replace(asked, target=Target(max_loss=0.02))
+    with pytest.raises(DataError, match=r"needs 149 .* Give train 1,0[67]\d samples"):
         check_counts(asked, problem)
 
 
@@ -226,14 +233,14 @@ def own_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
             if rotated and at % 2:
                 exif[0x0112] = 6  # turn by a quarter to show it
             picture.save(folder / f"{at:02}.png", exif=exif)
-        return request(model="any_size:net", data=f"imagefolder:{folder}", **changes)
+        return request(model="any_size:net", train=f"imagefolder:{folder}", **changes)
 
     return write
 
 
 def test_pictures_of_several_sizes_need_a_shape(own_network: Write) -> None:
     asked = own_network(*[("RGB", (12, 10))] * 30, ("RGB", (40, 30)))
-    with pytest.raises(OptionError, match=r"any_size:net .* 2, such as 10 x 12 and 30 x 40\. Give --shape"):
+    with pytest.raises(OptionError, match=r"any_size:net .* 2, such as 10 x 12 and 30 x 40\. Give shape="):
         gather(asked, Screen(quiet=True))
     assert gather(replace(asked, shape=(3, 11, 9)), Screen(quiet=True)).model.shapes == {"x": (3, 11, 9)}
 
@@ -241,7 +248,7 @@ def test_pictures_of_several_sizes_need_a_shape(own_network: Write) -> None:
 def test_held_out_pictures_of_another_size_need_one_too(own_network: Write, tmp_path: Path) -> None:
     (tmp_path / "held").mkdir()
     Image.new("RGB", (40, 30)).save(tmp_path / "held" / "1.png")
-    with pytest.raises(OptionError, match="Give --shape"):
+    with pytest.raises(OptionError, match="Give shape="):
         find_shape(own_network(*[("RGB", (12, 10))] * 3, held_out=f"imagefolder:{tmp_path / 'held'}"))
 
 
@@ -252,7 +259,7 @@ def test_one_size_is_taken_whatever_the_colors(own_network: Write) -> None:
 def test_a_turn_that_only_a_camera_noted_is_not_made(own_network: Write) -> None:
     asked = own_network(*[("RGB", (12, 10))] * 4, rotated=True)  # nor does torchvision when it trains
     assert find_shape(asked) == (3, 10, 12)
-    assert data.load(asked.data).take(slice(None))["x"].shape == (4, 3, 10, 12)
+    assert data.load(asked.train).take(slice(None))["x"].shape == (4, 3, 10, 12)
 
 
 def test_networks_that_say_what_they_read_are_asked_first(own_network: Write) -> None:

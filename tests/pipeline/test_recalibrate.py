@@ -215,7 +215,7 @@ def test_a_recalibration_that_fails_leaves_everything_as_it_was(
 
 
 def test_a_negative_seed_is_refused() -> None:
-    with pytest.raises(OptionError, match="--seed"):
+    with pytest.raises(OptionError, match="seed -1"):
         Renewal(data="digits", seed=-1)
 
 

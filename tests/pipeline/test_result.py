@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from evidences import make_evidence
-from offramp.decide import Guarantee
+from offramp.decide import Guarantee, Target
 from offramp.measure import OperatingPoint
-from offramp.pipeline._request import Goal, Search
+from offramp.pipeline import Search
 from offramp.pipeline._result import judge_alone, record_goal, record_guarantee, record_point, record_search
 from offramp.store.record import to_json
 
@@ -19,7 +19,7 @@ def test_a_kept_promise_has_no_remedy() -> None:
 
 
 def test_goal_and_search_are_recorded_under_the_names_of_their_fields() -> None:
-    goal, search = record_goal(Goal(budget=0.5)), record_search(Search(name="screening", shares=(0.8, 0.9)))
+    goal, search = record_goal(Target(budget=0.5)), record_search(Search(name="screening", shares=(0.8, 0.9)))
     assert (goal.name, goal.budget, goal.max_loss) == ("budget", 0.5, None)
     assert (search.name, search.shares, search.grid) == ("screening", (0.8, 0.9), None)
 

@@ -13,10 +13,10 @@ import pytest
 
 from commands import call
 from folders import card_of, contents, read
-from offramp.decide import thresholds
+from offramp.decide import Target, thresholds
 from offramp.measure import Evidence, exits_taken, frontier, operate
+from offramp.pipeline import Search
 from offramp.pipeline._opened import open_run
-from offramp.pipeline._request import Goal, Search
 from offramp.pipeline._screen import Screen
 from offramp.pipeline._sweep import LOSSES, sweep
 from offramp.run import openvino as engine
@@ -259,7 +259,7 @@ def test_an_apply_that_fails_leaves_everything_as_it_was(folder: Path, monkeypat
 
     monkeypatch.setattr("offramp.pipeline._apply.redraw", broken)
     with pytest.raises(RuntimeError, match="power"):
-        sweep(open_run(folder), Screen(quiet=True), goal=Goal(), search=Search(), apply=True)
+        sweep(open_run(folder), Screen(quiet=True), goal=Target(knee=True), search=Search(), apply=True)
     assert contents(folder) == before
     assert [path.name for path in folder.parent.iterdir()] == ["out"]
 

@@ -32,7 +32,7 @@ def make(kind: str, seed: int = 0) -> Graph:
     torch.manual_seed(seed)
     layers = [nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU()]
     net = nn.Sequential(*layers, nn.Linear(64, 5)).eval()
-    graph = attach.attach_exits(net, torch.zeros(2, 16), exits=0, placement=["1", "3"], head=["light"] * 2)
+    graph = attach.exits(net, torch.zeros(2, 16), count=0, placement=["1", "3"], head=["light"] * 2)
     return backbone(graph) if kind in ("no exits", "static") else graph
 
 

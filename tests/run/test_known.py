@@ -38,7 +38,7 @@ def network(exits: int) -> Graph:
     torch.manual_seed(0)
     net = nn.Sequential(Rows(), nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3))
     options: dict[str, Any] = {"placement": ["2", "4"][:exits], "head": ["light"] * exits} if exits else {}
-    return attach.attach_exits(net.eval(), torch.zeros(2, 3, 4), exits=0, **options)
+    return attach.exits(net.eval(), torch.zeros(2, 3, 4), count=0, **options)
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ ORIGIN = Origin(reference="zoo:mlp", arguments={}, shape=(1, 28, 28), mean=(0.5,
 @pytest.fixture(scope="module")
 def graph() -> Graph:
     loaded = zoo.load_model("zoo:mlp", shape=ORIGIN.shape, arguments={}, seed=3)
-    return attach.attach_exits(
+    return attach.exits(
         loaded.module,
         loaded.example,
-        exits=1,
+        count=1,
         head="pool",
         scores=("margin", "entropy"),
         normalize=Normalize([0.5], [0.25]),
@@ -144,6 +144,20 @@ def test_a_published_network_comes_back_with_its_exits(
     assert all(torch.equal(got[exit][0], wanted[exit][0]) for exit in graph.exits)
 
 
+def test_a_file_that_still_says_cascade_and_ensemble_comes_back(
+    example: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    loaded = zoo.load_model("zoo:lenet5")
+    graph = attach.exits(loaded.module, loaded.example, count=2, head="pool", reuse_logits=True, ensemble_heads=True)
+    origin = Origin(reference="zoo:lenet5", arguments={}, shape=(1, 28, 28))
+    save_artifact(graph, tmp_path, example=example, origin=origin)
+    written = (tmp_path / "config.json").read_text()
+    former = written.replace('"reuse_logits"', '"cascade"').replace('"ensemble_heads"', '"ensemble"')
+    (tmp_path / "config.json").write_text(former)
+    assert former != written
+    assert to_json(load_artifact(tmp_path)) == to_json(graph)
+
+
 @pytest.mark.parametrize("kept", [[], [1], [0, 1]])
 @pytest.mark.parametrize("sees", ["answer", "features"])
 def test_a_cascade_comes_back_with_its_controllers(
@@ -151,7 +165,7 @@ def test_a_cascade_comes_back_with_its_controllers(
 ) -> None:
     loaded = zoo.load_model("zoo:lenet5")
     controllers = ["layers:pool 2 | relu", "pool"]
-    graph = attach.cascade(
+    graph = attach.controllers(
         loaded.module, loaded.example, placement=["relu1", "relu2"], head="pool", controller=controllers, sees=sees
     )
     graph = transform.keep_exits(graph, kept)
@@ -179,7 +193,7 @@ def test_a_graph_whose_exits_were_dropped_comes_back_without_them(
     kept: list[int], example: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
     loaded = zoo.load_model("zoo:lenet5")
-    graph = attach.attach_exits(
+    graph = attach.exits(
         loaded.module, loaded.example, placement=["input", "pool1", "relu3"], scores=("entropy", "margin"),
         head=["light:width=8,blocks=1", "light:width=4,blocks=1", "pool"],
     )  # fmt: skip
@@ -226,7 +240,7 @@ def test_the_named_output_and_its_logarithm_are_replayed_and_older_files_take_pr
 ) -> None:
     monkeypatch.setattr("offramp.zoo._mlp.mlp", Probable)
     told = capture.Answer(where="pred", probabilities=not older)
-    graph = attach.attach_exits(Probable(), torch.rand(2, 1, 28, 28), exits=1, placement=0, logits=told)
+    graph = attach.exits(Probable(), torch.rand(2, 1, 28, 28), count=1, placement=0, logits=told)
     origin = Origin(reference="offramp.zoo._mlp:mlp", arguments={}, shape=(1, 28, 28))
     save_artifact(graph, tmp_path, example=example, origin=origin)
     config = json.loads((tmp_path / "config.json").read_text())

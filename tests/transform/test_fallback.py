@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from offramp.attach import attach_exits, cascade
+from offramp import attach
 from offramp.errors import GraphError
 from offramp.export import onnx
 from offramp.graph import Graph
@@ -34,7 +34,7 @@ def make_network() -> nn.Sequential:
 
 
 def make(scores: tuple[str, ...] = SCORES, **more: bool) -> Graph:
-    graph = attach_exits(
+    graph = attach.exits(
         make_network(), torch.zeros(2, 8), placement=PLACES, head=["pool"] * len(PLACES), scores=scores, **more
     )
     for body in graph.bodies.values():
@@ -112,7 +112,7 @@ def test_dropping_exits_first_or_later_is_the_same(kept: list[int]) -> None:
 
 
 def test_it_can_stand_behind_a_network_without_exits() -> None:
-    alone = add_fallback(attach_exits(make_network(), torch.zeros(2, 8), exits=0))
+    alone = add_fallback(attach.exits(make_network(), torch.zeros(2, 8), count=0))
     assert alone.exits == ("exit0/head", "fallback")
     assert len(alone.gates) == 1
 
@@ -129,7 +129,7 @@ def test_scores_that_are_fitted_are_left_out_and_never_gate() -> None:
 
 def test_exits_may_listen_to_each_other() -> None:
     x = torch.randn(8, 8)
-    graph = make(cascade=True, ensemble=True)
+    graph = make(reuse_logits=True, ensemble_heads=True)
     backed = add_fallback(graph)
     assert backed.exits == ("exit0/head", "exit1/ensemble", "exit2/ensemble", "exit3/head", "fallback")
     with torch.no_grad():
@@ -155,8 +155,8 @@ def test_the_file_answers_as_the_reference_interpreter_does(batch: int, tmp_path
 def test_what_can_have_none_is_refused() -> None:
     with pytest.raises(GraphError, match="without one yet"):
         add_fallback(BACKED)
-    controlled = cascade(
-        make_network(), torch.zeros(2, 8), exits=1, placement=[1], head="pool", controller="pool", sees="answer"
+    controlled = attach.controllers(
+        make_network(), torch.zeros(2, 8), count=1, placement=[1], head="pool", controller="pool", sees="answer"
     )
     with pytest.raises(GraphError, match="other control nodes"):
         add_fallback(controlled)

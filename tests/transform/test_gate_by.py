@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from networks import CifarResNet
-from offramp.attach import attach_exits
+from offramp import attach
 from offramp.errors import OptionError
 from offramp.graph import Graph, to_json
 from offramp.nn import Executor
@@ -19,18 +19,18 @@ SCORES = ("max_probability", "entropy", "patience")
 PICTURES = torch.rand(6, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 
-def attach(scores: tuple[str, ...]) -> Graph:
+def attached(scores: tuple[str, ...]) -> Graph:
     torch.manual_seed(0)
-    return attach_exits(CifarResNet(2).eval(), PICTURES[:2], exits=2, scores=scores)
+    return attach.exits(CifarResNet(2).eval(), PICTURES[:2], count=2, scores=scores)
 
 
 @pytest.fixture(scope="module")
 def graph() -> Graph:
-    return attach(SCORES)
+    return attached(SCORES)
 
 
 def test_it_is_the_graph_with_that_score_named_first(graph: Graph) -> None:
-    assert to_json(gate_by(graph, "entropy")) == to_json(attach(("entropy", "max_probability", "patience")))
+    assert to_json(gate_by(graph, "entropy")) == to_json(attached(("entropy", "max_probability", "patience")))
 
 
 @pytest.mark.parametrize("score", SCORES)

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from early_exits import make_listening
-from offramp.attach import attach_exits
+from early_exits import make_reusing
+from offramp import attach
 from offramp.errors import GraphError
 from offramp.graph import Graph
 from offramp.nn import Executor
@@ -24,7 +24,7 @@ def make() -> Graph:
     layers = [layer for _ in range(6) for layer in (nn.Linear(8, 8), nn.ReLU())]
     net = nn.Sequential(*layers, nn.Linear(8, 3))
     scores = ("max_probability", "patience")
-    graph = attach_exits(net, torch.zeros(2, 8), placement=PLACES, head=["pool"] * EXITS, scores=scores)
+    graph = attach.exits(net, torch.zeros(2, 8), placement=PLACES, head=["pool"] * EXITS, scores=scores)
     for body in graph.bodies.values():
         body.eval()  # type: ignore[attr-defined]  # a module
     return graph
@@ -74,7 +74,7 @@ def test_an_exit_that_is_not_there_is_refused() -> None:
 @settings(deadline=None, max_examples=10)
 @given(st.sets(st.integers(0, 2)))
 def test_exits_that_hear_earlier_heads_hear_those_that_are_left(kept: set[int]) -> None:
-    graph, x = make_listening(learned=True), torch.rand(4, 1, 8, 8)
+    graph, x = make_reusing(learned=True), torch.rand(4, 1, 8, 8)
     fewer = keep_exits(graph, kept)
     with torch.no_grad():
         whole, part = (Executor(one).eval().dense({"x": x}) for one in (graph, fewer))
@@ -92,6 +92,6 @@ def test_exits_that_hear_earlier_heads_hear_those_that_are_left(kept: set[int]) 
 
 
 def test_an_ensemble_that_loses_nobody_stays_the_same_object() -> None:
-    graph = make_listening()
+    graph = make_reusing()
     assert keep_exits(graph, [0, 1]).bodies["exit1/ensemble"] is graph.bodies["exit1/ensemble"]
     assert len(keep_exits(graph, [0, 2]).bodies["exit2/ensemble"].log_weight) == 2  # type: ignore[attr-defined]

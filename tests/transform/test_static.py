@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from early_exits import make_graph, make_listening
+from early_exits import make_graph, make_reusing
 from graphs import make_chain
 from offramp.errors import GraphError
 from offramp.nn import Executor
@@ -54,7 +54,7 @@ def test_a_head_alone_answers_as_it_does_in_its_place() -> None:
 
 
 def test_a_head_alone_takes_whatever_it_hears_and_its_ensemble_with_it() -> None:
-    graph = make_listening(learned=True)
+    graph = make_reusing(learned=True)
     alone = head_alone(graph, "exit2/ensemble")
     assert names(alone) == ["features", "features1", "features2", "exit2/head", "exit2/ensemble"]
     with torch.no_grad():

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from offramp.attach import attach_exits
+from offramp import attach
 from offramp.errors import CaptureError, OfframpWarning, OptionError, UnknownReference, WeightsError
 from offramp.zoo import load_model
 
@@ -157,7 +157,7 @@ def test_weights_in_16_bits_are_loaded_in_float32(kind: str, transformers: Any, 
     transformers.ViTForImageClassification(config).to(getattr(torch, kind)).save_pretrained(tmp_path)
     with pytest.warns(OfframpWarning, match=f"computes in {kind}; offramp works in float32"):
         loaded = load_model(f"hf:{tmp_path}")
-    assert attach_exits(loaded.module, loaded.example, exits=1).exits == ("exit0/head", "stage1")
+    assert attach.exits(loaded.module, loaded.example, count=1).exits == ("exit0/head", "stage1")
 
 
 AST = (
@@ -198,7 +198,7 @@ WHISPER = (
 def test_a_classifier_of_sounds_attaches(kind: Any, shape: Any, shapes: dict[str, Any], save: Any) -> None:
     loaded = load_model(save(*kind), shape=shape)
     assert (loaded.shapes, loaded.classes) == (shapes, 3)
-    graph = attach_exits(loaded.module, loaded.example, exits=1, head="pool")
+    graph = attach.exits(loaded.module, loaded.example, count=1, head="pool")
     assert [node.name for node in graph.inputs] == list(shapes)
 
 

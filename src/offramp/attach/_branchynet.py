@@ -124,7 +124,7 @@ def b_resnet(  # noqa: PLR0913  # as its sisters, and the depth
         WeightsError: The weights of `trunk` do not fit.
 
     Example:
-        >>> bbranchy_resnet(depth=8).exits
+        >>> b_resnet(depth=8).exits
         ('exit0/head', 'exit1/head', 'stage2')
 
     Reference:

@@ -57,12 +57,12 @@ def find_candidates(
     A head that costs more than a quarter of what it can save is replaced by a lighter one, or left out.
 
     Args:
-        model: As for `attach_exits`.
-        example: As for `attach_exits`.
+        model: As for `exits`.
+        example: As for `exits`.
         placement: "linear", "fine", "pareto" or "golden".
         head: "auto", or one kind of head for all cut points; then there are no students.
         most: At most so many cut points.
-        logits: As for `attach_exits`.
+        logits: As for `exits`.
 
     Raises:
         CaptureError: The model cannot be captured, or no exit can pay.
@@ -101,8 +101,8 @@ def _spread(captured: Capture, rule: str, most: int) -> tuple[CutPoint, ...]:
     """As many cut points as fit, up to `most`."""
     for exits in range(most, 1, -1):
         with suppress(CaptureError):
-            return choose_cuts(captured, rule, exits=exits)
-    return choose_cuts(captured, rule, exits=1)
+            return choose_cuts(captured, rule, count=exits)
+    return choose_cuts(captured, rule, count=1)
 
 
 def _lightest_enough(captured: Capture, cut: CutPoint, heads: Sequence[str]) -> Iterator[Candidate]:

@@ -11,7 +11,7 @@ from torch import nn
 from offramp.errors import OptionError
 from offramp.graph import Body, DataEdge, Graph, Node, Tensor
 from offramp.nn import Controller, Normalize
-from offramp.nn.heads import Cascade, ConfidentHead, Ensemble, HeadRecipe, build_head
+from offramp.nn.heads import ConfidentHead, Ensemble, HeadRecipe, LogitReuseHead, build_head
 from offramp.nn.scores import MASKED_SCORES, HeadConfidence, build_score, gate_of
 
 Head = str | HeadRecipe | nn.Module
@@ -37,20 +37,20 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sharing:
+class Reuse:
     """What exits take from the heads before them.
 
     Attributes:
-        cascade: Heads read the logits of those before them; see `nn.heads.Cascade`.
-        ensemble: From the second on, exits answer with all heads so far; see `nn.heads.Ensemble`.
+        reuse_logits: Heads read the logits of those before them; see `nn.heads.LogitReuseHead`.
+        ensemble_heads: From the second on, exits answer with all heads so far; see `nn.heads.Ensemble`.
     """
 
-    cascade: bool = False
-    ensemble: bool = False
+    reuse_logits: bool = False
+    ensemble_heads: bool = False
 
     def answering(self, at: int) -> str:
         """Name of the node that answers at an exit."""
-        return f"exit{at}/ensemble" if self.ensemble and at else f"exit{at}/head"
+        return f"exit{at}/ensemble" if self.ensemble_heads and at else f"exit{at}/head"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ def build_chain(  # noqa: PLR0913  # all of a chain
     *,
     scores: Sequence[str] = ("max_probability",),
     normalize: Normalize | None = None,
-    sharing: Sharing = Sharing(),
+    reuse: Reuse = Reuse(),
     choices: Sequence[Choice] = (),
 ) -> Graph:
     """The graph that runs one stage after the other and lets samples leave between them.
@@ -113,7 +113,7 @@ def build_chain(  # noqa: PLR0913  # all of a chain
         heads: The network of each exit: a recipe, or a module that takes what the stage gives first.
         scores: Of every exit; the first one gates.
         normalize: Becomes the graph's first node.
-        sharing: What exits take from the heads before them.
+        reuse: What exits take from the heads before them.
         choices: One per head: exits have controllers then, and neither scores nor thresholds.
 
     Raises:
@@ -126,9 +126,9 @@ def build_chain(  # noqa: PLR0913  # all of a chain
     assert last is not None
     assert len(stages) == len(heads) + 1
     decisions: Sequence[Sequence[str] | Choice] = choices or [scores] * len(heads)
-    pieces = [*_inputs(inputs, normalize), *_links(inputs, stages, heads, decisions, normalize, sharing)]
+    pieces = [*_inputs(inputs, normalize), *_links(inputs, stages, heads, decisions, normalize, reuse)]
     if heads:
-        pieces.append(_Piece(node=_select(last.outputs[0], len(heads), sharing)))
+        pieces.append(_Piece(node=_select(last.outputs[0], len(heads), reuse)))
     return Graph(
         nodes=tuple(piece.node for piece in pieces),
         answer=pieces[-1].node.name,
@@ -152,7 +152,7 @@ def _links(
     heads: Sequence[Head],
     decisions: Sequence[Sequence[str] | Choice],
     normalize: Normalize | None,
-    sharing: Sharing,
+    reuse: Reuse,
 ) -> Iterator[_Piece]:
     """Each stage with the exit behind it."""
     names = [_without_dots(name) for name in inputs]
@@ -171,12 +171,12 @@ def _links(
         if at < len(heads):
             onward = f"exit{at + 1}/head" if stages[at + 1] is None else f"stage{at + 1}"
             features = _Features(edge=reads[0], tensor=carried[0], mask=_mask(inputs, carried[0]))
-            answering = list(_answering(at, features, last.outputs[0], heads[at], sharing))
+            answering = list(_answering(at, features, last.outputs[0], heads[at], reuse))
             decision = decisions[at]
             if isinstance(decision, Choice):
                 yield from _chosen(at, features, answering, decision, onward)
             else:
-                yield from _gated(at, features, answering, decision, onward, sharing)
+                yield from _gated(at, features, answering, decision, onward, reuse)
 
 
 def _mask(inputs: Mapping[str, Tensor], features: Tensor) -> DataEdge | None:
@@ -212,12 +212,12 @@ def _gated(  # all of one exit
     answering: Sequence[_Piece],
     scores: Sequence[str],
     onward: str,
-    sharing: Sharing,
+    reuse: Reuse,
 ) -> Iterator[_Piece]:
     """Head, scores, gate, and the place where samples stop; `onward` is the node that the others come to next."""
     yield from answering
     logits = answering[0].node.outputs[0]
-    answers = tuple(DataEdge(source=sharing.answering(i)) for i in (at, *range(at)))
+    answers = tuple(DataEdge(source=reuse.answering(i)) for i in (at, *range(at)))
     numbers = features.is_numbers
     read, shape = (answers[0], logits.shape) if numbers else (features.edge, features.tensor.shape)
     masks = {name: _mask_for(name, features) for name in scores}
@@ -235,20 +235,20 @@ def _mask_for(score: str, features: _Features) -> tuple[DataEdge, ...]:
     return (features.mask,) if wanted and features.mask is not None else ()
 
 
-def _answering(at: int, features: _Features, logits: Tensor, head: Head, sharing: Sharing) -> Iterator[_Piece]:
+def _answering(at: int, features: _Features, logits: Tensor, head: Head, reuse: Reuse) -> Iterator[_Piece]:
     """The head, and where exits answer together the ensemble behind it."""
     classes = logits.shape[-1]
     recipe, body = _head(head, features.tensor, classes)
     confidence = (Tensor(shape=()),) if isinstance(body, ConfidentHead) else ()
     reads = _reads(features, head)
     own, *earlier = (DataEdge(source=f"exit{i}/head") for i in (at, *range(at)))
-    if sharing.cascade and at:
-        recipe, body = {**recipe, "cascade": True}, Cascade(body, classes, reads=len(reads))
+    if reuse.reuse_logits and at:
+        recipe, body = {**recipe, "reuse_logits": True}, LogitReuseHead(body, classes, reads=len(reads))
         reads += earlier
     node = make_function(own.source, tuple(reads), (Tensor(shape=logits.shape), *confidence), "head", recipe)
     yield _Piece(node=node, body=body)
-    if sharing.ensemble and at:
-        node = make_function(sharing.answering(at), (own, *earlier), (Tensor(shape=logits.shape),), "ensemble", {})
+    if reuse.ensemble_heads and at:
+        node = make_function(reuse.answering(at), (own, *earlier), (Tensor(shape=logits.shape),), "ensemble", {})
         yield _Piece(node=node, body=Ensemble(at + 1, classes))
 
 
@@ -294,9 +294,9 @@ def make_gate(at: int, score: Any, onward: str) -> Node:  # Any: a Score that is
     )
 
 
-def _select(logits: Tensor, exits: int, sharing: Sharing) -> Node:
+def _select(logits: Tensor, exits: int, reuse: Reuse) -> Node:
     """The answer: the deepest one there is."""
-    sources = (f"stage{exits}", *(sharing.answering(at) for at in reversed(range(exits))))
+    sources = (f"stage{exits}", *(reuse.answering(at) for at in reversed(range(exits))))
     inputs = tuple(DataEdge(source=source) for source in sources)
     return Node(name="answer", kind="select", inputs=inputs, outputs=(Tensor(shape=logits.shape),))
 

@@ -49,7 +49,7 @@ def res_eenet(  # noqa: PLR0913  # the words of the papers
             at 110.
         placement: "fine", "pareto", "linear" or "golden" over the residual blocks, or cut points themselves, such as
             ("layer1.2", "layer2.0").
-        head: As for `attach_exits`; the published one is "conv2:confidence=1", EENet's own "pool:confidence=1".
+        head: As for `exits`; the published one is "conv2:confidence=1", EENet's own "pool:confidence=1".
         scores: Of every exit; the first one gates.
         classes: Number of classes.
         trunk: `zoo:resnet110` or its sisters with weights to start from; they are copied. None for random weights.
@@ -165,7 +165,7 @@ def _attach(  # noqa: PLR0913  # all of one graph
     captured = capture(network.eval(), torch.rand(2, *_SHAPE, generator=torch.Generator().manual_seed(0)))
     rule = next((rule for rule in RULES if rule == placement), None)
     if rule is None:
-        cuts = choose_cuts(captured, placement, exits=exits)
+        cuts = choose_cuts(captured, placement, count=exits)
     else:
         places = find_places(captured, inner)
         cuts = tuple(places[at] for at in place([cut.macs for cut in places], captured.macs, exits, rule))

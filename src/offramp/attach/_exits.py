@@ -14,24 +14,24 @@ from offramp.graph import Graph
 from offramp.nn import Normalize
 from offramp.nn.heads import HeadRecipe
 
-from ._chain import Head, Sharing, Stage, build_chain
+from ._chain import Head, Reuse, Stage, build_chain
 from ._placement import RULES, place
 from ._vocabulary import find_vocabulary
 
 Placement = str | int | Sequence[str | int]
 
 
-def attach_exits(  # noqa: PLR0913  # the one call that users write: each argument is a word of theirs
+def exits(  # noqa: PLR0913  # the one call that users write: each argument is a word of theirs
     model: nn.Module,
     example: Example,
     *,
-    exits: int = 4,
+    count: int = 4,
     placement: Placement = "linear",
     head: Head | Sequence[Head] = "light",
     scores: Sequence[str] = ("max_probability",),
     normalize: Normalize | None = None,
-    cascade: bool = False,
-    ensemble: bool = False,
+    reuse_logits: bool = False,
+    ensemble_heads: bool = False,
     logits: Logits = None,
 ) -> Graph:
     """A graph that answers like the model, with untrained exits on the way.
@@ -39,7 +39,7 @@ def attach_exits(  # noqa: PLR0913  # the one call that users write: each argume
     Args:
         model: Any classifier; it stays as it is.
         example: What it takes: a tensor, a tuple or a dictionary of tensors, batch first.
-        exits: How many, if `placement` is a rule; 0 gives the network alone.
+        count: How many exits, if `placement` is a rule; 0 gives the network alone.
         placement: "linear", "fine", "pareto" or "golden" (by multiply-accumulates), or the cut points themselves, by
             name or index; "input" is the place before the first layer. A place may be named twice if each exit gets
             its own head: then the second head there sees whom the first one keeps.
@@ -47,9 +47,9 @@ def attach_exits(  # noqa: PLR0913  # the one call that users write: each argume
             there to logits; or one of these for each exit, in order.
         scores: The first one gates, the others are there for the evidence.
         normalize: Becomes the graph's first node, so that the graph takes plain pixels.
-        cascade: True lets each head read what the heads before it say; see `nn.heads.Cascade`.
-        ensemble: True lets each exit but the first answer with all heads so far; see `nn.heads.Ensemble`. The nodes
-            that answer are then named "exit1/ensemble" and so on, and the scores read those.
+        reuse_logits: True lets each head read what the heads before it say; see `nn.heads.LogitReuseHead`.
+        ensemble_heads: True lets each exit but the first answer with all heads so far; see `nn.heads.Ensemble`. The
+            nodes that answer are then named "exit1/ensemble" and so on, and the scores read those.
         logits: Name or position of the model's output that holds the logits, if there are several.
 
     Raises:
@@ -59,11 +59,11 @@ def attach_exits(  # noqa: PLR0913  # the one call that users write: each argume
     Example:
         >>> import torch
         >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
-        >>> attach_exits(net, torch.zeros(2, 8), exits=1, placement="1").exits
+        >>> exits(net, torch.zeros(2, 8), count=1, placement="1").exits
         ('exit0/head', 'stage1')
     """
     captured = capture(model, example, logits=logits)
-    cuts = choose_cuts(captured, placement, exits=exits, repeat=not isinstance(head, Head))
+    cuts = choose_cuts(captured, placement, count=count, repeat=not isinstance(head, Head))
     heads = [
         with_vocabulary(each, cut, captured) for each, cut in zip(spread_heads(head, len(cuts)), cuts, strict=True)
     ]
@@ -73,20 +73,20 @@ def attach_exits(  # noqa: PLR0913  # the one call that users write: each argume
         heads,
         scores=scores,
         normalize=normalize,
-        sharing=Sharing(cascade=cascade, ensemble=ensemble),
+        reuse=Reuse(reuse_logits=reuse_logits, ensemble_heads=ensemble_heads),
     )
 
 
-def spread_heads(head: Head | Sequence[Head], exits: int) -> list[Head]:
+def spread_heads(head: Head | Sequence[Head], count: int) -> list[Head]:
     """The head of each exit, where one may be meant for all.
 
     Raises:
         OptionError: More or fewer than exits.
     """
-    heads = [head] * exits if isinstance(head, Head) else list(head)
-    if len(heads) != exits:
+    heads = [head] * count if isinstance(head, Head) else list(head)
+    if len(heads) != count:
         raise OptionError(
-            f"there must be one head, or one for each exit, but there are {len(heads)} heads for {exits} exits. "
+            f"there must be one head, or one for each exit, but there are {len(heads)} heads for {count} exits. "
             "Give as many as there are cut points."
         )
     return heads
@@ -125,21 +125,21 @@ def _answer_recipe(answer: Answer) -> dict[str, Any]:  # Any: JSON
     return {**named, **({"probabilities": True} if answer.probabilities else {})}
 
 
-def choose_cuts(captured: Capture, placement: Placement, *, exits: int, repeat: bool = False) -> tuple[CutPoint, ...]:
+def choose_cuts(captured: Capture, placement: Placement, *, count: int, repeat: bool = False) -> tuple[CutPoint, ...]:
     """The cut points that a placement means, in order.
 
     Args:
         captured: The network.
         placement: A rule, or one or several names or indices of cut points.
-        exits: How many, if `placement` is a rule.
+        count: How many exits, if `placement` is a rule.
         repeat: True lets one place have several exits.
 
     Raises:
-        CaptureError: No such cut point, the same one twice without `repeat`, or fewer than `exits` fit.
+        CaptureError: No such cut point, the same one twice without `repeat`, or fewer than `count` fit.
     """
     rule = next((rule for rule in RULES if rule == placement), None)
     if rule is not None:
-        chosen = place([cut.macs for cut in captured.cuts], captured.macs, exits, rule)
+        chosen = place([cut.macs for cut in captured.cuts], captured.macs, count, rule)
         return tuple(captured.cuts[at] for at in chosen)
     wanted = [placement] if isinstance(placement, (str, int)) else list(placement)
     found = sorted((_find_cut(captured, which) for which in wanted), key=lambda cut: cut.index)

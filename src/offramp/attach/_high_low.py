@@ -12,8 +12,8 @@ from offramp.graph import Graph
 from offramp.nn import Controller, Normalize
 from offramp.nn.heads import HeadRecipe, build_head
 
-from ._cascade import check_sees
 from ._chain import Head, Sees
+from ._controllers import check_sees
 from ._d2nn import d2nn
 from ._exits import with_vocabulary
 
@@ -39,7 +39,7 @@ def high_low(  # noqa: PLR0913  # the one call that users write: each argument i
         sees: "features": the input alone, and one of the networks runs. "answer": the small network always runs, the
             controller also sees how sure it is, see `nn.Controller`, and chooses whether the large one runs too.
         normalize: Becomes the graph's first node, in front of all.
-        logits: Of both networks, as for `attach_exits`.
+        logits: Of both networks, as for `exits`.
 
     Raises:
         CaptureError: A network cannot be captured.

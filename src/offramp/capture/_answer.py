@@ -26,7 +26,8 @@ class Answer:
 
     Attributes:
         where: Name or position of the output; None for the only one that can hold logits.
-        probabilities: Whether it holds probabilities, whose logarithm are the logits; None to look at them.
+        probabilities: True if it holds probabilities, whose logarithm is taken as logits; None to find out from the
+            values.
     """
 
     where: str | int | None = None
@@ -37,7 +38,18 @@ Logits = str | int | Answer | None
 
 
 def read_logits(logits: Logits) -> Answer:
-    """What somebody said about a network's answer, whole."""
+    """The full form of what a caller gave as `logits`.
+
+    Args:
+        logits: Name or position of an output, an `Answer`, or None for the only output that can hold logits.
+
+    Returns:
+        The same as an `Answer`.
+
+    Example:
+        >>> read_logits("logits")
+        Answer(where='logits', probabilities=None)
+    """
     return logits if isinstance(logits, Answer) else Answer(where=logits)
 
 
@@ -45,12 +57,15 @@ def locate_logits(answer: Any, where: str | int | None = None) -> Path:  # Any: 
     """The way from a model's answer to its logits.
 
     Args:
-        answer: To the example: a tensor, or tuples, lists and mappings of them.
-        where: Name or position of an output. None: the entry or attribute `logits` if there is one, else the only
-            tensor [B, K] of numbers with a point, else the first.
+        answer: What the model answered to the example: a tensor, or tuples, lists and mappings of them.
+        where: Name or position of an output. None takes the entry or attribute `logits` if there is one, else the only
+            floating-point tensor [B, K], else the first output.
+
+    Returns:
+        Keys and positions that lead from the whole answer to the logits; empty if the answer is the logits.
 
     Raises:
-        CaptureError: The answer is empty, or several outputs could be the logits and nothing says which.
+        CaptureError: The answer is empty, or several outputs could be the logits and none was named.
         OptionError: There is no such output.
 
     Example:
@@ -73,20 +88,42 @@ def locate_logits(answer: Any, where: str | int | None = None) -> Path:  # Any: 
     if len(likely) > 1:
         raise CaptureError(
             f"a model must say which output its logits are, but could mean {_listed(outputs, likely)}. "
-            "Name one: --logits NAME or INDEX, in Python logits=."
+            "Name one: logits=NAME or INDEX.",
+            about=["logits="],
         )
     return likely[0] if likely else next(iter(outputs))
 
 
 def pick(answer: Any, path: Path) -> Any:  # Any: tensors, or what stands for them while tracing
-    """What lies at the end of a path."""
+    """What lies at the end of a path.
+
+    Args:
+        answer: A tensor, or tuples, lists and mappings of them.
+        path: Keys and positions to follow, as `locate_logits` gives them.
+
+    Returns:
+        The part of the answer at that place.
+
+    Example:
+        >>> pick({"logits": ("a", "b")}, ("logits", 1))
+        'b'
+    """
     for step in path:
         answer = answer[step]
     return answer
 
 
 def read_answer(logits: Tensor, answer: Answer, name: str) -> Answer:
-    """The same answer, with a word on whether it holds probabilities; a warning if that was not known."""
+    """The same answer, with `probabilities` filled in; a warning if probabilities come as a surprise.
+
+    Args:
+        logits: What the network answered to random samples, [B, K].
+        answer: What is known of the output.
+        name: Name of the network, for the warning.
+
+    Returns:
+        An answer whose `probabilities` is True or False.
+    """
     if answer.probabilities is not None:
         return answer
     found = _are_probabilities(logits)
@@ -107,18 +144,60 @@ def _are_probabilities(logits: Tensor) -> bool:
 
 
 def as_logits(logits: Tensor, answer: Answer) -> Tensor:
-    """Logits as a captured network gives them: of probabilities the logarithm."""
+    """Logits as a captured network gives them: of probabilities the logarithm.
+
+    Args:
+        logits: What the network answers, [B, K].
+        answer: Whether that is probabilities; where it is not known, each row is looked at.
+
+    Returns:
+        Logits [B, K]; probabilities below 1e-7 count as 1e-7.
+
+    Example:
+        >>> import torch
+        >>> as_logits(torch.tensor([[0.5, 0.5]]), Answer(probabilities=True))
+        tensor([[-0.6931, -0.6931]])
+    """
     known = _are_probabilities(logits) if answer.probabilities is None else answer.probabilities
     return logits.clamp(min=LEAST).log() if known else logits
 
 
 def find_logits(answer: Any, where: str | int | None = None) -> Any:  # Any: see above
-    """The logits in what a model answers; arguments and errors as for `locate_logits`."""
+    """The logits in what a model answers.
+
+    Args:
+        answer: What the model answered: a tensor, or tuples, lists and mappings of them.
+        where: Name or position of an output; None finds it as `locate_logits` does.
+
+    Returns:
+        The tensor at that place.
+
+    Raises:
+        CaptureError: The answer is empty, or several outputs could be the logits and none was named.
+        OptionError: There is no such output.
+
+    Example:
+        >>> import torch
+        >>> find_logits({"loss": torch.ones(()), "logits": torch.ones(1, 2)})
+        tensor([[1., 1.]])
+    """
     return pick(answer, locate_logits(answer, where))
 
 
 def list_outputs(answer: Any) -> str:  # Any: whatever a network answers
-    """Names and shapes of all outputs, for a sentence."""
+    """Names and shapes of all outputs, for a message.
+
+    Args:
+        answer: What a model answered: a tensor, or tuples, lists and mappings of them.
+
+    Returns:
+        The outputs between commas; at most nine are named, the rest counted.
+
+    Example:
+        >>> import torch
+        >>> list_outputs({"loss": torch.ones(()), "logits": torch.ones(2, 3)})
+        'loss [], logits [2, 3]'
+    """
     outputs = dict(_leaves(answer, ()))
     return _listed(outputs, list(outputs))
 
@@ -146,8 +225,9 @@ def _named(answer: Any, where: str | int, outputs: Mapping[Path, Any]) -> Path:
     if text.lstrip("-").isdigit() and -len(entries) <= int(text) < len(entries):
         return (entries[int(text)],)
     raise OptionError(
-        f"--logits must name an output, but the model has {_listed(outputs, list(outputs))} and not {where!r}. "
-        "Choose one of them."
+        f"logits must name an output, but the model has {_listed(outputs, list(outputs))} and not {where!r}. "
+        "Choose one of them.",
+        about=["logits"],
     )
 
 

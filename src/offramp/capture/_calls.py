@@ -21,7 +21,14 @@ class Span:
 
 
 def find_spans(nodes: Sequence[Node]) -> tuple[Span, ...]:
-    """The spans of all module calls, outer ones before those inside them."""
+    """The spans of all module calls, outer ones before those inside them.
+
+    Args:
+        nodes: Operations in the order in which they run.
+
+    Returns:
+        One span per call.
+    """
     first: dict[Call, int] = {}
     last: dict[Call, int] = {}
     inner: set[Call] = set()
@@ -35,6 +42,13 @@ def find_spans(nodes: Sequence[Node]) -> tuple[Span, ...]:
 
 
 def pick_name(spans: Sequence[Span]) -> str | None:
-    """The name of the outermost of these modules that is more than a container; None without spans."""
+    """The name of the outermost of these modules that is more than a container.
+
+    Args:
+        spans: Calls of modules.
+
+    Returns:
+        A dotted name; None without spans.
+    """
     telling = [span for span in spans if not span.call.container] or list(spans)
     return min((span.call.name for span in telling), key=lambda name: name.count("."), default=None)

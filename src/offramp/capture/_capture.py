@@ -47,13 +47,15 @@ class Capture:
     """A network that can be cut at its cut points.
 
     Attributes:
-        cuts: Where it can be cut, in order.
+        cuts: The places where it can be cut, in order.
         entry: The place before the first layer, a cut point too, named "input"; its index is -1.
-        inputs: What it takes, by name.
-        logits: What it answers.
-        answer: Which of its outputs that is, and whether it was probabilities.
+        inputs: Type and shape of one sample of each input, by name.
+        logits: Type and shape of the answer to one sample.
+        answer: Which of its outputs holds the logits, and whether it was probabilities.
         macs: Multiply-accumulates per sample.
         eval_only: True if training mode changes nothing in its stages.
+        trace: The network as one graph of operations.
+        values: What each operation gives and costs.
     """
 
     cuts: tuple[CutPoint, ...]
@@ -72,6 +74,12 @@ class Capture:
         Each takes what the cut point before it carries (the first takes the inputs) and gives a tuple of what the cut
         point after it carries; the last gives the logits. What ends at `entry` passes the inputs on. Weights keep
         their dotted names, and are copies.
+
+        Args:
+            cuts: Cut points of this network, in order and once each; none gives the whole network.
+
+        Returns:
+            Modules in evaluation mode.
 
         Raises:
             CaptureError: The cut points are not in order, or not of this network.
@@ -92,7 +100,12 @@ class Capture:
         ]
 
     def table(self) -> list[tuple[int, str, tuple[int, ...], float]]:
-        """One row per cut point: index, name, shape that a head reads, share of the work done before it."""
+        """The cut points as a table.
+
+        Returns:
+            One row per cut point: its index, its name, the shape that a head reads there, and the share of the
+            multiply-accumulates done before it, in [0, 1].
+        """
         return [(cut.index, cut.name, cut.carried[0].shape, cut.share) for cut in self.cuts]
 
     def _answer(self) -> fx.Node:
@@ -108,11 +121,16 @@ def capture(model: nn.Module, example: Example, *, whole: bool = False, logits: 
     `torch.export`, whose stages know evaluation mode alone. Sizes other than the batch stay those of the example.
 
     Args:
-        model: Answers with logits [B, K]: a tensor, the entry or attribute `logits`, or the only output of that shape.
-            One that answers with probabilities is captured with their logarithm as its answer, and a warning.
-        example: A tensor, a tuple of tensors, or a dictionary by argument name; batch first.
-        whole: True if it will not be cut, and needs no cut point.
+        model: Classifier that answers with logits [B, K]: a tensor, the entry or attribute `logits`, or the only output
+            of that shape. One that answers with probabilities is captured with their logarithm as its answer, and a
+            warning.
+        example: One or more samples as the model takes them: a tensor, a tuple of tensors, or a dictionary by argument
+            name; batch first.
+        whole: True if the network will not be cut, and needs no cut point.
         logits: Name or position of the output that holds the logits, if there are several.
+
+    Returns:
+        The captured network, in evaluation mode.
 
     Raises:
         CaptureError: The model cannot be captured, has no cut point, or does not answer each sample by itself (see
@@ -236,7 +254,8 @@ def _try(model: nn.Module, inputs: Inputs, answer: Answer) -> _First:
     if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != len(inputs.tensors[0]):
         raise CaptureError(
             f"{type(model).__name__} must answer with logits [B, K], but gives {list_outputs(result)}. "
-            "Wrap it, or name the output: --logits NAME or INDEX, in Python logits=."
+            "Wrap it, or name the output: logits=NAME or INDEX.",
+            about=["logits="],
         )
     floats = frozenset(watch.seen | {tensor.dtype for tensor in inputs.tensors} & ROUNDING.keys())
     logits = logits.float() if logits.dtype in ROUNDING else logits

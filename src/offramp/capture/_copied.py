@@ -10,7 +10,13 @@ from offramp.errors import CaptureError
 
 
 def copy_module(model: nn.Module) -> nn.Module:
-    """A copy in evaluation mode.
+    """A copy of a network in evaluation mode.
+
+    Args:
+        model: Network to copy.
+
+    Returns:
+        The copy.
 
     Raises:
         CaptureError: It cannot be copied.
@@ -25,10 +31,24 @@ def copy_module(model: nn.Module) -> nn.Module:
 
 
 def brief(reason: Exception) -> str:
-    """Kind and first line of an error that the user's code raised."""
+    """Kind and first line of an error that the user's code raised.
+
+    Args:
+        reason: The error.
+
+    Returns:
+        A text short enough for a sentence.
+    """
     return f"{type(reason).__name__}: {first_line(reason)}"
 
 
 def first_line(reason: Exception) -> str:
-    """What an error says first, short enough for a sentence."""
+    """The first line of an error's message.
+
+    Args:
+        reason: The error.
+
+    Returns:
+        At most 160 characters, without a full stop.
+    """
     return next(iter(str(reason).strip().splitlines()), "")[:160].rstrip(" .")

@@ -26,12 +26,14 @@ class CutPoint:
     """A place where a network can be cut.
 
     Attributes:
-        name: Of the module that ends here, such as "layer2.1", or of the operation.
-        index: Its place in `Capture.cuts`.
-        carried: What later stages need; the first is the one that a head reads.
-        macs: Multiply-accumulates per sample before it.
-        share: The same as a share of the network's.
+        name: Name of the module that ends here, such as "layer2.1", or of the operation.
+        index: Position in `Capture.cuts`, counted from 0; -1 for the entry.
+        carried: The tensors that later stages need; a head reads the first.
+        macs: Multiply-accumulates per sample done before it.
+        share: The same as a share of the network's, in [0, 1].
         aliases: Names of all modules that end here.
+        position: Position of the last operation before it in the network's graph.
+        nodes: The operations that give `carried`.
     """
 
     name: str
@@ -59,6 +61,12 @@ def find_cuts(values: Mapping[Node, Value]) -> tuple[CutPoint, ...]:
 
     Of the places with no work between them the one with the fewest and smallest tensors stands for all, preferably
     where a block ends. Places inside a block are left out if cutting before and after it carries less.
+
+    Args:
+        values: What each operation gives and costs, in the order in which they run.
+
+    Returns:
+        Cut points in order; none if all work is done in one place.
     """
     nodes = tuple(values)
     done = list(accumulate(values[node].macs for node in nodes))
@@ -84,7 +92,14 @@ def find_cuts(values: Mapping[Node, Value]) -> tuple[CutPoint, ...]:
 
 
 def find_entry(values: Mapping[Node, Value]) -> CutPoint:
-    """The place before the first layer, where the inputs themselves are carried."""
+    """The place before the first layer, where the inputs themselves are carried.
+
+    Args:
+        values: What each operation gives and costs.
+
+    Returns:
+        A cut point with index -1.
+    """
     inputs = tuple(node for node in values if node.op == "placeholder")
     carried = tuple(tensor for node in inputs if (tensor := values[node].tensor) is not None)
     return CutPoint(name=ENTRY, index=-1, carried=carried, macs=0, share=0.0, position=-1, nodes=inputs)

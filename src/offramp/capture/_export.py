@@ -23,12 +23,15 @@ def trace_by_export(model: nn.Module, inputs: Inputs, answer: Path = ()) -> Trac
     """Export a model that may be kept, with a dynamic batch.
 
     Args:
-        model: In evaluation mode.
-        inputs: At least 2 rows, because sizes 0 and 1 would be taken as fixed.
-        answer: Where in its answer the logits are.
+        model: Network in evaluation mode; it may be changed.
+        inputs: Two rows or more, because sizes 0 and 1 would be taken as fixed.
+        answer: Path from its answer to the logits.
+
+    Returns:
+        The network as one graph of primitive operations.
 
     Raises:
-        Exception: Whatever `torch.export` says; the caller names the model and the way round.
+        Exception: Whatever `torch.export` raises; the caller names the model and the remedy.
     """
     batch = torch.export.Dim("batch")
     shapes: Any = tuple({0: batch} for _ in inputs.names)
@@ -52,7 +55,7 @@ def trace_by_export(model: nn.Module, inputs: Inputs, answer: Path = ()) -> Trac
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Neither warnings nor what `torch.export` logs and prints about a model that it refuses: the error says it."""
+    """Silence warnings and what `torch.export` logs and prints about a model that it refuses: the error is enough."""
     logger = logging.getLogger("torch.fx.experimental.symbolic_shapes")
     level = logger.level
     logger.setLevel(logging.CRITICAL)

@@ -22,6 +22,12 @@ def warn_of_features(model: nn.Module, traced: GraphModule, values: Mapping[Node
 
     Two signs: timm's own, `num_classes` of 0; or the answer comes, by pooling and the like alone, from tokens or maps
     that were normalized, as features do in all families that normalize. Logits come from a product.
+
+    Args:
+        model: The network, for its name and `num_classes`.
+        traced: The same network as one graph of operations.
+        values: What each operation gives.
+        classes: Number of outputs.
     """
     if getattr(model, "num_classes", None) == 0 or (classes >= FEWEST and _comes_from_a_norm(traced, values)):
         warnings.warn(

@@ -28,7 +28,7 @@ class Watch(TorchDispatchMode):
     """Remembers in which numbers other than float32 something was computed.
 
     Attributes:
-        seen: Their types; single numbers do not count.
+        seen: The types that were seen, of tensors with at least one axis.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,10 @@ class Watch(TorchDispatchMode):
 
 
 def refuse_other_numbers(model: nn.Module) -> None:
-    """Refuse networks whose weights are no real numbers with a point.
+    """Refuse networks whose weights are not real floating-point numbers.
+
+    Args:
+        model: Network to look at.
 
     Raises:
         CaptureError: Weights are complex, or quantized already.
@@ -60,7 +63,8 @@ def refuse_other_numbers(model: nn.Module) -> None:
     if quantized:
         raise CaptureError(
             f"{type(model).__name__} must be in float, but {quantized[0]} is quantized. Give the network before that, "
-            "and quantize it here: --precision int8."
+            "and quantize it here: engine.precision=int8.",
+            about=["engine.precision="],
         )
     complex_ones = [name for name, weight in weights if weight.is_complex()]
     if complex_ones:
@@ -71,23 +75,51 @@ def refuse_other_numbers(model: nn.Module) -> None:
 
 
 def in_float32(model: nn.Module) -> nn.Module:
-    """A copy whose weights are float32."""
+    """A copy of a network whose weights are float32.
+
+    Args:
+        model: Network with weights of any floating-point type.
+
+    Returns:
+        The copy; the network stays as it is.
+    """
     return copy.deepcopy(model).float()
 
 
 def other_floats(model: nn.Module) -> frozenset[torch.dtype]:
-    """Those of float16, bfloat16 and float64 that some weight is."""
+    """The types other than float32 that a network's floating-point weights have.
+
+    Args:
+        model: Network to look at.
+
+    Returns:
+        Those of float16, bfloat16 and float64 that occur.
+    """
     return frozenset({weight.dtype for weight in (*model.parameters(), *model.buffers())} & ROUNDING.keys())
 
 
 def inputs_in_float32(inputs: Inputs) -> Inputs:
-    """The same inputs; numbers with a point are float32."""
+    """The same inputs with all floating-point tensors in float32.
+
+    Args:
+        inputs: Inputs of any type.
+
+    Returns:
+        The inputs; whole numbers keep their type.
+    """
     tensors = tuple(tensor.float() if tensor.dtype in ROUNDING else tensor for tensor in inputs.tensors)
     return replace(inputs, tensors=tensors)
 
 
 def trace_in_float32(trace: Trace) -> Trace:
-    """The same operations on float32: weights, constants, and what casts to another type."""
+    """The same operations on float32: weights, constants, and what casts to another type.
+
+    Args:
+        trace: Captured network; its module is changed.
+
+    Returns:
+        The captured network.
+    """
     module = trace.module.float()
     for node in module.graph.nodes:
         if node.op == "get_attr":
@@ -101,7 +133,12 @@ def trace_in_float32(trace: Trace) -> Trace:
 
 
 def warn_of_floats(name: str, seen: Iterable[torch.dtype]) -> None:
-    """Say that a network's file will compute in other numbers than the network."""
+    """Warn that a network's file will compute in other numbers than the network.
+
+    Args:
+        name: Name of the network, for the warning.
+        seen: Types other than float32 that it computes in; none gives no warning.
+    """
     found = ", ".join(sorted(str(kind).removeprefix("torch.") for kind in seen))
     if found:
         warnings.warn(

@@ -66,10 +66,14 @@ def trace_symbolically(model: nn.Module, inputs: Inputs, answer: Path = (), *, w
     """Trace a model that may be kept (it becomes part of the result).
 
     Args:
-        model: In evaluation mode.
-        inputs: How it is called.
-        answer: Where in its answer the logits are.
-        whole: Keep every module whole whose inside cannot be traced, not only layers and those that read `training`.
+        model: Network in evaluation mode.
+        inputs: What it is called with.
+        answer: Path from its answer to the logits.
+        whole: True keeps every module whole whose inside cannot be traced, not only layers and those that read
+            `training`.
+
+    Returns:
+        The network as one graph of layers and operations.
 
     Raises:
         TraceFailure: The model's own code cannot be traced.

@@ -26,9 +26,12 @@ _OPERATORS: Mapping[Any, Callable[..., Any]] = {  # Any: functions
 def make_out_of_place(graph: Graph) -> None:
     """Rewrite a traced graph so that no tensor changes after it was made.
 
-    A stage may hand a tensor to a head and to the next stage: overwriting it in one would change the other. Who read
+    A stage may hand a tensor to a head and to the next stage: overwriting it in one would change the other. What read
     the overwritten tensor afterwards now reads the new one. Views of it do not follow, which `capture` finds out by
     comparing answers; items are never set in such a graph, tracing refuses that.
+
+    Args:
+        graph: Traced graph; it is changed in place.
     """
     for node in list(graph.nodes):
         replacement = _out_of_place(node)

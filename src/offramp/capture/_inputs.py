@@ -18,8 +18,8 @@ class Inputs:
     """An example, taken apart.
 
     Attributes:
-        names: One per tensor: "x", or "x0", "x1", ..., or the keys of the dictionary.
-        tensors: Batch first, all with the same number of rows.
+        names: One name per tensor: "x", or "x0", "x1", ..., or the keys of the dictionary.
+        tensors: The tensors, batch first, all with the same number of rows.
         keyword: True if the model is called by keyword.
     """
 
@@ -28,18 +28,38 @@ class Inputs:
     keyword: bool
 
     def rows(self, count: int) -> Inputs:
-        """The same inputs with `count` rows, the given ones over and over."""
+        """The same inputs with another number of rows.
+
+        Args:
+            count: Number of rows; the given ones are repeated over and over.
+
+        Returns:
+            Inputs with copies of the rows.
+        """
         index = torch.arange(count) % len(self.tensors[0])
         tensors = tuple(tensor.detach()[index.to(tensor.device)].clone() for tensor in self.tensors)
         return Inputs(names=self.names, tensors=tensors, keyword=self.keyword)
 
     def call(self, model: nn.Module) -> object:
-        """What the model answers."""
+        """Call a model with the tensors, by position or by keyword.
+
+        Args:
+            model: The model to call.
+
+        Returns:
+            What the model answers.
+        """
         return model(**dict(zip(self.names, self.tensors, strict=True))) if self.keyword else model(*self.tensors)
 
 
 def read_example(example: Example) -> Inputs:
-    """Takes an example apart.
+    """The names and tensors of an example.
+
+    Args:
+        example: A tensor, a tuple of tensors, or a dictionary by argument name; batch first.
+
+    Returns:
+        The example, taken apart.
 
     Raises:
         CaptureError: It holds no tensors, tensors without rows, or unequal numbers of rows.

@@ -40,8 +40,11 @@ def list_work(graph: Graph, calls: Iterable[tuple[str, str]]) -> Work:
     """What each module's own forward does: the children that it calls, and its operations.
 
     Args:
-        graph: A trace.
+        graph: Traced graph.
         calls: Caller and called module of each call; one that does nothing leaves no operation in the graph.
+
+    Returns:
+        Descriptions of what is done, by the dotted name of the module.
     """
     work: dict[str, list[str]] = defaultdict(list)
     for caller, called in calls:

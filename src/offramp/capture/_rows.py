@@ -37,13 +37,13 @@ def check_rows(model: nn.Module, example: Example, *, answer: Answer = find_logi
     float64, where noise vanishes and a dependence stays.
 
     Args:
-        model: Is tested in evaluation mode.
-        example: What it takes, as for `capture`: two rows at least, or one that is varied.
-        answer: The logits in what the model answers.
+        model: Network to test, in evaluation mode; a copy is asked.
+        example: Samples as the model takes them, as for `capture`: two or more, or one that is varied.
+        answer: Function that finds the logits in what the model answers.
 
     Raises:
-        CaptureError: The answers differ, or one row alone cannot be answered; the message names the module, and says
-            what to do.
+        CaptureError: The answers differ, or one row alone cannot be answered; the message names the module and a
+            remedy.
 
     Example:
         >>> check_rows(nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 3)), torch.rand(2, 4))
@@ -142,7 +142,7 @@ def _holds(trial: _Trial, asked: nn.Module, together: Tensor) -> bool:
     for row in every:
         try:
             alone = trial.ask(asked, [row], _SEEDS[2])
-        except Exception:  # any code of the user's; what it was is told by `_describe`
+        except Exception:  # any code of the user's; `_describe` names what it was
             return False
         if not trial.same(together[row : row + 1], alone):
             return False

@@ -19,7 +19,7 @@ class Trace:
     """A captured network.
 
     Attributes:
-        module: Placeholders in the order of the inputs, then operations, then one output.
+        module: Graph of placeholders in the order of the inputs, then operations, then one output.
         eval_only: True if training mode changes nothing in it.
     """
 
@@ -28,7 +28,7 @@ class Trace:
 
 
 def without_dead_code(module: GraphModule) -> GraphModule:
-    """The module after operations that nobody reads are gone; only a module can tell which are harmless to drop."""
+    """The module after operations are gone whose results are not read, where dropping them is harmless."""
     module.graph.eliminate_dead_code()
     module.recompile()
     return module

@@ -30,10 +30,10 @@ class Value:
         role: "rows": a tensor with the batch first. "shared": a tensor without batch that depends on the inputs.
             "size": numbers derived from shapes. "free": depends on weights and sizes alone, so any stage can make it.
             "other": none of these; it cannot be carried.
-        tensor: Of rows and shared ones, what it looks like.
-        sizes: Of sizes, what was seen with each of the two batches.
-        macs: What making it costs, per sample.
-        uncounted: Operations in it of which nobody knows the cost.
+        tensor: Type and shape, for "rows" and "shared".
+        sizes: What was seen with each of the two batches, for "size".
+        macs: Multiply-accumulates per sample that making it costs.
+        uncounted: Operations in it whose cost is unknown.
     """
 
     role: Role

@@ -20,10 +20,12 @@ import offramp
 from offramp.errors import OfframpError, OutputError
 
 from ._stream import discard_output, speak_utf8
+from ._words import say_options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from offramp.pipeline._screen import Screen
     from offramp.store.record import Part, RunRecord, SweepRecord
 
 BAD_INPUT, NOT_CERTIFIED, INTERRUPTED, CLOSED, TERMINATED = 2, 3, 130, 141, 143  # 128 + the signal
@@ -64,6 +66,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+FORMER = {  # options that were called so once, and still may be
+    "cascade": "reuse-logits",
+    "ensemble": "ensemble-heads",
+    "mix": "mixup",
+    "survivors": "sample-weighting",
+}
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
 Seed = Annotated[int, typer.Option(help="Of everything that is random.")]
@@ -120,7 +129,7 @@ def main() -> None:
         with _terminable():
             _run()
     except OfframpError as error:
-        _tell(f"error: {' '.join(str(error).split())}", *getattr(error, "__notes__", ()))
+        _tell(f"error: {say_options(' '.join(str(error).split()), error.about)}", *getattr(error, "__notes__", ()))
         sys.exit(BAD_INPUT)
     except Stopped as stop:
         _tell(*(["interrupted.", *stop.notes] if stop.notes else ["interrupted: repeat the command."]))
@@ -198,11 +207,9 @@ def demo(
 
     A demo that was interrupted goes on where it was.
     """
-    from offramp.pipeline._screen import Screen
-
     from ._demo import demo as run
 
-    _finish(run(out, seed=seed, screen=Screen(quiet=json, log=True), fresh=fresh), out, json)
+    _finish(run(out, seed=seed, screen=_screen(json, log=True), fresh=fresh), out, json)
 
 
 @app.command()
@@ -210,18 +217,16 @@ def inspect(
     model: ModelReference, weights: Weights = None, shape: Shape = None, logits: Logits = None, json: Json = False
 ) -> None:
     """List where a network can be cut: index, name, shape, and share of its MACs before the cut."""
-    from offramp.pipeline._request import read_shape
-    from offramp.pipeline._screen import Screen
-
     from ._inspect import inspect as run
     from ._inspect import print_cuts
+    from ._parse import read_shape
 
-    with Screen(quiet=json).step(f"model {model}"):
+    with _screen(json).step(f"model {model}"):
         found = run(model, weights=weights, shape=read_shape(shape), logits=logits)
     _print_json(found) if json else print_cuts(found)
 
 
-@app.command()
+@app.command(context_settings={"token_normalize_func": lambda name: FORMER.get(name, name)})
 def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     model: ModelReference,
     data: Annotated[str, typer.Option(help="digits, mnist:DIR, npz:FILE, npy:FILE, imagefolder:DIR, "
@@ -256,12 +261,15 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
                                                     "processor knows it.")] = "float32",
     targets: Annotated[str, typer.Option(help="What heads learn with --regime post: soft (the network's probabilities) "
                                          "or hard (its answers).")] = "soft",
-    survivors: Annotated[float, typer.Option(help="With --regime post: how much less a sample counts at an exit if "
-                                             "earlier ones would let it go, from 0 to 1.")] = 0.0,
-    mix: Annotated[float, typer.Option(help="With --regime post: chance of a training sample to be mixed with another, "
-                                       "from 0 to 1. For many epochs on the network's own training set.")] = 0.0,
-    cascade: Annotated[bool, typer.Option("--cascade", help="Heads read what the heads before them say.")] = False,
-    ensemble: Annotated[bool, typer.Option("--ensemble", help="Exits answer with all heads so far.")] = False,
+    sample_weighting: Annotated[float, typer.Option(help="With --regime post: how much less a sample counts at an exit "
+                                                    "if earlier ones would let it go, from 0 to 1.")] = 0.0,
+    mixup: Annotated[float, typer.Option(help="With --regime post: chance of a training sample to be mixed with "
+                                         "another, from 0 to 1. For many epochs on the network's own training "
+                                         "set.")] = 0.0,
+    reuse_logits: Annotated[bool, typer.Option("--reuse-logits", help="Each head also reads the logits of the heads "
+                                               "before it.")] = False,
+    ensemble_heads: Annotated[bool, typer.Option("--ensemble-heads", help="Each exit answers with all heads so "
+                                                 "far.")] = False,
     head: Annotated[list[str] | None, typer.Option(help="auto, light, pool, conv0 to conv3, student, token or layers; "
                                                    "with options: light:width=24,blocks=2, layers:pool 2 | relu. Once "
                                                    "for all exits, or once for each. [default: auto; with "
@@ -294,35 +302,34 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
 ) -> None:  # fmt: skip
     """Add exits to a trained network, choose thresholds, prove what was kept, and write it all to a folder."""
     from offramp.data import read_class_names
+    from offramp.pipeline import Engine, Exits, Training
     from offramp.pipeline._ranges import SMALLEST
-    from offramp.pipeline._request import (
-        Request,
-        read_exits,
-        read_goal,
-        read_heads,
-        read_numbers,
-        read_placement,
-        read_score,
-        read_search,
-        read_shape,
-        read_tokenizer,
-    )
+    from offramp.pipeline._request import Request, find_tokenizer
+
+    from ._parse import read_count, read_heads, read_numbers, read_placement, read_search, read_shape, read_target
 
     request = Request(
-        model=model, data=data, out=out, weights=weights, held_out=held_out, tokenizer=read_tokenizer(tokenizer, model),
-        goal=read_goal(max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee, margin=margin),
-        search=read_search(search, grid), exits=read_exits(exits), batch=batch, placement=read_placement(placement),
-        head=read_heads(head, regime), score=read_score(score, regime), regime=regime, price=price, epochs=epochs,
-        training_precision=training_precision,
-        targets=targets, survivors=survivors, mix=mix, cascade=cascade, ensemble=ensemble,
-        mean=read_numbers(mean, "--mean"), std=read_numbers(std, "--std", least=SMALLEST), shape=read_shape(shape),
-        class_names=None if class_names is None else read_class_names(class_names), logits=logits,
-        engine=engine, precision=precision, threads=threads, seed=seed, resume=resume, fresh=fresh,
+        model=model, train=data, out=out, weights=weights, held_out=held_out,
+        tokenizer=find_tokenizer(tokenizer, model), logits=logits, shape=read_shape(shape), seed=seed,
+        target=read_target(
+            max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee, margin=margin
+        ),
+        search=read_search(search, grid),
+        exits=Exits(
+            count=read_count(exits), placement=read_placement(placement), head=read_heads(head), scores=score,
+            reuse_logits=reuse_logits, ensemble_heads=ensemble_heads,
+        ),
+        training=Training(
+            regime=regime, precision=training_precision, targets=targets,  # type: ignore[arg-type]  # checked there
+            epochs=epochs, price=price, sample_weighting=sample_weighting, mixup=mixup,
+        ),
+        engine=Engine(name=engine, precision=precision, threads=threads, batch=batch),
+        mean=read_numbers(mean, "--mean"), std=read_numbers(std, "--std", least=SMALLEST),
+        class_names=None if class_names is None else read_class_names(class_names), resume=resume, fresh=fresh,
     )  # fmt: skip
     from offramp.pipeline._optimize import optimize as run
-    from offramp.pipeline._screen import Screen
 
-    _finish(run(request, Screen(quiet=json, log=True)), out, json)
+    _finish(run(request, _screen(json, log=True)), out, json)
 
 
 @app.command()
@@ -342,10 +349,9 @@ def bench(  # noqa: PLR0913  (options of the command line)
     from offramp.pipeline import load
     from offramp.pipeline._bench import Measurement
     from offramp.pipeline._bench import bench as time_file
-    from offramp.pipeline._screen import Screen
 
     asked = Measurement(batches=tuple(batch or [1, 64]), data=data, engine=engine, threads=threads, apply=apply)
-    screen = Screen(quiet=json)
+    screen = _screen(json)
     if apply:
         found = load(folder).bench(
             data, batches=asked.batches, engine=engine, threads=threads, apply=True, screen=screen
@@ -377,13 +383,12 @@ def predict(  # noqa: PLR0913  (options of the command line)
     from offramp.pipeline._answers import write_answers
     from offramp.pipeline._predict import predict as run
     from offramp.pipeline._ranges import check_ranges
-    from offramp.pipeline._screen import Screen
     from offramp.store._file import reserve_file
 
     check_ranges(batch=batch, threads=threads)
     with reserve_file(out):
         count, rows = run(folder, data, engine=engine, threads=threads, tokenizer=tokenizer, batch=batch)
-        screen = Screen(quiet=out is None and sys.stdout.isatty())  # a bar would stand between the rows
+        screen = _screen(out is None and sys.stdout.isatty())  # a bar would stand between the rows
         write_answers(screen.progress(rows, count, "answering"), out, as_json=json)
 
 
@@ -406,17 +411,17 @@ def sweep(  # noqa: PLR0913  (options of the command line)
 ) -> None:  # fmt: skip
     """Choose again from the evidence of a run, and say what each loss would cost. Runs no network, needs no PyTorch."""
     from offramp.pipeline import load
-    from offramp.pipeline._request import read_goal, read_search
-    from offramp.pipeline._screen import Screen
+
+    from ._parse import read_search, read_target
 
     chosen = None if search is None and grid is None else read_search(search or "screening", grid)
     given: dict[str, Any] = {  # Any: as the options are
         "max_loss": max_loss, "confidence": confidence, "kind": kind, "budget": budget, "knee": knee, "margin": margin,
     }  # fmt: skip
-    read_goal(**given)  # what is wrong is said before anything is opened
+    read_target(**given)  # what is wrong is said before anything is opened
     run = load(folder)
-    target = read_goal(**given, usual=run.goal)
-    found = run.sweep(target=target, score=score, search=chosen, apply=apply, screen=Screen(quiet=json))
+    target = read_target(**given, usual=run.goal)
+    found = run.sweep(target=target, score=score, search=chosen, apply=apply, screen=_screen(json))
     if json:
         _print_json(found)
     else:
@@ -449,7 +454,6 @@ def check(  # noqa: PLR0913  (options of the command line)
     from offramp.pipeline import load
     from offramp.pipeline._check import check_out, write_found
     from offramp.pipeline._ranges import check_ranges
-    from offramp.pipeline._screen import Screen
     from offramp.store._file import reserve_file
 
     check_ranges(samples=samples, confidence=confidence, alpha=alpha, seed=seed, threads=threads)
@@ -458,7 +462,7 @@ def check(  # noqa: PLR0913  (options of the command line)
     with reserve_file(out):
         found = load(folder).check(
             data, count=samples, confidence=confidence, alpha=alpha, seed=seed, threads=threads, tokenizer=tokenizer,
-            screen=Screen(quiet=json),
+            screen=_screen(json),
         )  # fmt: skip
         if out is not None:
             write_found(found, out)
@@ -498,19 +502,19 @@ def recalibrate(  # noqa: PLR0913  (options of the command line)
 
     from offramp.pipeline import load
     from offramp.pipeline._ranges import check_ranges
-    from offramp.pipeline._request import read_goal, read_search
-    from offramp.pipeline._screen import Screen
+
+    from ._parse import read_search, read_target
 
     chosen = None if search is None and grid is None else read_search(search or "screening", grid)
     check_ranges(seed=seed, threads=threads)
     given: dict[str, Any] = {  # Any: as the options are
         "max_loss": max_loss, "confidence": confidence, "kind": kind, "budget": budget, "knee": knee, "margin": margin,
     }  # fmt: skip
-    read_goal(**given)  # what is wrong is said before anything is opened
+    read_target(**given)  # what is wrong is said before anything is opened
     run = load(folder)
     renewed = run.recalibrate(
-        data, target=read_goal(**given, usual=replace(run.goal, kind=None)), search=chosen, out=out, seed=seed,
-        threads=threads, tokenizer=tokenizer, screen=Screen(quiet=json),
+        data, target=read_target(**given, usual=replace(run.goal, kind=None)), search=chosen, out=out, seed=seed,
+        threads=threads, tokenizer=tokenizer, screen=_screen(json),
     )  # fmt: skip
     _finish(renewed.record, out or folder, json)
 
@@ -528,6 +532,13 @@ def _finish(result: RunRecord, out: Path, as_json: bool) -> None:
             console.print(line, markup=False, soft_wrap=True)
         console.print(f"report: {out / 'report.html'}", markup=False, soft_wrap=True)
     _leave_if_refused(result)
+
+
+def _screen(quiet: bool, *, log: bool = False) -> Screen:
+    """Where progress and warnings go."""
+    from offramp.pipeline._screen import Screen
+
+    return Screen(quiet=quiet, log=log, words=say_options)
 
 
 def _console(width: int = 120) -> Console:

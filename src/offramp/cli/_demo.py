@@ -8,9 +8,11 @@ import numpy as np
 import torch
 
 from offramp import data, learn, zoo
+from offramp.decide import Target
+from offramp.pipeline import Exits, Training
 from offramp.pipeline._optimize import run_chain
 from offramp.pipeline._problem import Problem
-from offramp.pipeline._request import Goal, Request
+from offramp.pipeline._request import Request
 from offramp.pipeline._screen import Screen
 from offramp.run import ArraySamples, Samples
 from offramp.store._folder import check_killed, check_out, reserve
@@ -47,13 +49,11 @@ def demo(out: Path, *, seed: int, screen: Screen, fresh: bool = False) -> RunRec
 def _request(out: Path, seed: int, *, fresh: bool) -> Request:
     return Request(
         model="zoo:lenet5",
-        data="digits",
+        train="digits",
         out=out,
-        goal=Goal(max_loss=0.01, confidence=0.95, kind="agreement"),
-        exits=1,
-        placement=("pool1",),
-        head="light:width=24,blocks=2",
-        epochs=80,
+        target=Target(max_loss=0.01, confidence=0.95, kind="agreement"),
+        exits=Exits(count=1, placement=("pool1",), head="light:width=24,blocks=2"),
+        training=Training(epochs=80),
         seed=seed,
         resume=not fresh,
         fresh=fresh,

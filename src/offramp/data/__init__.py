@@ -1,5 +1,7 @@
 """From a reference such as `npz:FILE@test` to samples."""
 
+from ._as_samples import Given as Given
+from ._as_samples import as_samples as as_samples
 from ._check import check_samples as check_samples
 from ._classes import Classes as Classes
 from ._classes import class_names_of as class_names_of

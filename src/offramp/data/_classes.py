@@ -153,7 +153,8 @@ def number_names(found: Sequence[str], classes: Classes) -> NDArray[np.int64]:
     if len(found) != classes.count:
         raise DataError(
             f"the network tells {classes.count} classes apart, but {len(found)} are here ({_list(sorted(found))}), and "
-            "nobody says which. Name all by --class-names of optimize."
+            "nobody says which. Name all by class_names of optimize.",
+            about=["class_names"],
         )
     return np.arange(len(found))
 
@@ -166,7 +167,8 @@ def _number_digits(found: Sequence[str], count: int) -> NDArray[np.int64]:
     if max(numbers) >= count or len(set(numbers)) < len(found) or sorted(every) != every:
         raise DataError(
             f"classes named by numbers must be 0 to {count - 1} in text order too, but {_list(sorted(found))} "
-            "can be read in two ways. Name all by --class-names of optimize."
+            "can be read in two ways. Name all by class_names of optimize.",
+            about=["class_names"],
         )
     return np.array(numbers, np.int64)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offramp.errors import DataError
-from offramp.run import ArraySamples, legible
+from offramp.run import ArraySamples, as_labels, legible
 
 from ._request import Request
 
@@ -105,16 +105,3 @@ def _names(archive: np.lib.npyio.NpzFile, labels: NDArray[np.int64], path: Path)
     if names.ndim != 1 or names.dtype.kind != "U" or labels.min(initial=0) < 0 or labels.max(initial=-1) >= len(names):
         raise DataError(f"{NAMES} in {path} must be texts that labels number, but are not. Name every class.")
     return tuple(names.tolist())
-
-
-def as_labels(y: Array, name: str) -> NDArray[np.int64]:
-    """Whole numbers [n], in whatever type they come.
-
-    Raises:
-        DataError: They are something else.
-    """
-    flat = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
-    whole = flat.dtype.kind in "iu" or (flat.dtype.kind == "f" and bool((np.floor(flat) == flat).all()))
-    if flat.ndim != 1 or not whole or (len(flat) and float(np.abs(flat).max()) >= 2**62):
-        raise DataError(f"{name} must be integers [n], but is {y.dtype} {list(y.shape)}. Give class numbers.")
-    return flat.astype(np.int64)

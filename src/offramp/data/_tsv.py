@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offramp.errors import DataError, OptionError, UnknownReference
-from offramp.run import ArraySamples, legible
+from offramp.run import ArraySamples, as_labels, legible
 
 from ._classes import find_class, plain
 from ._extra import import_extra
-from ._npz import as_labels
 from ._request import Request
 
 TEXT = ("text", "sentence")  # names of the columns in a header

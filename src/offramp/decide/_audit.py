@@ -72,21 +72,22 @@ def audit(
     """
     if len(evidence) < 10 or draws < 1:
         raise OptionError(f"an audit needs 10 samples and a draw, but has {len(evidence)} and {draws}. Give more.")
-    asked = promise or Target()
+    asked = promise or Target(kind="agreement")
+    kind = asked.kind_with(labels=evidence.labels is not None)
     random = np.random.default_rng(seed)
     order = random.permutation(len(evidence))
     cut = round(0.3 * len(order))
-    drawn = frontier(evidence.subset(order[:cut]), costs, score=score, quality=quality_for(asked.kind))
+    drawn = frontier(evidence.subset(order[:cut]), costs, score=score, quality=quality_for(kind))
     rest = evidence.subset(order[cut:])
-    points = (*order_points(drawn, asked.max_loss), drawn.full)  # the last is chosen if none passes
-    losses = np.stack([find_losses(rest, point.thresholds, score, asked.kind) for point in points])
+    points = (*order_points(drawn, asked.limit), drawn.full)  # the last is chosen if none passes
+    losses = np.stack([find_losses(rest, point.thresholds, score, kind) for point in points])
     chosen = np.empty(draws, np.int64)
     for draw in range(draws):
         some = losses[:-1, random.permutation(len(rest))[: len(rest) // 2]]
-        chosen[draw], _ = last_certified(some, asked.kind, max_loss=asked.max_loss, confidence=asked.confidence)
+        chosen[draw], _ = last_certified(some, kind, max_loss=asked.limit, confidence=asked.confidence)
     loss = losses.mean(axis=1)[chosen]
     return Audit(
-        share_exceeding=float(np.mean((chosen >= 0) & (loss > asked.max_loss))),
+        share_exceeding=float(np.mean((chosen >= 0) & (loss > asked.limit))),
         limit=float(binom.ppf(0.99, draws, 1 - asked.confidence) / draws),
         draws=draws,
         share_refused=float(np.mean(chosen < 0)),

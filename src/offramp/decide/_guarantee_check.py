@@ -95,11 +95,12 @@ def find_standing(
         ThresholdError: Not one threshold per early exit.
     """
     promise = watch.promise
-    kind: Kind = "agreement" if promise is None or seen.labels is None else promise.kind
+    promised = None if promise is None else (promise.kind_with(labels=expected.labels is not None), promise.limit)
+    kind: Kind = "agreement" if promised is None or seen.labels is None else promised[0]
     losses = find_losses(seen, thresholds, score, kind)
     found = GuaranteeCheck(
         kind=kind,
-        promised=None if promise is None else (promise.kind, promise.max_loss),
+        promised=promised,
         samples=len(seen),
         loss=float(losses.mean()),
         interval=loss_interval(losses, kind, confidence=watch.confidence),

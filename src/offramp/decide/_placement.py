@@ -160,7 +160,8 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
         exits are left to the reader; trained together, exits can be compared without being trained again. Breiman et
         al., "Classification and Regression Trees", 1984, section 3.4.3, for one standard error.
     """
-    asked = promise or Target()
+    asked = promise or Target(kind="agreement")
+    kind = asked.kind_with(labels=evidence.labels is not None)
     names = (score,) if isinstance(score, str) else tuple(score)
     parts = {name: breakdown if isinstance(breakdown, Breakdown) else breakdown[name] for name in names}
     count = evidence.exits - 1
@@ -169,13 +170,13 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
     allowed = None
     if budget is None:
         samples = len(evidence) if calibration is None else calibration
-        allowed = certifiable_loss(samples, asked.kind, max_loss=asked.max_loss, confidence=asked.confidence)
+        allowed = certifiable_loss(samples, kind, max_loss=asked.limit, confidence=asked.confidence)
     largest = count if most is None else min(max(most, len(always)), count)
     searches = []
     for name in names:
         limit = allowed or 0.0 if budget is None else budget * parts[name].baseline
         judge = _Judge(within="loss" if budget is None else "cost", limit=limit)
-        search = _Search(evidence, parts[name], name, quality_for(asked.kind), judge, _sorted(*always))
+        search = _Search(evidence, parts[name], name, quality_for(kind), judge, _sorted(*always))
         search.look_around(largest, beam)
         searches.append(search)
     drawn = [search.verify(largest, noise) for search in sorted(searches, key=_Search.promise)[:FINALISTS]]

@@ -62,14 +62,15 @@ def rotate(
     """
     if len(evidence) < 3:
         raise OptionError(f"three parts need at least 3 samples, but there are {len(evidence)}. Give more samples.")
-    asked = promise or Target()
+    asked = promise or Target(kind="agreement")
+    kind = asked.kind_with(labels=evidence.labels is not None)
     parts = np.array_split(np.random.default_rng(seed).permutation(len(evidence)), 3)
     taken = np.empty(len(evidence), np.int64)
     decisions = []
     for turn in range(3):
         tune, calibrate, test = (evidence.subset(parts[(turn + role) % 3]) for role in range(3))
-        drawn = frontier(tune, costs, score=score, shared=shared, quality=quality_for(asked.kind))
-        decision = thresholds(drawn, calibrate, max_loss=asked.max_loss, confidence=asked.confidence, kind=asked.kind)
+        drawn = frontier(tune, costs, score=score, shared=shared, quality=quality_for(kind))
+        decision = thresholds(drawn, calibrate, max_loss=asked.limit, confidence=asked.confidence, kind=kind)
         taken[parts[(turn + 2) % 3]] = exits_taken(test, decision.thresholds, score)
         decisions.append(decision)
     return _summarize(evidence, costs, taken, tuple(decisions))

@@ -107,9 +107,9 @@ def find_departure(
 
     Example:
         >>> from torch import nn
-        >>> from offramp.attach import attach_exits
+        >>> from offramp import attach
         >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
-        >>> graph = attach_exits(net, torch.zeros(2, 8), exits=0)
+        >>> graph = attach.exits(net, torch.zeros(2, 8), count=0)
         >>> find_departure(graph, {"x": np.ones((2, 8), np.float32)}) is None
         True
     """

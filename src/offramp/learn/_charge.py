@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 from offramp.graph import Graph, find_ancestors
 from offramp.measure.torch import count_macs, path_costs
 
-from ._settings import Charge
+Charge = Literal["all", "own"]
 
 
 def charge_exits(graph: Graph, charge: Charge) -> Tensor:

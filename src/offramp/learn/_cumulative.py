@@ -1,152 +1,149 @@
-"""Losses of EENet and PTEEnet: exits and their confidences learn together, and compute has a price.
-
-All in log space: probabilities that leave a softmax as 0 would give an infinite loss.
-
-Shape letters: N early exits, B batch, K classes. Exit N is the final one.
-"""
+"""Training of exits and their confidences after the backbone: compute has a price, and no labels are needed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
+from torch.nn.functional import one_hot
 
-from ._settings import CumulativeLoss
+from offramp.errors import LearnError
+from offramp.graph import Graph
+from offramp.run import Samples
+
+from ._charge import Charge, charge_exits
+from ._checkpoint import check_resume
+from ._cumulative_losses import CumulativeLoss, ExitOutputs, cumulative_losses
+from ._frozen_backbone import Values
+from ._head_task import HeadTask
+from ._losses import Targets
+from ._settings import TrainingSettings
+from ._training import Progress, Training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExitOutputs:
-    """What all exits say of a batch, what they should say, and what it costs.
+class CumulativeSettings(TrainingSettings):
+    """Everything that decides what `learn.cumulative` learns; `temperature` plays no part.
+
+    The optimizer is AdamW, the schedule half a cosine, anew for each of the two phases.
 
     Attributes:
-        log: [N + 1, B, K] logarithms of the exits' probabilities p.
-        odds: [N, B] log-odds of the early exits' confidences h.
-        targets: [B, K] probabilities.
-        costs: [N + 1] c, of answering at each exit, relative to the backbone.
-        price: Lambda, of one backbone's compute.
-    """
-
-    log: Tensor
-    odds: Tensor
-    targets: Tensor
-    costs: Tensor
-    price: float
-
-
-def mix_answers(log: Tensor, odds: Tensor) -> Tensor:
-    """[N + 1, B, K] logarithms of P_n = h_n p_n + (1 - h_n) P_(n+1), with P_N = p_N.
-
-    P_n is the answer to expect of a sample that came as far as exit n, if a coin of probability h decides at each exit.
-
-    Args:
-        log: [N + 1, B, K] logarithms of p.
-        odds: [N, B] log-odds of h.
+        price: Lambda, of one backbone's compute in nats of cross-entropy; 0 asks for agreement alone. Too high, and all
+            samples leave at the first exit, whatever it knows.
+        loss: "v2" sums over the exits, "v1" looks at the whole alone, "v3" weighs exits by their confidence, "v4"
+            teaches each exit which samples are its own, "v0" teaches no confidence: see `cumulative_losses`. Those of
+            "v3" are shares: its authors stop above 1 / N with N exits, not above 0.5.
+        warm_epochs: Passes with "v0" before `epochs`. With 0, as published, heads that know nothing yet can teach their
+            confidences to stop nobody, and whom nobody asks learns nothing more.
+        targets: "hard" is the class that the backbone answers, as published; "soft" its probabilities.
+        charge: "all" counts everything that a sample ran, "own" of the heads only the one that answers, as published.
 
     Example:
-        >>> p = torch.tensor([[[0.75, 0.25]], [[0.25, 0.75]]])
-        >>> mix_answers(p.log(), torch.zeros(1, 1)).exp()
-        tensor([[[0.5000, 0.5000]],
-        <BLANKLINE>
-                [[0.2500, 0.7500]]])
-    """
-    mixed = [log[-1]]
-    for at in reversed(range(len(odds))):
-        stop, go = logsigmoid(odds[at])[:, None], logsigmoid(-odds[at])[:, None]
-        mixed.append(torch.logaddexp(stop + log[at], go + mixed[-1]))
-    return torch.stack(mixed[::-1])
-
-
-def mix_costs(costs: Tensor, odds: Tensor) -> Tensor:
-    """[N + 1, B] costs to expect of a sample that came as far as exit n: C_n = h_n c_n + (1 - h_n) C_(n+1), C_N = c_N.
-
-    Args:
-        costs: [N + 1] c.
-        odds: [N, B] log-odds of h.
-
-    Example:
-        >>> mix_costs(torch.tensor([0.2, 1.0]), torch.zeros(1, 1))
-        tensor([[0.6000],
-                [1.0000]])
-    """
-    confidence = odds.sigmoid()
-    mixed = [costs[-1].expand(odds.shape[1])]
-    for at in reversed(range(len(odds))):
-        mixed.append(confidence[at] * costs[at] + (1 - confidence[at]) * mixed[-1])
-    return torch.stack(mixed[::-1])
-
-
-def cumulative_losses(said: ExitOutputs, loss: CumulativeLoss) -> Tensor:
-    """The terms of a loss, by exit from the first on; their sum is what training makes smaller.
-
-    With NLL(q) the cross-entropy of q against the targets, o_n = NLL(p_n) + lambda c_n, and means over the batch:
-
-    * v0, n < N: NLL(p_n). The heads alone; confidences learn nothing.
-    * v1, n = 0: NLL(P_0) + lambda C_0.
-    * v2, n < N: NLL(P_n) + lambda C_n, equation (4).
-    * v3, n <= N: w_n o_n, where w_n is the batch's mean confidence as a share of the sum over all exits.
-    * v4, n < N: o_n of the samples whose tag is n, plus the class-balanced cross-entropy of h_n against "the tag is n".
-      A sample's tag is the exit with its least o.
-
-    Args:
-        said: By the exits.
-        loss: Which.
+        >>> CumulativeSettings(price=0.5, warm_epochs=2).loss
+        'v2'
 
     Reference:
-        Lahiany and Aperstein, "PTEEnet", IEEE Access 10, 2022, equations (1) to (4): both recursions and v2; Demir and
-        Akbas, "Early-exit Convolutional Neural Networks", arXiv 2409.05336, 2024, and its public code for the others.
-        There v2 has the final exit's own term too, which is constant with a frozen backbone. The final exit has no
-        confidence here, since nobody asks it: in v3 it counts as 1, in v4 it has no cross-entropy. Tags belonged to the
-        places of a batch there, while the samples were shuffled; here each batch's are computed from the heads as they
-        are, so each belongs to its sample.
+        Lahiany and Aperstein, "PTEEnet", IEEE Access 10, 2022 (v2, hard targets, own heads alone charged); Demir and
+        Akbas, arXiv 2409.05336, 2024, for the other losses, and for two stages.
     """
-    return _LOSSES[loss](said)
+
+    price: float = 1.0
+    loss: CumulativeLoss = "v2"
+    warm_epochs: int = 4
+    targets: Targets = "hard"
+    charge: Charge = "all"
+
+    def _checks(self) -> dict[str, bool]:
+        return TrainingSettings._checks(self) | {
+            "price": 0 <= self.price < float("inf"),
+            "loss": self.loss in get_args(CumulativeLoss),
+            "warm_epochs": self.warm_epochs >= 0,
+            "targets": self.targets in get_args(Targets),
+            "charge": self.charge in get_args(Charge),
+        }
 
 
-def _misses(log: Tensor, targets: Tensor) -> Tensor:
-    """[..., B] cross-entropies."""
-    return -(targets * log).sum(dim=-1)
+def cumulative(
+    graph: Graph,
+    samples: Samples,
+    settings: CumulativeSettings | None = None,
+    *,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    progress: Progress = None,
+) -> Graph:
+    """The graph with heads and confidences trained together, and fitted scores; its backbone stays frozen.
+
+    Each confidence is the probability of stopping at its exit; what becomes smaller is the expected cross-entropy
+    against the backbone's answers plus `settings.price` times the expected compute. So the score `head_confidence`
+    means the same at every exit, and one threshold for all gates is the knob, 0.5 where nothing speaks for another.
+    Training starts from the weights that the graph has: train again with a higher price to go on from there. On a CPU
+    the result depends on graph, samples and settings alone, however often the training was killed.
+
+    Args:
+        graph: Its early exits are heads with the option `confidence`, such as "conv2:confidence=1"; it is not changed.
+        samples: Labels are not read.
+        settings: None for the defaults.
+        checkpoint: File in which the training keeps where it stands; None keeps nothing.
+        resume: True goes on from `checkpoint` if it exists.
+        progress: True draws a bar on stderr, False does not, None does so on a terminal; a function is told after each
+            step how many are done, of how many, and where the training is.
+
+    Raises:
+        LearnError: An exit without a confidence, too few samples, a checkpoint of another training, or a loss that is
+            not finite.
+        OptionError: `resume` without `checkpoint`.
+        OutputError: The checkpoint cannot be written.
+
+    Reference:
+        Lahiany and Aperstein, "PTEEnet: Post-Trained Early-Exit Neural Networks Augmentation for Inference Cost
+        Optimization", IEEE Access 10, 2022, equations (1) to (4) and algorithm 1. There costs leave out the heads
+        before the one that answers; `charge="own"` does so too. Backbones stay in eval mode here; in its public code
+        their normalization layers drift.
+    """
+    settings = settings or CumulativeSettings()
+    check_resume(checkpoint, resume)
+    _check_confident(graph)
+    task = HeadTask(graph, settings, _Comparison(graph, settings), warm_epochs=settings.warm_epochs)
+    training = Training(graph, samples, settings, task=task, digest=task.frozen.digest())
+    training.run(checkpoint=checkpoint, resume=resume, progress=progress)
+    return task.finish(samples)
 
 
-def _heads_alone(said: ExitOutputs) -> Tensor:
-    return _misses(said.log[:-1], said.targets).mean(dim=1)
+def _check_confident(graph: Graph) -> None:
+    early = [graph[name] for name in graph.exits[:-1]]
+    silent = [node.name for node in early if node.role != "head" or len(node.outputs) < 2]
+    if silent or not early:
+        raise LearnError(
+            f"exits must be heads that give a confidence, but {', '.join(silent) or 'there are no early exits'}"
+            f"{' give none' if silent else ''}. Attach them with head='conv2:confidence=1', without ensemble."
+        )
 
 
-def _each_exit(said: ExitOutputs) -> Tensor:
-    misses = _misses(mix_answers(said.log, said.odds)[:-1], said.targets)
-    return (misses + said.price * mix_costs(said.costs, said.odds)[:-1]).mean(dim=1)
+class _Comparison:
+    """Heads and confidences against the full network's answers, at a price."""
 
+    def __init__(self, graph: Graph, settings: CumulativeSettings) -> None:
+        self._settings, self._exits = settings, graph.exits
+        self._costs = charge_exits(graph, settings.charge)
 
-def _first_exit(said: ExitOutputs) -> Tensor:
-    return _each_exit(said)[:1]
+    def __call__(self, given: Values, teacher: Tensor, epoch: int) -> dict[str, Tensor]:
+        early = [given[name] for name in self._exits[:-1]]
+        outputs = ExitOutputs(
+            log=torch.stack([*(logits.float() for logits, _ in early), teacher]).log_softmax(dim=-1),
+            odds=torch.stack([odds.float() for _, odds in early]),
+            targets=self._targets(teacher),
+            costs=self._costs.to(teacher.device),
+            price=self._settings.price,
+        )
+        warm = epoch < self._settings.warm_epochs
+        terms = cumulative_losses(outputs, "v0" if warm else self._settings.loss)
+        return dict(zip(self._exits, terms, strict=False))  # v1 has one term, v3 one for the final exit too
 
-
-def _own(said: ExitOutputs) -> Tensor:
-    """[N + 1, B] NLL(p_n) + lambda c_n."""
-    return _misses(said.log, said.targets) + said.price * said.costs[:, None]
-
-
-def _weighted_exits(said: ExitOutputs) -> Tensor:
-    share = torch.cat([said.odds.sigmoid().mean(dim=1), said.odds.new_ones(1)])
-    return share / share.sum() * _own(said).mean(dim=1)
-
-
-def _tagged_exits(said: ExitOutputs) -> Tensor:
-    own = _own(said)
-    tags = own.detach().argmin(dim=0)
-    member = (tags == torch.arange(len(said.odds), device=tags.device)[:, None]).to(own.dtype)
-    rate = member.mean(dim=1, keepdim=True)
-    balance = member * (1 - rate) + (1 - member) * rate
-    sure = binary_cross_entropy_with_logits(said.odds, member, weight=balance, reduction="none")
-    return (member * own[:-1] + sure).mean(dim=1)
-
-
-_LOSSES: Mapping[CumulativeLoss, Callable[[ExitOutputs], Tensor]] = {
-    "v0": _heads_alone,
-    "v1": _first_exit,
-    "v2": _each_exit,
-    "v3": _weighted_exits,
-    "v4": _tagged_exits,
-}
+    def _targets(self, teacher: Tensor) -> Tensor:
+        if self._settings.targets == "soft":
+            return teacher.softmax(dim=1)
+        return one_hot(teacher.argmax(dim=1), teacher.shape[1]).to(teacher.dtype)

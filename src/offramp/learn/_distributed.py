@@ -57,10 +57,10 @@ class Distributed:
             self.fabric.backward(loss)
 
 
-def run_in_team(
+def run_distributed(
     function: Callable[..., Any], *arguments: Any, devices: int, accelerator: str, batch: int, partly: bool = False
 ) -> Any:
-    """What `function(team, *arguments)` gives in the first of so many processes.
+    """What `function(distributed, *arguments)` gives in the first of so many processes.
 
     Args:
         function: Of a module, so that new processes find it; like its arguments and result it goes from one process

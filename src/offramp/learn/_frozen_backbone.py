@@ -84,7 +84,7 @@ def find_backbone(graph: Graph, teacher: str) -> tuple[Node, ...]:
     if wrong:
         raise LearnError(
             f"a frozen backbone must not depend on gates or heads, but needs {', '.join(wrong)}. "
-            "learn.post trains early-exit graphs, as attach.attach_exits makes them."
+            "learn.distill_heads trains early-exit graphs, as attach.exits makes them."
         )
     return tuple(needed)
 

@@ -13,7 +13,7 @@ from offramp.run import Samples
 
 from ._fit_scores import fit_scores
 from ._frozen_backbone import FrozenBackbone, Values
-from ._mix import mix
+from ._mixup import mixup
 from ._schedule import rate_in_phases
 from ._settings import TrainingSettings
 from ._trainable_heads import TrainableHeads
@@ -42,7 +42,7 @@ class HeadTask:
     title = "heads"
 
     def __init__(
-        self, graph: Graph, settings: TrainingSettings, compare: Compare, *, warm_epochs: int = 0, mixed: float = 0.0
+        self, graph: Graph, settings: TrainingSettings, compare: Compare, *, warm_epochs: int = 0, mixup: float = 0.0
     ) -> None:
         self.learner, self.frozen = TrainableHeads(graph).train(), FrozenBackbone(graph, settings.precision)
         self.device = self.frozen.device
@@ -51,11 +51,11 @@ class HeadTask:
         for group in self.optimizer.param_groups:
             group["peak"] = settings.learning_rate
         self._graph, self._settings, self._compare = graph, settings, compare
-        self._phases, self._mixed = (warm_epochs, settings.epochs), mixed
+        self._phases, self._mixup = (warm_epochs, settings.epochs), mixup
 
     def losses(self, batch: Mapping[str, Tensor], labels: Tensor | None, epoch: int) -> dict[str, Tensor]:
         """The losses that `compare` gives."""
-        values = self.frozen(mix(batch, self._mixed))
+        values = self.frozen(mixup(batch, self._mixup))
         teacher = values[self.frozen.teacher][0]
         if not bool(teacher.isfinite().all()):
             raise LearnError("the full network must answer with finite logits, but does not. Check the samples.")

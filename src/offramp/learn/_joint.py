@@ -15,12 +15,12 @@ from offramp.run import Samples
 
 from ._checkpoint import check_resume
 from ._digest import digest_weights
-from ._distributed import Distributed, run_in_team
+from ._distributed import Distributed, run_distributed
 from ._fit_scores import fit_scores
 from ._frozen_backbone import FrozenBackbone, lay_out
+from ._joint_settings import JointSettings
 from ._losses import exit_losses
 from ._schedule import rate_in_phases
-from ._settings import JointSettings
 from ._trainable_graph import TrainableGraph
 from ._trainable_heads import TrainableHeads
 from ._training import Progress, Training
@@ -66,7 +66,7 @@ def joint(
     _check_labels(graph, samples)
     settings.weights_for(len(graph.exits))
     arguments = (graph, samples, settings, checkpoint, resume, progress)
-    weights = run_in_team(
+    weights = run_distributed(
         _train,
         *arguments,
         devices=settings.devices,
@@ -74,10 +74,10 @@ def joint(
         batch=settings.batch,
         partly=settings.backbone_epochs > 0 or any(len(graph[name].outputs) > 1 for name in graph.exits),
     )
-    whole = TrainableGraph(graph, settings.precision, frozen=settings.regime == "frozen").eval()
-    lay_out(whole, torch.contiguous_format)
-    whole.load_state_dict(load(weights))
-    trained = graph.with_bodies(dict(whole.bodies.items()))
+    trainable = TrainableGraph(graph, settings.precision, frozen=settings.regime == "frozen").eval()
+    lay_out(trainable, torch.contiguous_format)
+    trainable.load_state_dict(load(weights))
+    trained = graph.with_bodies(dict(trainable.bodies.items()))
     if len(graph.exits) == 1:
         return trained
     frozen = FrozenBackbone(trained, settings.precision)
@@ -87,7 +87,9 @@ def joint(
 
 def _check_labels(graph: Graph, samples: Samples) -> None:
     if samples.labels is None:
-        raise DataError("joint training learns from labels, but the samples have none. Add them, or use learn.post.")
+        raise DataError(
+            "joint training learns from labels, but the samples have none. Add them, or use learn.distill_heads."
+        )
     classes = graph[graph.exits[-1]].outputs[0].shape[-1]
     if len(samples) and not 0 <= samples.labels.min() <= samples.labels.max() < classes:
         raise DataError(
@@ -97,7 +99,7 @@ def _check_labels(graph: Graph, samples: Samples) -> None:
 
 
 def _train(  # noqa: PLR0913  # all of one training
-    team: Distributed,
+    distributed: Distributed,
     graph: Graph,
     samples: Samples,
     settings: JointSettings,
@@ -105,12 +107,12 @@ def _train(  # noqa: PLR0913  # all of one training
     resume: bool,
     progress: Progress,
 ) -> bytes:
-    """The weights that this team learns, as safetensors: tensors would vanish with the process that made them."""
-    lesson = _Task(graph, settings, team)
-    digest = digest_weights(dict(lesson.learner.bodies.items()))  # without scores: fitted ones differ with the threads
-    training = Training(graph, samples, settings, lesson=lesson, digest=digest, team=team)
+    """The learned weights, as safetensors: tensors would vanish with the process that made them."""
+    task = _Task(graph, settings, distributed)
+    digest = digest_weights(dict(task.learner.bodies.items()))  # without scores: fitted ones differ with the threads
+    training = Training(graph, samples, settings, task=task, digest=digest, distributed=distributed)
     training.run(checkpoint=checkpoint, resume=resume, progress=progress)
-    plain = lesson.learner.cpu().state_dict()
+    plain = task.learner.cpu().state_dict()
     return save({name: value.clone(memory_format=torch.contiguous_format) for name, value in plain.items()})
 
 
@@ -119,7 +121,7 @@ class _Task:
 
     learner: TrainableGraph
 
-    def __init__(self, graph: Graph, settings: JointSettings, team: Distributed) -> None:
+    def __init__(self, graph: Graph, settings: JointSettings, distributed: Distributed) -> None:
         self.title = settings.regime
         self._weights = settings.weights_for(len(graph.exits))
         self._settings = settings
@@ -127,7 +129,7 @@ class _Task:
         self.learner.train()
         self.epochs = settings.backbone_epochs + settings.epochs
         self.optimizer = _optimizer(self.learner, settings)
-        self._joined = team.join(self.learner, self.optimizer)
+        self._joined = distributed.join(self.learner, self.optimizer)
         self.device = self.learner.device
 
     def losses(self, batch: Mapping[str, Tensor], labels: Tensor | None, epoch: int) -> dict[str, Tensor]:

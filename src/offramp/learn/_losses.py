@@ -6,12 +6,13 @@ Shape letters: B batch, K classes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, kl_div
 
-from ._settings import Targets
+Targets = Literal["soft", "hard"]
 
 
 def distillation_loss(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
@@ -54,13 +55,13 @@ def exit_losses(
         distill: a in [0, 1], how much the final exit teaches the early ones.
         temperature: T, of the distillation.
         emphasis: How much easy samples count more at early exits and hard ones more at late exits, in [0, 1): see
-            `weigh_samples`.
+            `weigh_by_ease`.
 
     Reference:
         Teerapittayanon, McDanel and Kung, "BranchyNet", ICPR 2016, section III B, for the weighted sum.
     """
     final = logits[list(logits)[-1]].detach()
-    share = weigh_samples(final, labels, len(logits), emphasis)
+    share = weigh_by_ease(final, labels, len(logits), emphasis)
     losses = {}
     for at, (name, given) in enumerate(logits.items()):
         loss = cross_entropy(given.float(), labels, reduction="none")
@@ -70,7 +71,7 @@ def exit_losses(
     return losses
 
 
-def weigh_samples(final: Tensor, labels: Tensor, exits: int, emphasis: float) -> Tensor:
+def weigh_by_ease(final: Tensor, labels: Tensor, exits: int, emphasis: float) -> Tensor:
     """[N, B] how much each sample counts at each exit; the mean over the batch is 1 at every exit.
 
     A sample is as easy as the final exit finds its label probable: ease e in [0, 1]. At exit n, a share t = n / (N - 1)
@@ -84,7 +85,7 @@ def weigh_samples(final: Tensor, labels: Tensor, exits: int, emphasis: float) ->
 
     Example:
         >>> sure_and_wrong = torch.tensor([[9.0, -9.0], [9.0, -9.0]])
-        >>> weigh_samples(sure_and_wrong, torch.tensor([0, 1]), 2, 0.5)
+        >>> weigh_by_ease(sure_and_wrong, torch.tensor([0, 1]), 2, 0.5)
         tensor([[1.5000, 0.5000],
                 [0.5000, 1.5000]])
     """

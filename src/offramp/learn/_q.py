@@ -24,10 +24,10 @@ from ._digest import digest_weights
 from ._frozen_backbone import find_device
 from ._q_acts import Acts, swap, swap_rows, turn_one
 from ._q_losses import control_losses, regular_loss
+from ._q_settings import QSettings
 from ._reward import judge_bags
 from ._routed_body import RoutedBody
 from ._schedule import learning_rate
-from ._settings import QSettings
 from ._teacher import Teacher, passing_thresholds
 from ._trainable_graph import check_learnable
 from ._training import Training
@@ -80,11 +80,11 @@ def q(
     settings = settings or QSettings()
     check_resume(checkpoint, resume)
     _check(graph, samples, settings)
-    lesson = _Task(graph, settings)
-    training = Training(graph, samples, settings, lesson=lesson, digest=digest_weights(graph.bodies))
+    task = _Task(graph, settings)
+    training = Training(graph, samples, settings, task=task, digest=digest_weights(graph.bodies))
     training.run(checkpoint=checkpoint, resume=resume, progress=progress)
-    lesson.learner.eval()
-    return graph.with_bodies({name: body.body for name, body in lesson.learner.bodies.items()})  # type: ignore[misc]  # RoutedBody
+    task.learner.eval()
+    return graph.with_bodies({name: body.body for name, body in task.learner.bodies.items()})  # type: ignore[misc]  # RoutedBody
 
 
 def find_learning(graph: Graph) -> tuple[Node, ...]:
@@ -111,7 +111,7 @@ def _check(graph: Graph, samples: Samples, settings: QSettings) -> None:
 
 
 class _Task:
-    """A graph that runs as its control nodes and chance wish, and what each of its nodes is told."""
+    """A graph that runs as its control nodes and chance wish, and the loss of each of its nodes."""
 
     title = "q"
 
@@ -136,14 +136,14 @@ class _Task:
         right = labels if self._teacher is None else self._teacher(batch)
         assert right is not None, "checked at the start"
         done = self._act(runs[0])
-        told = [control_losses(done.values, done.ran, self._reward(done, right))]
+        terms = [control_losses(done.values, done.ran, self._reward(done, right))]
         for run in runs[1:]:
             bag = self._settings.bag
             swapped = swap(done, self._act(run), bag)
-            told.append(
+            terms.append(
                 control_losses(swapped.values, swapped.ran, self._reward(swapped, swap_rows(right, right, bag)))
             )
-        mean = torch.stack(told).mean(dim=0)
+        mean = torch.stack(terms).mean(dim=0)
         losses = {node.name: mean[at] for at, node in enumerate(self._learning)}
         if self._settings.regular == "frozen":
             return losses
@@ -206,11 +206,11 @@ def _copy(graph: Graph, settings: QSettings) -> Executor:
     """An executor of copies, in training mode where they learn."""
     copies = copy.deepcopy(dict(graph.bodies))  # at once: weights that two bodies share stay shared
     learning = {node.name for node in find_learning(graph)}
-    guarded = {
+    routed = {
         name: RoutedBody(body, apart=settings.apart and name in learning, exact=name in learning)  # type: ignore[arg-type]  # checked before
         for name, body in copies.items()
     }
-    executor = Executor(graph.with_bodies(guarded)).train()
+    executor = Executor(graph.with_bodies(routed)).train()
     for name, body in executor.bodies.items():
         moves = name in learning or settings.regular != "frozen"
         body.train(moves).requires_grad_(moves)

@@ -5,11 +5,13 @@ Shape letters: G control nodes, B batch, N mini-bags of M = B / N samples, K cla
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
-from ._settings import Regular
+Regular = Literal["q", "cross_entropy", "frozen"]
 
 
 def control_losses(values: Tensor, ran: Tensor, reward: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from offramp.graph import Graph
 from offramp.run import Samples
 
 from ._q import q
-from ._settings import QSettings
+from ._q_settings import QSettings
 
 WARM_EPSILON = 0.5  # of who starts from a trained network: the price is new, the nodes are not
 

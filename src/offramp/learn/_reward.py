@@ -5,13 +5,19 @@ Shape letters: N mini-bags, M samples of each, K classes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import one_hot
 
 from offramp.errors import LearnError
 
-from ._settings import OwnMetric, SetMetric
+SetMetric = Literal["accuracy", "f1", "precision", "recall"]
+OwnMetric = Callable[[NDArray[np.int64], NDArray[np.int64]], float]
 
 
 def judge_bags(

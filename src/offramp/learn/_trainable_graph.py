@@ -116,8 +116,8 @@ def check_learnable(graph: Graph, learning: list[Node], nodes: list[Node]) -> No
     if fixed:
         raise LearnError(
             f"stages with batch normalization or dropout learn only in training mode, but {', '.join(fixed)} were "
-            "captured by torch.export in eval mode. Use the regime frozen or learn.post, or make the network traceable "
-            "by torch.fx (no branches on values in forward)."
+            "captured by torch.export in eval mode. Use the regime frozen or learn.distill_heads, or make the network "
+            "traceable by torch.fx (no branches on values in forward)."
         )
 
 

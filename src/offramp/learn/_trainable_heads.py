@@ -34,7 +34,7 @@ class TrainableHeads(nn.Module):
         if opaque or not bodies:
             given = ", ".join(opaque) or "a graph without a head"
             raise LearnError(
-                f"heads must be torch modules to be trained, but got {given}. Attach exits with attach.attach_exits."
+                f"heads must be torch modules to be trained, but got {given}. Attach exits with attach.exits."
             )
         self.bodies = nn.ModuleDict(copy.deepcopy(bodies))  # type: ignore[arg-type]  # checked above
         self.requires_grad_(True)

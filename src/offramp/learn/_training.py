@@ -73,9 +73,9 @@ class Training:
         graph: Structure and names.
         samples: At least one batch.
         settings: How to learn.
-        lesson: What learns, and what it is told.
-        digest: Of the weights that the lesson starts from.
-        team: The processes that share each batch; None for this one alone.
+        task: What learns, and what it is told.
+        digest: Of the weights that the task starts from.
+        distributed: The processes that share each batch; None for this one alone.
     """
 
     def __init__(
@@ -84,9 +84,9 @@ class Training:
         samples: Samples,
         settings: TrainingSettings,
         *,
-        lesson: TrainingTask,
+        task: TrainingTask,
         digest: str,
-        team: Distributed | None = None,
+        distributed: Distributed | None = None,
     ) -> None:
         if len(samples) < settings.batch:
             raise LearnError(
@@ -94,7 +94,7 @@ class Training:
                 "Give more samples, or a smaller batch."
             )
         self.graph, self.samples, self.settings = graph, samples, settings
-        self.lesson, self.team = lesson, team or Distributed()
+        self.task, self.distributed = task, distributed or Distributed()
         self.steps = len(samples) // settings.batch
         self.fingerprint = _fingerprint(graph, samples, settings, digest)
         self._augment = choose_augment(settings.augment, graph.inputs)
@@ -109,45 +109,45 @@ class Training:
         """
         position = self._resume(checkpoint) if resume and checkpoint else Position()
         saved = time.monotonic()
-        total, done = self.lesson.epochs * self.steps, self._count(position)
-        shown = progress if self.team.rank == 0 else False
+        total, done = self.task.epochs * self.steps, self._count(position)
+        shown = progress if self.distributed.rank == 0 else False
         watcher = shown if callable(shown) else None
-        with _isolate(self.lesson.device), _bar(False if callable(shown) else shown) as bar:
-            task = bar.add_task(self.lesson.title, total=total, completed=done)
+        with _isolate(self.task.device), _bar(False if callable(shown) else shown) as bar:
+            line = bar.add_task(self.task.title, total=total, completed=done)
             for reached, loss in self._advance(position):
                 text = self._tell(reached, loss)
-                bar.update(task, completed=self._count(reached), description=text)
+                bar.update(line, completed=self._count(reached), description=text)
                 if watcher is not None:
                     watcher(self._count(reached), total, text)
                 due = time.monotonic() - saved >= self.settings.checkpoint_interval_s
-                if checkpoint is not None and self.team.rank == 0 and (due or reached.step == 0):
+                if checkpoint is not None and self.distributed.rank == 0 and (due or reached.step == 0):
                     self._save(checkpoint, reached)
                     saved = time.monotonic()
 
     def _advance(self, position: Position) -> Iterator[tuple[Position, float]]:
         """Do one step after the other; give the loss of each and the position behind it."""
-        for epoch in range(position.epoch, self.lesson.epochs):
+        for epoch in range(position.epoch, self.task.epochs):
             order = shuffle(len(self.samples), seed=self.settings.seed, epoch=epoch)
             first = position.step if epoch == position.epoch else 0
             for step in range(first, self.steps):
-                chosen = self.team.share(order[step * self.settings.batch : (step + 1) * self.settings.batch])
-                batch = take_batch(self.samples, chosen, self.lesson.device, self.graph)
-                loss = self._step(batch, take_labels(self.samples, chosen, self.lesson.device), epoch, step)
+                chosen = self.distributed.share(order[step * self.settings.batch : (step + 1) * self.settings.batch])
+                batch = take_batch(self.samples, chosen, self.task.device, self.graph)
+                loss = self._step(batch, take_labels(self.samples, chosen, self.task.device), epoch, step)
                 done = step + 1 == self.steps
                 yield Position(epoch=epoch + done, step=0 if done else step + 1), loss
 
     def _step(self, batch: Mapping[str, Tensor], labels: Tensor | None, epoch: int, step: int) -> float:
-        random = draw(self.settings.seed, epoch, step + 1, self.team.rank)
+        random = draw(self.settings.seed, epoch, step + 1, self.distributed.rank)
         torch.manual_seed(int(random.integers(2**63)))  # dropout, if there is any
-        losses = self.lesson.losses(augment(batch, self._augment, random), labels, epoch)
+        losses = self.task.losses(augment(batch, self._augment, random), labels, epoch)
         loss = torch.stack(list(losses.values())).sum()
         _check_finite(losses, f"at epoch {epoch + 1}, step {step + 1}", self.settings.learning_rate)
-        rate = self.lesson.rate(epoch, step, self.steps)
-        for group in self.lesson.optimizer.param_groups:
+        rate = self.task.rate(epoch, step, self.steps)
+        for group in self.task.optimizer.param_groups:
             group["lr"] = rate * group["peak"]
-        self.lesson.optimizer.zero_grad()
-        self.team.backward(loss)
-        self.lesson.optimizer.step()
+        self.task.optimizer.zero_grad()
+        self.distributed.backward(loss)
+        self.task.optimizer.step()
         return float(loss.detach()) / len(losses)
 
     def _count(self, position: Position) -> int:
@@ -156,21 +156,21 @@ class Training:
     def _resume(self, checkpoint: Path) -> Position:
         """Bring learner and optimizer to where the file says, and give that position."""
         return load_checkpoint(
-            checkpoint, learner=self.lesson.learner, optimizer=self.lesson.optimizer, fingerprint=self.fingerprint
+            checkpoint, learner=self.task.learner, optimizer=self.task.optimizer, fingerprint=self.fingerprint
         )
 
     def _save(self, checkpoint: Path, position: Position) -> None:
         save_checkpoint(
             checkpoint,
             position,
-            learner=self.lesson.learner,
-            optimizer=self.lesson.optimizer,
+            learner=self.task.learner,
+            optimizer=self.task.optimizer,
             fingerprint=self.fingerprint,
         )
 
     def _tell(self, position: Position, loss: float) -> str:
-        epochs = self.lesson.epochs
-        return f"{self.lesson.title}: epoch {min(position.epoch + 1, epochs)}/{epochs}, loss {loss:.3f}"
+        epochs = self.task.epochs
+        return f"{self.task.title}: epoch {min(position.epoch + 1, epochs)}/{epochs}, loss {loss:.3f}"
 
 
 def _check_finite(losses: Mapping[str, Tensor], where: str, learning_rate: float) -> None:

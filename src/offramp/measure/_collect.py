@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from offramp.errors import EvidenceError, OptionError
 from offramp.graph import Gate
-from offramp.run import digest_rows
+from offramp.run import as_samples, digest_rows
 
 from ._evidence import Evidence
 
 if TYPE_CHECKING:
-    from offramp.run import DenseAnswer, DenseRuntime, Samples
+    from offramp.run import DenseAnswer, DenseRuntime
 
 
 def evidence(
     runtime: DenseRuntime,
-    samples: Samples,
+    samples: Any,  # Any: as `run.as_samples` takes them
     *,
     gates: Mapping[str, Gate],
     batch: int = 64,
@@ -31,7 +31,8 @@ def evidence(
 
     Args:
         runtime: Gives the logits of all exits and all scores of a batch; take the engine and precision that ship.
-        samples: Whose ids and labels the evidence keeps.
+        samples: An array, a tensor, a pair (inputs, labels), a torch Dataset or DataLoader, or `Samples`, whose ids
+            and labels the evidence keeps; see `run.as_samples`.
         gates: Name of each score to keep -> its direction and extremes.
         batch: Samples per call.
         reference: [S] answers of the original float network; without them those of the runtime's final exit.
@@ -43,6 +44,7 @@ def evidence(
     """
     if batch < 1:
         raise OptionError(f"batch must be at least 1, but is {batch}. Choose 64 if in doubt.")
+    samples = as_samples(samples)
     predictions: list[NDArray[np.int64]] = []
     contents: list[NDArray[np.uint64]] = []
     scores: dict[str, list[NDArray[np.float32]]] = {name: [] for name in gates}

@@ -5,22 +5,27 @@ Shape letters: E exits with the final one, N = E - 1 early exits, S samples.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from offramp.errors import EvidenceError, OptionError
 from offramp.graph import Gate
-from offramp.run import digest_rows
+from offramp.run import as_samples, digest_rows
 
 from ._evidence import Evidence
 
 if TYPE_CHECKING:
-    from offramp.run import Answer, Runtime, Samples
+    from offramp.run import Answer, Runtime
 
 
-def evidence_by_passes(runtime: Runtime, samples: Samples, *, batch: int = 64) -> Evidence:
+def evidence_by_passes(
+    runtime: Runtime,
+    samples: Any,  # Any: as `run.as_samples` takes them
+    *,
+    batch: int = 64,
+) -> Evidence:
     """What every exit of a conditional network says about every sample, without its dense twin.
 
     Pass i stops nobody before exit i and everybody there; the last stops nobody, and its answers are the reference. A
@@ -28,7 +33,7 @@ def evidence_by_passes(runtime: Runtime, samples: Samples, *, batch: int = 64) -
 
     Args:
         runtime: Of the engine and precision that ship.
-        samples: Whose ids and labels the evidence keeps.
+        samples: As for `evidence`.
         batch: Samples per call.
 
     Returns:
@@ -40,6 +45,7 @@ def evidence_by_passes(runtime: Runtime, samples: Samples, *, batch: int = 64) -
     """
     if batch < 1:
         raise OptionError(f"batch must be at least 1, but is {batch}. Choose 64 if in doubt.")
+    samples = as_samples(samples)
     if not len(samples):
         raise EvidenceError("evidence must come from at least one sample, but there is none. Give more samples.")
     score, gates = _gates(runtime)

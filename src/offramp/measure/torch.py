@@ -95,7 +95,7 @@ def breakdown(graph: Graph, macs: Mapping[str, int] | None = None, *, gate_overh
     """What each stage and each exit of a chain costs, so that any choice among the exits can be priced.
 
     Args:
-        graph: As `attach.attach_exits` makes it.
+        graph: As `attach.exits` makes it.
         macs: As `count_macs` gives them, if they are at hand.
         gate_overhead: What each exit costs besides its head, as a share of the network alone.
     """

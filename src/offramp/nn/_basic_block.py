@@ -17,11 +17,21 @@ class BasicBlock(nn.Module):
     same) and fills new channels with zeros.
 
     Args:
-        width_in: Channels that come in.
-        width: Channels that go out.
-        stride: Of the first convolution.
-        bias: True gives the convolutions biases.
-        zeros: Where the new channels stand: one half on each side of the old ones, or all in front of them.
+        width_in: Number of channels of the map that comes in.
+        width: Number of channels of the map that goes out, at least `width_in`.
+        stride: Stride of the first convolution, 1 or more; the map becomes smaller by this factor.
+        bias: True gives both convolutions biases.
+        zeros: Where the new channels stand: "around" puts one half on each side of the old ones, "front" puts all of
+            them before the old ones.
+
+    Example:
+        >>> import torch
+        >>> BasicBlock(16, 32, 2).eval()(torch.zeros(1, 16, 8, 8)).shape
+        torch.Size([1, 32, 4, 4])
+
+    Reference:
+        He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", CVPR 2016, equation (1) and section 4.2,
+        shortcut option A.
     """
 
     def __init__(self, width_in: int, width: int, stride: int, *, bias: bool = False, zeros: Zeros = "around") -> None:
@@ -38,7 +48,14 @@ class BasicBlock(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features [B, C, H, W], smaller and wider if the stride is above 1."""
+        """Run the block on a batch.
+
+        Args:
+            x: Features [B, C, H, W] with `width_in` channels.
+
+        Returns:
+            Features with `width` channels; height and width are divided by the stride, rounded up.
+        """
         out: Tensor = self.relu1(self.bn1(self.conv1(x)))
         out = self.bn2(self.conv2(out)) + self._shortcut(x)
         out = self.relu2(out)

@@ -15,9 +15,9 @@ class Controller(nn.Module):
     into the head.
 
     Args:
-        features: From what the head reads to one value per edge.
-        classes: Number of the head's logits.
-        edges: Number of control edges.
+        features: Module from what the head reads to one value per edge, [B, edges].
+        classes: Number of logits of the head, at least 2.
+        edges: Number of control edges to choose from.
 
     Example:
         >>> import torch
@@ -33,7 +33,14 @@ class Controller(nn.Module):
         self.answer = nn.Sequential(nn.Linear(self._largest, _WIDTH), nn.ReLU(), nn.Linear(_WIDTH, edges))
 
     def forward(self, *given: Tensor) -> Tensor:
-        """Values [B, edges] of what the head reads, and its logits [B, K] as the last argument."""
+        """Value every control edge for each sample.
+
+        Args:
+            *given: What the head reads, in the same order, and as the last tensor the head's logits [B, K].
+
+        Returns:
+            The learned values [B, edges]; the control node opens the edge of the highest one.
+        """
         *read, logits = given
         probabilities = logits.detach().float().softmax(dim=1)
         values: Tensor = self.features(*read) + self.answer(probabilities.topk(self._largest, dim=1).values)

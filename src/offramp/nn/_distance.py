@@ -17,7 +17,7 @@ class Distances(nn.Module):
 
     Args:
         count: K, the number of means.
-        size: D, the length of each.
+        size: D, the number of features of each mean.
     """
 
     center: Tensor
@@ -38,13 +38,24 @@ class Distances(nn.Module):
 
     @torch.no_grad()
     def set_means(self, means: Tensor) -> None:
-        """Measure from these means [K, D] from now on."""
+        """Measure from these means from now on.
+
+        Args:
+            means: The points [K, D], all finite.
+        """
         self.center.copy_(means.mean(dim=0))
         self.means.copy_(means - self.center)
         self.squares.copy_(self.means.square().sum(dim=1))
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Distance of each row to each mean."""
+        """Measure how far each row is from each mean.
+
+        Args:
+            rows: Points [B, D].
+
+        Returns:
+            Euclidean distances [B, K], at least 0; NaN before `set_means`.
+        """
         moved = rows - self.center
         squared = moved.square().sum(dim=1, keepdim=True) - 2 * moved @ self.means.T + self.squares
         return squared.clamp(min=0).sqrt()

@@ -44,8 +44,11 @@ def build_layers(table: str, shape: Sequence[int]) -> tuple[nn.Sequential, Shape
     generator.
 
     Args:
-        table: The text; "" means no layer.
-        shape: Of one sample: (C, H, W) or (D).
+        table: The layers as a text, in the order in which they run; "" means no layer.
+        shape: Shape of one sample, without the batch axis: (C, H, W) or (D).
+
+    Returns:
+        The layers as one module, and the shape of what they give for one sample.
 
     Raises:
         OptionError: A layer that is written in another way, or cannot read what the one before it gives.
@@ -68,6 +71,12 @@ def build_layers(table: str, shape: Sequence[int]) -> tuple[nn.Sequential, Shape
 
 def split_table(table: str) -> list[str]:
     """The layers of a table, one text each, with single spaces.
+
+    Args:
+        table: Layers between bars or line ends.
+
+    Returns:
+        One text per layer, empty ones left out.
 
     Example:
         >>> split_table(" pool  2 | relu ")

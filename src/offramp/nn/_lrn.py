@@ -17,7 +17,14 @@ class ResponseNorm(nn.Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features [B, C, H, W] of the same shape, in float32 also while others compute in bfloat16."""
+        """Normalize a batch of maps.
+
+        Args:
+            x: Features [B, C, H, W].
+
+        Returns:
+            Features of the same shape, in float32 also where the rest of the network computes in bfloat16.
+        """
         x = x.float()
         squares = functional.pad(x * x, (0, 0, 0, 0, 1, 1))
         channels = x.shape[1]

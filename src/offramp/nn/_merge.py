@@ -14,8 +14,8 @@ class Merge(nn.Module):
     """The sum of what comes in, or all of it one behind the other, and then layers.
 
     Args:
-        join: "sum" of tensors that are alike, or "concat" along the axis behind the batch.
-        layers: What reads the result.
+        join: "sum" adds tensors of one shape, "concat" joins them along the axis after the batch.
+        layers: Module that reads the joined tensor.
 
     Example:
         >>> Merge("concat", nn.Identity())(torch.zeros(1, 2), torch.ones(1, 1))
@@ -28,7 +28,14 @@ class Merge(nn.Module):
         self.layers = layers
 
     def forward(self, *given: Tensor) -> Tensor:
-        """What the layers give for several tensors [B, ...]."""
+        """Join the tensors and run the layers on the result.
+
+        Args:
+            *given: One or more tensors [B, ...]; for "sum" all of one shape.
+
+        Returns:
+            What the layers compute.
+        """
         read: Tensor = given[0]
         if self.join == "concat":
             read = torch.cat(given, dim=1)

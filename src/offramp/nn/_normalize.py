@@ -15,8 +15,8 @@ class Normalize(nn.Module):
     """(x - mean) / std per channel; the channel is the axis after the batch.
 
     Args:
-        mean: One number per channel.
-        std: One positive number per channel.
+        mean: Mean of each channel, in the units of the input (pixels in [0, 1]).
+        std: Standard deviation of each channel, above 0, in the same units.
 
     Raises:
         OptionError: Unequal lengths, a standard deviation that is not positive, or a number that is not finite.
@@ -40,6 +40,13 @@ class Normalize(nn.Module):
         self.register_buffer("std", torch.tensor([float(value) for value in std]))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalize a batch [B, C, ...]."""
+        """Normalize a batch.
+
+        Args:
+            x: Values [B, C, ...], with as many channels as there are means.
+
+        Returns:
+            Values of the same shape.
+        """
         shape = (-1, *(1,) * (x.ndim - 2))
         return (x - self.mean.view(shape)) / self.std.view(shape)

@@ -16,6 +16,12 @@ from offramp.errors import OptionError
 def check_features(shape: Sequence[int]) -> tuple[int, ...]:
     """The shape of one sample's features as a tuple.
 
+    Args:
+        shape: Sizes of the axes, without the batch axis.
+
+    Returns:
+        The same sizes as whole numbers.
+
     Raises:
         OptionError: The shape is none of (D), (T, D), (C, H, W), or has an empty axis.
     """
@@ -31,7 +37,13 @@ def check_features(shape: Sequence[int]) -> tuple[int, ...]:
 def is_channels_last(shape: Sequence[int]) -> bool:
     """True for a picture-like map stored as (H, W, C), as Swin transformers do.
 
-    Nothing in a tensor says so; a square map gives it away, because its two equal sizes come first.
+    Nothing in a tensor tells the layout; a square map gives it away, because its two equal sizes come first.
+
+    Args:
+        shape: Shape of one sample's features, without the batch axis.
+
+    Returns:
+        True if the channels seem to be the last axis.
     """
     return len(shape) == 3 and shape[0] == shape[1] != shape[2]
 
@@ -40,14 +52,26 @@ class ChannelsFirst(nn.Module):
     """Turns maps [B, H, W, C] into [B, C, H, W]."""
 
     def forward(self, features: Tensor) -> Tensor:
-        """The same map with its channels in front."""
+        """Move the channels to the front.
+
+        Args:
+            features: Maps [B, H, W, C].
+
+        Returns:
+            The same maps as [B, C, H, W].
+        """
         return features.permute(0, 3, 1, 2)
 
 
 def mean_of_tokens(tokens: Tensor, mask: Tensor | None = None) -> Tensor:
-    """[B, D] mean of the tokens [B, T, D] of each sample, without those where the mask [B, T] is 0.
+    """The mean token of each sample, without padded tokens.
 
-    A sample without any token gives 0.
+    Args:
+        tokens: Features of the tokens, [B, T, D].
+        mask: [B, T], 0 at padded tokens and 1 elsewhere; None counts all tokens.
+
+    Returns:
+        Means [B, D]; a sample without any token gives 0.
     """
     if mask is None:
         return tokens.mean(dim=1)
@@ -60,7 +84,7 @@ class Pooled(nn.Module):
     """Mean of the features over space or tokens: one vector [B, D] per sample.
 
     Args:
-        shape: Of one sample: (D), (T, D), (C, H, W), or (H, W, C) where `is_channels_last` says so.
+        shape: Shape of one sample: (D), (T, D), (C, H, W), or (H, W, C) where `is_channels_last` finds that layout.
 
     Attributes:
         size: D, the length of the vector.
@@ -74,7 +98,15 @@ class Pooled(nn.Module):
         self.axes = {1: (), 2: (1,), 3: (1, 2) if last else (2, 3)}[len(sizes)]
 
     def forward(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
-        """The mean vector of each sample; the mask [B, T] of tokens is 0 at padding."""
+        """Average a batch of features.
+
+        Args:
+            features: Features [B, *shape].
+            mask: For tokens, [B, T] with 0 at padding; None counts all of them.
+
+        Returns:
+            One vector [B, D] per sample.
+        """
         if mask is not None:
             return mean_of_tokens(features, mask)
         return features.mean(dim=self.axes) if self.axes else features

@@ -12,7 +12,7 @@ class SelectFeatures(nn.Module):
     """The features of these numbers, in this order.
 
     Args:
-        numbers: Counted from 0.
+        numbers: Positions of the features to keep, counted from 0, in the order wanted.
 
     Example:
         >>> SelectFeatures([2, 0])(torch.tensor([[5.0, 6.0, 7.0]]))
@@ -26,5 +26,12 @@ class SelectFeatures(nn.Module):
         self.register_buffer("numbers", torch.tensor(numbers))
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, len(numbers)] of [B, D]."""
+        """Select from a batch.
+
+        Args:
+            x: Features [B, D].
+
+        Returns:
+            The selected features, [B, len(numbers)].
+        """
         return x.index_select(1, self.numbers)

@@ -111,7 +111,8 @@ def _check_engine(record: RunRecord, runtime: Runtime) -> None:
     """
     if runtime.engine != record.engine:
         raise OptionError(
-            f"--apply needs the engine of the promise, {record.engine}, but --engine is {runtime.engine}. Drop one."
+            f"apply=True needs the engine of the promise, {record.engine}, but got {runtime.engine}. Drop one.",
+            about=["apply=True"],
         )
 
 
@@ -254,4 +255,6 @@ def _known_data(folder: Path) -> str:
 
 
 def _no_data(folder: Path) -> DataError:
-    return DataError(f"{folder} must hold a result.json that names its samples, but does not. Give --data.")
+    return DataError(
+        f"{folder} must hold a result.json that names its samples, but does not. Give data.", about=["data"]
+    )

@@ -30,8 +30,9 @@ from ._choice import choose_from, draw, name_kind
 from ._engine import Engine
 from ._exports import Exports
 from ._problem import Problem
-from ._request import LEARNED, Request, Search
+from ._request import LEARNED, Request
 from ._screen import Screen
+from ._search import Search
 
 FREE_SCORES = ("max_probability", "entropy", "margin")  # cost next to nothing, so the evidence always has them
 BATCH = 64
@@ -94,28 +95,28 @@ def add_exits(request: Request, problem: Problem) -> Graph:
     scores = (*names, *(name for name in FREE_SCORES if name not in names))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(request.seed)
-        return attach.attach_exits(
+        return attach.exits(
             problem.model.module,
             problem.model.example,
-            exits=0 if request.exits == "auto" else request.exits,
+            count=0 if request.exits.count == "auto" else request.exits.count,
             placement=where,
             head=heads,
             scores=scores,
             normalize=None if problem.mean is None else Normalize(problem.mean, problem.std or ()),
-            cascade=request.cascade,
-            ensemble=request.ensemble,
+            reuse_logits=request.exits.reuse_logits,
+            ensemble_heads=request.exits.ensemble_heads,
             logits=problem.model.logits,
         )
 
 
 def _exits(request: Request, problem: Problem) -> tuple[str | tuple[str | int, ...], str | Sequence[str]]:
-    """Cut points and heads; for `--exits auto` those of the candidates, unless they are named."""
-    if request.exits != "auto" or not isinstance(request.placement, str):
-        return request.placement, request.head
+    """Cut points and heads; for automatic exits those of the candidates, unless they are named."""
+    if not request.exits.is_auto or not isinstance(request.exits.placement, str):
+        return request.exits.placement, request.head
     assert isinstance(request.head, str), "checked by the request"
     model = problem.model
     found = attach.find_candidates(
-        model.module, model.example, placement=request.placement, head=request.head, logits=model.logits
+        model.module, model.example, placement=request.exits.placement, head=request.head, logits=model.logits
     )
     return tuple(one.cut for one in found), [one.head for one in found]
 
@@ -128,7 +129,7 @@ def candidates(request: Request) -> tuple[str, ...]:
 
 def _all_scores(request: Request) -> tuple[str, ...]:
     """The scores that mean something in this regime."""
-    return tuple(name for name in SCORES if name != LEARNED or request.regime == "cumulative")
+    return tuple(name for name in SCORES if name != LEARNED or request.training.regime == "cumulative")
 
 
 def costs_by_score(graph: Graph, scores: Iterable[str] | None = None) -> dict[str, Costs]:
@@ -149,11 +150,12 @@ def check_goal(request: Request, costs: Mapping[str, Costs]) -> None:
     Raises:
         CurveError: Even leaving at the first exit costs more.
     """
-    goal, cheapest = request.goal, max(float(costs[name].relative[0]) for name in candidates(request))
+    goal, cheapest = request.target, max(float(costs[name].relative[0]) for name in candidates(request))
     if goal.budget is not None and goal.budget < cheapest:
         raise CurveError(
-            f"--budget must be {cheapest:.3f} or more, what the first exit costs, but is {goal.budget:g}. "
-            "Raise it, or place an exit earlier."
+            f"target.budget must be {cheapest:.3f} or more, what the first exit costs, but is {goal.budget:g}. "
+            "Raise it, or place an exit earlier.",
+            about=["target.budget"],
         )
 
 
@@ -168,20 +170,21 @@ def warn_of_guessing(problem: Problem, screen: Screen) -> None:
     right = int((answer_in_float(problem, some) == some.labels).sum())
     if binom.sf(right - 1, len(some), 1 / problem.model.classes) > GUESSED:
         screen.warn(
-            f"the network is right about {right} of {len(some)} samples, as by guessing: look at --weights, "
-            "--class-names, --mean and --std."
+            f"the network is right about {right} of {len(some)} samples, as by guessing: look at weights, "
+            "class_names, mean and std.",
+            about=["weights", "class_names", "mean", "std"],
         )
 
 
 def train(request: Request, graph: Graph, samples: Samples, work: WorkFolder, screen: Screen) -> Graph:
     """The graph with trained exits; goes on from the work folder's checkpoint if it is to resume."""
     kept: dict[str, Any] = {"checkpoint": work.checkpoint, "resume": request.resume, "progress": screen.watch}
-    return learn_exits(request, graph, samples, batch=batch_size(samples), epochs=request.epochs, **kept)
+    return learn_exits(request, graph, samples, batch=batch_size(samples), epochs=request.training.epochs, **kept)
 
 
 def batch_size(samples: Samples) -> int:
     """Samples per step of training; of few samples still enough steps."""
-    return max(2, min(learn.PostSettings().batch, len(samples), max(SMALLEST, len(samples) // STEPS)))
+    return max(2, min(learn.DistillSettings().batch, len(samples), max(SMALLEST, len(samples) // STEPS)))
 
 
 def learn_exits(
@@ -198,17 +201,20 @@ def learn_exits(
         **kept: Checkpoint, resume and progress.
     """
     shared: dict[str, Any] = {  # Any: of different types
-        "epochs": epochs, "seed": request.seed, "batch": batch, "precision": request.training_precision,
+        "epochs": epochs, "seed": request.seed, "batch": batch, "precision": request.training.precision,
     }  # fmt: skip
-    if request.regime == "post":
-        told: dict[str, Any] = {"targets": request.targets, "survivors": request.survivors, "mix": request.mix}
-        return learn.post(graph, samples, learn.PostSettings(**shared, **told), **kept)
-    if request.regime == "cumulative":
+    if request.training.regime == "post":
+        asked = request.training
+        told: dict[str, Any] = {
+            "targets": asked.targets, "sample_weighting": asked.sample_weighting, "mixup": asked.mixup,
+        }  # fmt: skip
+        return learn.distill_heads(graph, samples, learn.DistillSettings(**shared, **told), **kept)
+    if request.training.regime == "cumulative":
         warm = epochs // 2
         shared |= {"epochs": epochs - warm, "warm_epochs": warm}
-        shared |= {} if request.price is None else {"price": request.price}
+        shared |= {} if request.training.price is None else {"price": request.training.price}
         return learn.cumulative(graph, samples, learn.CumulativeSettings(**shared), **kept)
-    return learn.joint(graph, samples, learn.JointSettings(regime=request.regime, **JOINT, **shared), **kept)  # type: ignore[arg-type]  # checked by the request
+    return learn.joint(graph, samples, learn.JointSettings(regime=request.training.regime, **JOINT, **shared), **kept)
 
 
 def collect(
@@ -302,7 +308,7 @@ def choose(
         score: That was chosen before.
         clock: Seconds by exit, if they are known: then a promise is proven along the curve by time.
     """
-    goal = name_kind(request.goal, found["calibrate"])
+    goal = name_kind(request.target, found["calibrate"])
     quality = decide.quality_for(goal.kind) if goal.kind else "agreement"
     tune, allowed = found["tune"], candidates(request)
     frontiers = {

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from offramp import decide
-from offramp.decide import Decision, Kind
+from offramp.decide import Decision, Target
 from offramp.errors import CurveError
 from offramp.measure import Costs, Evidence, Frontier, OperatingPoint, Quality, frontier, operate, screening
 
-from ._request import Goal, Search
+from ._search import Search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Choice:
         timed: The curve by time that a promised point was chosen from instead, or None.
     """
 
-    goal: Goal
+    goal: Target
     frontier: Frontier
     decision: Decision
     test: OperatingPoint
@@ -44,7 +44,7 @@ class Choice:
 
 
 def pick(
-    goal: Goal, search: Search, parts: Mapping[str, Evidence], costs: Costs, score: str, *, clock: Costs | None = None
+    goal: Target, search: Search, parts: Mapping[str, Evidence], costs: Costs, score: str, *, clock: Costs | None = None
 ) -> Choice:
     """The point that a goal asks for.
 
@@ -76,7 +76,9 @@ def draw(search: Search, tune: Evidence, costs: Costs, *, score: str, quality: Q
     return frontier(tune, costs, score=score, quality=quality)
 
 
-def choose_from(drawn: Frontier, goal: Goal, parts: Mapping[str, Evidence], *, timed: Frontier | None = None) -> Choice:
+def choose_from(
+    drawn: Frontier, goal: Target, parts: Mapping[str, Evidence], *, timed: Frontier | None = None
+) -> Choice:
     """The point that a goal asks for, whose kind is named; the rest as for `pick`.
 
     Args:
@@ -85,10 +87,10 @@ def choose_from(drawn: Frontier, goal: Goal, parts: Mapping[str, Evidence], *, t
         parts: Evidence by part.
         timed: The curve by time. A promise is proven along it, since who accepts a loss wants the fastest point.
     """
-    by = timed if timed is not None and goal.name == "promise" else drawn
+    by = timed if timed is not None and goal.mode == "promise" else drawn
     decision = _tell(_decide(goal, by, parts["calibrate"]), drawn, parts)
     point, loss, interval = decision.thresholds, None, None
-    if goal.name == "promise" and goal.kind is not None:
+    if goal.mode == "promise" and goal.kind is not None:
         losses = decide.find_losses(parts["test"], point, drawn.score, goal.kind)
         losses = losses[np.random.default_rng(0).permutation(len(losses))]  # bets need a random order
         loss, interval = float(losses.mean()), decide.loss_interval(losses, goal.kind)
@@ -104,15 +106,14 @@ def choose_from(drawn: Frontier, goal: Goal, parts: Mapping[str, Evidence], *, t
     )
 
 
-def name_kind(goal: Goal, calibrate: Evidence) -> Goal:
+def name_kind(goal: Target, calibrate: Evidence) -> Target:
     """The goal with the kind of its promise: harm if there are labels, else agreement."""
-    if goal.name != "promise" or goal.kind is not None:
+    if goal.mode != "promise" or goal.kind is not None:
         return goal
-    kind: Kind = "agreement" if calibrate.labels is None else "harm"
-    return replace(goal, kind=kind)
+    return replace(goal, kind=goal.kind_with(labels=calibrate.labels is not None))
 
 
-def _decide(goal: Goal, drawn: Frontier, calibrate: Evidence) -> Decision:
+def _decide(goal: Target, drawn: Frontier, calibrate: Evidence) -> Decision:
     if goal.budget is not None:
         return decide.budget(drawn, goal.budget)
     if goal.max_loss is None:

@@ -79,9 +79,9 @@ def estimate(request: Request, graph: Graph, problem: Problem, pace: Pace) -> fl
         problem: Of the run.
         pace: As measured.
     """
-    auto = request.exits == "auto"
+    auto = request.exits.is_auto
     exits = len(graph.exits) - 1
-    steps = len(problem.train) // batch_size(problem.train) * request.epochs
+    steps = len(problem.train) // batch_size(problem.train) * request.training.epochs
     bodies = sum(node.kind == "function" for node in graph.nodes)
     held = len(problem.tune) + len(problem.calibrate) + len(problem.test)
     passes = pace.many_s * held / BATCH * (1 + ENGINE)
@@ -89,12 +89,12 @@ def estimate(request: Request, graph: Graph, problem: Problem, pace: Pace) -> fl
     files = 2 + systems
     calls = {1: pace.one_s, BATCH: pace.many_s}
     clock = sum(min(SECONDS, CALLS[size] * systems * ENGINE * seconds) for size, seconds in calls.items())
-    if auto and request.goal.budget is None:
+    if auto and request.target.budget is None:
         priced = 2 * exits + 4
         files += priced
         clock += min(PRICING, PRICED * priced * ENGINE * pace.one_s)
     after = pace.body_s * (bodies + FILE * files) + passes + clock
-    return pace.step_s * steps + after * WAYS.get(request.precision, 1)
+    return pace.step_s * steps + after * WAYS.get(request.engine.precision, 1)
 
 
 def _time_steps(request: Request, graph: Graph, problem: Problem, few: Samples) -> float:

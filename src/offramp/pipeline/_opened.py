@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from offramp.decide import Target
 from offramp.errors import DataError, OptionError
 from offramp.measure import Costs, Evidence
 from offramp.store._folder import repair
 from offramp.store.record import RunRecord, read_run
 
-from ._request import Goal, Search
+from ._search import Search
 
 PARTS = ("tune", "calibrate", "test")
 
@@ -46,9 +47,9 @@ class Opened:
         return None if told is None else Costs(macs=np.array(told.exit_s), baseline_macs=told.baseline_s)
 
     @property
-    def goal(self) -> Goal:
+    def goal(self) -> Target:
         """What the file's point was chosen by."""
-        return Goal(**self.record.goal.model_dump(exclude={"name"}))
+        return Target(**self.record.goal.model_dump(exclude={"name"}))
 
     @property
     def search(self) -> Search:

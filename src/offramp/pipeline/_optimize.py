@@ -76,23 +76,26 @@ def run_chain(request: Request, problem: Problem, screen: Screen, *, again: str 
     Raises:
         OfframpError: As for `optimize`.
     """
-    with screen.step(f"exits: {request.exits}, {request.placement}"):
+    with screen.step(f"exits: {request.exits.count}, {request.exits.placement}"):
         graph = add_exits(request, problem)
         costs = costs_by_score(graph)
-    check_precision(request.precision, graph)
-    check_goal(request, cheapest(request, graph) if request.exits == "auto" else costs)
+    check_precision(request.engine.precision, graph)
+    check_goal(request, cheapest(request, graph) if request.exits.is_auto else costs)
     check_counts(request, problem)
     traces = probe(request, graph, problem, screen)
-    if request.regime != "joint":  # which is for networks that know nothing yet
+    if request.training.regime != "joint":  # which is for networks that know nothing yet
         warn_of_guessing(problem, screen)
     announce(request, graph, problem, screen)
     work = open_folder(request.out, request.deciding(), resume=request.resume, fresh=request.fresh)
     try:
-        with screen.step(f"{request.regime}: {request.epochs} epochs on {len(problem.train)} samples"):
+        with screen.step(
+            f"{request.training.regime}: {request.training.epochs} epochs on {len(problem.train)} samples"
+        ):
             graph = train(request, graph, problem.train, work, screen)
         laid = choose_precision(request, graph, problem, _exports(request, work, traces), screen)
-        asked, request = request.precision, replace(request, precision=laid[0].precision)
-        chosen = replace(decide_on(request, problem, laid[0], screen), precision=describe(asked, laid))
+        precision = request.engine.precision
+        request = replace(request, engine=replace(request.engine, precision=laid[0].precision))
+        chosen = replace(decide_on(request, problem, laid[0], screen), precision=describe(precision, laid))
         result = _write(request, problem, chosen, laid[0].way, work, screen)
         work.finish()
     except BaseException as error:  # an interrupt too leaves nothing but what was trained
@@ -103,13 +106,13 @@ def run_chain(request: Request, problem: Problem, screen: Screen, *, again: str 
 
 
 def _exports(request: Request, work: WorkFolder, traces: onnx.Traces) -> Exports:
-    return Exports(work.path, traces=traces, stage_pass=fusible if request.engine == "onnxruntime" else None)
+    return Exports(work.path, traces=traces, stage_pass=fusible if request.engine.name == "onnxruntime" else None)
 
 
 def decide_on(request: Request, problem: Problem, laid: VariantResult, screen: Screen) -> Chosen:
     """The operating point, chosen and proven on evidence from the engine and precision that ship."""
     way, placed, graph = laid.way, laid.placed, laid.way.graph
-    with screen.step(f"evidence: {request.engine} {request.precision}"):
+    with screen.step(f"evidence: {request.engine.name} {request.engine.precision}"):
         if placed:
             found = collect(placed.graph, problem, way.engine, way.exports, known=placed.seen)
         else:
@@ -155,10 +158,10 @@ def _card(request: Request, problem: Problem, chosen: Chosen, way: Variant) -> d
     promise = record_guarantee(chosen.decision.guarantee, chosen.test_loss, chosen.test_interval)
     return {
         "thresholds": list(chosen.decision.thresholds),
-        "engine": request.engine,
+        "engine": request.engine.name,
         "precision": way.engine.precision,
         "passes": describe_passes(way.quantized),
-        "threads": request.threads,
+        "threads": request.engine.threads,
         "model": without_folders(request.model),
         "class_names": problem.class_names,
         "vocabulary": problem.model.vocabulary,
@@ -181,7 +184,7 @@ def _check_shipped(engine: Engine, model: Path, test: Samples, chosen: Chosen) -
     if wrong:
         raise ExportError(
             f"the file must answer as the evidence says, but sends {wrong} of {len(test)} samples elsewhere. "
-            "Try another --engine, and report this network."
+            "Try another engine, and report this network."
         )
 
 

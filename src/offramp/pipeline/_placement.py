@@ -20,7 +20,7 @@ from ._engine import Engine
 from ._exports import Exports
 from ._price import head_of, price
 from ._problem import Problem
-from ._request import Goal, Request
+from ._request import Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +65,11 @@ def place(request: Request, graph: Graph, problem: Problem, engine: Engine, expo
         exports: Of the run.
     """
     seen = collect(graph, problem, engine, exports, parts=["tune"])["tune"]
-    goal = name_kind(request.goal, seen)
+    goal = name_kind(request.target, seen)
     names = [name for name in candidates(request) if name in seen.scores]
     parts = {name: breakdown(transform.gate_by(graph, name)) for name in names}
     if goal.budget is None:
-        timed = price(graph, problem.tune, engine, exports, batch=request.batch, seed=request.seed)
+        timed = price(graph, problem.tune, engine, exports, batch=request.engine.batch, seed=request.seed)
         parts = {name: _with_score(timed, parts[name], breakdown(graph)) for name in parts}
     always = [len(graph.exits) - 2] if transform.has_fallback(graph) else []
     found = decide.placement(
@@ -99,23 +99,22 @@ def _with_score(timed: Breakdown, counted: Breakdown, usual: Breakdown) -> Break
     return replace(timed, borders=np.maximum(timed.borders + more, 0.0))
 
 
-def _promise(goal: Goal) -> Target:
+def _promise(goal: Target) -> Target:
     """What is promised; the usual if nothing is."""
-    usual = Target()
-    aim = decide.aim_at(goal.max_loss or usual.max_loss, goal.margin)
-    return Target(max_loss=aim, confidence=goal.confidence, kind=goal.kind or usual.kind)
+    aim = decide.aim_at(goal.limit, goal.margin)
+    return Target(max_loss=aim, confidence=goal.confidence, kind=goal.kind or "agreement")
 
 
-def _kept(goal: Goal, found: Placement) -> tuple[int, ...]:
+def _kept(goal: Target, found: Placement) -> tuple[int, ...]:
     """The best choice; a knee needs an exit to have a curve."""
-    return next((trial.kept for trial in found.trials if trial.kept), ()) if goal.name == "knee" else found.kept
+    return next((trial.kept for trial in found.trials if trial.kept), ()) if goal.mode == "knee" else found.kept
 
 
 def _describe(
     request: Request, graph: Graph, parts: Breakdown, found: Placement, kept: tuple[int, ...]
 ) -> dict[str, Any]:  # Any: JSON
     """As JSON."""
-    timed = request.goal.budget is None
+    timed = request.target.budget is None
     heads = [head_of(graph, at) for at in range(len(parts.heads))]
     reached = np.cumsum(parts.stages) / parts.baseline
     described = [
@@ -132,7 +131,7 @@ def _describe(
     ]
     return {
         "judged_by": "time" if timed else "work",
-        "batch": request.batch if timed else None,
+        "batch": request.engine.batch if timed else None,
         "baseline": parts.baseline,
         "allowed_loss": found.allowed_loss,
         "candidates": described,
@@ -158,7 +157,7 @@ def name_cuts(graph: Graph) -> list[str]:
 
 
 def write_head(recipe: Mapping[str, Any]) -> str:  # Any: JSON
-    """A recipe as `--head` takes it.
+    """A recipe as `Exits.head` takes it.
 
     Example:
         >>> write_head({"kind": "light", "options": {"width": 24}}), write_head({"kind": "pool", "options": {}})

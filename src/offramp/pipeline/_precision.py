@@ -8,6 +8,7 @@ from typing import Any
 
 from offramp import compress, decide, transform
 from offramp.compress import Quantized
+from offramp.decide import Target
 from offramp.errors import ExportError, GraphError, MissingExtra
 from offramp.graph import Graph
 from offramp.measure import Costs, Evidence, latency
@@ -22,7 +23,7 @@ from ._exports import Exports
 from ._placement import Placed, place
 from ._price import CALLS, SECONDS, price
 from ._problem import Problem
-from ._request import PROMISE, Request
+from ._request import Request
 from ._screen import Screen
 
 INT8_FALLBACK = "int8+f32"  # 8 bits, and behind them the network as it was trained for those that are not sure
@@ -34,7 +35,7 @@ class Variant:
     """A precision, and all that is needed to write and run files in it.
 
     Attributes:
-        name: As `--precision` takes it.
+        name: As `Engine.precision` takes it.
         graph: With exits or candidates for them, and with the fallback if there is one.
         engine: That runs them.
         exports: That writes them.
@@ -105,7 +106,7 @@ def choose_precision(
     alone = _time_alone(request, problem, ways) if len(ways) > 1 else {}
     laid = []
     for way in ways:
-        with screen.step(f"exits: {request.engine} {way.name}"):
+        with screen.step(f"exits: {request.engine.name} {way.name}"):
             laid.append(evaluate(request, problem, way, alone.get(way.engine.precision)))
     return sorted(laid, key=lambda one: (max(0.0, one.loss - one.allowed), one.expected_s or 0.0))
 
@@ -134,9 +135,9 @@ def describe_passes(quantized: Quantized | None) -> list[dict[str, Any]]:  # Any
 
 
 def _ways(request: Request, graph: Graph, problem: Problem, exports: Exports, screen: Screen) -> list[Variant]:
-    if request.precision != "auto":
-        return [_open(request, request.precision, graph, problem, exports, screen)]
-    able = openvino.list_precisions() if request.engine == "openvino" else ("f32", "int8")
+    if request.engine.precision != "auto":
+        return [_open(request, request.engine.precision, graph, problem, exports, screen)]
+    able = openvino.list_precisions() if request.engine.name == "openvino" else ("f32", "int8")
     ways: list[Variant] = []
     for name in [name for name in TRIED if name in able]:
         try:
@@ -165,15 +166,16 @@ def _open(
 ) -> Variant:
     if precision == INT8_FALLBACK:
         return back_up(_open(request, "int8", graph, problem, exports, screen))
-    engine = Engine(name=request.engine, precision=precision, threads=request.threads)
+    engine = replace(request.engine, precision=precision)
     if precision != "int8":
         return Variant(name=precision, graph=graph, engine=engine, exports=exports)
     with screen.step("int8: ranges, and how the answers suffer"):
         quantized = compress.quantize(graph, exports.trace(graph), problem.train, judge=problem.tune, seed=request.seed)
-    if request.engine == "onnxruntime" and (kept := quantized.float_kernels):
+    if request.engine.name == "onnxruntime" and (kept := quantized.float_kernels):
         screen.warn(
             f"ONNX Runtime computes {sum(map(len, kept.values()))} convolutions of the int8 file in float "
-            f"(in {', '.join(kept)}): no integers come out of them. --engine openvino does not."
+            f"(in {', '.join(kept)}): no integers come out of them. engine.name=openvino does not.",
+            about=["engine.name="],
         )
     return Variant(name="int8", graph=graph, engine=engine, exports=exports.passing(quantized), quantized=quantized)
 
@@ -185,7 +187,7 @@ def _time_alone(request: Request, problem: Problem, ways: Sequence[Variant]) -> 
         for at, way in enumerate(way for way in ways if way.name != INT8_FALLBACK)  # in front it is the one in 8 bits
     }
     batches, repeats = draw_batches(
-        systems, problem.tune, request.batch, seed=request.seed, seconds=SECONDS, most=CALLS
+        systems, problem.tune, request.engine.batch, seed=request.seed, seconds=SECONDS, most=CALLS
     )
     times = latency(systems, batches, repeats=repeats, seed=request.seed)
     return {name: timing.p50_s for name, timing in times.items()}
@@ -193,7 +195,7 @@ def _time_alone(request: Request, problem: Problem, ways: Sequence[Variant]) -> 
 
 def evaluate(request: Request, problem: Problem, way: Variant, alone_s: float | None) -> VariantResult:
     """The exits that suit a precision, and what a call is expected to take; None for that if nothing is compared."""
-    placed = place(request, way.graph, problem, way.engine, way.exports) if request.exits == "auto" else None
+    placed = place(request, way.graph, problem, way.engine, way.exports) if request.exits.is_auto else None
     if alone_s is None:
         return VariantResult(way=way, placed=placed)
     seen, clock, score = _observe(request, problem, way, placed)
@@ -211,7 +213,7 @@ def _observe(request: Request, problem: Problem, way: Variant, placed: Placed | 
         seen = placed.seen.keep(transform.exit_numbers(graph))
     if clock is None:
         gated = transform.gate_by(graph, score)
-        timed = price(gated, problem.tune, way.engine, way.exports, batch=request.batch, seed=request.seed)
+        timed = price(gated, problem.tune, way.engine, way.exports, batch=request.engine.batch, seed=request.seed)
         clock = timed.costs(range(len(graph.exits) - 1))
     return seen, clock, score
 
@@ -223,7 +225,7 @@ def _expect(
 
     Without a promise, of the loss that is promised if nothing else is asked.
     """
-    asked = request.goal if request.goal.name == "promise" else replace(PROMISE, kind="agreement")
+    asked = request.target if request.target.mode == "promise" else Target(kind="agreement")
     goal = name_kind(asked, seen)
     assert goal.max_loss is not None, "a promise has it"
     assert goal.kind is not None, "named above"

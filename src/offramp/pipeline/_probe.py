@@ -102,25 +102,27 @@ def _check_rows(subject: Subject) -> None:
 
 
 def _check_precision(subject: Subject) -> None:
-    if subject.request.precision.startswith("int8"):
+    if subject.request.engine.precision.startswith("int8"):
         compress.check_installed()
 
 
 def _check_engine(subject: Subject) -> None:
     request = subject.request
-    engine: Any = request.engine  # Any: one of ENGINES, checked by the request
-    precision: Any = "f32" if request.precision == "auto" else request.precision.partition("+")[0]  # Any: one of them
+    engine: Any = request.engine.name  # Any: one of ENGINES, checked by the request
+    asked = request.engine.precision
+    precision: Any = "f32" if asked == "auto" else asked.partition("+")[0]  # Any: one of them
     try:
         found = find_departure(
             subject.graph, subject.taken, logits_in_float(subject.problem, subject.taken),
             engine=engine, precision=precision, traces=subject.traces,
         )  # fmt: skip
     except EngineError as error:
-        other = "onnxruntime" if request.engine == "openvino" else "openvino"
+        other = "onnxruntime" if request.engine.name == "openvino" else "openvino"
         lines = [line.strip() for line in str(error.__cause__ or error).splitlines() if line.strip()]
         raise EngineError(
-            f"--engine {request.engine} must run this network, but refuses it ({lines[-1][:160]}). "
-            f"Try --engine {other}."
+            f"engine.name {request.engine.name} must run this network, but refuses it ({lines[-1][:160]}). "
+            f"Try engine.name {other}.",
+            about=["engine.name", "engine.name"],
         ) from error
     if found is not None and found.precision == "f32":
         raise ExportError(str(found))
@@ -152,12 +154,12 @@ CHECKS = (
     Check(
         name="rows",
         finds="Answers that depend on other samples, on chance or on earlier calls; a batch of one that fails.",
-        when="when exits are attached, and on samples of --data",
+        when="when exits are attached, and on training samples",
         call=_check_rows,
     ),
     Check(
         name="precision",
-        finds="A --precision for which a package is missing.",
+        finds="A precision for which a package is missing.",
         when="before any training",
         call=_check_precision,
     ),
@@ -165,7 +167,7 @@ CHECKS = (
         name="engine",
         finds="An operator that cannot be exported, an engine or a precision that cannot run the network, and a layer "
         "that the engine computes otherwise than PyTorch.",
-        when="before any training, on samples of --data",
+        when="before any training, on training samples",
         call=_check_engine,
     ),
 )

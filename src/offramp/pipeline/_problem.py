@@ -18,9 +18,9 @@ from ._screen import Screen
 
 KNOWN = ("zoo", "torchvision", "timm", "hf")  # origins that say what their networks read
 PARTS = (0.30, 0.35, 0.35)  # tune, calibrate, test
-SET_ASIDE = 0.4  # of --data, if nothing else is held out
+SET_ASIDE = 0.4  # of `train`, if nothing else is held out
 FEWEST = 3  # samples per part
-SHARED = 0.01  # of the held-out samples that --data may hold too, and that are then left out: public sets have a few
+SHARED = 0.01  # of the held-out samples that `train` may hold too, and that are then left out: public sets have a few
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ def gather(request: Request, screen: Screen) -> Problem:
     """
     with screen.step(f"model {request.model}"):
         model = load_model(request)
-    with screen.step(f"data {request.data}"):
+    with screen.step(f"data {request.train}"):
         classes, samples, held = _read(request, model, screen)
         _divide(request, _set_aside(request, samples)[1] if held is None else held)  # before every file is read
         train, held = _know_by_content(request, samples, held, screen)
@@ -74,11 +74,15 @@ def gather(request: Request, screen: Screen) -> Problem:
     if model.classes > len(train):
         screen.warn(
             f"{request.model} tells {model.classes} classes apart, but learns from {len(train)} samples. If these are "
-            "features, name its logits with --logits, or build it with its classifier."
+            "features, name its logits with logits=, or build it with its classifier.",
+            about=["logits="],
         )
     mean, std = _normalization(request, model, screen)
     if request.held_out is None:
-        screen.warn("no --held-out: 40 % of --data is set aside. If the network was trained on it, no promise holds.")
+        screen.warn(
+            "no held_out: 40 % of train is set aside. If the network was trained on it, no promise holds.",
+            about=["held_out", "train"],
+        )
     return Problem(
         model=model,
         train=train,
@@ -100,18 +104,20 @@ def check_counts(request: Request, problem: Problem) -> None:
     Raises:
         DataError: So few they are; the sentence says how many would do.
     """
-    goal, calibrate = request.goal, len(problem.calibrate)
+    goal, calibrate = request.target, len(problem.calibrate)
     if goal.max_loss is None or goal.kind == "net":
         return
     needed = decide.needed_samples((1 - goal.margin) * goal.max_loss, goal.confidence)
     if calibrate >= needed:
         return
     held = len(problem.tune) + calibrate + len(problem.test)
+    source = "held_out" if problem.held_out else "train"
     wanted = math.ceil((needed + 1) * held / calibrate / (1 if problem.held_out else SET_ASIDE))
     raise DataError(
-        f"--max-loss {goal.max_loss:g} at --confidence {goal.confidence:g} needs {needed} calibration samples, but "
-        f"{calibrate} of {held} held out are. Give {'--held-out' if problem.held_out else '--data'} {wanted:,} "
-        f"samples, or accept a loss of {_least_loss(calibrate, goal.confidence) / (1 - goal.margin):.3g}."
+        f"target.max_loss {goal.max_loss:g} at target.confidence {goal.confidence:g} needs {needed} calibration "
+        f"samples, but {calibrate} of {held} held out are. Give {source} {wanted:,} samples, or accept a loss of "
+        f"{_least_loss(calibrate, goal.confidence) / (1 - goal.margin):.3g}.",
+        about=["target.max_loss", "target.confidence", source],
     )
 
 
@@ -134,7 +140,7 @@ def find_shape(request: Request) -> tuple[int, ...]:
     Raises:
         OptionError: Pictures have several sizes, so that nobody knows which the network was trained with.
     """
-    first = data.load(request.data, split="train", tokenizer=request.tokenizer, warn=_say_nothing)
+    first = data.load(request.train, split="train", tokenizer=request.tokenizer, warn=_say_nothing)
     sizes = data.stored_sizes(first)
     if sizes and request.held_out is not None:
         held = data.load(request.held_out, split="test", tokenizer=request.tokenizer, warn=_say_nothing)
@@ -143,7 +149,8 @@ def find_shape(request: Request) -> tuple[int, ...]:
         some = " and ".join(f"{height} x {width}" for height, width in (min(sizes), max(sizes)))
         raise OptionError(
             f"pictures must have one size if {request.model} does not say what it reads, but there are {len(sizes)}, "
-            f"such as {some}. Give --shape, such as 3,224,224."
+            f"such as {some}. Give shape=3,224,224 or another.",
+            about=["shape="],
         )
     return tuple(next(iter(first.take([0]).values())).shape[1:])
 
@@ -153,9 +160,9 @@ def _say_nothing(text: str) -> None:
 
 
 def _read(request: Request, model: zoo.LoadedModel, screen: Screen) -> tuple[data.Classes, Samples, Samples | None]:
-    """What the classes are called, --data, and --held-out if it is named; labels are class numbers of the network.
+    """What the classes are called, `train`, and `held_out` if it is named; labels are class numbers of the network.
 
-    Classes are called as --class-names says, else as the network does, else as they are in the first set that names as
+    Classes are called as `class_names` says, else as the network does, else as they are in the first set that names as
     many as the network has outputs.
 
     Raises:
@@ -164,7 +171,7 @@ def _read(request: Request, model: zoo.LoadedModel, screen: Screen) -> tuple[dat
     known = data.Classes(count=model.classes, names=request.class_names or model.class_names)
     reads = Reads(shapes=model.shapes, classes=known, tokenizer=request.tokenizer, vocabulary=model.vocabulary)
     learns, proves = request.asked_labels
-    asked = [(request.data, "train", learns, learns or request.held_out is None)]  # is it asked, and is it strict?
+    asked = [(request.train, "train", learns, learns or request.held_out is None)]  # is it asked, and is it strict?
     asked += [] if request.held_out is None else [(request.held_out, "test", proves, True)]
     warn = {True: None, False: screen.warn}
     raw = [reads.read(place, split=split, warn=warn[need], strict=strict) for place, split, need, strict in asked]
@@ -176,8 +183,9 @@ def _read(request: Request, model: zoo.LoadedModel, screen: Screen) -> tuple[dat
     for one, (place, _, need, _) in zip(fitted, asked, strict=True):
         if need and one.labels is None:
             raise DataError(
-                f"--kind harm and net, and --regime frozen, mixed and joint need labels, but {place} has none. "
-                "Add some, or ask for agreement and regime post."
+                f"target.kind harm and net, and training.regime frozen, mixed and joint need labels, but {place} has "
+                "none. Add some, or ask for agreement and regime post.",
+                about=["target.kind", "training.regime"],
             )
     return reads.classes, fitted[0], fitted[1] if len(fitted) > 1 else None
 
@@ -207,19 +215,21 @@ def _know_by_content(
     """
     known = data.fingerprint(samples, meter=screen.progress)
     if held is None:
-        return _set_aside(request, drop_repeats(samples, known, request.data, screen)[0])
+        return _set_aside(request, drop_repeats(samples, known, request.train, screen)[0])
     assert request.held_out is not None
     held, contents = drop_repeats(held, data.fingerprint(held, meter=screen.progress), request.held_out, screen)
     shared = np.isin(contents, known)
     if shared.sum() > SHARED * len(held):
         raise DataError(
-            f"--held-out must hold other samples than --data, but {shared.sum()} of {len(held)} are in both, such as "
-            f"{held.ids[np.argmax(shared)]}. Name another part or file."
+            f"held_out must hold other samples than train, but {shared.sum()} of {len(held)} are in both, such as "
+            f"{held.ids[np.argmax(shared)]}. Name another part or file.",
+            about=["held_out", "train"],
         )
     if shared.any():
         screen.warn(
-            f"{shared.sum()} of {len(held)} samples of {request.held_out} are in --data too, such as "
-            f"{held.ids[np.argmax(shared)]}: nothing is chosen or proven on them."
+            f"{shared.sum()} of {len(held)} samples of {request.held_out} are in train too, such as "
+            f"{held.ids[np.argmax(shared)]}: nothing is chosen or proven on them.",
+            about=["train"],
         )
     return samples, held.subset(np.flatnonzero(~shared))
 
@@ -251,7 +261,8 @@ def _normalization(
     wide = tuple(mean * shape[0] if len(mean) == 1 else mean)
     if len(wide) != shape[0]:
         raise OptionError(
-            f"--mean and --std must have {shape[0]} numbers, one per channel, but have {len(mean)}. Fix them."
+            f"mean and std must have {shape[0]} numbers, one per channel, but have {len(mean)}. Fix them.",
+            about=["mean", "std"],
         )
     assert std is not None
     return wide, tuple(std * shape[0] if len(std) == 1 else std)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from offramp import data, decide
+from offramp.decide import Target
 from offramp.errors import DataError
 from offramp.measure import Evidence, evidence_by_passes
 from offramp.run import Runtime, Samples
@@ -27,10 +28,11 @@ from ._choice import Choice, pick
 from ._opened import PARTS, Opened, check_exits, part
 from ._predict import BATCH, Given, name_of, open_runtime, open_samples
 from ._ranges import check_ranges
-from ._request import LABELLED, Goal, Search
+from ._request import LABELLED
 from ._result import accuracy_alone, judge_alone, record_scores
 from ._samples import count_once
 from ._screen import Screen
+from ._search import Search
 from ._sweep import record_choice
 
 SHARES = (0.3, 0.5, 0.2)  # tune, calibrate, test: most go where the promise is proven
@@ -53,7 +55,7 @@ class Renewal:
     """
 
     data: Given
-    goal: Goal | None = None
+    goal: Target | None = None
     search: Search | None = None
     out: Path | None = None
     seed: int = 0
@@ -125,7 +127,9 @@ def _read(opened: Opened, renewal: Renewal, runtime: Runtime, tokenizer: str | N
     if renewal.needs_labels and samples.labels is None:
         assert renewal.goal is not None
         raise DataError(
-            f"--kind {renewal.goal.kind} needs labels, but {renewal.name} has none. Add some, or ask for agreement."
+            f"target.kind {renewal.goal.kind} needs labels, but {renewal.name} has none. Add some, or ask for "
+            "agreement.",
+            about=["target.kind"],
         )
     samples = count_once(samples, renewal.name, screen)
     if len(samples) < FEWEST:
@@ -148,10 +152,10 @@ def _warn_of_absent_classes(opened: Opened, samples: Samples, screen: Screen) ->
         )
 
 
-def _goal(opened: Opened, renewal: Renewal, seen: Evidence, screen: Screen) -> Goal:
+def _goal(opened: Opened, renewal: Renewal, seen: Evidence, screen: Screen) -> Target:
     """What was asked for, else what the folder promised; without labels that is agreement."""
     goal, told = renewal.goal or replace(opened.goal, kind=None), opened.record.guarantee
-    if goal.name != "promise" or goal.kind is not None:
+    if goal.mode != "promise" or goal.kind is not None:
         return goal
     kind = opened.goal.kind or (None if told is None else told.kind)
     if seen.labels is None and kind not in (None, "agreement"):
@@ -192,7 +196,7 @@ def _renew(opened: Opened, renewal: Renewal, choice: Choice, *, tokenizer: str |
             ),
             "baseline": old.baseline.model_copy(update={"accuracy": accuracy_alone(parts["test"])}),
             "exits_alone": judge_alone(list(parts.values()), [one.relative_macs for one in old.exits_alone]),
-            "warnings": tuple(text for text in old.warnings if not text.startswith("no --held-out")),
+            "warnings": tuple(text for text in old.warnings if not text.startswith(("no held_out", "no --held-out"))),
             "recalibrated": RecalibratedRecord(
                 data=reference and without_folders(reference),
                 samples=sum(counts.values()),

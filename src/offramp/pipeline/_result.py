@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offramp import report
-from offramp.decide import Guarantee, Ranking
+from offramp.decide import Guarantee, Ranking, Target
 from offramp.measure import Costs, Evidence, Frontier, OperatingPoint, macs_at
 from offramp.store._machine import describe_command, describe_machine, describe_versions, without_folders
 from offramp.store.record import (
@@ -42,7 +42,8 @@ if TYPE_CHECKING:  # they load PyTorch, which those do without that only tell a 
     from ._chain import Chosen
     from ._clock import Timing
     from ._problem import Problem
-    from ._request import Goal, Request, Search
+    from ._request import Request
+    from ._search import Search
 
 ACCEPTED = 0.01  # loss at which scores are compared if no promise was asked
 
@@ -71,16 +72,16 @@ def make_result(
         options=OptionsRecord.model_validate(request.options()),
         machine=MachineRecord.model_validate(describe_machine()),
         seed=request.seed,
-        engine=request.engine,
-        precision=request.precision,
+        engine=request.engine.name,
+        precision=request.engine.precision,
         precisions=None if chosen.precision is None else PrecisionsRecord.model_validate(chosen.precision),
-        threads=request.threads,
+        threads=request.engine.threads,
         held_out=problem.held_out,
         samples=SamplesRecord(**{name: len(part) for name, part in problem.parts.items()}),
         model=_record_model(request, problem, chosen),
         score=chosen.score,
         scores=_record_scores(request, chosen),
-        goal=record_goal(request.goal),
+        goal=record_goal(request.target),
         search=record_search(request.search),
         exit_macs=tuple(chosen.costs.macs.tolist()),
         clock=_record_clock(chosen.clock),
@@ -97,9 +98,9 @@ def make_result(
     return report.with_verdict(run.model_copy(update={"times": first_times(run)}))
 
 
-def record_goal(goal: Goal) -> GoalRecord:
+def record_goal(goal: Target) -> GoalRecord:
     """A goal as it is recorded."""
-    return GoalRecord.model_validate({**asdict(goal), "name": goal.name})
+    return GoalRecord.model_validate(goal.to_json())
 
 
 def record_search(search: Search) -> SearchRecord:
@@ -218,7 +219,7 @@ def _record_scores(request: Request, chosen: Chosen) -> ScoresRecord:
         gates_by=chosen.score,
         auto=request.scoring.auto,
         candidates=candidates(request),
-        accepted=request.goal.max_loss,
+        accepted=request.target.max_loss,
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from offramp.decide import Target
 from offramp.errors import OfframpWarning
 from offramp.measure import Costs, Evidence
 from offramp.run import Runtime, legible
@@ -17,8 +18,8 @@ from offramp.store._folder import check_out, reserve
 from offramp.store.record import BenchRecord, CheckRecord, GuaranteeRecord, PointRecord, RunRecord, SweepRecord
 
 from ._opened import Opened, open_run, read_text
-from ._request import Goal, Search
 from ._screen import Screen
+from ._search import Search
 
 if TYPE_CHECKING:  # reports load matplotlib, engines themselves
     from ._predict import Given, Predictions
@@ -77,7 +78,7 @@ class Run:
         return self.record.guarantee
 
     @property
-    def goal(self) -> Goal:
+    def goal(self) -> Target:
         """What the point of the file was chosen by."""
         return self._opened.goal
 
@@ -172,7 +173,7 @@ class Run:
     def sweep(
         self,
         *,
-        target: Goal | None = None,
+        target: Target | None = None,
         score: str | None = None,
         search: Search | None = None,
         apply: bool = False,
@@ -243,7 +244,7 @@ class Run:
         self,
         samples: Given,
         *,
-        target: Goal | None = None,
+        target: Target | None = None,
         search: Search | None = None,
         out: str | Path | None = None,
         seed: int = 0,

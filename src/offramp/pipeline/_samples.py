@@ -101,7 +101,8 @@ def check_tokens(samples: Samples, vocabulary: int, where: str) -> None:
     if low < 0 or high >= vocabulary:
         raise DataError(
             f"the network knows tokens 0 to {vocabulary - 1}, but {where} has {low if low < 0 else high}. "
-            "Name its own tokenizer by --tokenizer."
+            "Name its own tokenizer: tokenizer=FOLDER.",
+            about=["tokenizer="],
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -61,12 +61,14 @@ class Screen:
         log: Whether each step has its lines where there is no terminal.
         interval_s: Between two lines of one step where there is no terminal.
         clock: Seconds that go by.
+        words: Says a sentence that names arguments in other words; None leaves it as it is.
     """
 
     def __init__(
         self, *, quiet: bool = False, log: bool = False, interval_s: float = INTERVAL_S,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.monotonic, words: Callable[[str, Sequence[str]], str] | None = None,
     ) -> None:  # fmt: skip
+        self._words = words or (lambda text, about: text)
         self._console = Console(stderr=True, highlight=False)
         self._interval_s, self._clock = interval_s, clock
         self.lively = self._console.is_terminal and not quiet
@@ -151,17 +153,17 @@ class Screen:
                 if not issubclass(category, OfframpWarning):
                     others(message, category, *place, **more)
                 elif str(message) not in self.warnings:
-                    self.warn(str(message))
+                    self.warn(str(message), about=getattr(message, "about", ()))
 
             warnings.showwarning = show
             warnings.simplefilter("always", OfframpWarning)
             yield
 
-    def warn(self, text: str) -> None:
+    def warn(self, text: str, *, about: Sequence[str] = ()) -> None:
         """Say on standard error what the user should know, and remember it for the result."""
         text = legible(text)
         self.warnings.append(text)
-        self._console.print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
+        self._console.print(f"warning: {self._words(text, about)}", style="yellow", markup=False, soft_wrap=True)
 
     @contextmanager
     def _shown(self, text: str) -> Iterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from offramp.decide import Target
 from offramp.errors import OptionError
 from offramp.measure import Evidence, Frontier
 from offramp.store._machine import describe_command
@@ -14,9 +15,9 @@ from ._apply import apply_choice
 from ._choice import Choice, choose_from, pick
 from ._opened import Opened
 from ._redraw import redraw
-from ._request import Goal, Search
 from ._result import record_goal, record_guarantee, record_point, record_search
 from ._screen import Screen
+from ._search import Search
 
 LOSSES = (0.001, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05)
 
@@ -25,7 +26,7 @@ def sweep(
     opened: Opened,
     screen: Screen,
     *,
-    goal: Goal | None = None,
+    goal: Target | None = None,
     score: str | None = None,
     search: Search | None = None,
     apply: bool = False,
@@ -46,7 +47,10 @@ def sweep(
     """
     gated = opened.record.score
     if apply and score not in (None, gated):
-        raise OptionError(f"--apply needs the score that the file gates by, {gated}, but --score is {score}. Drop one.")
+        raise OptionError(
+            f"apply=True needs the score that the file gates by, {gated}, but got {score}. Drop one.",
+            about=["apply=True"],
+        )
     search = search or opened.search
     with screen.step("decision"):
         choice = pick(goal or opened.goal, search, opened.parts, opened.costs, score or gated, clock=opened.clock)
@@ -64,7 +68,7 @@ def sweep(
 
 
 def price_losses(
-    drawn: Frontier, goal: Goal, parts: Mapping[str, Evidence], *, timed: Frontier | None = None
+    drawn: Frontier, goal: Target, parts: Mapping[str, Evidence], *, timed: Frontier | None = None
 ) -> tuple[LossRecord, ...]:
     """What each acceptable loss would cost: the promised points on the test samples.
 

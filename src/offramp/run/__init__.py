@@ -1,5 +1,7 @@
 """From a graph or a file to answers: what every runtime takes and gives."""
 
+from ._as_samples import as_labels as as_labels
+from ._as_samples import as_samples as as_samples
 from ._content import digest_rows as digest_rows
 from ._external import data_file as data_file
 from ._external import fits_in_one_file as fits_in_one_file

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from offramp.errors import DataError, OptionError
 
+from ._as_samples import as_samples, is_collection
 from ._runtime import Answer, Runtime
 from ._samples import Array, Samples
 
@@ -34,7 +36,11 @@ class AnsweredBatch:
 
 
 def stream(
-    runtime: Runtime, samples: Samples | Pieces, *, batch: int = 64, thresholds: NDArray[np.float32] | None = None
+    runtime: Runtime,
+    samples: Any,  # Any: `Samples`, `Pieces`, or as `as_samples` takes them
+    *,
+    batch: int = 64,
+    thresholds: NDArray[np.float32] | None = None,
 ) -> Iterator[AnsweredBatch]:
     """Answers to samples, a batch at a time and in order; nothing but the current batch is kept.
 
@@ -43,8 +49,9 @@ def stream(
 
     Args:
         runtime: A conditional network.
-        samples: `Samples`, or inputs as they come: mappings from input name to array, each with one row or more. What
-            comes so is named by its place in the stream, from "0".
+        samples: `Samples` or what `as_samples` takes, such as an array; or inputs as they come: an iterable of mappings
+            from input name to array, each with one row or more. What comes so is named by its place in the stream,
+            from "0".
         batch: Samples per call of the runtime.
         thresholds: Those of every call; None takes the ones that the file has chosen.
 
@@ -65,8 +72,8 @@ def stream(
     """
     if batch < 1:
         raise OptionError(f"batch must be at least 1, but is {batch}. Choose 64 if in doubt.")
-    if isinstance(samples, Samples):
-        batches = _cut(samples, batch)
+    if is_collection(samples):
+        batches = _cut(as_samples(samples), batch)
     else:
         batches = _gather(_with_rows(samples, runtime, thresholds), batch)
     return _answers(runtime, batches, batch, thresholds)

@@ -34,9 +34,11 @@ def reserve_file(out: Path | None) -> Iterator[None]:
         return
     target = resolve(out)
     if target.is_dir():
-        raise OutputError(f"--out must be a file, but {out} is a folder. Name a file in it.")
+        raise OutputError(f"out must be a file, but {out} is a folder. Name a file in it.", about=["out"])
     if target.exists() and not (target.is_file() and os.access(target, os.W_OK)):
-        raise OutputError(f"--out must be a file that may be written, but {out} is none. Choose another file.")
+        raise OutputError(
+            f"out must be a file that may be written, but {out} is none. Choose another file.", about=["out"]
+        )
     if not target.parent.is_dir():
         raise OutputError(f"{out} must lie in a folder, but {target.parent} is none. Make it, or choose another file.")
     with lock(target):
@@ -92,7 +94,9 @@ def _passes_through(out: Path) -> bool:
         try:
             os.write(number, b"")
         except OSError as error:
-            raise OutputError(f"--out must be open for writing, but {out} is not. Choose another file.") from error
+            raise OutputError(
+                f"out must be open for writing, but {out} is not. Choose another file.", about=["out"]
+            ) from error
         return True
     try:
         mode = out.stat().st_mode

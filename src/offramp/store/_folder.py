@@ -132,13 +132,16 @@ def check_out(out: Path) -> None:
         OutputError: It is a file, or a folder with other things in it.
     """
     if os.path.lexists(resolve(out)) and not out.is_dir():
-        raise OutputError(f"--out must be a folder, but {out} is a file. Choose another folder.")
+        raise OutputError(f"out must be a folder, but {out} is a file. Choose another folder.", about=["out"])
     if out.is_dir() and any(out.iterdir()) and not (out / "result.json").is_file():
         raise OutputError(
-            f"--out must be new, empty or an earlier result, but {out} holds other files. Choose another."
+            f"out must be new, empty or an earlier result, but {out} holds other files. Choose another.",
+            about=["out"],
         )
     if resolve(out).is_mount():
-        raise OutputError(f"--out is replaced as a whole, but {out} is a disk of its own. Name a folder in it.")
+        raise OutputError(
+            f"out is replaced as a whole, but {out} is a disk of its own. Name a folder in it.", about=["out"]
+        )
 
 
 def check_killed(out: Path, deciding: Mapping[str, Any], *, resume: bool, fresh: bool) -> bool:  # Any: JSON
@@ -160,8 +163,9 @@ def check_killed(out: Path, deciding: Mapping[str, Any], *, resume: bool, fresh:
     there = work.checkpoint.exists()
     if there and not (resume or fresh):
         raise OptionError(
-            f"{work.path} holds heads that a killed run trained. Repeat the command with --resume to go on from them, "
-            "or with --fresh to throw them away."
+            f"{work.path} holds heads that a killed run trained. Repeat it with resume=True to go on from them, "
+            "or with fresh=True to throw them away.",
+            about=["resume=True", "fresh=True"],
         )
     if resume and work.request.is_file():
         _check_same(_read_request(work.request), deciding, work.path)
@@ -259,17 +263,19 @@ def _read_request(path: Path) -> dict[str, Any]:  # Any: JSON
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise OptionError(
-            f"{path} must say what the killed run was asked for, but is broken. Start anew with --fresh."
+            f"{path} must say what the killed run was asked for, but is broken. Start anew with fresh=True.",
+            about=["fresh=True"],
         ) from error
     return found if isinstance(found, dict) else {}
 
 
 def _check_same(then: Mapping[str, Any], now: Mapping[str, Any], path: Path) -> None:  # Any: JSON
-    other = [f"--{name.replace('_', '-')}" for name in now if then.get(name) != now[name]]
+    other = [name for name in now if then.get(name) != now[name]]
     if other:
         raise OptionError(
             f"going on needs the options of the killed run, but {', '.join(other)} differ from {path}. "
-            "Repeat them, or start anew with --fresh."
+            "Repeat them, or start anew with fresh=True.",
+            about=[*other, "fresh=True"],
         )
 
 

@@ -24,6 +24,7 @@ from offramp.nn import Executor, Normalize
 from offramp.nn.heads import HeadRecipe
 
 FORMAT = 2  # 1 had one head recipe for all exits
+FORMER = {"cascade": "reuse_logits", "ensemble": "ensemble_heads"}  # what files called it once
 TOLERANCE = 1e-4  # of the largest stored logit: the same sums in another order
 
 
@@ -58,7 +59,7 @@ def save_artifact(
     """Write `model.safetensors` and `config.json` into a folder.
 
     Args:
-        graph: As `attach.attach_exits` or a builder of `attach.GRAPHS` makes it, trained or not.
+        graph: As `attach.exits` or a builder of `attach.GRAPHS` makes it, trained or not.
         folder: Exists.
         example: A few inputs by name; they and the answers to them are stored, to compare with.
         origin: None if nobody can say how to build the network; the configuration then says `"rebuild": null`.
@@ -140,8 +141,8 @@ def _recipe(graph: Graph) -> dict[str, Any]:  # Any: JSON
         "heads": [dict(node.recipe or {}) for node in heads],
         "scores": [(node.recipe or {})["score"] for node in scores],
         "controllers": [dict(node.recipe or {}) for node in graph.controls if node.role == "controller"],
-        "cascade": any((node.recipe or {}).get("cascade", False) for node in heads),
-        "ensemble": any(node.role == "ensemble" for node in graph.nodes),
+        "reuse_logits": any((node.recipe or {}).get("reuse_logits", False) for node in heads),
+        "ensemble_heads": any(node.role == "ensemble" for node in graph.nodes),
         "fallback": transform.has_fallback(graph),
     }
 
@@ -189,10 +190,10 @@ def _attach(config: Mapping[str, Any]) -> Graph:  # Any: JSON
     loaded = zoo.load_model(rebuild["reference"], shape=shape, arguments=rebuild["arguments"], logits=logits)
     placement, heads = config["cuts"] or "linear", _networks(config, "heads")
     if config.get("controllers"):
-        return attach.cascade(
+        return attach.controllers(
             loaded.module,
             loaded.example,
-            exits=0,
+            count=0,
             placement=placement,
             head=heads,
             controller=_networks(config, "controllers"),
@@ -200,16 +201,16 @@ def _attach(config: Mapping[str, Any]) -> Graph:  # Any: JSON
             normalize=normalize,
             logits=logits,
         )
-    return attach.attach_exits(
+    return attach.exits(
         loaded.module,
         loaded.example,
-        exits=0,
+        count=0,
         placement=placement,
         head=heads,
         scores=config["scores"] or ("max_probability",),
         normalize=normalize,
-        cascade=config.get("cascade", False),  # older files say nothing of these two
-        ensemble=config.get("ensemble", False),
+        reuse_logits=config.get("reuse_logits", False),  # older files say nothing of these two
+        ensemble_heads=config.get("ensemble_heads", False),
         logits=logits,
     )
 
@@ -275,4 +276,17 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:  # Any: JSO
         ) from error
     if config.get("format") != FORMAT:
         raise ExportError(f"{folder} must have format {FORMAT}, but has {config.get('format')!r}. Write it again.")
-    return config, tensors
+    return _with_present_names(config), tensors
+
+
+def _with_present_names(config: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON
+    """A configuration as it would be written today, whenever it was."""
+
+    def renamed(given: Mapping[str, Any]) -> dict[str, Any]:
+        return {FORMER.get(name, name): value for name, value in given.items()}
+
+    nodes = [
+        {**node, "recipe": renamed(node["recipe"])} if node["recipe"] else node for node in config["graph"]["nodes"]
+    ]
+    heads = [renamed(head) for head in config["heads"]]
+    return {**renamed(config), "heads": heads, "graph": {**config["graph"], "nodes": nodes}}

@@ -25,7 +25,7 @@ def add_fallback(graph: Graph) -> Graph:
     the first one fewer bits: who is sure of the answer in 8 bits leaves with it, and only the others pay for floats.
 
     Args:
-        graph: As `attach_exits` makes it, trained or not, with or without exits. Scores that are fitted are left out:
+        graph: As `attach.exits` makes it, trained or not, with or without exits. Scores that are fitted are left out:
             there is nothing to fit at an end that always agrees with itself.
 
     Raises:
@@ -33,9 +33,9 @@ def add_fallback(graph: Graph) -> Graph:
             a score that is fitted.
 
     Example:
-        >>> from offramp.attach import attach_exits
+        >>> from offramp import attach
         >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
-        >>> add_fallback(attach_exits(net, torch.zeros(2, 8), exits=1, placement="1")).exits
+        >>> add_fallback(attach.exits(net, torch.zeros(2, 8), count=1, placement="1")).exits
         ('exit0/head', 'exit1/head', 'fallback')
     """
     stages = [node for node in graph.nodes if node.role == "stage"]
@@ -99,7 +99,7 @@ def _check(graph: Graph, stages: Sequence[Node]) -> None:
     if any(gate.gate is None for gate in graph.controls):
         raise GraphError(
             "a fallback needs gates that compare a score with a threshold, but this graph has other control nodes. "
-            "Give it one from attach_exits."
+            "Give it one from attach.exits."
         )
     fitted = [gate.inputs[0].source for gate in graph.gates if _is_fitted(graph, gate.inputs[0].source)]
     if fitted:

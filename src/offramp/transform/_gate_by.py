@@ -13,11 +13,11 @@ from offramp.nn.scores import gate_of
 def gate_by(graph: Graph, score: str) -> Graph:
     """The same exits, weights and scores, with gates that compare this score.
 
-    What comes out is the graph that `attach_exits` makes if this score is named first and the others follow in the
+    What comes out is the graph that `attach.exits` makes if this score is named first and the others follow in the
     order in which they are, with the bodies that are here.
 
     Args:
-        graph: As `attach_exits` makes it, trained or not; its scores are read by nobody but the gates.
+        graph: As `attach.exits` makes it, trained or not; its scores are read by nobody but the gates.
         score: One that the graph has at every exit.
 
     Raises:
@@ -25,9 +25,9 @@ def gate_by(graph: Graph, score: str) -> Graph:
 
     Example:
         >>> import torch
-        >>> from offramp.attach import attach_exits
+        >>> from offramp import attach
         >>> net = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3))
-        >>> graph = attach_exits(net, torch.zeros(2, 8), exits=1, placement="1", scores=("margin", "entropy"))
+        >>> graph = attach.exits(net, torch.zeros(2, 8), count=1, placement="1", scores=("margin", "entropy"))
         >>> [gate.gate.direction for gate in (*graph.gates, *gate_by(graph, "entropy").gates)]
         ['higher', 'lower']
     """

@@ -18,7 +18,7 @@ def keep_exits(graph: Graph, exits: Collection[int]) -> Graph:
     heads hear those that are left: an ensemble's weights keep their ratios and their sum.
 
     Args:
-        graph: As `attach_exits` makes it.
+        graph: As `attach.exits` makes it.
         exits: Which to keep, counted from 0 in graph order; the final one always stays.
 
     Raises:
@@ -27,9 +27,9 @@ def keep_exits(graph: Graph, exits: Collection[int]) -> Graph:
     Example:
         >>> import torch
         >>> from torch import nn
-        >>> from offramp.attach import attach_exits
+        >>> from offramp import attach
         >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3))
-        >>> keep_exits(attach_exits(net, torch.zeros(2, 8), placement=[0, 1]), [1]).exits
+        >>> keep_exits(attach.exits(net, torch.zeros(2, 8), placement=[0, 1]), [1]).exits
         ('exit1/head', 'stage2')
     """
     heads = graph.exits[:-1]
@@ -49,14 +49,14 @@ def keep_exits(graph: Graph, exits: Collection[int]) -> Graph:
 
 
 def exit_numbers(graph: Graph) -> tuple[int, ...]:
-    """Which of the exits that `attach_exits` attached a graph still has: `keep_exits` leaves their names as they were.
+    """Which of the exits that `attach.exits` attached a graph still has: `keep_exits` leaves their names as they were.
 
     Example:
         >>> import torch
         >>> from torch import nn
-        >>> from offramp.attach import attach_exits
+        >>> from offramp import attach
         >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3))
-        >>> exit_numbers(keep_exits(attach_exits(net, torch.zeros(2, 8), placement=["1", "3"]), [1]))
+        >>> exit_numbers(keep_exits(attach.exits(net, torch.zeros(2, 8), placement=["1", "3"]), [1]))
         (1,)
     """
     named = (re.fullmatch(r"exit(\d+)/(?:head|ensemble)", name) for name in graph.exits[:-1])

@@ -20,10 +20,10 @@ class BranchTable:
     """A published branch.
 
     Attributes:
-        first: Its layers up to those that are repeated.
-        repeated: What the branch's depth counts.
-        depth: As published.
-        last: Its layers after those, but for the linear layer to the classes.
+        first: The layers before those that are repeated.
+        repeated: The layers that are repeated, as often as the branch is deep.
+        depth: Number of repetitions as published.
+        last: The layers after those, without the linear layer to the classes.
     """
 
     first: str
@@ -32,7 +32,14 @@ class BranchTable:
     last: str = ""
 
     def table(self, depth: int) -> str:
-        """Its layers at a depth."""
+        """The layers of the branch at a depth.
+
+        Args:
+            depth: Number of repetitions, at least 0.
+
+        Returns:
+            A table as `nn.build_layers` reads it, without the linear layer to the classes.
+        """
         return " | ".join(part for part in (self.first, *[self.repeated] * depth, self.last) if part)
 
 
@@ -41,10 +48,10 @@ class BranchyTable:
     """A published network.
 
     Attributes:
-        shape: Of one sample.
-        trunk: Its layers but for the linear layer to the classes.
-        branches: In order; further ones are like the last.
-        positions: By name: the layers behind which the branches read. The first is the default.
+        shape: Shape of one sample, (C, H, W).
+        trunk: The layers without the linear layer to the classes.
+        branches: The branches in order; further ones are like the last.
+        positions: By name, such as "code" or "paper": the layers after which the branches read.
     """
 
     shape: tuple[int, ...]
@@ -54,7 +61,25 @@ class BranchyTable:
 
 
 def branchy_resnet(depth: int) -> BranchyTable:
-    """The table of B-ResNet at a depth of 6n + 2."""
+    """The table of B-ResNet.
+
+    Args:
+        depth: Number of layers, 6n + 2 for n blocks per group, at least 8.
+
+    Returns:
+        The network and its branches.
+
+    Raises:
+        OptionError: The depth is not 6n + 2.
+
+    Example:
+        >>> branchy_resnet(110).positions
+        {'code': ('relu1', 'block18')}
+
+    Reference:
+        Teerapittayanon, McDanel and Kung, "BranchyNet: Fast Inference via Early Exiting from Deep Neural Networks",
+        ICPR 2016, section IV, with the layers of its public code.
+    """
     blocks = blocks_per_group(depth)
     same = {width: f" | block {width}" * (blocks - 1) for width in (16, 32, 64)}
     return BranchyTable(
@@ -107,17 +132,38 @@ BRANCHY_ALEXNET = BranchyTable(
 
 
 def lenet_trunk(classes: int = 10) -> nn.Sequential:
-    """The LeNet of BranchyNet without branches, for 1x28x28 pictures; 1.14 M multiply-accumulates."""
+    """The LeNet of BranchyNet without branches, for 1x28x28 pictures; 1.14 M multiply-accumulates.
+
+    Args:
+        classes: Number of classes, at least 2.
+
+    Returns:
+        The network with random weights.
+    """
     return build_trunk(BRANCHY_LENET, classes)
 
 
 def alexnet_trunk(classes: int = 10) -> nn.Sequential:
-    """The AlexNet of BranchyNet without branches, for 3x32x32 pictures; 28.25 M multiply-accumulates."""
+    """The AlexNet of BranchyNet without branches, for 3x32x32 pictures; 28.25 M multiply-accumulates.
+
+    Args:
+        classes: Number of classes, at least 2.
+
+    Returns:
+        The network with random weights.
+    """
     return build_trunk(BRANCHY_ALEXNET, classes)
 
 
 def resnet_trunk(classes: int = 10, *, depth: int = 110) -> nn.Sequential:
     """The ResNet of BranchyNet without branches, for 3x32x32 pictures; 232.4 M multiply-accumulates at depth 110.
+
+    Args:
+        classes: Number of classes, at least 2.
+        depth: Number of layers, 6n + 2 for n blocks per group, at least 8.
+
+    Returns:
+        The network with random weights.
 
     Raises:
         OptionError: The depth is not 6n + 2.
@@ -126,5 +172,17 @@ def resnet_trunk(classes: int = 10, *, depth: int = 110) -> nn.Sequential:
 
 
 def build_trunk(network: BranchyTable, classes: int) -> nn.Sequential:
-    """The layers of a published network without its branches, with random weights."""
+    """The layers of a published network without its branches.
+
+    Args:
+        network: Table of the network.
+        classes: Number of classes, at least 2.
+
+    Returns:
+        The network with random weights from PyTorch's global generator.
+
+    Example:
+        >>> [name for name, _ in build_trunk(BRANCHY_LENET, 10).named_children()][-2:]
+        ['fc1', 'fc2']
+    """
     return build_layers(f"{network.trunk} | fc {classes}", network.shape)[0]

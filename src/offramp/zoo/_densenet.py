@@ -9,7 +9,12 @@ _LAYERS = (6, 12, 24, 16)  # of each block
 
 
 class DenseLayer(nn.Module):
-    """What came in, behind `growth` new channels made from all of it by a 1x1 and a 3x3 convolution."""
+    """What came in, after `growth` new channels that a 1x1 and a 3x3 convolution compute from all of it.
+
+    Args:
+        width: Number of channels that come in.
+        growth: Number of channels that the layer adds.
+    """
 
     def __init__(self, width: int, growth: int) -> None:
         """Make the layers with random weights."""
@@ -22,7 +27,14 @@ class DenseLayer(nn.Module):
         self.conv2 = nn.Conv2d(4 * growth, growth, 3, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features [B, growth + C, H, W]."""
+        """Run the layer on a batch.
+
+        Args:
+            x: Features [B, C, H, W].
+
+        Returns:
+            Features [B, growth + C, H, W], the new channels first.
+        """
         out = self.conv1(self.relu1(self.bn1(x)))
         out = self.conv2(self.relu2(self.bn2(out)))
         return torch.cat([out, x], dim=1)
@@ -32,8 +44,8 @@ class DenseNet(nn.Module):
     """Four blocks of 6, 12, 24 and 16 dense layers, and between two of them half the channels and half the side.
 
     Args:
-        growth: Channels that each dense layer adds.
-        classes: Number of classes.
+        growth: Number of channels that each dense layer adds.
+        classes: Number of classes, at least 2.
 
     Reference:
         Huang et al., "Densely Connected Convolutional Networks", CVPR 2017, DenseNet-BC-121, with a 3x3 stem for
@@ -60,7 +72,14 @@ class DenseNet(nn.Module):
         self.linear = nn.Linear(width, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits [B, K] of pictures [B, 3, 32, 32]."""
+        """Answer a batch.
+
+        Args:
+            x: Pictures [B, 3, 32, 32].
+
+        Returns:
+            Logits [B, K].
+        """
         for layer in self.children():
             x = layer(x)
         return x
@@ -73,5 +92,13 @@ def _transition(width: int, narrow: int) -> nn.Sequential:
 
 
 def densenet121(classes: int = 10, *, growth: int = 32) -> DenseNet:
-    """A DenseNet-121 with random weights for 3x32x32 pictures."""
+    """A DenseNet-121 for 3x32x32 pictures; see `DenseNet`.
+
+    Args:
+        classes: Number of classes, at least 2.
+        growth: Number of channels that each dense layer adds.
+
+    Returns:
+        The network with random weights.
+    """
     return DenseNet(growth, classes)

@@ -28,8 +28,11 @@ def from_huggingface(place: str, arguments: Arguments) -> Source:
     """The classifier in a folder, with its weights; nothing is downloaded and no code of the folder runs.
 
     Args:
-        place: Folder with `config.json` and `model.safetensors`, as `save_pretrained` writes it.
-        arguments: Changes to the configuration.
+        place: Path of a folder with `config.json` and `model.safetensors`, as `save_pretrained` writes it.
+        arguments: Entries of the configuration to replace.
+
+    Returns:
+        The network in float32, with the shapes, mean, std and class names that its folder declares.
 
     Raises:
         UnknownReference: No such folder, or not a classifier of images, texts or sounds.
@@ -67,7 +70,7 @@ def _loader_name(transformers: Any, config: Any, place: str) -> str:  # Any: as 
     names = list(config.architectures or [])
     for ending, loader in TASKS.items():
         if any(name.endswith(ending) for name in names):
-            # families that listen call their classifiers of sounds so too
+            # families for sounds name their classifiers so too
             return AUDIO if type(config) in transformers.MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING else loader
     raise UnknownReference(
         f"{place} must be a model for image, sequence or audio classification (architectures "
@@ -148,9 +151,9 @@ def _picture_source(module: Any, config: Any, processor: dict[str, Any]) -> Sour
 
 
 def _class_names(config: Any) -> tuple[str, ...] | None:  # Any: as above
-    """What the configuration calls the outputs; None for LABEL_0 and the like, which say nothing, or if two are one."""
-    told = {int(at): str(name).strip() for at, name in (getattr(config, "id2label", None) or {}).items()}
-    names = tuple(told.get(at, "") for at in range(len(told)))
+    """The configuration's names of the outputs; None for LABEL_0 and the like, and if two are equal."""
+    given = {int(at): str(name).strip() for at, name in (getattr(config, "id2label", None) or {}).items()}
+    names = tuple(given.get(at, "") for at in range(len(given)))
     if not all(names) or len(set(names)) < len(names) or any(re.fullmatch(r"LABEL_\d+", name) for name in names):
         return None
     return names or None

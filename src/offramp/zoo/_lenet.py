@@ -11,7 +11,7 @@ class LeNet5(nn.Module):
     As in the paper, but with ReLU, max pooling and full connections, as it is trained today.
 
     Args:
-        classes: Number of classes.
+        classes: Number of classes, at least 2.
 
     Reference:
         LeCun et al., "Gradient-Based Learning Applied to Document Recognition", Proc. IEEE 1998, section II B.
@@ -34,12 +34,26 @@ class LeNet5(nn.Module):
         self.fc3 = nn.Linear(84, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits [B, K] of pictures [B, 1, 28, 28]."""
+        """Answer a batch.
+
+        Args:
+            x: Pictures [B, 1, 28, 28].
+
+        Returns:
+            Logits [B, K].
+        """
         for layer in self.children():
             x = layer(x)
         return x
 
 
 def lenet5(classes: int = 10) -> LeNet5:
-    """A LeNet-5 with random weights."""
+    """A LeNet-5; see `LeNet5`.
+
+    Args:
+        classes: Number of classes, at least 2.
+
+    Returns:
+        The network with random weights.
+    """
     return LeNet5(classes)

@@ -46,16 +46,16 @@ class LoadedModel:
     """A classifier in eval mode and all that is needed to capture it, feed it and build it again.
 
     Attributes:
-        module: In eval mode.
-        reference: As it was asked for.
-        arguments: What its builder was called with.
+        module: The network, in eval mode.
+        reference: The reference by which it was asked for.
+        arguments: Keywords that its builder was called with.
         example: Two random samples: a tensor, or a dictionary if the network is called by keyword.
         classes: Number of classes that it tells apart.
-        mean: Per channel, that the weights expect to be subtracted from pixels in [0, 1]; None if nobody knows.
-        std: That they expect to be divided by.
-        class_names: In the order of the outputs, if the origin of the network says them.
+        mean: Mean of each channel that the weights expect to be subtracted from pixels in [0, 1]; None if unknown.
+        std: Standard deviation of each channel that they expect to be divided by; None if unknown.
+        class_names: Names of the outputs in their order; None if the origin of the network has none.
         vocabulary: Number of tokens that a network for texts knows; 0 for all others.
-        logits: Which of its outputs is its answer, if that had to be said.
+        logits: Which of its outputs holds the logits, if it has several.
     """
 
     module: nn.Module
@@ -70,17 +70,27 @@ class LoadedModel:
     logits: Answer = field(default_factory=Answer)
 
     def find_logits(self, answer: Any) -> Tensor:  # Any: whatever its module answers
-        """The logits in what the module answers; of probabilities the logarithm, as a captured network gives it."""
+        """The logits in what the module answers; of probabilities the logarithm, as a captured network gives it.
+
+        Args:
+            answer: What the module returned: a tensor, or tuples and dictionaries of tensors.
+
+        Returns:
+            Logits [B, K].
+
+        Raises:
+            CaptureError: The answer has no such output.
+        """
         return as_logits(find_logits(answer, self.logits.where), self.logits)
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        """What the inputs of its graph are called."""
+        """The names of the inputs that its graph has."""
         return read_example(self.example).names
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of one sample by input name."""
+        """The shape of one sample, by the name of the input."""
         inputs = read_example(self.example)
         return {name: tuple(tensor.shape[1:]) for name, tensor in zip(inputs.names, inputs.tensors, strict=True)}
 
@@ -100,11 +110,13 @@ def load_model(
     trained for another number of classes than the builder's usual one, the network is built for theirs.
 
     Args:
-        reference: Which network.
-        weights: A `.pt`, `.pth`, `.th` or `.safetensors` file; without one the weights are random, but for `hf:`.
-        shape: Of one sample; for texts (tokens,). None: what the origin of the network says.
+        reference: Name of the network, in one of the forms above.
+        weights: Path of a `.pt`, `.pth`, `.th` or `.safetensors` file; without one the weights are random, except for
+            `hf:`, whose folder holds them.
+        shape: Shape of one sample, without the batch axis; for texts (tokens,). None takes what the origin of the
+            network declares.
         arguments: Keywords for the builder, such as {"num_classes": 10}.
-        seed: Of random weights and of the example.
+        seed: The seed of the random weights and of the example.
         logits: Name or position of the output that holds the logits, if there are several.
 
     Returns:
@@ -113,7 +125,7 @@ def load_model(
     Raises:
         UnknownReference: The reference names nothing.
         WeightsError: The weights do not fit, or cannot be read.
-        OptionError: The origin does not say what the network reads, and neither does `shape`; no such output.
+        OptionError: Neither the origin nor `shape` tells what the network reads, or there is no such output.
         CaptureError: The builder fails, or the network does not answer the example with logits.
         MissingExtra: The reference needs a package that is not installed.
 
@@ -208,6 +220,7 @@ def _count_classes(module: nn.Module, example: Tensor | dict[str, Tensor], refer
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != 2 or logits.shape[1] < 2:
         raise CaptureError(
             f"{reference} must answer 2 samples with logits [2, K], K >= 2, but gave {list_outputs(result)}. "
-            "Return logits, or name the output: --logits NAME or INDEX."
+            "Return logits, or name the output: logits=NAME or INDEX.",
+            about=["logits="],
         )
     return int(logits.shape[1])

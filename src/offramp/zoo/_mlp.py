@@ -11,9 +11,12 @@ def mlp(classes: int = 10, *, features: int = 784, hidden: tuple[int, ...] = (25
     """A perceptron with ReLU between its linear layers, and random weights.
 
     Args:
-        classes: Number of classes.
-        features: Numbers per sample; anything of that size is flattened first.
-        hidden: Width of each hidden layer.
+        classes: Number of classes, at least 2.
+        features: Count of numbers per sample; anything of that size is flattened first.
+        hidden: Number of features of each hidden layer, in order.
+
+    Returns:
+        The network with random weights.
 
     Example:
         >>> import torch

@@ -12,8 +12,8 @@ class CifarResNet(nn.Module):
     """Three groups of basic blocks, 16, 32 and 64 channels wide, for 3x32x32 pictures.
 
     Args:
-        depth: 6n + 2 for n blocks per group.
-        classes: Number of classes.
+        depth: Number of layers, 6n + 2 for n blocks per group, at least 8.
+        classes: Number of classes, at least 2.
 
     Raises:
         OptionError: The depth is not 6n + 2.
@@ -37,17 +37,34 @@ class CifarResNet(nn.Module):
         self.linear = nn.Linear(64, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits [B, K] of normalized pictures [B, 3, 32, 32]."""
+        """Answer a batch.
+
+        Args:
+            x: Normalized pictures [B, 3, 32, 32].
+
+        Returns:
+            Logits [B, K].
+        """
         for layer in self.children():
             x = layer(x)
         return x
 
 
 def blocks_per_group(depth: int) -> int:
-    """N of a network of 6n + 2 layers.
+    """The number of residual blocks per group in a CIFAR ResNet.
+
+    Args:
+        depth: Number of layers, 6n + 2.
+
+    Returns:
+        The n of 6n + 2.
 
     Raises:
-        OptionError: The depth is not 6n + 2.
+        OptionError: The depth is not 6n + 2, or below 8.
+
+    Example:
+        >>> blocks_per_group(56)
+        9
     """
     if depth < 8 or depth % 6 != 2:
         raise OptionError(f"the depth must be 6n + 2, such as 20 or 56, but is {depth}. Take the nearest such.")
@@ -60,5 +77,16 @@ def _group(width_in: int, width: int, blocks: int, *, stride: int) -> nn.Sequent
 
 
 def cifar_resnet(classes: int = 10, *, depth: int) -> CifarResNet:
-    """A CIFAR ResNet with random weights."""
+    """A CIFAR ResNet; see `CifarResNet`.
+
+    Args:
+        classes: Number of classes, at least 2.
+        depth: Number of layers, 6n + 2 for n blocks per group, at least 8.
+
+    Returns:
+        The network with random weights.
+
+    Raises:
+        OptionError: The depth is not 6n + 2.
+    """
     return CifarResNet(depth, classes)

@@ -28,13 +28,13 @@ class Source:
     """A fresh network and what its origin knows of it.
 
     Attributes:
-        module: With random weights, unless the origin brings its own.
-        shapes: Of one sample, by input name; () where nobody knows.
+        module: The network, with random weights unless the origin brings its own.
+        shapes: Shape of one sample, by the name of the input; () where it is unknown.
         vocabulary: Number of tokens, for networks that read texts; 0 for pictures and features.
-        mean: Per channel, that the weights expect to be subtracted from pixels in [0, 1]; None if nobody knows.
-        std: That they expect to be divided by.
+        mean: Mean of each channel that the weights expect to be subtracted from pixels in [0, 1]; None if unknown.
+        std: Standard deviation of each channel that they expect to be divided by; None if unknown.
         classes_argument: Keyword of the builder that sets the number of classes; None if there is none.
-        class_names: In the order of the outputs, if the origin says them.
+        class_names: Names of the outputs in their order; None if the origin has none.
     """
 
     module: nn.Module
@@ -47,7 +47,19 @@ class Source:
 
 
 def from_zoo(name: str, arguments: Arguments) -> Source:
-    """A network of our own."""
+    """A network that offramp brings along.
+
+    Args:
+        name: One of `ZOO`.
+        arguments: Keywords for the builder, such as {"classes": 100}.
+
+    Returns:
+        The network with random weights.
+
+    Raises:
+        UnknownReference: There is no such network.
+        CaptureError: The builder fails for these arguments.
+    """
     if name not in ZOO:
         raise UnknownReference(f"the zoo has {', '.join(ZOO)}, but not {name!r}. {suggest(name, ZOO)}")
     entry = ZOO[name]
@@ -56,13 +68,27 @@ def from_zoo(name: str, arguments: Arguments) -> Source:
 
 
 def from_torchvision(name: str, arguments: Arguments) -> Source:
-    """A classifier of torchvision without weights; size, mean and std are those of its default weights."""
+    """A classifier of torchvision without weights; size, mean and std are those of its default weights.
+
+    Args:
+        name: Name of the model in torchvision.
+        arguments: Keywords for the builder, such as {"num_classes": 10}.
+
+    Returns:
+        The network with random weights.
+
+    Raises:
+        UnknownReference: There is no such classifier.
+        OptionError: The arguments ask for weights, which would be downloaded.
+        CaptureError: The builder fails for these arguments.
+        MissingExtra: torchvision is not installed.
+    """
     models = import_extra("torchvision.models", "vision")
     known = models.list_models(module=models)
     if name not in known:
         raise UnknownReference(f"torchvision has no classifier {name!r}. {suggest(name, known)}")
     _refuse_downloads(arguments)
-    # these two warn and draw weights for minutes unless told not to
+    # these two warn and draw weights for minutes unless they are asked not to
     quiet = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
     module = _call(models.get_model, {"name": name, "weights": None, **quiet, **arguments}, f"torchvision:{name}")
     preset = models.get_model_weights(name).DEFAULT.transforms()
@@ -78,7 +104,21 @@ def from_torchvision(name: str, arguments: Arguments) -> Source:
 
 
 def from_timm(name: str, arguments: Arguments) -> Source:
-    """A classifier of timm without weights; size, mean and std are those of its default configuration."""
+    """A classifier of timm without weights; size, mean and std are those of its default configuration.
+
+    Args:
+        name: Name of the model in timm.
+        arguments: Keywords for the builder, such as {"num_classes": 10}.
+
+    Returns:
+        The network with random weights.
+
+    Raises:
+        UnknownReference: There is no such model.
+        OptionError: The arguments ask for weights, which would be downloaded.
+        CaptureError: The builder fails for these arguments.
+        MissingExtra: timm is not installed.
+    """
     timm = import_extra("timm", "vision")
     if not timm.is_model(name.partition(".")[0]):
         raise UnknownReference(f"timm has no model {name!r}. {suggest(name, timm.list_models())}")
@@ -95,7 +135,19 @@ def from_timm(name: str, arguments: Arguments) -> Source:
 
 
 def from_code(reference: str, arguments: Arguments) -> Source:
-    """What `package.module:callable` gives when called, or the module that it names."""
+    """What `package.module:callable` gives when called, or a copy of the module that it names.
+
+    Args:
+        reference: An importable module and a name in it, with a colon between; the working folder is looked in first.
+        arguments: Keywords for the callable.
+
+    Returns:
+        The network with the weights that the code gives it; its input shape is unknown.
+
+    Raises:
+        UnknownReference: The module cannot be imported, has no such name, or gives something else than a module.
+        CaptureError: The callable fails for these arguments.
+    """
     place, _, name = reference.partition(":")
     found = vars(_import_code(place, reference)).get(name)
     if found is None:
@@ -138,7 +190,7 @@ def _import_code(place: str, reference: str) -> ModuleType:
 
 @contextmanager
 def _working_folder_importable() -> Iterator[None]:
-    """As `python -m` does it: a user's model.py lies where he stands."""
+    """As `python -m` does it: a user's model.py lies in the working folder."""
     here = str(Path.cwd())
     sys.path.insert(0, here)
     try:

@@ -13,6 +13,12 @@ _GROUPS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # width and number 
 def vgg19(classes: int = 10) -> nn.Sequential:
     """A VGG-19 with random weights for 3x32x32 pictures; 398.7 M multiply-accumulates.
 
+    Args:
+        classes: Number of classes, at least 2.
+
+    Returns:
+        The network with random weights.
+
     Example:
         >>> [name for name, _ in vgg19().named_children()][-4:]
         ['dropout2', 'fc2', 'relu18', 'fc3']

@@ -25,7 +25,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     the file is executed.
 
     Args:
-        path: The file.
+        path: Path of the file.
 
     Returns:
         Tensors by name.
@@ -68,9 +68,16 @@ def _without_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def infer_classes(module: nn.Module, state: Mapping[str, Tensor]) -> int | None:
-    """Number of classes that the weights were trained for, if nothing but that tells them from the module.
+    """The number of classes that the weights were trained for, if they differ from the module's in nothing else.
 
     Every tensor of another shape must differ in its first axis alone, and all must agree on its size.
+
+    Args:
+        module: Network that the weights are meant for, with another number of classes perhaps.
+        state: Weights by name.
+
+    Returns:
+        The number of classes; None if no tensor or something else differs.
     """
     own = module.state_dict()
     wrong = [(own[name].shape, value.shape) for name, value in state.items() if _differs(own, name, value)]
@@ -82,6 +89,11 @@ def infer_classes(module: nn.Module, state: Mapping[str, Tensor]) -> int | None:
 
 def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
     """Fill a module in place; all names and shapes must fit.
+
+    Args:
+        module: Network whose weights are replaced.
+        state: Weights by name; counters of batch normalization may be missing.
+        source: File or network that the weights come from, for the message.
 
     Raises:
         WeightsError: Names are missing or unexpected, or shapes differ; the message counts all and names some.
@@ -97,9 +109,9 @@ def load_weights(module: nn.Module, state: Mapping[str, Tensor], source: str) ->
     ]
     offenses = {"missing": missing, "unexpected": unexpected, "of another shape": wrong}
     if any(offenses.values()):
-        told = "; ".join(f"{len(names)} {kind} ({_some(names)})" for kind, names in offenses.items() if names)
+        counted = "; ".join(f"{len(names)} {kind} ({_some(names)})" for kind, names in offenses.items() if names)
         raise WeightsError(
-            f"the weights in {source} must fit the network, but have {told}. Name the network they are of."
+            f"the weights in {source} must fit the network, but have {counted}. Name the network they are of."
         )
     module.load_state_dict(dict(state), strict=False)
 

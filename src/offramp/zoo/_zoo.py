@@ -21,11 +21,12 @@ class ZooEntry:
     """How to make one network of the zoo.
 
     Attributes:
-        build: Takes the number of classes and gives the module with random weights.
-        shape: Of one sample.
-        classes: Number of classes unless asked otherwise.
-        mean: That its weights expect to be subtracted, per channel; None: they expect plain pixels in [0, 1].
-        std: That they expect to be divided by.
+        build: Function from the number of classes to the module with random weights.
+        shape: Shape of one sample, without the batch axis.
+        classes: Number of classes unless another one is asked for.
+        mean: Mean of each channel that its weights expect to be subtracted from pixels in [0, 1]; None if they expect
+            plain pixels.
+        std: Standard deviation of each channel that they expect to be divided by; None if none.
     """
 
     build: Callable[[int], nn.Module]

@@ -42,13 +42,13 @@ def pictures(**options: bool) -> Graph:
             return self.end(self.third(second) + second)
 
     torch.manual_seed(0)
-    return attach.attach_exits(Forked().eval(), torch.zeros(2, 1, 8, 8), exits=0, placement=(0, 1, 2), **options)
+    return attach.exits(Forked().eval(), torch.zeros(2, 1, 8, 8), count=0, placement=(0, 1, 2), **options)
 
 
 GRAPHS = {
     "plain": pictures,
-    "heads read heads": lambda: pictures(cascade=True),
-    "exits answer together": lambda: pictures(ensemble=True),
+    "heads read heads": lambda: pictures(reuse_logits=True),
+    "exits answer together": lambda: pictures(ensemble_heads=True),
     "exits before a fallback": lambda: transform.add_fallback(pictures()),
 }
 

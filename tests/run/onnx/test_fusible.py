@@ -148,7 +148,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The network alone, and with two exits."""
     folder = tmp_path_factory.mktemp("residual")
     torch.manual_seed(0)
-    graph = attach.attach_exits(OptionA().eval(), torch.rand(2, 3, 16, 16), exits=2)
+    graph = attach.exits(OptionA().eval(), torch.rand(2, 3, 16, 16), count=2)
     export_onnx.save(backbone(graph), folder / "alone.onnx", dense=True)
     return folder / "alone.onnx", export_onnx.save(graph, folder / "model.onnx")
 

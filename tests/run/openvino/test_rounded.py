@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from offramp.attach import attach_exits
+from offramp import attach
 from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
 from offramp.nn import Normalize
@@ -36,7 +36,7 @@ def make(placement: list[str], head: str) -> Graph:
     torch.manual_seed(0)
     pooled = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3)]
     network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), Block(), Block(), Block(), *pooled).eval()
-    return attach_exits(
+    return attach.exits(
         network, torch.rand(2, *SHAPE), placement=placement, head=head, normalize=Normalize([0.5] * 3, [0.2] * 3)
     )
 

@@ -18,7 +18,7 @@ from ._light import build_light
 from ._pool import build_pool, build_token_pool
 from ._recipe import HeadRecipe
 from ._student import build_student
-from ._text_cnn import build_reader
+from ._text_cnn import build_text_cnn
 from ._token import build_token, build_vector
 
 Builder = Callable[..., nn.Module]
@@ -39,7 +39,7 @@ _TOKENS: Mapping[str, Builder] = {
     "light": build_token,
     "token": build_token,
 }
-_NUMBERS: Mapping[str, Builder] = {"auto": build_reader, "light": build_reader, "student": build_reader}
+_NUMBERS: Mapping[str, Builder] = {"auto": build_text_cnn, "light": build_text_cnn, "student": build_text_cnn}
 _PICTURE: Mapping[str, Builder] = {
     "auto": build_light,
     "pool": build_pool,
@@ -61,10 +61,14 @@ def build_head(recipe: HeadRecipe, shape: Sequence[int], classes: int, *, dtype:
     [B, T, D] and token numbers [B, T] also take a mask [B, T], which is 0 at padding.
 
     Args:
-        recipe: Kind and options.
-        shape: Of one sample's features, without the batch axis: (D), (T, D), (C, H, W), or (H, W, C) if square.
-        classes: Number of logits.
-        dtype: Of the features; (T) integers are token numbers, and the recipe must say the size of the vocabulary.
+        recipe: Kind of the head and its options.
+        shape: Shape of one sample's features, without the batch axis: (D), (T, D), (C, H, W), or (H, W, C) if square.
+        classes: Number of logits, at least 2.
+        dtype: Type of the features, such as "float32"; integers of shape (T) are token numbers, and the recipe must
+            then hold the size of the vocabulary.
+
+    Returns:
+        The head as a module in training mode.
 
     Raises:
         OptionError: No such kind, a kind that does not fit these features, or an option that it does not know.

@@ -1,4 +1,4 @@
-"""A head that also says how sure it is: EENet's confidence layer."""
+"""A head that gives its confidence too: EENet's confidence layer."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class ConfidentHead(nn.Module):
     `head_confidence` applies the sigmoid.
 
     Args:
-        features: From what the exit carries to vectors [B, D].
-        classifier: The linear layer from these vectors to the logits.
+        features: Module from what the exit carries to vectors [B, D].
+        classifier: Linear layer from these vectors to the logits.
 
     Example:
         >>> import torch
@@ -35,13 +35,26 @@ class ConfidentHead(nn.Module):
         self.confidence = nn.Linear(classifier.in_features, 1)
 
     def forward(self, *given: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits [B, K] and the log-odds [B] of the confidence, of features and for tokens their mask."""
+        """Answer a batch.
+
+        Args:
+            *given: The features [B, ...], and for tokens their mask [B, T], 0 at padding.
+
+        Returns:
+            Logits [B, K], and the log-odds [B] of the confidence.
+        """
         vectors = self.features(*given)
         return self.classifier(vectors), self.confidence(vectors).squeeze(1)
 
 
 def add_confidence(head: nn.Module) -> ConfidentHead:
     """The head with a confidence layer beside its last layer, which must be linear; it takes the head apart.
+
+    Args:
+        head: Head whose last child is a linear layer; it must not be used afterwards.
+
+    Returns:
+        A head with the same weights and a fresh confidence layer.
 
     Raises:
         OptionError: The last layer is another one.

@@ -13,9 +13,12 @@ def build_conv(shape: tuple[int, ...], classes: int, *, repeats: int) -> nn.Modu
     Strong but dear: on the 16x32x32 maps of a CIFAR ResNet each repeat costs 2.4 M MACs.
 
     Args:
-        shape: (C, H, W) of one sample's features.
-        classes: Number of logits.
-        repeats: X of ConvX, 0 to 3.
+        shape: Shape (C, H, W) of one sample's features.
+        classes: Number of logits, at least 2.
+        repeats: Number of convolutions, the X of ConvX: 0 to 3.
+
+    Returns:
+        A module from features to logits.
 
     Reference:
         Lahiany and Aperstein, "PTEEnet: Post-Trained Early-Exit Neural Networks Augmentation for Inference Cost

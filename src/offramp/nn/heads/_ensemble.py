@@ -13,21 +13,21 @@ _EARLIER = -2.0
 
 
 class Ensemble(nn.Module):
-    """The weighted geometric mean of what several heads say: sum_j w_j log softmax(logits_j) + b, with w = exp(a).
+    """The weighted geometric mean of several heads' answers: sum_j w_j log softmax(logits_j) + b, with w = exp(a).
 
     It starts close to its own head. The weights need not sum to 1: their sum is a temperature.
 
     Args:
-        heads: How many it hears: its own and those before it.
-        classes: Number of logits.
+        heads: Number of heads it reads: the exit's own head and those before it.
+        classes: Number of logits of each head, at least 2.
 
     Attributes:
-        log_weight: [heads] a, of the own head first, then of the others in graph order.
-        bias: [K] b.
+        log_weight: [heads] the weights' logarithms a: that of the own head first, then the others in graph order.
+        bias: [K] the bias b.
 
     Example:
-        >>> said = torch.tensor([[0.0, 1.0, 2.0]])
-        >>> Ensemble(2, 3)(said, said).detach().softmax(dim=1).round(decimals=2)
+        >>> logits = torch.tensor([[0.0, 1.0, 2.0]])
+        >>> Ensemble(2, 3)(logits, logits).detach().softmax(dim=1).round(decimals=2)
         tensor([[0.0700, 0.2300, 0.7000]])
 
     Reference:
@@ -41,16 +41,27 @@ class Ensemble(nn.Module):
         self.bias = nn.Parameter(torch.zeros(classes))
 
     def forward(self, own: Tensor, *earlier: Tensor) -> Tensor:
-        """Logits [B, K] from those of each head."""
-        said = torch.stack([each.float().log_softmax(dim=1) for each in (own, *earlier)], dim=1)
-        return (self.log_weight.exp()[:, None] * said).sum(dim=1) + self.bias
+        """Combine the answers of all heads so far.
+
+        Args:
+            own: Logits [B, K] of the exit's own head.
+            *earlier: Logits [B, K] of each earlier head, in graph order.
+
+        Returns:
+            Logits [B, K] of the ensemble.
+        """
+        answers = torch.stack([each.float().log_softmax(dim=1) for each in (own, *earlier)], dim=1)
+        return (self.log_weight.exp()[:, None] * answers).sum(dim=1) + self.bias
 
     @torch.no_grad()
     def keep(self, positions: Sequence[int]) -> Ensemble:
         """The ensemble of fewer heads; their weights keep their ratios and the sum of all.
 
         Args:
-            positions: Of the heads to keep, among the arguments of `forward`; at least one.
+            positions: Positions of the heads to keep among the arguments of `forward`, counted from 0; at least one.
+
+        Returns:
+            A new ensemble; this one stays as it is.
         """
         fewer = Ensemble(len(positions), len(self.bias)).to(self.bias.device).train(self.training)
         left = self.log_weight[list(positions)]

@@ -14,9 +14,15 @@ def build_layer_head(shape: tuple[int, ...], classes: int, *, table: str = "") -
     """The layers of a table, then a linear layer to the classes.
 
     Args:
-        shape: (C, H, W) or (D) of one sample's features.
-        classes: Number of logits.
-        table: Such as "pool 2 | relu | conv 3x3 10 pad 1"; `offramp.nn._layers` says what may stand in it.
+        shape: Shape (C, H, W) or (D) of one sample's features.
+        classes: Number of logits, at least 2.
+        table: Layers such as "pool 2 | relu | conv 3x3 10 pad 1"; see `nn.build_layers` for what may stand in it.
+
+    Returns:
+        A module from features to logits.
+
+    Raises:
+        OptionError: A layer that is written in another way, or does not fit.
     """
     if not is_channels_last(shape):
         return build_layers(f"{table} | fc {classes}", shape)[0]

@@ -16,10 +16,13 @@ def build_light(shape: tuple[int, ...], classes: int, *, width: int = 64, blocks
     full map. The last block halves the map and doubles the width.
 
     Args:
-        shape: (C, H, W) of one sample's features.
-        classes: Number of logits.
-        width: Channels after the first block.
-        blocks: Separable convolutions, at least 1.
+        shape: Shape (C, H, W) of one sample's features.
+        classes: Number of logits, at least 2.
+        width: Number of channels after the first block.
+        blocks: Number of separable convolutions, at least 1.
+
+    Returns:
+        A module from features to logits.
     """
     layers: list[nn.Module] = []
     if is_channels_last(shape):

@@ -13,9 +13,12 @@ def build_pool(shape: tuple[int, ...], classes: int, *, norm: bool = False) -> n
     """EENet's exit block, whose confidence layer is the option `confidence`: mean over space, linear layer.
 
     Args:
-        shape: Of one sample's features; tokens are averaged like pixels, a vector is taken as it is.
-        classes: Number of logits.
+        shape: Shape of one sample's features; tokens are averaged like pixels, a vector is taken as it is.
+        classes: Number of logits, at least 2.
         norm: True puts a batch normalization over the channels in front (`bnpool` of the authors' code).
+
+    Returns:
+        A module from features to logits.
 
     Reference:
         Demir and Akbas, "Early-exit Convolutional Neural Networks", arXiv 2409.05336, 2024, the exit block. There the
@@ -31,12 +34,12 @@ def build_pool(shape: tuple[int, ...], classes: int, *, norm: bool = False) -> n
 
 
 class TokenPool(nn.Module):
-    """The same for tokens: a mean that leaves out padded ones where a mask says which they are.
+    """The same for tokens: a mean that leaves out the padded ones if there is a mask.
 
     Args:
-        shape: (T, D) of one sample's features.
-        classes: Number of logits.
-        norm: As for `build_pool`.
+        shape: Shape (T, D) of one sample's features.
+        classes: Number of logits, at least 2.
+        norm: True puts a batch normalization over the features in front.
     """
 
     def __init__(self, shape: tuple[int, ...], classes: int, *, norm: bool = False) -> None:
@@ -45,11 +48,28 @@ class TokenPool(nn.Module):
         self.classifier = nn.Linear(shape[1], classes)
 
     def forward(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Logits [B, K] of tokens [B, T, D]; the mask [B, T] is 0 at padded ones."""
+        """Answer a batch.
+
+        Args:
+            features: Tokens [B, T, D].
+            mask: [B, T], 0 at padded tokens; None counts all of them.
+
+        Returns:
+            Logits [B, K].
+        """
         logits: Tensor = self.classifier(self.norm(mean_of_tokens(features, mask)))
         return logits
 
 
 def build_token_pool(shape: tuple[int, ...], classes: int, *, norm: bool = False) -> nn.Module:
-    """The head for tokens; see `TokenPool`."""
+    """The head for tokens; see `TokenPool`.
+
+    Args:
+        shape: Shape (T, D) of one sample's features.
+        classes: Number of logits, at least 2.
+        norm: True puts a batch normalization over the features in front.
+
+    Returns:
+        A module from tokens, and their mask if there is one, to logits.
+    """
     return TokenPool(shape, classes, norm=norm)

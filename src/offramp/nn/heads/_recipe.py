@@ -17,11 +17,11 @@ class HeadRecipe:
 
     Args:
         kind: "auto", "light", "pool", "conv0" to "conv3", "student", "token" or "layers"; `build_head` checks it.
-        options: What this kind knows, such as `width=96` for "light" and `table="relu | fc 84"` for "layers"; every
-            kind knows `confidence=True`, for a head that says how sure it is.
+        **options: What this kind knows, such as `width=96` for "light" and `table="relu | fc 84"` for "layers"; every
+            kind knows `confidence=True`, for a head that gives its confidence too.
 
     Attributes:
-        kind: As given.
+        kind: The kind, as given.
         options: Name and value of each option, sorted by name.
 
     Example:
@@ -43,8 +43,14 @@ class HeadRecipe:
     def parse(text: str) -> HeadRecipe:
         """The recipe of a text such as "light", "conv2:confidence=1" or "layers:pool 2 | relu | fc 84".
 
+        Args:
+            text: A kind, and after a colon its options as `name=whole number` between commas; for "layers" the table.
+
+        Returns:
+            The recipe; whether the kind and its options exist is checked by `build_head`.
+
         Raises:
-            OptionError: Something after the colon is not `name=whole number`, but for the table of "layers".
+            OptionError: An option is not written as `name=whole number`.
 
         Example:
             >>> HeadRecipe.parse("light:width=16").to_json()
@@ -62,12 +68,22 @@ class HeadRecipe:
         return HeadRecipe(kind, **options)
 
     def to_json(self) -> dict[str, Any]:  # Any: JSON
-        """The recipe as JSON-able data."""
+        """The recipe as JSON-able data.
+
+        Returns:
+            A dictionary with the entries "kind" and "options".
+        """
         return {"kind": self.kind, "options": dict(self.options)}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> HeadRecipe:  # Any: JSON
         """The recipe that `to_json` wrote.
+
+        Args:
+            data: A mapping with the entry "kind", and "options" if there are any; further entries are ignored.
+
+        Returns:
+            An equal recipe.
 
         Raises:
             OptionError: `data` has no kind, or options that are no mapping.

@@ -42,10 +42,13 @@ def build_student(shape: tuple[int, ...], classes: int, *, width: int = 32, bloc
     half the side and double the width. Few, dense layers: what an engine is quickest at.
 
     Args:
-        shape: (C, H, W) of one sample, in practice the picture itself.
-        classes: Number of logits.
-        width: Channels behind the stem.
-        blocks: Of two convolutions, on each of the two smaller maps.
+        shape: Shape (C, H, W) of one sample, in practice the picture itself.
+        classes: Number of logits, at least 2.
+        width: Number of channels after the stem.
+        blocks: Number of blocks of two convolutions on each of the two smaller maps.
+
+    Returns:
+        A module from pictures to logits.
     """
     layers: list[nn.Module] = []
     if is_channels_last(shape):

@@ -21,11 +21,11 @@ class TextCNN(nn.Module):
     tokens costs 0.8 M.
 
     Args:
-        shape: (T) of one sample: its token numbers.
-        classes: Number of logits.
-        vocabulary: Number of tokens that there are.
-        width: D, of a token's vector, and number of filters.
-        window: Tokens that a filter sees; an odd number. 1 leaves the filters out.
+        shape: Shape (T) of one sample: its token numbers.
+        classes: Number of logits, at least 2.
+        vocabulary: Number of tokens in the vocabulary.
+        width: D, the length of a token's vector, and the number of filters.
+        window: Number of neighboring tokens that a filter sees, an odd number; 1 leaves the filters out.
 
     Reference:
         Kim, "Convolutional Neural Networks for Sentence Classification", EMNLP 2014, section 2, for filters and their
@@ -45,7 +45,15 @@ class TextCNN(nn.Module):
         self.classifier = nn.Linear(width, classes)
 
     def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Logits [B, K] of token numbers [B, T]; the mask [B, T] is 0 at padded ones."""
+        """Answer a batch.
+
+        Args:
+            tokens: Token numbers [B, T].
+            mask: [B, T], 0 at padded tokens; None counts all of them.
+
+        Returns:
+            Logits [B, K].
+        """
         vectors = self.dropout(self.embedding(tokens))
         if mask is not None:
             vectors = vectors * mask.unsqueeze(2).to(vectors.dtype)
@@ -59,10 +67,20 @@ class TextCNN(nn.Module):
         return logits
 
 
-def build_reader(
+def build_text_cnn(
     shape: tuple[int, ...], classes: int, *, vocabulary: int = 0, width: int = 64, window: int = 3
 ) -> nn.Module:
     """The head for token numbers; see `TextCNN`.
+
+    Args:
+        shape: Shape (T) of one sample: its token numbers.
+        classes: Number of logits, at least 2.
+        vocabulary: Number of tokens in the vocabulary, above 0.
+        width: Length of a token's vector, and number of filters.
+        window: Number of neighboring tokens that a filter sees, an odd number.
+
+    Returns:
+        A module from token numbers, and their mask if there is one, to logits.
 
     Raises:
         OptionError: No vocabulary, or an even window.

@@ -45,9 +45,12 @@ def build_score(name: str, shape: Sequence[int], classes: int, *, masked: bool =
 
     Args:
         name: One of `SCORES`.
-        shape: Of one sample's features, without the batch axis.
-        classes: Number of logits.
-        masked: Of tokens, and for one of `MASKED_SCORES`: the mask [B, T] comes behind all else that it reads.
+        shape: Shape of one sample's features, without the batch axis.
+        classes: Number of logits, at least 2.
+        masked: True, for tokens and one of `MASKED_SCORES`, if the mask [B, T] comes after all else that it reads.
+
+    Returns:
+        A module that implements `Score`, and `FittedScore` if it must be fitted.
 
     Raises:
         OptionError: No such score.

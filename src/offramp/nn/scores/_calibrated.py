@@ -1,4 +1,4 @@
-"""Score: the largest probability, at the temperature at which it means what it says."""
+"""Score: the largest probability, at the temperature at which it is the chance of agreeing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Calibrated(nn.Module):
     """The largest probability of softmax(logits / t), in [1/K, 1]: the higher, the surer.
 
     The temperature t is fitted so that the score is, as nearly as one number can make it, the probability that the head
-    agrees with the full network. Refuses to answer before `fit`.
+    agrees with the full network. It refuses to answer before `fit`.
 
     Reference:
         Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, section 4.2. There t
@@ -36,10 +36,10 @@ class Calibrated(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("temperature", torch.full((), torch.nan))  # NaN means "not fitted"; it never stops anybody
+        self.register_buffer("temperature", torch.full((), torch.nan))  # NaN means "not fitted"; it stops no sample
 
     def forward(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
-        """Maximum of softmax(logits / t), for each sample.
+        """The maximum of softmax(logits / t), for each sample.
 
         Raises:
             LearnError: `fit` has not been called; not raised while tracing, where values are unknown.
@@ -48,12 +48,12 @@ class Calibrated(nn.Module):
         return (logits.float() / self.temperature).softmax(dim=1).amax(dim=1)
 
     def collect(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
-        """The logits."""
+        """The logits, [B, K]."""
         return logits.float()
 
     @torch.no_grad()
     def fit(self, collected: Tensor, targets: Targets) -> None:
-        """Fit the temperature to collected logits [S, K] and whether the head agrees.
+        """Choose the temperature at which the score tells best whether the head agrees.
 
         Raises:
             LearnError: No rows, or rows that are not finite.

@@ -21,12 +21,13 @@ class ClassMean(nn.Module):
     """The largest of softmax(-distance to each class's mean features), in (0, 1]: the higher, the surer.
 
     The means of the pooled features come from one pass, class by class of what the full network answers: nothing is
-    trained. A class that it never answers has no mean and is never the nearest. Refuses to answer before `fit`.
+    trained. A class that it never answers has no mean and is never the nearest. The score refuses to answer before
+    `fit`.
 
     Args:
-        shape: Of one sample's features.
-        classes: Number of logits.
-        masked: Whether features are tokens [B, T, D] whose mask [B, T], 0 at padding, comes behind all else.
+        shape: Shape of one sample's features, without the batch axis.
+        classes: Number of logits, at least 2.
+        masked: True if features are tokens [B, T, D] whose mask [B, T], 0 at padding, comes after all else.
 
     Reference:
         Gormez, Dasari and Koyuncu, "E2CM: Early Exit via Class Means for Efficient Supervised and Unsupervised
@@ -49,7 +50,7 @@ class ClassMean(nn.Module):
         self.register_buffer("seen", torch.zeros(classes, dtype=torch.bool))
 
     def forward(self, features: Tensor, logits: Tensor, *others: Tensor) -> Tensor:
-        """Maximum of softmax(-distances) over the classes that have a mean, for each sample.
+        """The maximum of softmax(-distances) over the classes that have a mean, for each sample.
 
         Raises:
             LearnError: `fit` has not been called; not raised while tracing, where values are unknown.
@@ -60,13 +61,13 @@ class ClassMean(nn.Module):
         return torch.where(logits.isnan().any(dim=1), torch.full_like(score, torch.nan), score)
 
     def collect(self, features: Tensor, logits: Tensor, *others: Tensor) -> Tensor:
-        """The pooled features."""
+        """The pooled features, [B, D]."""
         pooled: Tensor = self.pooled(features, others[-1] if self._masked else None).float()
         return pooled
 
     @torch.no_grad()
     def fit(self, collected: Tensor, targets: Targets) -> None:
-        """Take the mean of the collected features [S, D] of each class that the full network answers.
+        """Take the mean of the collected features of each class that the full network answers.
 
         Raises:
             LearnError: No rows, or rows that are not finite.

@@ -23,12 +23,12 @@ class Confidence(nn.Module):
     """The learned probability that the head agrees with the full network, in [0, 1]: the higher, the surer.
 
     A logistic regression on the pooled features and a summary of the logits (largest probability, margin, entropy,
-    log-odds of the largest probability). Refuses to answer before `fit`.
+    log-odds of the largest probability). It refuses to answer before `fit`.
 
     Args:
-        shape: Of one sample's features.
-        classes: Number of logits.
-        masked: Whether features are tokens [B, T, D] whose mask [B, T], 0 at padding, comes behind all else.
+        shape: Shape of one sample's features, without the batch axis.
+        classes: Number of logits, at least 2.
+        masked: True if features are tokens [B, T, D] whose mask [B, T], 0 at padding, comes after all else.
 
     Reference:
         Demir and Akbas, "Early-exit Convolutional Neural Networks", arXiv 2409.05336, 2024, the confidence layer h.
@@ -47,7 +47,7 @@ class Confidence(nn.Module):
         super().__init__()
         self.pooled, self._masked = Pooled(shape), masked
         self.classes = classes
-        # NaN means "not fitted", and survives saving and loading. NaN never stops anybody.
+        # NaN means "not fitted", and survives saving and loading. NaN stops no sample.
         self.register_buffer("weight", torch.full((self.pooled.size + _SUMMARY,), torch.nan))
         self.register_buffer("bias", torch.full((), torch.nan))
 
@@ -77,7 +77,7 @@ class Confidence(nn.Module):
 
     @torch.no_grad()
     def fit(self, collected: Tensor, targets: Targets) -> None:
-        """Fit weight and bias to collected rows [S, D] and whether the head agrees.
+        """Fit weight and bias, so that the score is the probability that the head agrees.
 
         Raises:
             LearnError: No rows, or rows that are not finite.

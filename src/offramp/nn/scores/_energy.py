@@ -28,5 +28,5 @@ class Energy(nn.Module):
     stop_none: ClassVar[float] = _LARGEST
 
     def forward(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
-        """logsumexp(logits), for each sample."""
+        """The logarithm of the sum of exp(logits), for each sample."""
         return logits.float().logsumexp(dim=1)

@@ -23,7 +23,7 @@ class Entropy(nn.Module):
     stop_none: ClassVar[float] = 0.0
 
     def forward(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
-        """-sum p ln p with p = softmax(logits), for each sample."""
+        """The sum of -p ln p over the classes, with p = softmax(logits), for each sample."""
         log = logits.float().log_softmax(dim=1)
-        # Rounding can leave -1e-8, which a threshold of exactly 0 (nobody stops) would let out.
+        # Rounding can leave -1e-8, which a threshold of exactly 0 (no sample stops) would let out.
         return -(log.exp() * log).sum(dim=1).clamp(max=0.0)

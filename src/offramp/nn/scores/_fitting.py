@@ -14,16 +14,16 @@ def check_fitted(name: str, is_fitted: Callable[[], bool]) -> None:
     """Refuse to answer before `fit`; while tracing, where values are unknown, everything passes.
 
     Args:
-        name: Of the score.
-        is_fitted: Asked only where values are known.
+        name: Name of the score, for the message.
+        is_fitted: Whether the score is fitted; called only where values are known.
 
     Raises:
-        LearnError: It says no.
+        LearnError: It is not fitted.
     """
     if not torch.compiler.is_compiling() and not is_fitted():
         raise LearnError(
             f"the {name} score must be fitted before it answers, but is not. "
-            "Run learn.post on the graph, or gate by max_probability."
+            "Run learn.distill_heads on the graph, or gate by max_probability."
         )
 
 
@@ -31,8 +31,8 @@ def check_rows(name: str, collected: Tensor) -> None:
     """Refuse to fit to nothing, or to what is not finite.
 
     Args:
-        name: Of the score.
-        collected: [S, D], as the score collects them.
+        name: Name of the score, for the message.
+        collected: The rows [S, D] to fit to.
 
     Raises:
         LearnError: There are no rows, or some are not finite.

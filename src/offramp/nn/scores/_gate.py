@@ -8,7 +8,13 @@ from offramp.graph import Gate
 
 
 def gate_of(score: Any) -> Gate:  # Any: a graph's body is opaque; this one is a `Score`
-    """Direction and extremes as the score declares them.
+    """The gate that compares a score with a threshold.
+
+    Args:
+        score: A score, which declares its direction and its extremes.
+
+    Returns:
+        A gate with the same direction and extremes.
 
     Example:
         >>> from offramp.nn.scores import build_score

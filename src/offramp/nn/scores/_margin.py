@@ -18,6 +18,6 @@ class Margin(nn.Module):
     stop_none: ClassVar[float] = 2.0
 
     def forward(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
-        """Difference of the two largest softmax probabilities, for each sample."""
+        """The difference of the two largest softmax probabilities, for each sample."""
         top = logits.float().softmax(dim=1).topk(2, dim=1).values
         return top[:, 0] - top[:, 1]

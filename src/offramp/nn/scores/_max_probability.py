@@ -18,5 +18,5 @@ class MaxProbability(nn.Module):
     stop_none: ClassVar[float] = 2.0
 
     def forward(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
-        """Maximum of softmax(logits), for each sample."""
+        """The maximum of softmax(logits), for each sample."""
         return logits.float().softmax(dim=1).amax(dim=1)

@@ -19,5 +19,5 @@ class NormalizedEntropy(Entropy):
     name: ClassVar[str] = "normalized_entropy"
 
     def forward(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
-        """Entropy of softmax(logits) / ln K, for each sample."""
+        """The entropy of softmax(logits) divided by ln K, for each sample."""
         return super().forward(features, logits, *earlier) / log(logits.shape[1])

@@ -32,13 +32,14 @@ class OpenMax(nn.Module):
 
     Each class has the mean logits of the rows that head and full network both give to it, and a Weibull distribution
     of how far the farthest of these lie from that mean. The logits of the likeliest classes lose the share that their
-    distance makes improbable; what they lose is the logit of an unknown class. Refuses to answer before `fit`.
+    distance makes improbable; what they lose is the logit of an unknown class. The score refuses to answer before
+    `fit`.
 
     A class on which the two never agree is unknown: every distance counts as too far. One with fewer than 5 such
     rows takes the distribution of all classes together, around its own mean.
 
     Args:
-        classes: Number of logits.
+        classes: Number of logits, at least 2.
 
     Reference:
         Bendale and Boult, "Towards Open Set Deep Networks", CVPR 2016, algorithms 1 and 2, with tail 20 and the first
@@ -70,7 +71,7 @@ class OpenMax(nn.Module):
         self.register_buffer("weights", weights, persistent=False)
 
     def forward(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
-        """Maximum over the known classes of softmax([unknown, weighed logits]), for each sample.
+        """The maximum over the known classes of softmax([unknown, weighed logits]), for each sample.
 
         Raises:
             LearnError: `fit` has not been called; not raised while tracing, where values are unknown.
@@ -85,12 +86,12 @@ class OpenMax(nn.Module):
         return torch.where(logits.isnan().any(dim=1), torch.full_like(known, torch.nan), known)
 
     def collect(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
-        """The logits."""
+        """The logits, [B, K]."""
         return logits.float()
 
     @torch.no_grad()
     def fit(self, collected: Tensor, targets: Targets) -> None:
-        """Fit mean and distribution of each class to the collected logits [S, K] of the rows that agree.
+        """Fit mean and distribution of each class to the logits of the samples on which head and network agree.
 
         Raises:
             LearnError: No rows, or rows that are not finite.

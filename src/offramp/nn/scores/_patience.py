@@ -1,4 +1,4 @@
-"""Score: how many heads in a row have said the same."""
+"""Score: how many heads in a row have given the same answer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Patience(nn.Module):
     stop_none: ClassVar[float] = 1e9
 
     def forward(self, features: Tensor, logits: Tensor, *earlier: Tensor) -> Tensor:
-        """Length of the unbroken run of equal answers that ends here, minus one, for each sample."""
+        """The length of the unbroken run of equal answers that ends here, minus one, for each sample."""
         logits = logits.float()
         answer = logits.argmax(dim=1)
         unbroken = torch.ones_like(logits[:, 0])

@@ -9,11 +9,11 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Targets:
-    """What two networks answered to the samples that a score is fitted to; nobody's labels.
+    """What two networks answered to the samples that a score is fitted to; no labels are needed.
 
     Attributes:
-        classes: [S] int64, the full network's answers.
-        answers: [S] int64, those of the head whose score is fitted.
+        classes: [S] int64, the classes that the full network answers.
+        answers: [S] int64, the classes that the head answers whose score is fitted.
 
     Example:
         >>> import torch
@@ -26,5 +26,5 @@ class Targets:
 
     @property
     def agrees(self) -> Tensor:
-        """[S] True where the head answers like the full network."""
+        """True [S] where the head answers like the full network."""
         return self.answers == self.classes

@@ -14,7 +14,7 @@ class CandidateRecord(Part):
 
     Attributes:
         cut: Name of the place.
-        head: The head that was trained there, as `--head` takes it.
+        head: The head that was trained there, as `Exits.head` takes it.
         reached: Cost of everything before it.
         head_cost: Cost of its head.
         border_cost: Cost of its gate.
@@ -177,7 +177,7 @@ class PrecisionsRecord(Part):
     """What the file computes in, and why.
 
     Attributes:
-        asked: As `--precision` was given.
+        asked: As `Engine.precision` was given.
         tried: Those that were compared, the chosen one first; empty if one was named.
         bodies: Parts in 8 bits.
         agreement: Name of an exit -> share of samples on which it answers as in float, everything in 8 bits.

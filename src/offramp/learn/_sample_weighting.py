@@ -12,7 +12,7 @@ _WIDTH = 0.1  # of the step between who leaves and who stays, as a share of the 
 _LEAST = 1e-3  # chance of staying: behind many exits nobody would be left to learn from
 
 
-def weigh_survivors(stays: Tensor, amount: float) -> Tensor:
+def weigh_by_arrival(stays: Tensor, amount: float) -> Tensor:
     """[B] (1 - a) + a stays, divided by its mean over the batch; exactly 1 for a = 0.
 
     Args:

@@ -15,11 +15,11 @@ from ._chain import Choice, Head, Sees, build_chain
 from ._exits import Placement, choose_cuts, spread_heads, stages_between, with_vocabulary
 
 
-def cascade(  # noqa: PLR0913  # as `attach_exits`
+def controllers(  # noqa: PLR0913  # as `exits`
     model: nn.Module,
     example: Example,
     *,
-    exits: int = 4,
+    count: int = 4,
     placement: Placement = "linear",
     head: Head | Sequence[Head] = "light",
     controller: Head | Sequence[Head] = "pool",
@@ -29,29 +29,29 @@ def cascade(  # noqa: PLR0913  # as `attach_exits`
 ) -> Graph:
     """A graph that answers like the model, with untrained exits whose controllers learn to answer there or to go on.
 
-    As `attach_exits`, but the gate of an exit is a control node with one learned value per edge (stop, go) in the place
+    As `exits`, but the gate of an exit is a control node with one learned value per edge (stop, go) in the place
     of a score and its threshold.
 
     Args:
         model: Any classifier; it stays as it is.
         example: What it takes: a tensor, a tuple or a dictionary of tensors, batch first.
-        exits: How many, if `placement` is a rule.
-        placement: As for `attach_exits`, each place once.
-        head: Of each exit, as for `attach_exits`.
+        count: How many exits, if `placement` is a rule.
+        placement: As for `exits`, each place once.
+        head: Of each exit, as for `exits`.
         controller: Of each exit: a kind of head too, or a module from what is carried there to [B, 2].
         sees: "answer": the head always runs, and the controller sees how sure it is; see `nn.Controller`. "features":
             the controller sees what the head would read, and the head runs only where it answers, as in the paper.
         normalize: Becomes the graph's first node.
-        logits: As for `attach_exits`.
+        logits: As for `exits`.
 
     Raises:
-        CaptureError: As for `attach_exits`.
+        CaptureError: As for `exits`.
         OptionError: No such rule, head, controller or `sees`; not one of them for each exit.
 
     Example:
         >>> import torch
         >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
-        >>> graph = cascade(net, torch.zeros(2, 8), placement="1", sees="features")
+        >>> graph = controllers(net, torch.zeros(2, 8), placement="1", sees="features")
         >>> graph.exits, graph.controls[0].edges
         (('exit0/head', 'stage1'), ('exit0/head', 'stage1'))
 
@@ -61,7 +61,7 @@ def cascade(  # noqa: PLR0913  # as `attach_exits`
     """
     check_sees(sees)
     captured = capture(model, example, logits=logits)
-    cuts = choose_cuts(captured, placement, exits=exits)
+    cuts = choose_cuts(captured, placement, count=count)
     heads, networks = (
         [with_vocabulary(each, cut, captured) for each, cut in zip(spread_heads(given, len(cuts)), cuts, strict=True)]
         for given in (head, controller)

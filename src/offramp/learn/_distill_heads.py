@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -15,16 +17,48 @@ from offramp.run import Samples
 from ._checkpoint import check_resume
 from ._frozen_backbone import Values
 from ._head_task import HeadTask
-from ._losses import teaching_loss
-from ._settings import PostSettings
-from ._survivors import stay_on, weigh_survivors
+from ._losses import Targets, teaching_loss
+from ._sample_weighting import stay_on, weigh_by_arrival
+from ._settings import TrainingSettings
 from ._training import Progress, Training
 
 
-def post(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistillSettings(TrainingSettings):
+    """Everything that decides what `learn.distill_heads` learns; the defaults suit pictures and tokens alike.
+
+    The optimizer is AdamW, the schedule half a cosine.
+
+    Attributes:
+        targets: What heads learn: "soft", the full network's softened probabilities, or "hard", its answers (then the
+            temperature does not matter).
+        sample_weighting: How much less a sample counts at an exit if earlier exits would let it go, in [0, 1]: 0 counts
+            all samples alike, 1 only those that come there. It begins after a quarter of the epochs, rounded down.
+        mixup: Chance of a sample to be mixed with another of its batch, in [0, 1]; for floating-point inputs alone. It
+            helps where the samples are those that the network was trained on, if there are epochs enough: in many it
+            keeps a student from learning them by heart, in few it only makes the task harder.
+
+    Example:
+        >>> DistillSettings(epochs=2).temperature
+        2.0
+    """
+
+    targets: Targets = "soft"
+    sample_weighting: float = 0.0
+    mixup: float = 0.0
+
+    def _checks(self) -> dict[str, bool]:
+        return TrainingSettings._checks(self) | {
+            "targets": self.targets in get_args(Targets),
+            "sample_weighting": 0 <= self.sample_weighting <= 1,
+            "mixup": 0 <= self.mixup <= 1,
+        }
+
+
+def distill_heads(
     graph: Graph,
     samples: Samples,
-    settings: PostSettings | None = None,
+    settings: DistillSettings | None = None,
     *,
     checkpoint: Path | None = None,
     resume: bool = False,
@@ -57,21 +91,21 @@ def post(
         answers (Hinton et al., "Distilling the Knowledge in a Neural Network", 2015, section 2) instead of its
         argmax, and no cost term: which exit answers is decided later, from evidence.
     """
-    settings = settings or PostSettings()
+    settings = settings or DistillSettings()
     check_resume(checkpoint, resume)
-    lesson = HeadTask(graph, settings, partial(_compare, settings), mixed=settings.mix)
-    training = Training(graph, samples, settings, lesson=lesson, digest=lesson.frozen.digest())
+    task = HeadTask(graph, settings, partial(_compare, settings), mixup=settings.mixup)
+    training = Training(graph, samples, settings, task=task, digest=task.frozen.digest())
     training.run(checkpoint=checkpoint, resume=resume, progress=progress)
-    return lesson.finish(samples)
+    return task.finish(samples)
 
 
-def _compare(settings: PostSettings, given: Values, teacher: Tensor, epoch: int) -> dict[str, Tensor]:
+def _compare(settings: DistillSettings, given: Values, teacher: Tensor, epoch: int) -> dict[str, Tensor]:
     """The loss of each node; where samples count by how surely they come there, of those that do."""
     losses = {}
-    amount = settings.survivors if epoch >= settings.epochs // 4 else 0.0
+    amount = settings.sample_weighting if epoch >= settings.epochs // 4 else 0.0
     stays = torch.ones_like(teacher[:, 0])
     for _, names in groupby(given, key=lambda name: name.partition("/")[0]):  # an exit: its head, its ensemble
-        share = weigh_survivors(stays, amount)
+        share = weigh_by_arrival(stays, amount)
         for name in names:
             logits = given[name][0]
             losses[name] = (share * teaching_loss(logits, teacher, settings.targets, settings.temperature)).mean()

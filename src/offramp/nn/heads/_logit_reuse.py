@@ -1,4 +1,4 @@
-"""A head that knows what the heads before it said."""
+"""A head that reads the logits of the heads before it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm, linear
 
 
-class Cascade(nn.Module):
+class LogitReuseHead(nn.Module):
     """A head whose logits are corrected by the heads before it: K^2 multiply-accumulates more.
 
     The mean of their log-probabilities, layer-normalized, goes through one linear layer and is added. It does not
     matter how many they are or in which order they come, so exits may be dropped later; without any, the head answers
     alone. The layer starts at zero, as the plain head, and nothing flows back into the earlier heads. A head that gives
-    its confidence too gives it as before: it learns beside the corrected logits, so it can tell their worth.
+    its confidence too gives it as before: it learns beside the corrected logits, so it learns what they are worth.
 
     Args:
-        head: Features -> logits, or logits and a confidence; see `ConfidentHead`.
-        classes: Number of logits.
-        reads: How many tensors the head takes: features, and for tokens their mask.
+        head: Module from features to logits, or to logits and a confidence; see `ConfidentHead`.
+        classes: Number of logits of every head, at least 2.
+        reads: Number of tensors the head takes: 1 for features alone, 2 for tokens and their mask.
 
     Example:
         >>> alone = nn.Linear(8, 3)
-        >>> features, said = torch.ones(2, 8), torch.ones(2, 3)
-        >>> torch.equal(Cascade(alone, 3)(features, said), alone(features))
+        >>> features, earlier = torch.ones(2, 8), torch.ones(2, 3)
+        >>> torch.equal(LogitReuseHead(alone, 3)(features, earlier), alone(features))
         True
 
     Reference:
@@ -34,10 +34,17 @@ class Cascade(nn.Module):
     def __init__(self, head: nn.Module, classes: int, *, reads: int = 1) -> None:
         super().__init__()
         self.head, self._reads = head, reads
-        self.weight = nn.Parameter(torch.zeros(classes, classes))  # nothing drawn: heads start as without a cascade
+        self.weight = nn.Parameter(torch.zeros(classes, classes))  # nothing drawn: heads start as they would without it
 
     def forward(self, *given: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """What the head gives for what it takes, its logits corrected by the logits [B, K] of each earlier head."""
+        """Answer a batch.
+
+        Args:
+            *given: What the head takes, `reads` tensors, and then the logits [B, K] of each earlier head.
+
+        Returns:
+            The corrected logits [B, K]; with a head that gives its confidence too, a pair of both.
+        """
         answer: Tensor | tuple[Tensor, Tensor] = self.head(*given[: self._reads])
         if isinstance(answer, Tensor):
             return self._correct(answer, given[self._reads :])
@@ -47,5 +54,5 @@ class Cascade(nn.Module):
     def _correct(self, logits: Tensor, earlier: tuple[Tensor, ...]) -> Tensor:
         if not earlier:
             return logits
-        said = torch.stack([each.detach().float().log_softmax(dim=1) for each in earlier]).mean(dim=0)
-        return logits + linear(layer_norm(said, said.shape[1:]), self.weight)
+        mean = torch.stack([each.detach().float().log_softmax(dim=1) for each in earlier]).mean(dim=0)
+        return logits + linear(layer_norm(mean, mean.shape[1:]), self.weight)

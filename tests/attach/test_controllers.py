@@ -11,7 +11,7 @@ from torch import nn
 
 from d2nn_checks import Engines, check_engines, make_lively, settle
 from networks import CifarResNet, recurrent
-from offramp.attach import cascade
+from offramp import attach
 from offramp.errors import CaptureError, OptionError
 from offramp.graph import Graph, find_routes
 from offramp.measure._routes import route_macs
@@ -32,7 +32,7 @@ def make_network() -> nn.Sequential:
 
 @cache
 def make(sees: str) -> Graph:
-    graph = cascade(make_network(), EXAMPLE, placement=["1", "3"], head="pool", sees=sees)
+    graph = attach.controllers(make_network(), EXAMPLE, placement=["1", "3"], head="pool", sees=sees)
     return make_lively(graph, SHAPE)
 
 
@@ -51,7 +51,7 @@ def test_every_engine_answers_like_the_reference(sees: str, rows: int) -> None:
 def test_who_never_stops_gets_the_models_answer(sees: str) -> None:
     network = make_network()
     x = torch.rand(5, *SHAPE)
-    graph = cascade(network, EXAMPLE, placement=["1", "3"], sees=sees)
+    graph = attach.controllers(network, EXAMPLE, placement=["1", "3"], sees=sees)
     values = graph.bodies["stage0"](x)  # type: ignore[operator]  # a module
     for name in ("stage1", "stage2"):
         values = graph.bodies[name](*values)
@@ -83,34 +83,36 @@ def test_a_controller_that_sees_the_answer_reads_features_and_logits() -> None:
 
 @pytest.mark.parametrize("sees", SEES)
 def test_exits_can_be_dropped(sees: str) -> None:
-    graph = cascade(CifarResNet(1), torch.zeros(2, 3, 32, 32), exits=3, head="pool", sees=sees)
+    graph = attach.controllers(CifarResNet(1), torch.zeros(2, 3, 32, 32), count=3, head="pool", sees=sees)
     fewer = keep_exits(graph, [1])
     assert fewer.exits == ("exit1/head", "stage3")
     assert len(list(find_routes(fewer))) == 2
 
 
 def test_networks_for_token_numbers_have_controllers_too() -> None:
-    graph = cascade(*recurrent(), exits=1, placement="input", head="auto", controller="auto")
+    graph = attach.controllers(*recurrent(), count=1, placement="input", head="auto", controller="auto")
     assert graph.exits == ("exit0/head", "stage1")
 
 
 def test_pixels_are_normalized_first() -> None:
-    graph = cascade(make_network(), EXAMPLE, exits=1, normalize=Normalize([0.5], [0.5]))
+    graph = attach.controllers(make_network(), EXAMPLE, count=1, normalize=Normalize([0.5], [0.5]))
     assert graph["stage0"].inputs[0].source == "normalize"
 
 
 def test_each_exit_can_have_a_controller_of_its_own() -> None:
-    graph = cascade(make_network(), EXAMPLE, placement=["1", "3"], controller=["layers:pool 2 | relu", "pool"])
+    graph = attach.controllers(
+        make_network(), EXAMPLE, placement=["1", "3"], controller=["layers:pool 2 | relu", "pool"]
+    )
     assert [(node.recipe or {})["kind"] for node in graph.controls] == ["layers", "pool"]
     with pytest.raises(OptionError, match="3 heads for 2 exits"):
-        cascade(make_network(), EXAMPLE, placement=["1", "3"], controller=["pool"] * 3)
+        attach.controllers(make_network(), EXAMPLE, placement=["1", "3"], controller=["pool"] * 3)
 
 
 def test_what_a_controller_cannot_see_is_refused() -> None:
     with pytest.raises(OptionError, match="sees 'answer' or 'features', but sees is 'all'"):
-        cascade(make_network(), EXAMPLE, exits=1, sees="all")  # type: ignore[arg-type]  # on purpose
+        attach.controllers(make_network(), EXAMPLE, count=1, sees="all")  # type: ignore[arg-type]  # on purpose
 
 
 def test_a_place_has_one_controller() -> None:
     with pytest.raises(CaptureError, match="names one twice"):
-        cascade(make_network(), EXAMPLE, placement=["1", "1"], head=["pool", "pool"])
+        attach.controllers(make_network(), EXAMPLE, placement=["1", "1"], head=["pool", "pool"])

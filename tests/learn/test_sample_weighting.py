@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offramp.learn._survivors import stay_on, weigh_survivors
+from offramp.learn._sample_weighting import stay_on, weigh_by_arrival
 
 ROWS, CLASSES = 32, 5
 
@@ -23,7 +23,7 @@ def test_samples_count_one_on_average_and_never_nothing(
     stays, teacher = torch.ones(ROWS), logits(seed)
     for at in range(exits):
         stays = stay_on(stays, teacher if same else logits(seed + at + 1, scale), teacher)
-    share = weigh_survivors(stays, amount)
+    share = weigh_by_arrival(stays, amount)
     torch.testing.assert_close(share.mean(), torch.tensor(1.0))
     assert bool((share > 0).all())
 
@@ -32,7 +32,7 @@ def test_samples_count_one_on_average_and_never_nothing(
 @given(st.integers(0, 1000))
 def test_without_any_amount_all_samples_count_exactly_alike(seed: int) -> None:
     stays = stay_on(torch.ones(ROWS), logits(seed), logits(seed + 1))
-    assert torch.equal(weigh_survivors(stays, 0.0), torch.ones(ROWS))
+    assert torch.equal(weigh_by_arrival(stays, 0.0), torch.ones(ROWS))
 
 
 @settings(deadline=None, max_examples=20)

@@ -16,7 +16,7 @@ from torch import Tensor
 from offramp.errors import LearnError
 
 
-def mix(batch: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+def mixup(batch: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
     """The batch with some of its samples mixed with another one of it, drawn from PyTorch's generator.
 
     Half of the mixtures are blends; in the other half a rectangle is taken from the other sample, which only pictures
@@ -40,7 +40,7 @@ def mix(batch: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
         if not x.is_floating_point():
             raise LearnError(
                 f"only floating-point inputs can be mixed, but '{name}' is {str(x.dtype).removeprefix('torch.')}. "
-                "Set mix to 0."
+                "Set mixup to 0."
             )
     first = next(iter(batch.values()))
     count, device = len(first), first.device
