@@ -15,13 +15,13 @@ import pytest
 from commands import call
 from folders import contents, read
 from offramp import data
+from offramp.decide import Target
 from offramp.errors import DataError, MissingExtra, OfframpWarning, OptionError, OutputError
 from offramp.pipeline import Run, load
-from offramp.pipeline._request import Goal
 from offramp.report import draw_table
-from offramp.store.record import to_json
+from offramp.store.record import OBJECT, to_json
 
-KNEE = Goal()  # neither a loss nor a budget
+KNEE = Target(knee=True)
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_what_somebody_else_wrote_is_read_before_it_is_changed(folder: Path) -> 
 
 def test_warnings_are_those_of_python(folder: Path) -> None:
     with pytest.warns(OfframpWarning, match="keeps its thresholds"):
-        load(folder).sweep(target=Goal(max_loss=0.001, kind="harm"), apply=True)
+        load(folder).sweep(target=Target(max_loss=0.001, kind="harm"), apply=True)
 
 
 def test_a_check_finds_what_the_command_finds(run: Run, pale: str) -> None:
@@ -143,7 +143,7 @@ def test_a_check_finds_what_the_command_finds(run: Run, pale: str) -> None:
 
 def test_a_recalibration_writes_what_the_command_writes(folder: Path, tmp_path: Path, pale: str) -> None:
     before = contents(folder)
-    renewed = load(folder).recalibrate(pale, target=Goal(max_loss=0.1), out=tmp_path / "here")
+    renewed = load(folder).recalibrate(pale, target=Target(max_loss=0.1), out=tmp_path / "here")
     assert contents(folder) == before
     options = ["--data", pale, "--max-loss", 0.1, "--out", tmp_path / "there"]
     assert call("recalibrate", folder, *options).code == 0
@@ -159,11 +159,14 @@ def test_a_recalibration_in_place_is_the_same_run(folder: Path, pale: str) -> No
 
 
 def test_new_samples_without_a_reference_are_recorded_as_such(folder: Path, pale: str) -> None:
-    run = load(folder).recalibrate(data.load(pale))
-    assert run.record.options.held_out is None
+    with pytest.warns(OfframpWarning, match="not found again"):
+        run = load(folder).recalibrate(data.load(pale))
+    assert run.record.options.samples == OBJECT
     assert run.record.recalibrated is not None
     assert run.record.recalibrated.data is None
     assert "chosen again on 797 samples;" in run.record.verdict[-1]
+    with pytest.raises(DataError, match="names its samples"):
+        run.bench()
 
 
 def test_a_bench_that_is_applied_changes_the_run(folder: Path, hurry: None) -> None:

@@ -17,7 +17,7 @@ from offramp.errors import DataError, EngineError, OptionError
 from offramp.measure import Latency, gain, gain_interval, latency
 from offramp.run import Runtime, Samples
 from offramp.store._machine import describe_command, describe_machine, describe_versions
-from offramp.store.record import AloneTimes, BatchRecord, BenchRecord, MachineRecord, PointTimes, RunRecord
+from offramp.store.record import OBJECT, AloneTimes, BatchRecord, BenchRecord, MachineRecord, PointTimes, RunRecord
 
 from ._apply import apply_times
 from ._batches import draw_batches, record_latency, warm
@@ -249,7 +249,7 @@ def _known_data(folder: Path) -> str:
         found = options["held_out"] or options["data"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _no_data(folder) from error
-    if found is None:
+    if found == OBJECT:
         raise _no_data(folder)
     return str(found)
 

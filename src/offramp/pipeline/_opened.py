@@ -49,7 +49,7 @@ class Opened:
     @property
     def goal(self) -> Target:
         """What the file's point was chosen by."""
-        return Target(**self.record.goal.model_dump(exclude={"name"}))
+        return Target.from_json(self.record.goal.model_dump())
 
     @property
     def search(self) -> Search:

@@ -21,7 +21,7 @@ from offramp.store._machine import (
     relative_to_here,
     without_folders,
 )
-from offramp.store.record import FormerRecord, MachineRecord, RecalibratedRecord, RunRecord
+from offramp.store.record import OBJECT, FormerRecord, MachineRecord, RecalibratedRecord, RunRecord
 
 from ._apply import apply_choice
 from ._choice import Choice, pick
@@ -183,7 +183,7 @@ def _renew(opened: Opened, renewal: Renewal, choice: Choice, *, tokenizer: str |
     score, drawn = choice.frontier.score, choice.frontier
     ranking = decide.rank_scores({score: drawn}, max_loss=choice.goal.max_loss)
     reference = name_of(renewal.data)
-    sources = {"held_out": reference, "tokenizer": tokenizer}
+    sources = {"held_out": reference or OBJECT, "tokenizer": tokenizer}
     return old.model_copy(
         update={
             "options": old.options.model_copy(
@@ -219,7 +219,7 @@ def _former(old: RunRecord) -> FormerRecord:
         guarantee=old.guarantee,
         samples=old.samples,
         recalibrated=old.recalibrated,
-        held_out=old.options.samples and without_folders(old.options.samples),
+        held_out=without_folders(old.options.samples),
         thresholds=old.chosen.thresholds,
         relative_macs=old.chosen.relative_macs,
         exit_rates=old.chosen.exit_rates,

@@ -83,7 +83,7 @@ def test_options_that_only_the_command_line_knows_are_kept() -> None:
     assert (options["head"], options["epochs"], options["tokenizer"]) == (["light", "pool"], 3, None)
 
 
-@pytest.mark.parametrize(("held_out", "data", "samples"), [("a", "b", "a"), (None, "b", "b"), (None, None, None)])
+@pytest.mark.parametrize(("held_out", "data", "samples"), [("a", "b", "a"), (None, "b", "b")])
 def test_the_samples_that_decide_are_the_held_out_ones(held_out: Any, data: Any, samples: Any) -> None:
     made = make_record(options={"data": data, "held_out": held_out})
     assert made.options.samples == samples

@@ -98,7 +98,7 @@ class TimesRecord(Part):
         thresholds: Of the point.
         exit_rates: Of the point.
         relative_macs: Of the point.
-        samples: Reference to the samples that decide who leaves where; null if they were given as an object.
+        samples: Reference to the samples that decide who leaves where, or "object".
         command: By which the times were measured.
         machine: On which they were measured.
         versions: Of the packages that decide numbers.
@@ -113,7 +113,7 @@ class TimesRecord(Part):
     thresholds: tuple[float, ...]
     exit_rates: tuple[float, ...]
     relative_macs: float
-    samples: str | None
+    samples: str
     command: str
     machine: MachineRecord
     versions: Versions

@@ -25,7 +25,7 @@ class FormerRecord(Part):
         guarantee: What was promised then.
         samples: How many samples each part had.
         recalibrated: The recalibration before, if there was one.
-        held_out: Reference to the samples that it was proven on; null if they were given as an object.
+        held_out: Reference to the samples that it was proven on, or "object".
         thresholds: Of the point.
         relative_macs: Of the point.
         exit_rates: Of the point.
@@ -34,7 +34,7 @@ class FormerRecord(Part):
     guarantee: GuaranteeRecord | None = None
     samples: SamplesRecord
     recalibrated: RecalibratedRecord | None = None
-    held_out: str | None
+    held_out: str
     thresholds: tuple[float, ...]
     relative_macs: float
     exit_rates: tuple[float, ...]
