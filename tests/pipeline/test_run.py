@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -223,3 +224,11 @@ def test_nothing_is_warned_of_where_all_is_well(folder: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert load(folder).sweep().chosen.thresholds == load(folder).record.chosen.thresholds
+
+
+def test_the_example_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    example = Path(__file__).parents[2] / "examples" / "load_a_run.py"
+    runpy.run_path(str(example))["main"](str(folder), "digits@test")
+    out = capsys.readouterr().out
+    assert "797 samples answered" in out
+    assert "at most 5.0% lost (harm), 95% confidence" in out
