@@ -8,8 +8,8 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,13 +20,14 @@ import offramp
 from offramp.errors import OfframpError, OutputError
 
 from ._stream import discard_output, speak_utf8
-from ._words import say_options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from offramp.pipeline._screen import Screen
+    from offramp.pipeline._run import Run
     from offramp.store.record import Part, RunRecord, SweepRecord
+
+    from ._screen import Terminal
 
 BAD_INPUT, NOT_CERTIFIED, INTERRUPTED, CLOSED, TERMINATED = 2, 3, 130, 141, 143  # 128 + the signal
 
@@ -36,7 +37,7 @@ class Stopped(BaseException):
 
     def __init__(self, code: int, notes: Iterable[str]) -> None:
         super().__init__()
-        self.code, self.notes = code, tuple(notes)
+        self.code, self.__notes__ = code, list(notes)
 
 
 class _Terminated(KeyboardInterrupt):
@@ -129,10 +130,10 @@ def main() -> None:
         with _terminable():
             _run()
     except OfframpError as error:
-        _tell(f"error: {say_options(' '.join(str(error).split()), error.about)}", *getattr(error, "__notes__", ()))
+        _tell(f"error: {_say(' '.join(str(error).split()), error.about)}", *_notes(error))
         sys.exit(BAD_INPUT)
     except Stopped as stop:
-        _tell(*(["interrupted.", *stop.notes] if stop.notes else ["interrupted: repeat the command."]))
+        _tell(*(["interrupted.", *_notes(stop)] if _notes(stop) else ["interrupted: repeat the command."]))
         sys.exit(stop.code)
 
 
@@ -158,6 +159,18 @@ def _run() -> None:
         raise OutputError(
             f"standard output must take what is printed, but: {error.strerror}. Send it somewhere else."
         ) from error
+
+
+def _say(text: str, about: Sequence[str]) -> str:
+    """A sentence of the library, with options where it names arguments."""
+    from ._words import say_options  # loaded for that alone, so that `--help` is quick
+
+    return say_options(text, about)
+
+
+def _notes(error: BaseException) -> list[str]:
+    """What else is worth a line."""
+    return [_say(note, ("resume=True", "fresh=True")) for note in getattr(error, "__notes__", ())]
 
 
 def _tell(*lines: str) -> None:
@@ -207,9 +220,10 @@ def demo(
 
     A demo that was interrupted goes on where it was.
     """
-    from ._demo import demo as run
+    from offramp.pipeline._demo import demo as run
 
-    _finish(run(out, seed=seed, screen=_screen(json, log=True), fresh=fresh), out, json)
+    with _terminal(json, log=True) as terminal:
+        _finish(run(out, seed=seed, fresh=fresh, on_progress=terminal), json)
 
 
 @app.command()
@@ -217,12 +231,13 @@ def inspect(
     model: ModelReference, weights: Weights = None, shape: Shape = None, logits: Logits = None, json: Json = False
 ) -> None:
     """List where a network can be cut: index, name, shape, and share of its MACs before the cut."""
-    from ._inspect import inspect as run
+    from offramp.pipeline._inspect import inspect as run
+
     from ._inspect import print_cuts
     from ._parse import read_shape
 
-    with _screen(json).step(f"model {model}"):
-        found = run(model, weights=weights, shape=read_shape(shape), logits=logits)
+    with _terminal(json) as terminal:
+        found = run(model, weights=weights, shape=read_shape(shape), logits=logits, on_progress=terminal)
     _print_json(found) if json else print_cuts(found)
 
 
@@ -303,33 +318,32 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     """Add exits to a trained network, choose thresholds, prove what was kept, and write it all to a folder."""
     from offramp.data import read_class_names
     from offramp.pipeline import Engine, Exits, Training
+    from offramp.pipeline import optimize as run
     from offramp.pipeline._ranges import SMALLEST
-    from offramp.pipeline._request import Request, find_tokenizer
 
     from ._parse import read_count, read_heads, read_numbers, read_placement, read_search, read_shape, read_target
 
-    request = Request(
-        model=model, train=data, out=out, weights=weights, held_out=held_out,
-        tokenizer=find_tokenizer(tokenizer, model), logits=logits, shape=read_shape(shape), seed=seed,
-        target=read_target(
+    asked: dict[str, Any] = {  # Any: as the options are
+        "held_out": held_out, "out": out, "weights": weights, "tokenizer": tokenizer, "logits": logits, "seed": seed,
+        "shape": read_shape(shape), "resume": resume, "fresh": fresh,
+        "target": read_target(
             max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee, margin=margin
         ),
-        search=read_search(search, grid),
-        exits=Exits(
+        "search": read_search(search, grid),
+        "exits": Exits(
             count=read_count(exits), placement=read_placement(placement), head=read_heads(head), scores=score,
             reuse_logits=reuse_logits, ensemble_heads=ensemble_heads,
         ),
-        training=Training(
+        "training": Training(
             regime=regime, precision=training_precision, targets=targets,  # type: ignore[arg-type]  # checked there
             epochs=epochs, price=price, sample_weighting=sample_weighting, mixup=mixup,
         ),
-        engine=Engine(name=engine, precision=precision, threads=threads, batch=batch),
-        mean=read_numbers(mean, "--mean"), std=read_numbers(std, "--std", least=SMALLEST),
-        class_names=None if class_names is None else read_class_names(class_names), resume=resume, fresh=fresh,
-    )  # fmt: skip
-    from offramp.pipeline._optimize import optimize as run
-
-    _finish(run(request, _screen(json, log=True)), out, json)
+        "engine": Engine(name=engine, precision=precision, threads=threads, batch=batch),
+        "mean": read_numbers(mean, "--mean"), "std": read_numbers(std, "--std", least=SMALLEST),
+        "class_names": None if class_names is None else read_class_names(class_names),
+    }  # fmt: skip
+    with _terminal(json, log=True) as terminal:
+        _finish(run(model, data, on_progress=terminal, **asked), json)
 
 
 @app.command()
@@ -349,15 +363,16 @@ def bench(  # noqa: PLR0913  (options of the command line)
     from offramp.pipeline import load
     from offramp.pipeline._bench import Measurement
     from offramp.pipeline._bench import bench as time_file
+    from offramp.pipeline._screen import Screen
 
     asked = Measurement(batches=tuple(batch or [1, 64]), data=data, engine=engine, threads=threads, apply=apply)
-    screen = _screen(json)
-    if apply:
-        found = load(folder).bench(
-            data, batches=asked.batches, engine=engine, threads=threads, apply=True, screen=screen
-        )
-    else:  # then the model alone is enough
-        found = time_file(folder, asked, screen)
+    with _terminal(json) as terminal:
+        if apply:
+            found = load(folder).bench(
+                data, batches=asked.batches, engine=engine, threads=threads, apply=True, on_progress=terminal
+            )
+        else:  # then the model alone is enough
+            found = time_file(folder, asked, Screen(terminal))
     _print_json(found) if json else report.print_times(found, _console(140))
 
 
@@ -383,13 +398,14 @@ def predict(  # noqa: PLR0913  (options of the command line)
     from offramp.pipeline._answers import write_answers
     from offramp.pipeline._predict import predict as run
     from offramp.pipeline._ranges import check_ranges
+    from offramp.pipeline._screen import Screen
     from offramp.store._file import reserve_file
 
     check_ranges(batch=batch, threads=threads)
     with reserve_file(out):
         count, rows = run(folder, data, engine=engine, threads=threads, tokenizer=tokenizer, batch=batch)
-        screen = _screen(out is None and sys.stdout.isatty())  # a bar would stand between the rows
-        write_answers(screen.progress(rows, count, "answering"), out, as_json=json)
+        with _terminal(out is None and sys.stdout.isatty()) as terminal:  # a bar would stand between the rows
+            write_answers(Screen(terminal).progress(rows, count, "answering"), out, as_json=json)
 
 
 @app.command()
@@ -421,7 +437,8 @@ def sweep(  # noqa: PLR0913  (options of the command line)
     read_target(**given)  # what is wrong is said before anything is opened
     run = load(folder)
     target = read_target(**given, usual=run.goal)
-    found = run.sweep(target=target, score=score, search=chosen, apply=apply, screen=_screen(json))
+    with _terminal(json) as terminal:
+        found = run.sweep(target=target, score=score, search=chosen, apply=apply, on_progress=terminal)
     if json:
         _print_json(found)
     else:
@@ -459,10 +476,10 @@ def check(  # noqa: PLR0913  (options of the command line)
     check_ranges(samples=samples, confidence=confidence, alpha=alpha, seed=seed, threads=threads)
     if out is not None:
         check_out(out)
-    with reserve_file(out):
+    with reserve_file(out), _terminal(json) as terminal:
         found = load(folder).check(
             data, count=samples, confidence=confidence, alpha=alpha, seed=seed, threads=threads, tokenizer=tokenizer,
-            screen=_screen(json),
+            on_progress=terminal,
         )  # fmt: skip
         if out is not None:
             write_found(found, out)
@@ -512,15 +529,17 @@ def recalibrate(  # noqa: PLR0913  (options of the command line)
     }  # fmt: skip
     read_target(**given)  # what is wrong is said before anything is opened
     run = load(folder)
-    renewed = run.recalibrate(
-        data, target=read_target(**given, usual=replace(run.goal, kind=None)), search=chosen, out=out, seed=seed,
-        threads=threads, tokenizer=tokenizer, screen=_screen(json),
-    )  # fmt: skip
-    _finish(renewed.record, out or folder, json)
+    with _terminal(json) as terminal:
+        renewed = run.recalibrate(
+            data, target=read_target(**given, usual=replace(run.goal, kind=None)), search=chosen, out=out, seed=seed,
+            threads=threads, tokenizer=tokenizer, on_progress=terminal,
+        )  # fmt: skip
+    _finish(renewed, json)
 
 
-def _finish(result: RunRecord, out: Path, as_json: bool) -> None:
-    """Show a result, and leave with 3 if a promise was refused."""
+def _finish(run: Run, as_json: bool) -> None:
+    """Show a run, and leave with 3 if a promise was refused."""
+    result = run.record
     if as_json:
         _print_json(result)
     else:
@@ -530,15 +549,15 @@ def _finish(result: RunRecord, out: Path, as_json: bool) -> None:
         report.print_table(result, console)
         for line in result.verdict:
             console.print(line, markup=False, soft_wrap=True)
-        console.print(f"report: {out / 'report.html'}", markup=False, soft_wrap=True)
+        console.print(f"report: {run.folder / 'report.html'}", markup=False, soft_wrap=True)
     _leave_if_refused(result)
 
 
-def _screen(quiet: bool, *, log: bool = False) -> Screen:
-    """Where progress and warnings go."""
-    from offramp.pipeline._screen import Screen
+def _terminal(quiet: bool, *, log: bool = False) -> AbstractContextManager[Terminal]:
+    """What shows progress and warnings, as long as a command runs."""
+    from ._screen import Terminal
 
-    return Screen(quiet=quiet, log=log, words=say_options)
+    return Terminal(quiet=quiet, log=log).heard()
 
 
 def _console(width: int = 120) -> Console:

@@ -1,34 +1,11 @@
-"""`offramp inspect`: where a network can be cut."""
+"""The cut points of a network, printed."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-
-from offramp import capture, zoo
-
-
-def inspect(
-    model: str, *, weights: Path | None = None, shape: tuple[int, ...] | None = None, logits: str | None = None
-) -> dict[str, Any]:
-    """The cut points of a network, as JSON."""
-    loaded = zoo.load_model(model, weights=weights, shape=shape, logits=logits)
-    captured = capture.capture(loaded.module, loaded.example, logits=loaded.logits)
-    return {
-        "model": loaded.reference,
-        "classes": loaded.classes,
-        "inputs": {name: list(size) for name, size in loaded.shapes.items()},
-        "macs": captured.macs,
-        "parameters": sum(weight.numel() for weight in loaded.module.parameters()),
-        "eval_only": captured.eval_only,
-        "cuts": [
-            {"index": index, "name": name, "shape": list(size), "share": share}
-            for index, name, size, share in captured.table()
-        ],
-    }
 
 
 def print_cuts(found: dict[str, Any]) -> None:  # Any: JSON

@@ -9,12 +9,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from offramp import data
 from offramp.errors import DataError, OptionError
 from offramp.run import Samples
 
 
 def train_classifier(
-    module: nn.Module, samples: Samples, *, epochs: int = 20, seed: int = 0, batch: int = 64, peak_rate: float = 4e-3
+    module: nn.Module, samples: data.Given, *, epochs: int = 20, seed: int = 0, batch: int = 64, peak_rate: float = 4e-3
 ) -> nn.Module:
     """A trained copy of a module, in eval mode.
 
@@ -37,7 +38,7 @@ def train_classifier(
     """
     if epochs < 1 or batch < 1:
         raise OptionError(f"epochs and batch must be 1 or more, but are {epochs} and {batch}. Raise them.")
-    inputs, labels = _as_tensors(samples)
+    inputs, labels = _as_tensors(data.as_samples(samples))
     trained = copy.deepcopy(module).train()
     device = next(trained.parameters()).device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from offramp import data
 from offramp.errors import LearnError
 from offramp.graph import Graph
-from offramp.run import Samples
 
 from ._charge import Charge, charge_exits
 from ._checkpoint import check_resume
@@ -68,7 +68,7 @@ class CumulativeSettings(TrainingSettings):
 
 def cumulative(
     graph: Graph,
-    samples: Samples,
+    samples: data.Given,
     settings: CumulativeSettings | None = None,
     *,
     checkpoint: Path | None = None,
@@ -104,7 +104,7 @@ def cumulative(
         before the one that answers; `charge="own"` does so too. Backbones stay in eval mode here; in its public code
         their normalization layers drift.
     """
-    settings = settings or CumulativeSettings()
+    settings, samples = settings or CumulativeSettings(), data.as_samples(samples)
     check_resume(checkpoint, resume)
     _check_confident(graph)
     task = HeadTask(graph, settings, _Comparison(graph, settings), warm_epochs=settings.warm_epochs)

@@ -11,8 +11,8 @@ from typing import get_args
 import torch
 from torch import Tensor
 
+from offramp import data
 from offramp.graph import Graph
-from offramp.run import Samples
 
 from ._checkpoint import check_resume
 from ._frozen_backbone import Values
@@ -57,7 +57,7 @@ class DistillSettings(TrainingSettings):
 
 def distill_heads(
     graph: Graph,
-    samples: Samples,
+    samples: data.Given,
     settings: DistillSettings | None = None,
     *,
     checkpoint: Path | None = None,
@@ -91,7 +91,7 @@ def distill_heads(
         answers (Hinton et al., "Distilling the Knowledge in a Neural Network", 2015, section 2) instead of its
         argmax, and no cost term: which exit answers is decided later, from evidence.
     """
-    settings = settings or DistillSettings()
+    settings, samples = settings or DistillSettings(), data.as_samples(samples)
     check_resume(checkpoint, resume)
     task = HeadTask(graph, settings, partial(_compare, settings), mixup=settings.mixup)
     training = Training(graph, samples, settings, task=task, digest=task.frozen.digest())

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
+from offramp import data
 from offramp.errors import DataError
 from offramp.graph import Graph
 from offramp.run import Samples
@@ -28,7 +29,7 @@ from ._training import Progress, Training
 
 def joint(
     graph: Graph,
-    samples: Samples,
+    samples: data.Given,
     settings: JointSettings | None = None,
     *,
     checkpoint: Path | None = None,
@@ -61,7 +62,7 @@ def joint(
         Teerapittayanon, McDanel and Kung, "BranchyNet: Fast Inference via Early Exiting from Deep Neural Networks",
         ICPR 2016, section III B.
     """
-    settings = settings or JointSettings()
+    settings, samples = settings or JointSettings(), data.as_samples(samples)
     check_resume(checkpoint, resume)
     _check_labels(graph, samples)
     settings.weights_for(len(graph.exits))

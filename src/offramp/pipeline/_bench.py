@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offramp import report
+from offramp.data import Given
 from offramp.errors import DataError, EngineError, OptionError
 from offramp.measure import Latency, gain, gain_interval, latency
 from offramp.run import Runtime, Samples
@@ -23,7 +24,7 @@ from ._apply import apply_times
 from ._batches import draw_batches, record_latency, warm
 from ._engine import Engine
 from ._opened import Opened
-from ._predict import Given, known_tokenizer, name_of, open_runtime, open_samples
+from ._predict import known_tokenizer, name_of, open_runtime, open_samples
 from ._ranges import check_ranges
 from ._screen import Screen
 from ._times import add_times, mark_times, show_times

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offramp import data, decide, report
+from offramp.data import Given
 from offramp.decide import Drift, DriftTest, Target
 from offramp.measure import Costs, Evidence, evidence_by_passes, operate
 from offramp.run import Runtime, Samples, stream
@@ -30,7 +31,7 @@ from offramp.store.record import (
 )
 
 from ._opened import Opened, check_exits
-from ._predict import BATCH, Given, name_of, open_runtime, open_samples
+from ._predict import BATCH, name_of, open_runtime, open_samples
 from ._ranges import check_ranges
 from ._samples import drop_repeats
 from ._screen import Screen

@@ -17,11 +17,12 @@ from offramp.run import Samples
 
 from ._batches import CALLS, SECONDS
 from ._chain import BATCH, answer_in_float, batch_size, learn_exits
+from ._durations import tell_about
 from ._price import CALLS as PRICED
 from ._price import SECONDS as PRICING
 from ._problem import Problem
 from ._request import Request
-from ._screen import Screen, tell_about
+from ._screen import Screen
 
 STEPS = 4  # of training; the first is no measure
 ENGINE = 0.5  # of PyTorch's time, at a guess between small networks and large ones

@@ -40,7 +40,7 @@ from ._exports import Exports, fusible
 from ._placement import cheapest
 from ._precision import Variant, VariantResult, check_precision, choose_precision, describe, describe_passes
 from ._probe import probe
-from ._problem import Problem, check_counts, gather
+from ._problem import Objects, Problem, check_counts, gather
 from ._request import Request
 from ._result import make_result, record_guarantee
 from ._screen import Screen
@@ -48,8 +48,13 @@ from ._screen import Screen
 NEAR = 1e-4  # a score this close to its threshold may fall on either side in another batch size
 
 
-def optimize(request: Request, screen: Screen) -> RunRecord:
+def optimize(request: Request, screen: Screen, objects: Objects | None = None) -> RunRecord:
     """Load what the request names, run the chain, and give the result that was written.
+
+    Args:
+        request: What is asked for.
+        screen: Where progress and warnings go.
+        objects: What was given itself; None if everything is named.
 
     Raises:
         OfframpError: Something does not fit; then nothing is written.
@@ -61,10 +66,10 @@ def optimize(request: Request, screen: Screen) -> RunRecord:
             screen.say(f"nothing to resume beside {request.out}: starting anew.")
         if (request.out / "result.json").is_file():
             screen.say(f"{request.out} holds a finished result, which this run replaces when it is done.")
-        return run_chain(request, gather(request, screen), screen)
+        return run_chain(request, gather(request, screen, objects), screen)
 
 
-def run_chain(request: Request, problem: Problem, screen: Screen, *, again: str = "with --resume") -> RunRecord:
+def run_chain(request: Request, problem: Problem, screen: Screen, *, again: str = "with resume=True") -> RunRecord:
     """The chain on problem that is at hand.
 
     Args:
@@ -193,18 +198,11 @@ def _write_folder(
     passes: list[dict[str, Any]],
 ) -> None:  # fmt: skip
     """All files but the model itself."""
-    model = problem.model
     save_artifact(
         chosen.graph,
         folder,
         example=_example(chosen.graph, problem.test),
-        origin=Origin(
-            reference=model.reference,
-            arguments=model.arguments,
-            shape=next(iter(model.shapes.values())),
-            mean=problem.mean,
-            std=problem.std,
-        ),
+        origin=_origin(problem),
         thresholds=chosen.decision.thresholds,
         passes=passes,
     )
@@ -218,6 +216,20 @@ def _write_folder(
         result, folder / "report.html", drawing=draw_shipped(chosen.graph),
         evidence=chosen.evidence["test"], samples=problem.test,
     )  # fmt: skip
+
+
+def _origin(problem: Problem) -> Origin | None:
+    """How the network can be built again; None if it was given as an object and nobody can say."""
+    model = problem.model
+    if model.reference is None:
+        return None
+    return Origin(
+        reference=model.reference,
+        arguments=model.arguments,
+        shape=next(iter(model.shapes.values())),
+        mean=problem.mean,
+        std=problem.std,
+    )
 
 
 def _example(graph: Graph, test: Samples) -> dict[str, torch.Tensor]:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offramp.data import Classes
+from offramp import data
+from offramp.data import Classes, Given
 from offramp.errors import DataError
 from offramp.run import AnsweredBatch, Runtime, Samples, stream
 from offramp.store._folder import repair
@@ -25,7 +26,6 @@ from ._samples import Reads, Warn
 from ._screen import Screen
 
 BATCH = 64
-Given = str | Samples  # a reference, or the samples themselves
 
 
 def predict(
@@ -36,7 +36,7 @@ def predict(
 
     Args:
         folder: Of a run; its model alone is enough.
-        given: Samples, or a reference to them.
+        given: Samples, or a reference to them, as for `data.as_samples`.
         engine: Name of an engine; that of the run if None.
         threads: CPU threads of the engine.
         tokenizer: Folder of a Hugging Face tokenizer, for texts; that of the run if None.
@@ -59,7 +59,7 @@ def _open(
     check_ranges(batch=batch, threads=threads)
     runtime = open_runtime(folder, engine=engine, threads=threads)
     known = tokenizer or known_tokenizer(folder)
-    return runtime, open_samples(given, runtime, tokenizer=known, warn=Screen(quiet=True).warn)
+    return runtime, open_samples(given, runtime, tokenizer=known, warn=Screen().warn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -147,7 +147,7 @@ def open_samples(
     """Samples in the form that the file reads, checked against it; labels are mapped to its classes by name.
 
     Args:
-        given: Samples, or a reference to them.
+        given: Samples, or a reference to them, as for `data.as_samples`.
         runtime: Of the file, whose card says what it reads.
         tokenizer: Folder of a Hugging Face tokenizer, for texts.
         warn: Is told why labels cannot be used, which are then absent; without it that is an error.
@@ -156,7 +156,7 @@ def open_samples(
     reads = _reads(runtime.card, tokenizer)
     if isinstance(given, str):
         return reads.fit(reads.read(given, split="test", warn=warn, strict=strict), given, warn=warn, strict=strict)
-    return reads.fit(given, "the samples", warn=warn, strict=strict)
+    return reads.fit(data.as_samples(given), "the samples", warn=warn, strict=strict)
 
 
 def _reads(card: Mapping[str, Any], tokenizer: str | None) -> Reads:  # Any: JSON

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
+from torch import nn
 
 from offramp import data, decide, zoo
 from offramp.errors import DataError, OptionError
@@ -55,19 +57,42 @@ class Problem:
         return {"train": self.train, "tune": self.tune, "calibrate": self.calibrate, "test": self.test}
 
 
-def gather(request: Request, screen: Screen) -> Problem:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objects:
+    """What was given itself, and not by a reference.
+
+    Attributes:
+        module: The network; None loads the one that the request names.
+        reference: How it can be built again; None if nobody can say.
+        train: The samples that exits learn from; None loads those that the request names.
+        held_out: The samples to choose, prove and test on; None the same.
+    """
+
+    module: nn.Module | None = None
+    reference: str | None = None
+    train: Samples | None = None
+    held_out: Samples | None = None
+
+
+def gather(request: Request, screen: Screen, objects: Objects | None = None) -> Problem:
     """Load everything that the options name, and refuse what does not fit.
 
     Everything that can be seen without running the network is looked at: numbers of samples, labels, and every file to
     its end.
 
+    Args:
+        request: What is asked for.
+        screen: Where progress and warnings go.
+        objects: What was given itself; None if everything is named.
+
     Raises:
         OfframpError: Any of it is missing or wrong; the sentence says what.
     """
+    objects = objects or Objects()
     with screen.step(f"model {request.model}"):
-        model = load_model(request)
+        model = load_model(request, objects)
     with screen.step(f"data {request.train}"):
-        classes, samples, held = _read(request, model, screen)
+        classes, samples, held = _read(request, model, screen, objects)
         _divide(request, _set_aside(request, samples)[1] if held is None else held)  # before every file is read
         train, held = _know_by_content(request, samples, held, screen)
     tune, calibrate, test = _divide(request, held)
@@ -77,7 +102,7 @@ def gather(request: Request, screen: Screen) -> Problem:
             "features, name its logits with logits=, or build it with its classifier.",
             about=["logits="],
         )
-    mean, std = _normalization(request, model, screen)
+    mean, std = _normalization(request, model, screen, said=objects.train is not None)
     if request.held_out is None:
         screen.warn(
             "no held_out: 40 % of train is set aside. If the network was trained on it, no promise holds.",
@@ -126,12 +151,34 @@ def _least_loss(samples: int, confidence: float) -> float:
     return math.ceil(1000 * (1 - math.pow(1 - confidence, 1 / samples))) / 1000
 
 
-def load_model(request: Request) -> zoo.LoadedModel:
+def load_model(request: Request, objects: Objects) -> zoo.LoadedModel:
     """The network; one of the user's own code is told the shape that all samples have."""
+    if objects.module is not None:
+        return zoo.take_module(
+            objects.module, _two_samples(request, objects), reference=objects.reference, weights=request.weights,
+            logits=request.logits,
+        )  # fmt: skip
     shape = request.shape
+    if shape is None and objects.train is not None and request.model.partition(":")[0] not in KNOWN:
+        shape = tuple(next(iter(objects.train.take([0]).values())).shape[1:])
     if shape is None and request.model.partition(":")[0] not in KNOWN:
         shape = find_shape(request)
     return zoo.load_model(request.model, weights=request.weights, shape=shape, seed=request.seed, logits=request.logits)
+
+
+def _two_samples(request: Request, objects: Objects) -> torch.Tensor | dict[str, torch.Tensor]:
+    """Two samples as a module of the user's reads them, by name if there are several inputs."""
+    samples = objects.train
+    if samples is None:
+        shape = request.shape or find_shape(request)
+        samples = data.load(
+            request.train, split="train", tokenizer=request.tokenizer, warn=_say_nothing,
+            image_size=(shape[1], shape[2]) if len(shape) == 3 else None,
+        )  # fmt: skip
+    taken = {
+        name: torch.from_numpy(np.array(array)) for name, array in samples.take([0, min(1, len(samples) - 1)]).items()
+    }
+    return taken if len(taken) > 1 else next(iter(taken.values()))
 
 
 def find_shape(request: Request) -> tuple[int, ...]:
@@ -159,7 +206,9 @@ def _say_nothing(text: str) -> None:
     """Labels do not matter yet."""
 
 
-def _read(request: Request, model: zoo.LoadedModel, screen: Screen) -> tuple[data.Classes, Samples, Samples | None]:
+def _read(
+    request: Request, model: zoo.LoadedModel, screen: Screen, objects: Objects
+) -> tuple[data.Classes, Samples, Samples | None]:
     """What the classes are called, `train`, and `held_out` if it is named; labels are class numbers of the network.
 
     Classes are called as `class_names` says, else as the network does, else as they are in the first set that names as
@@ -174,7 +223,10 @@ def _read(request: Request, model: zoo.LoadedModel, screen: Screen) -> tuple[dat
     asked = [(request.train, "train", learns, learns or request.held_out is None)]  # is it asked, and is it strict?
     asked += [] if request.held_out is None else [(request.held_out, "test", proves, True)]
     warn = {True: None, False: screen.warn}
-    raw = [reads.read(place, split=split, warn=warn[need], strict=strict) for place, split, need, strict in asked]
+    raw = [
+        reads.read(place, split=split, warn=warn[need], strict=strict) if given is None else given
+        for given, (place, split, need, strict) in zip((objects.train, objects.held_out), asked, strict=False)
+    ]
     reads = replace(reads, classes=_name_classes(raw, known))
     fitted = [
         reads.fit(one, place, warn=warn[need], strict=strict)
@@ -249,13 +301,20 @@ def _divide(request: Request, held: Samples) -> tuple[Samples, ...]:
 
 
 def _normalization(
-    request: Request, model: zoo.LoadedModel, screen: Screen
+    request: Request, model: zoo.LoadedModel, screen: Screen, *, said: bool
 ) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
-    """Mean and standard deviation: of the options, else of the network's origin, else none."""
+    """Mean and standard deviation: of the options, else of the network's origin, else none.
+
+    Args:
+        request: What is asked for.
+        model: The network.
+        screen: Where warnings go.
+        said: Whether samples were given as the network reads them, so that no warning is due.
+    """
     shape = next(iter(model.shapes.values()))
     mean, std = (request.mean, request.std) if request.mean is not None else (model.mean, model.std)
     if mean is None:
-        if len(shape) == 3 and not request.model.startswith("zoo:"):
+        if len(shape) == 3 and not said and not request.model.startswith("zoo:"):
             screen.warn(f"{request.model} does not say its mean and std, so pixels in [0, 1] go in as they are.")
         return None, None
     wide = tuple(mean * shape[0] if len(mean) == 1 else mean)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from offramp import data, decide
+from offramp.data import Given
 from offramp.decide import Target
 from offramp.errors import DataError
 from offramp.measure import Evidence, evidence_by_passes
@@ -26,7 +27,7 @@ from offramp.store.record import OBJECT, FormerRecord, MachineRecord, Recalibrat
 from ._apply import apply_choice
 from ._choice import Choice, pick
 from ._opened import PARTS, Opened, check_exits, part
-from ._predict import BATCH, Given, name_of, open_runtime, open_samples
+from ._predict import BATCH, name_of, open_runtime, open_samples
 from ._ranges import check_ranges
 from ._request import LABELLED
 from ._result import accuracy_alone, judge_alone, record_scores

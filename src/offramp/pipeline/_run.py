@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,41 +10,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offramp.decide import Target
-from offramp.errors import OfframpWarning
 from offramp.measure import Costs, Evidence
-from offramp.run import Runtime, legible
+from offramp.run import Runtime
 from offramp.store._folder import check_out, reserve
 from offramp.store.record import BenchRecord, CheckRecord, GuaranteeRecord, PointRecord, RunRecord, SweepRecord
 
 from ._opened import Opened, open_run, read_text
+from ._progress import Listener
 from ._screen import Screen
 from ._search import Search
 
 if TYPE_CHECKING:  # reports load matplotlib, engines themselves
-    from ._predict import Given, Predictions
+    from offramp.data import Given
 
-
-def load(folder: str | Path) -> Run:
-    """Open a finished run again; PyTorch is not needed for it, nor for anything that the run can do.
-
-    Args:
-        folder: That `offramp optimize` or `offramp.optimize` wrote.
-
-    Returns:
-        The run.
-
-    Raises:
-        DataError: The folder lacks a file, or its record is broken or of another version.
-        EvidenceError: The evidence is broken.
-    """
-    return Run(Path(folder))
+    from ._predict import Predictions
 
 
 class Run:
     """A finished run in its folder. Its table is its repr.
 
     Methods that write, such as `sweep(apply=True)`, change the folder, and the run is then what the folder holds.
-    Warnings are those of Python; with a `screen` they are told there, and so is the progress.
+    Warnings are those of Python.
 
     Args:
         folder: Of the run.
@@ -177,7 +162,7 @@ class Run:
         score: str | None = None,
         search: Search | None = None,
         apply: bool = False,
-        screen: Screen | None = None,
+        on_progress: Listener | None = None,
     ) -> SweepRecord:
         """Choose again from the evidence, say what each loss would cost, and draw the report anew.
 
@@ -188,7 +173,7 @@ class Run:
             score: Name of one of the scores in the evidence; the one that gates if None.
             search: How points are looked for; as in the run if None.
             apply: Write thresholds and promise to the folder too, unless the promise is refused.
-            screen: Where progress and warnings go.
+            on_progress: Is told how far it is, by `Progress` events.
 
         Returns:
             The curve, the chosen point, and what each loss would cost.
@@ -200,8 +185,9 @@ class Run:
         """
         from ._sweep import sweep
 
-        with self._told(screen) as heard, self._held(needed=apply) as opened:
-            return sweep(opened, heard, goal=target, score=score, search=search, apply=apply)
+        screen = Screen(on_progress)
+        with self._held(needed=apply) as opened:
+            return sweep(opened, screen, goal=target, score=score, search=search, apply=apply)
 
     def check(  # noqa: PLR0913  (each is a question of its own)
         self,
@@ -213,7 +199,7 @@ class Run:
         seed: int = 0,
         threads: int = 1,
         tokenizer: str | None = None,
-        screen: Screen | None = None,
+        on_progress: Listener | None = None,
     ) -> CheckRecord:
         """Whether new samples still look like the calibration samples, and whether the promise stands on them.
 
@@ -225,7 +211,7 @@ class Run:
             seed: By which samples are drawn.
             threads: CPU threads per call.
             tokenizer: Folder of a Hugging Face tokenizer, for texts; that of the run if None.
-            screen: Where progress and warnings go.
+            on_progress: Is told how far it is, by `Progress` events.
 
         Returns:
             What was found; `alarm` says the most important.
@@ -237,8 +223,8 @@ class Run:
         from ._check import Question, check
 
         question = Question(samples=count, confidence=confidence, alpha=alpha, seed=seed)
-        with self._told(screen) as heard:
-            return check(self._opened, samples, heard, question=question, threads=threads, tokenizer=tokenizer)
+        screen = Screen(on_progress)
+        return check(self._opened, samples, screen, question=question, threads=threads, tokenizer=tokenizer)
 
     def recalibrate(  # noqa: PLR0913  (each is a question of its own)
         self,
@@ -250,7 +236,7 @@ class Run:
         seed: int = 0,
         threads: int = 1,
         tokenizer: str | None = None,
-        screen: Screen | None = None,
+        on_progress: Listener | None = None,
     ) -> Run:
         """Choose and prove thresholds on new samples, and write them to the folder, or to another.
 
@@ -264,7 +250,7 @@ class Run:
             seed: By which the samples are divided.
             threads: CPU threads per call.
             tokenizer: Folder of a Hugging Face tokenizer, for texts; that of the run if None.
-            screen: Where progress and warnings go.
+            on_progress: Is told how far it is, by `Progress` events.
 
         Returns:
             The run in the folder that was written; without `out` it is this one.
@@ -279,13 +265,14 @@ class Run:
         renewal = Renewal(
             data=samples, goal=target, search=search, out=there, seed=seed, threads=threads, tokenizer=tokenizer
         )
-        with self._told(screen) as heard, self._held(needed=there is None) as opened:
+        screen = Screen(on_progress)
+        with self._held(needed=there is None) as opened:
             if there is None or there.resolve() == self.folder.resolve():
-                recalibrate(opened, renewal, heard)
+                recalibrate(opened, renewal, screen)
                 return self
             with reserve(there):
-                recalibrate(opened, renewal, heard)
-        return load(there)
+                recalibrate(opened, renewal, screen)
+        return Run(there)
 
     def bench(
         self,
@@ -295,7 +282,7 @@ class Run:
         engine: str | None = None,
         threads: int = 1,
         apply: bool = False,
-        screen: Screen | None = None,
+        on_progress: Listener | None = None,
     ) -> BenchRecord:
         """Time the file again, here, beside the network alone and with nobody leaving.
 
@@ -305,7 +292,7 @@ class Run:
             engine: "openvino" or "onnxruntime"; that of the promise if None.
             threads: CPU threads per call.
             apply: Write the times to result, report and model card.
-            screen: Where progress and warnings go.
+            on_progress: Is told how far it is, by `Progress` events.
 
         Returns:
             Seconds per call, and gains with their 95 % intervals.
@@ -318,23 +305,23 @@ class Run:
         from ._bench import Measurement, bench
 
         asked = Measurement(batches=batches, data=samples, engine=engine, threads=threads, apply=apply)
-        with self._told(screen) as heard, self._held(needed=apply) as opened:
-            return bench(self.folder, asked, heard, opened=opened)
+        screen = Screen(on_progress)
+        with self._held(needed=apply) as opened:
+            return bench(self.folder, asked, screen, opened=opened)
 
-    def report(self, path: str | Path, *, screen: Screen | None = None) -> None:
+    def report(self, path: str | Path, *, on_progress: Listener | None = None) -> None:
         """Write the report as one page that opens offline.
 
         Args:
             path: Of the page.
-            screen: Where warnings go.
+            on_progress: Is told how far it is, by `Progress` events.
 
         Raises:
             OutputError: The page cannot be written.
         """
         from ._redraw import draw_report
 
-        with self._told(screen) as heard:
-            draw_report(Path(path), self.folder, self.record, self.evidence["test"], None, heard)
+        draw_report(Path(path), self.folder, self.record, self.evidence["test"], None, Screen(on_progress))
 
     def save(self, folder: str | Path) -> Run:
         """Write the run to another folder, whole or not at all; an earlier run there is replaced.
@@ -355,7 +342,7 @@ class Run:
         if there.resolve() != self.folder.resolve():
             with reserve(there):
                 change_folder(self.folder, lambda whole: None, to=there)
-        return load(there)
+        return Run(there)
 
     @contextmanager
     def _held(self, *, needed: bool) -> Iterator[Opened]:
@@ -369,24 +356,6 @@ class Run:
         """Open the folder again if somebody changed it."""
         if read_text(self.folder) != self._opened.text:
             self._opened = open_run(self.folder)
-
-    @contextmanager
-    def _told(self, screen: Screen | None) -> Iterator[Screen]:
-        """The screen, or one whose warnings become those of Python."""
-        if screen is not None:
-            yield screen
-            return
-        heard = _Listener(quiet=True)
-        yield heard
-        for text in heard.warnings:
-            warnings.warn(text, OfframpWarning, stacklevel=4)
-
-
-class _Listener(Screen):
-    """Takes note of warnings, and shows nothing."""
-
-    def warn(self, text: str, **more: object) -> None:
-        self.warnings.append(legible(text))
 
 
 def _same_evidence(one: Evidence, other: Evidence) -> bool:

@@ -11,6 +11,7 @@ from ._branchynet import resnet_trunk as resnet_trunk
 from ._densenet import densenet121 as densenet121
 from ._load import LoadedModel as LoadedModel
 from ._load import load_model as load_model
+from ._object import take_module as take_module
 from ._resnet import blocks_per_group as blocks_per_group
 from ._resnet import cifar_resnet as cifar_resnet
 from ._vgg import vgg19 as vgg19

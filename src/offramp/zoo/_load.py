@@ -47,7 +47,7 @@ class LoadedModel:
 
     Attributes:
         module: The network, in eval mode.
-        reference: The reference by which it was asked for.
+        reference: The reference by which it was asked for; None if it was given as an object without one.
         arguments: Keywords that its builder was called with.
         example: Two random samples: a tensor, or a dictionary if the network is called by keyword.
         classes: Number of classes that it tells apart.
@@ -59,7 +59,7 @@ class LoadedModel:
     """
 
     module: nn.Module
-    reference: str
+    reference: str | None
     arguments: Mapping[str, Any]  # Any: JSON
     example: Tensor | dict[str, Tensor]
     classes: int
@@ -139,20 +139,40 @@ def load_model(
         torch.manual_seed(seed)
         source, arguments = _build(reference, arguments, weights)
         example = _example(_with_shape(source, shape, reference), reference)
-    answer = read_logits(logits)
-    module = _answering(source.module.eval(), example, reference, answer)
-    classes = _count_classes(module, example, reference, answer)
+    loaded = prepare(source.module, example, reference, read_logits(logits), reference=reference)
     names = source.class_names
-    return LoadedModel(
-        module=module,
-        reference=reference,
+    return replace(
+        loaded,
         arguments=arguments,
-        example=example,
-        classes=classes,
         mean=source.mean,
         std=source.std,
-        class_names=names if names is not None and len(names) == classes else None,
+        class_names=names if names is not None and len(names) == loaded.classes else None,
         vocabulary=source.vocabulary,
+    )
+
+
+def prepare(
+    module: nn.Module, example: Tensor | dict[str, Tensor], name: str, answer: Answer, *, reference: str | None
+) -> LoadedModel:
+    """The network in eval mode, once it is known to answer its example with logits.
+
+    Args:
+        module: From the example to logits.
+        example: Two samples.
+        name: What to call the network in an error.
+        answer: Which of its outputs is its answer.
+        reference: How it can be built again; None if nobody can say.
+
+    Raises:
+        CaptureError: It does not answer so.
+    """
+    ready = _answering(module.eval(), example, name, answer)
+    return LoadedModel(
+        module=ready,
+        reference=reference,
+        arguments={},
+        example=example,
+        classes=_count_classes(ready, example, name, answer),
         logits=answer,
     )
 

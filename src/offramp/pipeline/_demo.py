@@ -1,4 +1,4 @@
-"""`offramp demo`: the whole chain on data that ships with scikit-learn, in a minute or two."""
+"""A demonstration: the whole chain on data that ships with scikit-learn, in a minute or two."""
 
 from __future__ import annotations
 
@@ -9,31 +9,38 @@ import torch
 
 from offramp import data, learn, zoo
 from offramp.decide import Target
-from offramp.pipeline import Exits, Training
-from offramp.pipeline._optimize import run_chain
-from offramp.pipeline._problem import Problem
-from offramp.pipeline._request import Request
-from offramp.pipeline._screen import Screen
 from offramp.run import ArraySamples, Samples
 from offramp.store._folder import check_killed, check_out, reserve
-from offramp.store.record import RunRecord
+
+from ._exits import Exits
+from ._optimize import run_chain
+from ._problem import Problem
+from ._progress import Listener
+from ._request import Request
+from ._run import Run
+from ._screen import Screen
+from ._training import Training
 
 TRAIN = 800
 PARTS = (0.3, 450 / 997, 1 - 0.3 - 450 / 997)  # of the other 997: tune, calibrate, test
 EPOCHS = 60  # of the LeNet-5
 
 
-def demo(out: Path, *, seed: int, screen: Screen, fresh: bool = False) -> RunRecord:
+def demo(out: Path, *, seed: int = 0, fresh: bool = False, on_progress: Listener | None = None) -> Run:
     """Train a LeNet-5 on 800 digits, add one exit, promise 1 % on 450 others, and write everything to `out`.
 
     A demo that was killed goes on where it was.
 
     Args:
         out: Folder to write.
-        seed: Of everything that is random.
-        screen: Where progress and warnings go.
-        fresh: Throw away what a killed run left instead.
+        seed: The seed of everything random.
+        fresh: True throws away what a killed run left instead.
+        on_progress: Is told how far it is.
+
+    Returns:
+        The run.
     """
+    screen = Screen(on_progress)
     request = _request(out, seed, fresh=fresh)
     with reserve(out):
         check_out(out)
@@ -41,9 +48,10 @@ def demo(out: Path, *, seed: int, screen: Screen, fresh: bool = False) -> RunRec
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # several get into each other's way on networks this small
         try:
-            return run_chain(request, _material(request, screen), screen, again="without --fresh")
+            run_chain(request, _train_network(request, screen), screen, again="without fresh=True")
         finally:
             torch.set_num_threads(threads)
+    return Run(out)
 
 
 def _request(out: Path, seed: int, *, fresh: bool) -> Request:
@@ -60,7 +68,7 @@ def _request(out: Path, seed: int, *, fresh: bool) -> Request:
     )
 
 
-def _material(request: Request, screen: Screen) -> Problem:
+def _train_network(request: Request, screen: Screen) -> Problem:
     train, held = _digits()
     with screen.step(f"LeNet-5 on {len(train)} digits"):
         loaded = zoo.load_model(request.model, seed=request.seed)
