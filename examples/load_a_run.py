@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import sys
 
-from offramp.decide import Target
-from offramp.pipeline import load
+import offramp
+from offramp import Target
 
 
 def main(folder: str, samples: str) -> None:
-    run = load(folder)
+    run = offramp.load(folder)
     print(run)  # the table
 
     promise = run.guarantee

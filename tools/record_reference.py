@@ -25,10 +25,11 @@ TOP = {
 PLAIN: dict[Any, str] = {float: "number", int: "whole number", str: "text", bool: "true or false", Any: "anything"}
 HEAD = """# What a record holds
 
-`result.json` is the text of a `RunRecord`; `run.record` of `offramp.load(FOLDER)` is the record itself, typed. What the commands after a run
-print with `--json`, and the methods of a run give, are the other three. All names are always there: what is not known, or does not apply, is
-`null`, and a table of what was not measured is empty. Numbers are never NaN or infinite. `schema` is the version of the record: it rises
-when a name changes its meaning or goes. Records without it, from before it was introduced, are still read.
+`result.json` is the text of a `RunRecord`; `run.record` of `offramp.load(FOLDER)` is the record itself, typed. What
+the commands after a run print with `--json`, and the methods of a run give, are the other three. All names are always
+there: what is not known, or does not apply, is `null`, and a table of what was not measured is empty. Numbers are never
+NaN or infinite. `schema` is the version of the record: it rises when a name changes its meaning or goes. Records
+without it, from before it was introduced, are still read.
 
 This page is made by `tools/record_reference.py` from `offramp.store.record`.
 """

@@ -8,7 +8,7 @@ from pydantic import ConfigDict
 
 from ._part import Part
 
-OBJECT: Final = "object"  # instead of a reference, of what was given as an object of Python
+GIVEN: Final = "given:"  # begins the name of samples that are no reference, and that nobody can open again
 Versions = dict[str, str]  # name of a package -> its version
 
 
@@ -48,7 +48,7 @@ class OptionsRecord(Part):
     The commands that come after it read those that are listed here; all others are kept as they were given.
 
     Attributes:
-        data: Reference to the samples to learn from; "object" if they were given as one.
+        data: Reference to the samples to learn from; "given:" and a number if they were no reference.
         held_out: The same of the samples to choose, prove and test on; null if they are a part of `data`.
         tokenizer: Folder of the tokenizer that texts need, or null.
     """
@@ -62,5 +62,5 @@ class OptionsRecord(Part):
 
     @property
     def samples(self) -> str:
-        """Reference to the samples that decide who leaves where, or "object"."""
+        """Reference to the samples that decide who leaves where, or the name of what was no reference."""
         return self.held_out or self.data

@@ -98,7 +98,7 @@ class TimesRecord(Part):
         thresholds: The thresholds of the point.
         exit_rates: Share of the samples that leave at each exit there.
         relative_macs: Work at the point, as a share of the network alone.
-        samples: Reference to the samples that decide who leaves where, or "object".
+        samples: Reference to the samples that decide who leaves where, or the name of what was none.
         command: The command line that measured the times.
         machine: The machine that they were measured on.
         versions: Versions of Python and of the packages that decide numbers.

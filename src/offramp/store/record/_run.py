@@ -25,7 +25,7 @@ class FormerRecord(Part):
         guarantee: What was promised then.
         samples: How many samples each part had.
         recalibrated: The recalibration before, if there was one.
-        held_out: Reference to the samples that it was proven on, or "object".
+        held_out: Reference to the samples that it was proven on, or the name of what was none.
         thresholds: The thresholds of the point.
         relative_macs: Work at the point, as a share of the network alone.
         exit_rates: Share of the samples that leave at each exit there.
