@@ -95,7 +95,7 @@ def find_points(
     subject: Subject, precisions: Sequence[str], goals: Sequence[str], work: Path, seed: int
 ) -> list[Point]:
     """What `offramp optimize` would choose in each precision; exits are chosen too, unless some were dropped before."""
-    screen, exports = Screen(quiet=True), Exports(work)
+    screen, exports = Screen(), Exports(work)
     numbers = transform.exit_numbers(subject.graph)
     given: dict[str, Any] = {} if numbers == tuple(range(len(numbers))) else {"count": len(numbers)}
     points: list[Point] = []

@@ -156,7 +156,7 @@ def test_labels_that_the_network_does_not_know_are_told(weights: Path, order: ra
     digits = data.load("digits@test")
     labels = None if order is None or digits.labels is None else np.array(order)[digits.labels]
     samples = ArraySamples(inputs=digits.take(slice(None)), ids=digits.ids, labels=labels)
-    model, screen = zoo.load_model("zoo:mlp", weights=weights), Screen(quiet=True)
+    model, screen = zoo.load_model("zoo:mlp", weights=weights), Screen()
     parts = dict.fromkeys(("train", "tune", "calibrate", "test"), samples)
     warn_of_guessing(Problem(model=model, held_out=True, **parts), screen)
     assert [("of 64 samples, as by guessing" in text) for text in screen.warnings] == [True] * warned
@@ -167,7 +167,7 @@ def test_heads_are_attached_and_taught_as_asked(tmp_path: Path) -> None:
     model = zoo.load_model("zoo:mlp")
     problem = Problem(model=model, train=samples, tune=samples, calibrate=samples, test=samples, held_out=False)
     exits = Exits(count=2, head="pool")
-    work, screen = WorkFolder(out=tmp_path / "out", path=tmp_path), Screen(quiet=True)
+    work, screen = WorkFolder(out=tmp_path / "out", path=tmp_path), Screen()
     trained = []
     for placed, options in (
         (exits, {}),

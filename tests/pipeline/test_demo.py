@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from offramp.cli._demo import PARTS, TRAIN, _digits
 
 from commands import call
+from offramp.pipeline._demo import PARTS, TRAIN, _digits
 
 
 def test_the_digits_are_divided_without_overlap() -> None:

@@ -13,7 +13,7 @@ import torch
 from offramp import data, zoo
 from offramp.errors import LearnError
 from offramp.graph import Graph
-from offramp.pipeline import Engine, Exits, Training, _estimate
+from offramp.pipeline import Engine, Exits, Progress, Training, _estimate
 from offramp.pipeline._chain import add_exits
 from offramp.pipeline._estimate import Pace, announce, estimate, measure
 from offramp.pipeline._problem import Problem
@@ -85,7 +85,7 @@ def test_everything_is_measured_and_the_run_stays_as_it_is(
     monkeypatch.setattr(_estimate, "measure", note)
     before = [weight.clone() for body in graph.bodies.values() for weight in body.state_dict().values()]
     state = torch.random.get_rng_state()
-    announce(request_of, graph, problem, Screen(log=True))
+    announce(request_of, graph, problem, Screen(lambda event: None))
     (pace,) = paces
     assert min(pace.step_s, pace.one_s, pace.many_s, pace.body_s) > 0
     after = [weight for body in graph.bodies.values() for weight in body.state_dict().values()]
@@ -94,11 +94,10 @@ def test_everything_is_measured_and_the_run_stays_as_it_is(
 
 
 @pytest.mark.usefixtures("measured")
-def test_the_estimate_is_told_before_the_training(
-    request_of: Request, graph: Graph, problem: Problem, capsys: pytest.CaptureFixture[str]
-) -> None:
-    announce(request_of, graph, problem, Screen(log=True))
-    assert "about 10 seconds in all" in capsys.readouterr().err
+def test_the_estimate_is_told_before_the_training(request_of: Request, graph: Graph, problem: Problem) -> None:
+    events: list[Progress] = []
+    announce(request_of, graph, problem, Screen(events.append))
+    assert ["about 10 seconds in all" in event.step for event in events if event.state == "said"] == [True]
 
 
 @pytest.mark.parametrize("quiet", [True, False], ids=["quiet", "resumed"])
@@ -106,16 +105,17 @@ def test_nothing_is_measured_where_nothing_is_told(
     quiet: bool, request_of: Request, graph: Graph, problem: Problem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_estimate, "measure", lambda *_: pytest.fail("it was measured"))
-    announce(replace(request_of, resume=not quiet), graph, problem, Screen(quiet=quiet, log=True))
+    announce(replace(request_of, resume=not quiet), graph, problem, Screen(None if quiet else lambda event: None))
 
 
 def test_what_cannot_be_measured_is_left_to_the_run_to_say(
-    request_of: Request, graph: Graph, problem: Problem, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+    request_of: Request, graph: Graph, problem: Problem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[Progress] = []
+
     def fail(*_: object) -> Pace:
         raise LearnError("the loss must stay finite, but does not.")
 
     monkeypatch.setattr(_estimate, "measure", fail)
-    announce(request_of, graph, problem, Screen(log=True))
-    assert "about" not in capsys.readouterr().err
+    announce(request_of, graph, problem, Screen(events.append))
+    assert "said" not in [event.state for event in events]

@@ -266,7 +266,7 @@ def test_convolutions_that_onnx_runtime_computes_in_float_are_told_once(
     monkeypatch.setattr(_precision.compress, "quantize", lambda *given, **told: kept)
     request = SimpleNamespace(engine=Engine(name=runs_it, precision="int8"), seed=0)
     exports = SimpleNamespace(trace=lambda graph: {}, passing=lambda quantized: None)
-    screen = Screen(quiet=True)
+    screen = Screen()
     _precision._open(request, "int8", None, SimpleNamespace(train=None, tune=None), exports, screen)  # type: ignore[arg-type]  # stand-ins
     assert len(screen.warnings) == warnings
     assert all("3 convolutions" in text and "stage0, stage1" in text for text in screen.warnings)

@@ -25,14 +25,14 @@ def request(**changes: Any) -> Request:
 
 
 def test_four_sets_share_no_sample() -> None:
-    parts = gather(request(held_out="digits@test"), Screen(quiet=True)).parts
+    parts = gather(request(held_out="digits@test"), Screen()).parts
     ids = np.concatenate([part.ids for part in parts.values()])
     assert len(np.unique(ids)) == len(ids) == 1797
     assert [len(part) for part in parts.values()] == [1000, 239, 279, 279]
 
 
 def test_without_held_out_samples_some_are_set_aside_and_the_user_is_told() -> None:
-    screen = Screen(quiet=True)
+    screen = Screen()
     problem = gather(request(), screen)
     assert (len(problem.train), problem.held_out) == (600, False)
     assert "40 %" in screen.warnings[0]
@@ -40,12 +40,12 @@ def test_without_held_out_samples_some_are_set_aside_and_the_user_is_told() -> N
 
 def test_samples_in_both_sets_are_refused() -> None:
     with pytest.raises(DataError, match="in both"):
-        gather(request(held_out="digits@train"), Screen(quiet=True))
+        gather(request(held_out="digits@train"), Screen())
 
 
 @pytest.mark.parametrize("options", [{"mean": (0.1,), "std": (0.2,)}])
 def test_mean_and_std_of_the_options_are_taken(options: dict[str, Any]) -> None:
-    problem = gather(request(**options), Screen(quiet=True))
+    problem = gather(request(**options), Screen())
     assert (problem.mean, problem.std) == ((0.1,), (0.2,))
 
 
@@ -57,7 +57,7 @@ def test_a_network_of_the_users_code_is_told_the_shape_of_the_samples(
         "def net():\n    return nn.Sequential(nn.Flatten(), nn.Linear(784, 9), nn.ReLU(), nn.Linear(9, 10))\n"
     )
     monkeypatch.chdir(tmp_path)
-    screen = Screen(quiet=True)
+    screen = Screen()
     problem = gather(request(model="own_code:net"), screen)
     assert problem.model.shapes == {"x": (1, 28, 28)}
     assert any("mean and std" in warning for warning in screen.warnings)
@@ -79,7 +79,7 @@ def accuracy_of_names(labels: np.ndarray | None, ids: np.ndarray, names: tuple[s
 
 
 def test_class_names_number_both_sets(class_folders: Path) -> None:
-    problem = gather(folders(class_folders, class_names=ORDER), Screen(quiet=True))
+    problem = gather(folders(class_folders, class_names=ORDER), Screen())
     assert problem.class_names == ORDER
     for part in problem.parts.values():
         assert accuracy_of_names(part.labels, part.ids, ORDER) == 1
@@ -94,7 +94,7 @@ def test_without_them_the_first_set_that_names_every_output_does(
     shutil.rmtree(tmp_path / "both" / "test" / missing)
     train, test = (f"imagefolder:{tmp_path / 'both' / part}" for part in ("train", "test"))
     for one, other in ((train, test), (test, train)):
-        problem = gather(request(train=one, held_out=other), Screen(quiet=True))
+        problem = gather(request(train=one, held_out=other), Screen())
         assert problem.class_names == names
         for part in problem.parts.values():
             assert part.labels is not None
@@ -105,17 +105,17 @@ def test_fewer_names_than_outputs_name_nothing(class_folders: Path, tmp_path: Pa
     shutil.copytree(class_folders, tmp_path / "both", copy_function=os.link)
     for part in ("train", "test"):
         shutil.rmtree(tmp_path / "both" / part / "zero")
-    screen = Screen(quiet=True)
+    screen = Screen()
     problem = gather(folders(tmp_path / "both"), screen)
     assert (problem.class_names, problem.calibrate.labels) == (None, None)
     assert sum("Name all by class_names" in text for text in screen.warnings) == 2  # a set each
     with pytest.raises(DataError, match="nobody says which"):
-        gather(folders(tmp_path / "both", target=Target(max_loss=0.1, kind="harm")), Screen(quiet=True))
+        gather(folders(tmp_path / "both", target=Target(max_loss=0.1, kind="harm")), Screen())
 
 
 def test_the_wrong_number_of_class_names_is_refused(class_folders: Path) -> None:
     with pytest.raises(OptionError, match="must be 10, one per output of the network, but are 9"):
-        gather(folders(class_folders, class_names=ORDER[1:]), Screen(quiet=True))
+        gather(folders(class_folders, class_names=ORDER[1:]), Screen())
 
 
 def write_set(path: Path, pictures: np.ndarray) -> str:
@@ -132,14 +132,14 @@ def digits() -> np.ndarray:
 def test_a_copy_under_another_name_is_no_other_set(tmp_path: Path, digits: np.ndarray) -> None:
     one, other = write_set(tmp_path / "one.npz", digits), write_set(tmp_path / "other.npz", digits[::-1])
     with pytest.raises(DataError, match=r"797 of 797 are in both, such as .*other/all/0"):
-        gather(request(train=one, held_out=other), Screen(quiet=True))
+        gather(request(train=one, held_out=other), Screen())
     with pytest.raises(DataError, match="in both"):
-        gather(request(train="digits@test", held_out=other), Screen(quiet=True))
+        gather(request(train="digits@test", held_out=other), Screen())
 
 
 def test_a_few_shared_samples_are_left_out(tmp_path: Path, digits: np.ndarray) -> None:
     one, other = write_set(tmp_path / "one.npz", digits[:304]), write_set(tmp_path / "other.npz", digits[300:])
-    screen = Screen(quiet=True)
+    screen = Screen()
     problem = gather(request(train=one, held_out=other), screen)
     assert sum(map(len, problem.parts.values())) == 304 + 493
     assert any("4 of 497 samples" in text and "are in train too" in text for text in screen.warnings)
@@ -147,7 +147,7 @@ def test_a_few_shared_samples_are_left_out(tmp_path: Path, digits: np.ndarray) -
 
 def test_samples_three_times_over_are_counted_once(tmp_path: Path, digits: np.ndarray) -> None:
     thrice = write_set(tmp_path / "thrice.npz", np.concatenate([digits] * 3))
-    screen = Screen(quiet=True)
+    screen = Screen()
     parts = gather(request(held_out=thrice), screen).parts
     assert [len(parts[name]) for name in ("tune", "calibrate", "test")] == [239, 279, 279]
     assert any("1594 of 2391 samples" in text for text in screen.warnings)
@@ -164,7 +164,7 @@ def test_equal_names_of_other_pictures_are_no_reason(tmp_path: Path, digits: np.
         for name, one in enumerate(digits[at::2]):
             Image.fromarray(one[..., 0]).save(tmp_path / place / f"{name}.png")
         sets.append(f"imagefolder:{tmp_path / place}")
-    problem = gather(request(train=sets[0], held_out=sets[1]), Screen(quiet=True))
+    problem = gather(request(train=sets[0], held_out=sets[1]), Screen())
     assert len(np.intersect1d(problem.train.ids, problem.tune.ids)) > 0
 
 
@@ -174,12 +174,12 @@ def test_a_broken_picture_is_found_before_anything_is_trained(tmp_path: Path, di
     path = tmp_path / "41.png"
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(DataError, match=r"41\.png must be a whole picture"):
-        gather(request(held_out=f"imagefolder:{tmp_path}"), Screen(quiet=True))
+        gather(request(held_out=f"imagefolder:{tmp_path}"), Screen())
 
 
 def test_what_so_few_samples_cannot_prove_is_said() -> None:
     asked = request(held_out="digits@test", target=Target(max_loss=0.01))
-    problem = gather(asked, Screen(quiet=True))
+    problem = gather(asked, Screen())
     with pytest.raises(DataError, match=r"needs 299 calibration samples, but 279 of 797 held out are\. Give .* 857"):
         check_counts(asked, problem)
 
@@ -195,14 +195,14 @@ def test_what_so_few_samples_cannot_prove_is_said() -> None:
 )
 def test_goals_that_so_many_samples_can_prove_pass(goal: Target) -> None:
     asked = request(held_out="digits@test", target=goal)
-    problem = gather(asked, Screen(quiet=True))
+    problem = gather(asked, Screen())
     check_counts(asked, problem)
     assert len(problem.calibrate) == 279
 
 
 def test_as_many_samples_as_are_said_to_be_needed_are_enough(digits: np.ndarray, tmp_path: Path) -> None:
     asked = request(train=write_set(tmp_path / "all.npz", digits), target=Target(max_loss=0.1))
-    problem = gather(asked, Screen(quiet=True))
+    problem = gather(asked, Screen())
     check_counts(asked, problem)  # 29 are needed, 112 there
     asked = replace(asked, target=Target(max_loss=0.02))
     with pytest.raises(DataError, match=r"needs 149 .* Give train 1,0[67]\d samples"):
@@ -241,8 +241,8 @@ def own_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
 def test_pictures_of_several_sizes_need_a_shape(own_network: Write) -> None:
     asked = own_network(*[("RGB", (12, 10))] * 30, ("RGB", (40, 30)))
     with pytest.raises(OptionError, match=r"any_size:net .* 2, such as 10 x 12 and 30 x 40\. Give shape="):
-        gather(asked, Screen(quiet=True))
-    assert gather(replace(asked, shape=(3, 11, 9)), Screen(quiet=True)).model.shapes == {"x": (3, 11, 9)}
+        gather(asked, Screen())
+    assert gather(replace(asked, shape=(3, 11, 9)), Screen()).model.shapes == {"x": (3, 11, 9)}
 
 
 def test_held_out_pictures_of_another_size_need_one_too(own_network: Write, tmp_path: Path) -> None:
@@ -264,4 +264,4 @@ def test_a_turn_that_only_a_camera_noted_is_not_made(own_network: Write) -> None
 
 def test_networks_that_say_what_they_read_are_asked_first(own_network: Write) -> None:
     asked = own_network(*[("L", (12 + at, 10)) for at in range(30)])
-    assert gather(replace(asked, model="zoo:mlp"), Screen(quiet=True)).model.shapes == {"x": (1, 28, 28)}
+    assert gather(replace(asked, model="zoo:mlp"), Screen()).model.shapes == {"x": (1, 28, 28)}

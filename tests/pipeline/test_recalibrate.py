@@ -209,7 +209,7 @@ def test_a_recalibration_that_fails_leaves_everything_as_it_was(
 
     monkeypatch.setattr("offramp.pipeline._apply.redraw", broken)
     with pytest.raises(RuntimeError, match="power"):
-        recalibrate(open_run(folder), Renewal(data=f"npz:{grey / 'labelled.npz'}"), Screen(quiet=True))
+        recalibrate(open_run(folder), Renewal(data=f"npz:{grey / 'labelled.npz'}"), Screen())
     assert contents(folder) == before
     assert [path.name for path in folder.parent.iterdir()] == ["out"]
 

@@ -45,7 +45,7 @@ def test_labels_that_cannot_be_used_are_absent_if_there_is_someone_to_tell() -> 
 
 def test_repeats_are_dropped_with_a_word(capsys: pytest.CaptureFixture[str]) -> None:
     samples = ArraySamples(inputs={"x": np.array([[1.0], [2.0], [1.0]])}, ids=np.array(["a", "b", "c"]))
-    screen = Screen(quiet=True)
+    screen = Screen()
     left, contents = drop_repeats(samples, data.fingerprint(samples), "npz:new.npz", screen)
     assert (left.ids.tolist(), len(contents)) == (["a", "b"], 2)
     assert screen.warnings == ["1 of 3 samples of npz:new.npz repeat others, such as c: each is counted once."]

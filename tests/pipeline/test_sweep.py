@@ -259,7 +259,7 @@ def test_an_apply_that_fails_leaves_everything_as_it_was(folder: Path, monkeypat
 
     monkeypatch.setattr("offramp.pipeline._apply.redraw", broken)
     with pytest.raises(RuntimeError, match="power"):
-        sweep(open_run(folder), Screen(quiet=True), goal=Target(knee=True), search=Search(), apply=True)
+        sweep(open_run(folder), Screen(), goal=Target(knee=True), search=Search(), apply=True)
     assert contents(folder) == before
     assert [path.name for path in folder.parent.iterdir()] == ["out"]
 

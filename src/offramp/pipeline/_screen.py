@@ -32,6 +32,7 @@ class Screen:
     def __init__(self, listener: Listener | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._listener, self._clock = listener, clock
         self._steps: list[tuple[str, float]] = []  # what is done and since when; the innermost last
+        self._hears = False
         self.warnings: list[str] = []
 
     @property
@@ -102,6 +103,9 @@ class Screen:
     @contextmanager
     def _hearing(self) -> Iterator[None]:
         """Note the library's own warnings, each once, before they go where warnings go; leave those of others alone."""
+        if self._hears:  # a step within a step
+            yield
+            return
         with warnings.catch_warnings():
             others = warnings.showwarning
 
@@ -114,4 +118,8 @@ class Screen:
 
             warnings.showwarning = show
             warnings.simplefilter("always", OfframpWarning)
-            yield
+            self._hears = True
+            try:
+                yield
+            finally:
+                self._hears = False
