@@ -24,7 +24,7 @@ from _stamp import stamp
 
 from offramp import attach, measure, zoo
 from offramp.export import onnx as export_onnx
-from offramp.pipeline._batches import to_json
+from offramp.pipeline._batches import record_latency
 from offramp.pipeline._engine import Engine
 
 NETWORK = "zoo:resnet56"
@@ -83,7 +83,7 @@ def time_files(systems: dict[str, System], shape: tuple[int, ...], size: int, se
     repeats = max(1, int(seconds / ROUNDS / len(batches) / once))
     rounds = [measure.latency(systems, batches, repeats=repeats, seed=seed) for seed in range(ROUNDS)]
     return {
-        "ms": {name: to_json(rounds[0][name]) for name in systems},
+        "ms": {name: record_latency(rounds[0][name]).model_dump() for name in systems},
         "ratio": [one["with"].mean_s / one["without"].mean_s for one in rounds],
     }
 

@@ -25,7 +25,7 @@ from _stamp import stamp
 from offramp import attach, measure, zoo
 from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
-from offramp.pipeline._batches import to_json
+from offramp.pipeline._batches import record_latency
 from offramp.pipeline._engine import Engine
 from offramp.transform import backbone
 
@@ -98,7 +98,7 @@ def time_systems(systems: dict[str, System], shape: tuple[int, ...], size: int, 
     repeats = max(1, int(seconds / ROUNDS / len(batches) / once))
     rounds = [measure.latency(systems, batches, repeats=repeats, seed=seed) for seed in range(ROUNDS)]
     return {
-        "ms": {name: to_json(rounds[0][name]) for name in systems},
+        "ms": {name: record_latency(rounds[0][name]).model_dump() for name in systems},
         "ratio": {name: [one[name].mean_s / one["alone"].mean_s for one in rounds] for name in systems},
     }
 

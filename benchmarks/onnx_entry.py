@@ -27,7 +27,7 @@ from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
 from offramp.measure.torch import path_costs
 from offramp.nn.scores import gate_of
-from offramp.pipeline._batches import to_json
+from offramp.pipeline._batches import record_latency
 from offramp.run import Samples
 from offramp.run import onnx as run_onnx
 from offramp.transform import backbone
@@ -102,7 +102,7 @@ def time_pair(systems: dict[str, System], test: Samples, size: int, seconds: flo
     repeats = max(1, round(seconds / ROUNDS / count / once))
     rounds = [measure.latency(systems, batches, repeats=repeats, seed=seed) for seed in range(ROUNDS)]
     return {
-        "ms": {name: to_json(rounds[0][name]) for name in systems},
+        "ms": {name: record_latency(rounds[0][name]).model_dump() for name in systems},
         "ratio": [one["before"].mean_s / one["after"].mean_s for one in rounds],
     }
 

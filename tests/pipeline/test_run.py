@@ -94,6 +94,13 @@ def test_samples_may_be_given_themselves(run: Run) -> None:
     assert run.predict(samples).answer.tolist() == run.predict("digits@test").answer[:30].tolist()
 
 
+def test_samples_are_read_as_the_network_reads_them(run: Run) -> None:
+    samples = run.read("digits@test")
+    assert (len(samples), next(iter(samples.take([0]).values())).dtype) == (797, np.float32)
+    with pytest.raises(DataError):
+        run.read(np.zeros((3, 5), np.float32))
+
+
 def test_classes_have_the_names_that_the_run_knows(named: Any, class_folders: Path, run: Run) -> None:
     answers = load(named.folder).predict(f"imagefolder:{class_folders}@test")
     assert answers.names is not None
