@@ -47,7 +47,7 @@ def main() -> None:
     for (name, seen, costs, score), kind, loss in itertools.product(cases, KINDS, options.max_loss):
         if seen.labels is None and kind != "agreement":
             continue
-        found = audit(seen, costs, score=score, promise=Target(max_loss=loss, kind=kind), draws=options.draws)
+        found = audit(seen, costs, score=score, target=Target(max_loss=loss, kind=kind), draws=options.draws)
         held &= found.holds
         print(
             f"| {name} | {kind} | {loss:.1%} | {found.share_exceeding:.1%} | {found.limit:.1%} | "

@@ -38,13 +38,13 @@ class Opened:
     @property
     def costs(self) -> Costs:
         """Multiply-accumulates by exit."""
-        return Costs(macs=np.array(self.record.exit_macs), baseline_macs=self.record.baseline.macs)
+        return Costs(per_exit=np.array(self.record.exit_macs), baseline=self.record.baseline.macs, unit="macs")
 
     @property
     def clock(self) -> Costs | None:
         """Seconds by exit, if the point was chosen by time."""
         told = self.record.clock
-        return None if told is None else Costs(macs=np.array(told.exit_s), baseline_macs=told.baseline_s)
+        return None if told is None else Costs(per_exit=np.array(told.exit_s), baseline=told.baseline_s, unit="seconds")
 
     @property
     def goal(self) -> Target:
