@@ -15,7 +15,7 @@ from offramp.run import Runtime, Samples
 from offramp.store._folder import check_out, reserve
 from offramp.store.record import BenchRecord, CheckRecord, GuaranteeRecord, PointRecord, RunRecord, SweepRecord
 
-from ._opened import Opened, open_run, read_text
+from ._opened import Opened, open_run, text_of
 from ._progress import Listener
 from ._screen import Screen
 from ._search import Search
@@ -369,7 +369,7 @@ class Run:
 
     def _read_again(self) -> None:
         """Open the folder again if somebody changed it."""
-        if read_text(self.folder) != self._opened.text:
+        if text_of(self.folder) != self._opened.text:
             self._opened = open_run(self.folder)
 
 
