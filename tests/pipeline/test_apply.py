@@ -47,7 +47,7 @@ def test_a_record_that_is_written_is_the_one_that_is_read(folder: Path) -> None:
 
 def test_times_are_written_to_all_files_that_tell_them(folder: Path) -> None:
     opened = open_run(folder)
-    apply_times(opened, opened.record.model_copy(update={"verdict": ("It is <fast>.",)}), Screen(quiet=True))
+    apply_times(opened, opened.record.model_copy(update={"verdict": ("It is <fast>.",)}), Screen())
     assert open_run(folder).record.verdict == ("It is <fast>.",)
     assert "It is <fast>." in (folder / "README.md").read_text()
     assert "It is &lt;fast&gt;." in (folder / "report.html").read_text()
