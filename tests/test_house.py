@@ -118,9 +118,35 @@ def test_a_floors_init_holds_only_a_docstring_and_reexports() -> None:
         for path in modules()
         if path.name == "__init__.py"
         for statement in ast.parse((SOURCE / path).read_text()).body[1:]
-        if not is_reexport(statement) and not (path == Path("__init__.py") and isinstance(statement, ast.Assign))
+        if not is_reexport(statement) and path != Path("__init__.py")  # the root loads its names when they are used
     ]
     assert offenders == []
+
+
+LAZY = ("numpy", "torch", "rich", "matplotlib", "onnx", "openvino", "pydantic", "scipy", "typer")
+
+
+@pytest.mark.parametrize("code", ["from offramp import optimize, load", "from offramp import Exits, Training, Engine"])
+def test_the_root_loads_nothing_heavy_before_it_is_called(code: str) -> None:
+    assert run_fresh(f"{code}\nimport sys\nprint(*[name for name in {LAZY} if name in sys.modules])") == ""
+
+
+def test_the_help_of_the_command_line_loads_nothing_heavy() -> None:
+    code = f"""
+import sys
+from offramp.cli import main
+sys.argv = ["offramp", "--help"]
+try: main()
+except SystemExit: pass
+print("loaded:", *[name for name in {LAZY} if name in sys.modules and name not in ("rich", "typer")])"""
+    assert run_fresh(code).splitlines()[-1] == "loaded:"
+
+
+def test_every_name_of_the_root_is_there() -> None:
+    names = [name for name in names_of(Path("__init__.py")) if not name.startswith("_")]
+    code = f"import offramp\nprint(*[name for name in {names} if not hasattr(offramp, name)])"
+    assert {"optimize", "load", "Run", "Target"} < {*names}
+    assert run_fresh(code) == ""
 
 
 def is_reexport(statement: ast.stmt) -> bool:
@@ -193,7 +219,9 @@ def public_names() -> Iterator[str]:
 
 def names_of(path: Path) -> Iterator[str]:
     """Public names that a module gives: what it re-exports, and what it defines."""
-    for node in ast.parse((SOURCE / path).read_text()).body:
+    body = ast.parse((SOURCE / path).read_text()).body
+    lazy = [node for each in body if isinstance(each, ast.If) and path == Path("__init__.py") for node in each.body]
+    for node in (*body, *lazy):
         if isinstance(node, ast.ImportFrom):
             yield from (alias.name for alias in node.names if alias.asname == alias.name)
         elif isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):

@@ -108,7 +108,7 @@ def test_a_search_is_read(search: str, grid: str | None, expected: Search) -> No
 @pytest.mark.parametrize(
     ("search", "grid", "word"),
     [
-        ("luck", None, "--search"),
+        ("luck", None, "search.name"),
         ("frontier", "0.5", "--search screening"),
         ("screening", "50%,0.5", "mixes"),
         ("screening", "half", "0.01,0.1,0.5"),

@@ -14,7 +14,6 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-import offramp
 from commands import call
 from offramp import Exits, Progress, Run, Target, Training, data, load, optimize, zoo
 from offramp.errors import ExportError, OptionError
@@ -182,9 +181,3 @@ def test_the_script_of_the_readme_gives_every_number_that_the_command_line_gives
 def test_the_example_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runpy.run_path(str(ROOT / "examples" / "optimize.py"))["main"](tmp_path / "run", epochs=4)
     assert "promise: at most 5.0 %" in capsys.readouterr().out
-
-
-def test_the_names_of_the_root_are_those_of_the_library() -> None:
-    assert {"optimize", "load", "Run", "Target", "Exits", "Training", "Engine", "Graph"} <= {*dir(offramp)}
-    with pytest.raises(AttributeError, match="no attribute 'optimise'"):
-        _ = offramp.optimise  # type: ignore[attr-defined]  # that is the test

@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -232,14 +233,14 @@ def inspect(
     model: ModelReference, weights: Weights = None, shape: Shape = None, logits: Logits = None, json: Json = False
 ) -> None:
     """List where a network can be cut: index, name, shape, and share of its MACs before the cut."""
+    from offramp import report
     from offramp.pipeline._inspect import inspect as run
 
-    from ._inspect import print_cuts
     from ._parse import read_shape
 
     with _terminal(json) as terminal:
         found = run(model, weights=weights, shape=read_shape(shape), logits=logits, on_progress=terminal)
-    _print_json(found) if json else print_cuts(found)
+    _print_json(found) if json else report.print_cuts(found, _console())
 
 
 @app.command(context_settings={"token_normalize_func": lambda name: FORMER.get(name, name)})
@@ -442,12 +443,12 @@ def sweep(  # noqa: PLR0913  (options of the command line)
     from ._parse import read_search, read_target
 
     chosen = None if search is None and grid is None else read_search(search or "screening", grid)
-    given: dict[str, Any] = {  # Any: as the options are
-        "max_loss": max_loss, "confidence": confidence, "kind": kind, "budget": budget, "knee": knee, "margin": margin,
-    }  # fmt: skip
-    read_target(**given)  # what is wrong is said before anything is opened
+    read = partial(
+        read_target, max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee, margin=margin
+    )
+    read()  # what is wrong is said before anything is opened
     run = load(folder)
-    target = read_target(**given, usual=run.goal)
+    target = read(usual=run.goal)
     with _terminal(json) as terminal:
         found = run.sweep(target=target, score=score, search=chosen, apply=apply, on_progress=terminal)
     if json:
@@ -535,14 +536,14 @@ def recalibrate(  # noqa: PLR0913  (options of the command line)
 
     chosen = None if search is None and grid is None else read_search(search or "screening", grid)
     check_ranges(seed=seed, threads=threads)
-    given: dict[str, Any] = {  # Any: as the options are
-        "max_loss": max_loss, "confidence": confidence, "kind": kind, "budget": budget, "knee": knee, "margin": margin,
-    }  # fmt: skip
-    read_target(**given)  # what is wrong is said before anything is opened
+    read = partial(
+        read_target, max_loss=max_loss, confidence=confidence, kind=kind, budget=budget, knee=knee, margin=margin
+    )
+    read()  # what is wrong is said before anything is opened
     run = load(folder)
     with _terminal(json) as terminal:
         renewed = run.recalibrate(
-            data, target=read_target(**given, usual=replace(run.goal, kind=None)), search=chosen, out=out, seed=seed,
+            data, target=read(usual=replace(run.goal, kind=None)), search=chosen, out=out, seed=seed,
             threads=threads, tokenizer=tokenizer, on_progress=terminal,
         )  # fmt: skip
     _finish(renewed, json)

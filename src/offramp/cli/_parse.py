@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from offramp.errors import OptionError
 from offramp.pipeline import Search
 from offramp.pipeline._exits import RULES
 from offramp.pipeline._ranges import LARGEST
+from offramp.pipeline._search import SearchName
 
 if TYPE_CHECKING:
     from offramp.decide import Target
-
-SEARCHES = ("frontier", "screening")
 
 
 def read_target(  # noqa: PLR0913  (options of the command line)
@@ -29,14 +28,7 @@ def read_target(  # noqa: PLR0913  (options of the command line)
 ) -> Target:
     """The target that the options name.
 
-    Args:
-        max_loss: As the option; so the others.
-        confidence: Of the promise.
-        kind: Of the loss.
-        budget: Relative MACs.
-        knee: Choose the knee.
-        margin: Share of the loss to hold in reserve.
-        usual: What is meant if no option is given; if it is a promise, also by those parts of one that are not given.
+    What `usual` says is meant if no option is given; if it is a promise, also by those parts of one that are not given.
 
     Raises:
         OptionError: Two targets at once, or a value outside its range.
@@ -60,11 +52,7 @@ def read_target(  # noqa: PLR0913  (options of the command line)
 
 
 def read_count(text: str) -> int | Literal["auto"]:
-    """A number of exits, or "auto".
-
-    Raises:
-        OptionError: Something else.
-    """
+    """A number of exits, or "auto"; OptionError for all else."""
     if text == "auto":
         return "auto"
     try:
@@ -83,10 +71,8 @@ def read_search(search: str, grid: str | None) -> Search:
         >>> read_search("screening", "80%, 90%").shares
         (0.8, 0.9)
     """
-    if search not in SEARCHES:
-        raise OptionError(f"--search must be {' or '.join(SEARCHES)}, but is {search!r}. Choose one of them.")
-    if grid is None:
-        return Search(name=search)  # type: ignore[arg-type]  # checked above
+    if grid is None or search not in get_args(SearchName):  # which the search itself refuses
+        return Search(name=search)  # type: ignore[arg-type]  # checked there
     if search != "screening":
         raise OptionError("--grid needs --search screening, but the search is frontier. Give both, or no grid.")
     parts = [part.strip() for part in grid.split(",")]
@@ -105,16 +91,7 @@ def read_search(search: str, grid: str | None) -> Search:
 def read_numbers(
     text: str | None, option: str, such_as: str = "0.5,0.5,0.5", *, least: float = -LARGEST
 ) -> tuple[float, ...] | None:
-    """Numbers between commas.
-
-    Args:
-        text: Of the option; None if it is not given.
-        option: Its name.
-        such_as: An example.
-        least: The smallest number that is meant.
-
-    Raises:
-        OptionError: Something else.
+    """Numbers between commas, none below `least`; OptionError for all else, with an example of what to write.
 
     Example:
         >>> read_numbers("0.5,0.25", "--mean")
@@ -132,11 +109,7 @@ def read_numbers(
 
 
 def read_shape(text: str | None) -> tuple[int, ...] | None:
-    """Whole positive numbers between commas.
-
-    Raises:
-        OptionError: Something else.
-    """
+    """Whole positive numbers between commas; OptionError for all else."""
     sizes = read_numbers(text, "--shape", "3,224,224")
     if sizes is not None and (math.prod(sizes) > LARGEST or any(size < 1 or size != int(size) for size in sizes)):
         raise OptionError(f"--shape must be whole positive sizes, but is {text!r}. Write 3,224,224.")

@@ -148,14 +148,7 @@ class Terminal:
         self._console.print(text, markup=False, soft_wrap=True)
 
     def warn(self, message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-        """Say on standard error what the library warns of, in the words of the command line; as `warnings.showwarning`.
-
-        Args:
-            message: What is warned of.
-            category: Its class.
-            *place: Where it was said.
-            **more: The same.
-        """
+        """Say on standard error what the library warns of, as options; called as `warnings.showwarning` is."""
         if not issubclass(category, OfframpWarning):
             self._others(message, category, *place, **more)
             return

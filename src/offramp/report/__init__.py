@@ -1,6 +1,7 @@
 """Numbers to pages: the table that every run prints, the report and the model card."""
 
 from ._bench import print_times as print_times
+from ._cuts import print_cuts as print_cuts
 from ._drift import check_picture as check_picture
 from ._drift import draw_drift as draw_drift
 from ._drift import judge_check as judge_check

@@ -1,16 +1,21 @@
-"""The cut points of a network, printed."""
+"""Where a network can be cut, as a table."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 
-def print_cuts(found: dict[str, Any]) -> None:  # Any: JSON
-    """Print the cut points as a table."""
-    console = Console(highlight=False)
+def print_cuts(found: Mapping[str, Any], console: Console) -> None:  # Any: JSON
+    """Print the cut points as a table.
+
+    Args:
+        found: What `offramp inspect --json` prints.
+        console: Where to print.
+    """
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for name, justify in (("cut", "right"), ("name", "left"), ("shape", "left"), ("MACs before, %", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]  # a literal
