@@ -38,6 +38,18 @@ def test_parts_are_passed_on_and_counted() -> None:
     assert not any(event.is_titled for event in events if event.state != "going")
 
 
+def test_parts_that_are_left_before_their_end_are_over_when_their_step_is() -> None:
+    events: list[Progress] = []
+    screen = Screen(events.append)
+    with screen.step("outer"):
+        parts = screen.progress([[1], [2]], 2, "reading")
+        next(parts)
+    with screen.step("next"):
+        del parts  # closed late, as where an error keeps it alive
+    ends = [(event.state, event.step) for event in events if event.state in ("done", "stopped")]
+    assert ends == [("stopped", "reading"), ("done", "outer"), ("done", "next")]
+
+
 def test_without_a_listener_nothing_is_shown() -> None:
     screen = Screen()
     with screen.step("work"):

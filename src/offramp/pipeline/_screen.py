@@ -41,23 +41,32 @@ class Screen:
         return self._listener is not None and bool(getattr(self._listener, "shows", True))
 
     @contextmanager
-    def step(self, text: str, *, is_titled: bool = True) -> Iterator[None]:
+    def step(self, text: str) -> Iterator[None]:
         """Tell what is being done, and when it is over; what the library warns of meanwhile is noted."""
+        with self._shown(text, is_titled=True), self._hearing():
+            yield
+
+    @contextmanager
+    def _shown(self, text: str, *, is_titled: bool) -> Iterator[None]:
+        depth = len(self._steps)
         self._steps.append((text, self._clock()))
         state: State = "stopped"
         try:
             self._tell("begun", is_titled=is_titled)
-            with self._hearing():
-                yield
+            yield
             state = "done"
         finally:
-            self._tell(state, is_titled=is_titled)
-            self._steps.pop()
+            while len(self._steps) > depth + 1:  # parts that nobody asked for to the end, since something failed
+                self._tell("stopped", is_titled=False)
+                self._steps.pop()
+            if len(self._steps) > depth:
+                self._tell(state, is_titled=is_titled)
+                self._steps.pop()
 
     def progress(self, parts: Iterable[Part], total: int, text: str) -> Iterator[Part]:
         """Give the parts as they come, and tell how much of the total their lengths have made."""
         done = 0
-        with self.step(text, is_titled=False):
+        with self._shown(text, is_titled=False):  # no more than that: it may be left before its end, and closed late
             self.watch(0, total, "")
             for part in parts:
                 yield part
