@@ -59,8 +59,8 @@ fmt: $(READY)  ## sort imports, repair what ruff can repair, format
 docs: $(READY)  ## check the pages: links lead somewhere, examples give what they show
 	@$(BIN)/pytest -q tests/test_docs.py
 
-size: $(READY)  ## code lines per floor, without blank lines, comments and docstrings
-	@$(BIN)/python tools/size.py
+size: $(READY)  ## code lines per floor, and how many functions say what they return
+	@$(BIN)/python tools/size.py && $(BIN)/python tools/docstrings.py
 
 clean:  ## remove caches and results, keep .venv
 	@rm -rf out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 from _d2nn_ways import name_shares, parse_way, plain_macs, show
+from _frozen import ENGINE
 from numpy.typing import NDArray
-from pteenet import ENGINE
 
 from offramp.graph import Graph
 from offramp.measure import RouteEvidence, latency
 from offramp.nn import Executor
-from offramp.pipeline._batches import draw_batches, warm
-from offramp.pipeline._exports import Exports
+from offramp.pipeline.parts import Exports, draw_batches, warm
 from offramp.run import Answer, Samples, run_reference
 from offramp.run import onnx as run_onnx
 from offramp.run import openvino as run_openvino

@@ -29,7 +29,7 @@ def panels(studies: Sequence[Study]) -> tuple[Figure, Sequence[Any]]:  # Any: ax
     """A figure with a panel per study."""
     rows, across = -(-len(studies) // ACROSS), min(ACROSS, len(studies))
     figure = Figure(figsize=(5.2 * across, 4.2 * rows), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(rows, across)).ravel()
+    axes = list(np.atleast_1d(figure.subplots(rows, across)).ravel())
     for spare in axes[len(studies) :]:
         spare.set_visible(False)
     return figure, axes

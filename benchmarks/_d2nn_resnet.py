@@ -31,10 +31,12 @@ from _d2nn_ways import (
     route_at_random,
     show,
 )
+from _frozen import PLANS, fresh, normalize, train_ours
+from _protocol import compare, rounds
 from numpy.typing import NDArray
-from pteenet import PLANS, fresh, normalize, train_ours
 
 from offramp import attach, data, decide, learn, measure, zoo
+from offramp.decide import Turn
 from offramp.errors import CurveError
 from offramp.export import onnx
 from offramp.graph import Graph, find_routes
@@ -93,12 +95,12 @@ def run_resnet(
     )
     if quick:
         train, test = train.subset(slice(0, 150)), test.subset(slice(0, 150))
-    thirds = np.array_split(np.random.default_rng(seed).permutation(len(test)), 3)
+    turns = rounds(len(test), seed)
     logits = np.stack([answer_along(graph, test, route)[0] for route in find_routes(graph)], axis=1)
-    cascade = Cascade(graph=graph, test=test, thirds=thirds, reference=logits[:, -1].argmax(axis=1))
+    cascade = Cascade(graph=graph, test=test, turns=turns, reference=logits[:, -1].argmax(axis=1))
     rows = [*rows_fixed(cascade, logits), *rows_random(cascade, seed), *rows_thresholds(cascade, logits)]
     found: dict[str, Any] = {"study": NETWORK, "full_macs": cascade.full_macs, "rows": rows}
-    for source in make_sources(train, test, thirds, seed, quick):
+    for source in make_sources(train, test, turns, seed, quick):
         networks = train_source(cascade, source, work, seed)
         seen = [[look(cascade, graph) for _, graph in one] for one in networks]
         whole = joined(cascade, seen) if source.rotated else seen[0]
@@ -116,13 +118,13 @@ class Cascade:
     Attributes:
         graph: Untrained control nodes, all else trained.
         test: The images that nobody has seen.
-        thirds: Their positions, in three parts.
+        turns: Which of them play which part in each round.
         reference: [S] the backbone's answers.
     """
 
     graph: Graph
     test: Samples
-    thirds: Sequence[NDArray[np.int64]]
+    turns: Sequence[Turn]
     reference: NDArray[np.int64]
 
     @property
@@ -138,14 +140,9 @@ class Cascade:
 
     def row(self, method: str, answers: NDArray[np.int64], macs: NDArray[np.float64], **more: Any) -> Row:
         """Accuracy, and how far it is from the backbone's, sample by sample."""
-        right = (answers == self.labels).astype(float)
-        paired = right - (self.reference == self.labels)
-        half = 1.96 * paired.std(ddof=1) / len(paired) ** 0.5
         found = {
-            "study": NETWORK, "method": method, "accuracy": float(right.mean()), "macs": float(macs.mean()),
-            "relative_macs": float(macs.mean()) / self.full_macs,
-            "agreement": float((answers == self.reference).mean()),
-            "difference": float(paired.mean()), "interval": [float(paired.mean() - half), float(paired.mean() + half)],
+            "study": NETWORK, "method": method, "macs": float(macs.mean()),
+            "relative_macs": float(macs.mean()) / self.full_macs, **compare(answers, self.reference, self.labels),
             **more,
         }  # fmt: skip
         show(found)
@@ -181,17 +178,16 @@ def make_cascade(loaded: zoo.LoadedModel, trained: Graph, seed: int) -> Graph:
     return in_channels_last(fresh(make, seed).with_bodies(copy.deepcopy(known)))
 
 
-def make_sources(
-    train: Samples, test: Samples, thirds: Sequence[NDArray[np.int64]], seed: int, quick: bool
-) -> list[Source]:
+def make_sources(train: Samples, test: Samples, turns: Sequence[Turn], seed: int, quick: bool) -> list[Source]:
     """Both ways to learn."""
     count = min(LEARNED_FROM, len(train))
     some = train.subset(np.random.default_rng(seed).permutation(len(train))[:count])
-    settings = replace(SETTINGS, seed=seed, **({"epochs": 1, "warm_epochs": 0, "batch": 50} if quick else {}))
-    more = settings if quick else replace(settings, epochs=6, warm_epochs=20, batch=32)
+    settings = replace(SETTINGS, seed=seed)
+    more = replace(settings, epochs=6, warm_epochs=20, batch=32)
+    if quick:
+        settings = more = replace(settings, epochs=1, warm_epochs=0, batch=50)
     return [
-        # round r is tested on third r, learns on the next and chooses on the one behind it
-        Source(name="held-out images", samples=[test.subset(thirds[(at + 1) % 3]) for at in range(3)], settings=more),
+        Source(name="held-out images", samples=[test.subset(turn.tune) for turn in turns], settings=more),
         Source(name="training images", samples=[some], settings=settings),
     ]
 
@@ -234,14 +230,14 @@ def rows_random(cascade: Cascade, seed: int) -> list[Row]:
 def rows_thresholds(cascade: Cascade, logits: NDArray[np.float32]) -> list[Row]:
     """Thresholds on the very same heads, chosen on two thirds, judged on the other."""
     routes = list(find_routes(cascade.graph))
-    costs = replace(costs_in_turn(cascade.graph, routes), baseline_macs=cascade.full_macs)
+    costs = replace(costs_in_turn(cascade.graph, routes), baseline=cascade.full_macs)
     evidence = make_evidence(cascade.test, logits, cascade.reference)
 
-    def pick(budget: float, others: NDArray[np.int64], third: NDArray[np.int64]) -> Picked:
-        drawn = measure.frontier(evidence.subset(others), costs, score=SCORE, quality="accuracy")
+    def pick(budget: float, turn: Turn) -> Picked:
+        drawn = measure.frontier(evidence.subset(turn.others), costs, score=SCORE, quality="accuracy")
         thresholds = decide.budget(drawn, budget).thresholds
-        taken = measure.exits_taken(evidence.subset(third), thresholds, SCORE)
-        return evidence.predictions[third, taken], costs.macs[taken], [float(value) for value in thresholds]
+        taken = measure.exits_taken(evidence.subset(turn.test), thresholds, SCORE)
+        return evidence.predictions[turn.test, taken], costs.per_exit[taken], [float(value) for value in thresholds]
 
     return rotate(cascade, "thresholds", pick)
 
@@ -249,18 +245,15 @@ def rows_thresholds(cascade: Cascade, logits: NDArray[np.float32]) -> list[Row]:
 Picked = tuple[NDArray[np.int64], NDArray[np.float64], Any]  # answers, MACs, what was chosen
 
 
-def rotate(
-    cascade: Cascade, method: str, pick: Callable[[float, NDArray[np.int64], NDArray[np.int64]], Picked]
-) -> list[Row]:
+def rotate(cascade: Cascade, method: str, pick: Callable[[float, Turn], Picked]) -> list[Row]:
     """A row per budget: each image is judged in the round in whose choice it had no part."""
     rows = []
     for budget in BUDGETS:
         answers, macs = np.empty(len(cascade.reference), np.int64), np.empty(len(cascade.reference))
         chosen = []
         try:
-            for at, third in enumerate(cascade.thirds):
-                others = np.concatenate([part for other, part in enumerate(cascade.thirds) if other != at])
-                answers[third], macs[third], what = pick(budget, others, third)
+            for turn in cascade.turns:
+                answers[turn.test], macs[turn.test], what = pick(budget, turn)
                 chosen.append(what)
         except CurveError as error:
             print(f"{method}, budget {budget}: {error}", flush=True)
@@ -289,13 +282,12 @@ def rows_of(
         for lambda_, one in zip(LAMBDAS, whole, strict=True)
     ]
 
-    def pick(budget: float, others: NDArray[np.int64], third: NDArray[np.int64]) -> Picked:
-        at = next(at for at, part in enumerate(cascade.thirds) if part is third)
-        tune = cascade.thirds[(at + 2) % 3] if source.rotated else others
-        known = seen[at] if source.rotated else seen[0]
+    def pick(budget: float, turn: Turn) -> Picked:
+        tune = turn.calibrate if source.rotated else turn.others  # the tuning third taught the control nodes
+        known = seen[cascade.turns.index(turn)] if source.rotated else seen[0]
         place = decide.network_in_budget([one.subset(tune) for one in known], budget, kind="net").place
         assert place is not None, "a budget chooses or refuses"
-        return known[place].predictions[third], known[place].macs[third], LAMBDAS[place]
+        return known[place].predictions[turn.test], known[place].macs[turn.test], LAMBDAS[place]
 
     return rows + rotate(cascade, f"{method}, chosen", pick)
 
@@ -305,11 +297,11 @@ def joined(cascade: Cascade, seen: Sequence[Sequence[RouteEvidence]]) -> list[Ro
     return [_join_thirds(cascade, [one[place] for one in seen]) for place in range(len(LAMBDAS))]
 
 
-def _join_thirds(cascade: Cascade, rounds: Sequence[RouteEvidence]) -> RouteEvidence:
+def _join_thirds(cascade: Cascade, played: Sequence[RouteEvidence]) -> RouteEvidence:
     whole = replace(
-        rounds[0], predictions=rounds[0].predictions.copy(), route=rounds[0].route.copy(), macs=rounds[0].macs.copy()
+        played[0], predictions=played[0].predictions.copy(), route=played[0].route.copy(), macs=played[0].macs.copy()
     )
-    for third, one in zip(cascade.thirds, rounds, strict=True):
+    for third, one in zip([turn.test for turn in cascade.turns], played, strict=True):
         whole.predictions[third], whole.route[third], whole.macs[third] = (
             one.predictions[third], one.route[third], one.macs[third]
         )  # fmt: skip

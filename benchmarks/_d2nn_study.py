@@ -25,8 +25,8 @@ from _d2nn_ways import (
     show,
     take_way,
 )
+from _frozen import ENGINE, fresh
 from numpy.typing import NDArray
-from pteenet import ENGINE, fresh
 
 from offramp import learn, measure
 from offramp.export import onnx
@@ -188,7 +188,7 @@ def in_channels_last(graph: Graph) -> Graph:
     """The same weights, laid out as convolutions on a CPU are fastest: half of the time or less in some networks."""
     for body in graph.bodies.values():
         assert isinstance(body, torch.nn.Module)
-        body.to(memory_format=torch.channels_last)
+        body.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # PyTorch's stubs lack it
     return graph
 
 

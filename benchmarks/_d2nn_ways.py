@@ -182,7 +182,7 @@ def costs_in_turn(graph: Graph, routes: Sequence[Sequence[int]]) -> Costs:
         total.append(total[-1] + sum(macs[name] for name in new))
         done |= new
     baseline = float(plain_macs(graph, np.array(routes)).max())
-    return Costs(macs=np.array(total[1:]), baseline_macs=baseline)
+    return Costs(per_exit=np.array(total[1:]), baseline=baseline, unit="macs")
 
 
 def _reads_default(graph: Graph, name: str) -> bool:
@@ -217,7 +217,7 @@ def draw_thresholds(
     for point in (points[at] for at in chosen):
         taken = measure.exits_taken(test, point.thresholds, SCORE)
         answers = test.predictions[np.arange(len(taken)), taken]
-        yield [float(value) for value in point.thresholds], answers, costs.macs[taken]
+        yield [float(value) for value in point.thresholds], answers, costs.per_exit[taken]
 
 
 def name_shares(graph: Graph, route: NDArray[np.int64]) -> dict[str, float]:

@@ -18,60 +18,43 @@ It has no batches with samples that leave by themselves: `forward_inference_batc
 are sure, and its ONNX file runs all exits. `as_graph` therefore also puts its trained heads into our graph, to be
 timed on the same engine as ours.
 
-Run alone: python benchmarks/_earlyon.py --data npz:cifar10.npz --weights FOLDER/resnet56-4bfd9763.th --work DIR
-(writes --out, its curves on the test images, and keeps the trained heads in DIR).
+Its curves on the test images: benchmarks/earlyon_curves.py.
 
 Shape letters: B batch, C channels, H W space, K classes, E exits with the final one, N = E - 1 early exits, S samples.
 """
 
 from __future__ import annotations
 
-import argparse
 import copy
-import json
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import product
 from pathlib import Path
 from typing import Any
 
+import _operators  # noqa: F401  # earlyon.models imports torchvision
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from pteenet import as_module
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset
-
-from offramp import attach, data, zoo
-from offramp.graph import Graph
-from offramp.learn._augment import augment
-from offramp.learn._batch import draw, shuffle
-from offramp.measure import Costs, Evidence, Frontier, Latency, OperatingPoint, frontier, latency
-from offramp.measure import torch as measure_torch
-from offramp.nn import Normalize
-from offramp.nn.scores import Entropy, MaxProbability, gate_of
-from offramp.pipeline._batches import draw_batches
-from offramp.pipeline._clock import Timing, time_network
-from offramp.pipeline._engine import Engine
-from offramp.pipeline._exports import Exports
-from offramp.run import Samples
-from offramp.store._machine import describe_command, describe_machine, describe_versions
-from offramp.zoo import LoadedModel
-
-try:
-    import torchvision  # noqa: F401  # earlyon.models imports it
-except RuntimeError:  # its compiled part does not fit; its Python part loads if two operators have a name
-    _OPERATORS = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]  # PyTorch's own
-    for _name in ("nms", "qnms"):
-        _OPERATORS.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
-
-import earlyon
+from _frozen import as_module
 from earlyon import EarlyExitWrapper
 from earlyon.core.thresholds import HeadLogits, calibrate_thresholds, collect_head_logits, fit_head_temperatures
 from earlyon.models import custom_ee
 from earlyon.training.two_stage_trainer import stage2_train_exits
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset
+
+from offramp import attach
+from offramp.graph import Graph
+from offramp.learn import augment, shuffle
+from offramp.measure import Costs, Evidence, Latency, latency
+from offramp.measure import torch as measure_torch
+from offramp.nn import Normalize
+from offramp.nn.scores import Entropy, MaxProbability, gate_of
+from offramp.pipeline import Engine
+from offramp.pipeline.parts import Exports, Timing, draw_batches, time_network
+from offramp.run import Samples
+from offramp.zoo import LoadedModel
 
 Look = tuple[Callable[[NDArray[np.int64]], Tensor], Tensor]  # positions [B] -> inputs [B, ...]; answers [S]
 Widths = list[int]
@@ -166,7 +149,7 @@ def know(loaded: LoadedModel, samples: Samples, places: Sequence[str], *, seed: 
     with torch.autocast("cpu", torch.bfloat16):
         for start in range(0, len(samples), BATCH):
             pictures = take_pictures(samples, np.arange(start, min(start + BATCH, len(samples))))
-            crops = augment({"x": pictures}, "crop_flip", draw(seed, epoch, start // BATCH + 1))["x"]
+            crops = augment({"x": pictures}, "crop_flip", np.random.default_rng([seed, epoch, start // BATCH + 1]))["x"]
             pieces = [piece.float() for piece in model(crops, mode="training")]
             rows.append(torch.cat(pieces, dim=1))
     known = torch.cat(rows)
@@ -293,9 +276,6 @@ def calibrate(
     )
 
 
-# ---- what its exits cost ----
-
-
 class Cooled(nn.Module):
     """A head whose logits are divided by its temperature, as earlyon's gate does.
 
@@ -326,6 +306,9 @@ def as_graph(loaded: LoadedModel, model: EarlyExitWrapper, score: str = "max_pro
     return attach.exits(
         loaded.module, loaded.example, placement=places_of(model), head=heads, scores=[score], normalize=normalize
     )
+
+
+# ---- what its exits cost ----
 
 
 def costs(loaded: LoadedModel, model: EarlyExitWrapper) -> Costs:
@@ -409,62 +392,3 @@ def point_to(model: EarlyExitWrapper, thresholds: Sequence[float]) -> None:
 def _call(system: Callable[[Tensor], Any], batch: Mapping[str, NDArray[Any]]) -> Any:  # Any: pictures; earlyon's result
     (pictures,) = batch.values()
     return system(torch.from_numpy(pictures))
-
-
-# ---- its curves ----
-
-GOALS = (0.97, 0.98, 0.99)  # agreement
-
-
-def curves(loaded: LoadedModel, model: EarlyExitWrapper, samples: Samples) -> Iterator[dict[str, Any]]:  # Any: JSON
-    """Agreement over relative multiply-accumulates for its places, scores and kinds of thresholds, one by one.
-
-    Thresholds are chosen, and temperatures fitted, on the samples that they are judged by: its curves at their best.
-    """
-    whole = collect(model, samples)
-    for name, places in {"its places": FACTORY, "our places": OURS, "many places": MANY}.items():
-        picked = pick(loaded, model, places)
-        prices, logits = costs(loaded, picked), pick_logits(whole, model, picked)
-        for cooled in (False, True):
-            if cooled:
-                fit_temperatures(picked, logits)
-            seen = evidence(picked, samples, logits)
-            for score, shared in product(GATES, (True, False)):
-                drawn = frontier(seen, prices, score=score, shared=shared)
-                yield {
-                    "places": name, "score": score, "temperatures": "fitted" if cooled else "1", "shared": shared,
-                    "exits": list(places), "relative_costs": prices.relative.tolist(),
-                    "exits_agreement": (seen.predictions == seen.reference[:, None]).mean(axis=0).tolist(),
-                    "goals": {f"{goal:g}": asdict(_cheapest(drawn, goal)) for goal in GOALS},
-                    "curve": [[point.relative_macs, point.agreement, point.accuracy] for point in drawn.points],
-                }  # fmt: skip
-
-
-def _cheapest(drawn: Frontier, goal: float) -> OperatingPoint:
-    return min((one for one in (*drawn.points, drawn.full) if one.agreement >= goal), key=lambda one: one.macs)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--weights", required=True)
-    parser.add_argument("--work", required=True)
-    parser.add_argument("--out", required=True)
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    loaded = zoo.load_model("zoo:resnet56", weights=options.weights)
-    model = train(
-        loaded, data.load(f"{options.data}@train"), epochs=options.epochs, seed=options.seed,
-        file=Path(options.work) / "earlyon.pt",
-    )  # fmt: skip
-    page = {
-        "command": describe_command("python", sys.argv[0]), "machine": describe_machine(),
-        "versions": describe_versions(), "earlyon": earlyon.__version__, "epochs": options.epochs, "seed": options.seed,
-        "rows": list(curves(loaded, model, data.load(f"{options.data}@test"))),
-    }  # fmt: skip
-    Path(options.out).write_text(json.dumps(page, indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main()

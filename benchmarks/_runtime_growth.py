@@ -9,25 +9,22 @@ Shape letters: B batch, S samples, N early exits.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _frozen import as_module, fresh
 from _runtime_subjects import Subject
 from _runtime_systems import Call, Point, eager
 from numpy.typing import NDArray
-from pteenet import as_module, fresh
 
 from offramp import attach, capture, measure, zoo
 from offramp.graph import Graph
 from offramp.measure import Evidence
 from offramp.measure.torch import path_costs
-from offramp.pipeline._batches import draw_batches, warm
-from offramp.pipeline._chain import gates_by_score
-from offramp.pipeline._clock import Timing, time_network
-from offramp.pipeline._engine import Engine
-from offramp.pipeline._exports import Exports
-from offramp.pipeline._precision import INT8_FALLBACK
+from offramp.pipeline import Engine
+from offramp.pipeline.parts import INT8_FALLBACK, Exports, Timing, draw_batches, gates_by_score, time_network, warm
 from offramp.run import ArraySamples, Samples, openvino, stream
 from offramp.run import torch as run_torch
 from offramp.transform import backbone
@@ -67,10 +64,7 @@ def grow_exits(work: Path, seed: int, seconds: float) -> Iterator[Row]:
     names = [cut.name for cut in attach.choose_cuts(capture.capture(loaded.module, loaded.example), "linear", count=16)]
     for count in EXITS:
         places = [names[at] for at in np.linspace(-1, len(names), count + 2).round().astype(int)[1:-1]]
-        graph = fresh(
-            lambda places=places: attach.exits(loaded.module, loaded.example, placement=places, head="pool"),
-            seed,
-        )
+        graph = fresh(partial(attach.exits, loaded.module, loaded.example, placement=places, head="pool"), seed)
         yield from time_near_ideal(graph, samples, nobody_leaves, work, seconds, {"study": "exits", "exits": count})
 
 
@@ -79,12 +73,8 @@ def grow_depth(work: Path, seed: int, seconds: float) -> Iterator[Row]:
     samples = random_pictures(512, seed)
     for depth in DEPTHS:
         loaded = zoo.load_model(f"zoo:resnet{depth}")
-        graph = fresh(
-            lambda loaded=loaded: attach.exits(
-                loaded.module, loaded.example, placement=["input", "layer3.0"], head=["student:width=16", "light"]
-            ),
-            seed,
-        )
+        places, heads = ["input", "layer3.0"], ["student:width=16", "light"]
+        graph = fresh(partial(attach.exits, loaded.module, loaded.example, placement=places, head=heads), seed)
         yield from time_near_ideal(graph, samples, half_leaves, work, seconds, {"study": "depth", "depth": depth})
 
 

@@ -9,17 +9,28 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-import branchynet
-import pteenet
-import resnet56_heads
-import text
+import _frozen
+import _resnet56_heads
+import _text
 import torch
+from _branchynet_alexnet import (
+    ALEXNET_BASE,
+    ALEXNET_EXITS,
+    ALEXNET_TAUGHT,
+    CIFAR,
+    alexnet,
+    alexnet_alone,
+    train_alexnet,
+)
+from _branchynet_lenet import LENET_BASE, LENET_TAUGHT, lenet, lenet_alone, lenet_for_the_clock
+from _branchynet_networks import Parts, state_of, train, trunk_of
 from _cpu import PRECISION
 
 from offramp import attach, data, learn, zoo
 from offramp.graph import Graph
-from offramp.pipeline._problem import Problem
+from offramp.pipeline.parts import Problem
 from offramp.run import Samples
 from offramp.zoo import LoadedModel
 
@@ -55,76 +66,78 @@ def make(name: str, graph: Graph, model: LoadedModel, train: Samples, held: Samp
 def resnet56(options: argparse.Namespace) -> Subject:
     """The public weights, with all candidates of the benchmark pteenet: those kept here, or its own."""
     name = "resnet56"
-    loaded = zoo.load_model(f"zoo:{name}", weights=Path(options.weights) / pteenet.PLANS[name].weights)
+    loaded = zoo.load_model(f"zoo:{name}", weights=Path(options.weights) / _frozen.PLANS[name].weights)
     train, test = data.load(f"{options.cifar}@train"), data.load(f"{options.cifar}@test")
     if options.heads:
-        graph = pteenet.train_ours(name, loaded, train, Path(options.heads), options.seed)
+        graph = _frozen.train_ours(name, loaded, train, Path(options.heads), options.seed)
     else:
-        graph = resnet56_heads.load(loaded, options.seed)
+        graph = _resnet56_heads.load(loaded, options.seed)
     return make(name, graph, loaded, train, test, options.seed)
 
 
 def b_lenet(options: argparse.Namespace) -> Subject:
     """The benchmark branchynet's, with our exit for the clock."""
-    parts, work = branchynet.Parts.load(options.mnist, options.seed), Path(options.branchynet or options.work)
+    parts, work = Parts.load(options.mnist, options.seed), Path(options.branchynet or options.work)
     if options.short:
         graph = short_lenet(parts, work, options.seed)
     else:
-        *_, ours = branchynet.lenet(parts, work, options.seed)
+        *_, ours = lenet(parts, work, options.seed)
         graph = ours.graph
-    model = replace(zoo.load_model("zoo:b_lenet"), module=branchynet.trunk_of(graph, "zoo:b_lenet"))
+    model = replace(zoo.load_model("zoo:b_lenet"), module=trunk_of(graph, "zoo:b_lenet"))
     return make("b_lenet", graph, model, parts.train, parts.test, options.seed)
 
 
-def short_lenet(parts: branchynet.Parts, work: Path, seed: int) -> Graph:
+def short_lenet(parts: Parts, work: Path, seed: int) -> Graph:
     """The same with fewer epochs: 5 alone, 12 of all candidates."""
-    base = replace(branchynet.LENET_BASE, epochs=5, seed=seed)
-    trained = branchynet.train(branchynet.lenet_alone(seed), parts.train, base, work, "lenet-short-base")
-    several = branchynet.lenet_for_the_clock(branchynet.trunk_of(trained, "zoo:b_lenet"), seed)
-    taught = replace(branchynet.LENET_TAUGHT, epochs=12, seed=seed)
+    base = replace(LENET_BASE, epochs=5, seed=seed)
+    trained = train(lenet_alone(seed), parts.train, base, work, "lenet-short-base")
+    several = lenet_for_the_clock(trunk_of(trained, "zoo:b_lenet"), seed)
+    taught = replace(LENET_TAUGHT, epochs=12, seed=seed)
     return learn.distill_heads(several, parts.train, taught, checkpoint=work / "lenet-short-taught.ckpt", resume=True)
 
 
 def b_alexnet(options: argparse.Namespace) -> Subject:
     """The benchmark branchynet's, trained without augmentation as in the paper, with our exits."""
-    parts, work = branchynet.Parts.load(options.cifar, options.seed), Path(options.branchynet or options.work)
+    parts, work = Parts.load(options.cifar, options.seed), Path(options.branchynet or options.work)
     if options.short:
         graph = short_alexnet(parts, work, options.seed)
     else:
-        *_, ours = branchynet.alexnet(parts, work, options.seed, "none")
+        *_, ours = alexnet(parts, work, options.seed, "none")
         graph = ours.graph
     model = replace(
-        zoo.load_model("zoo:b_alexnet"), module=branchynet.trunk_of(graph, "zoo:b_alexnet"),
-        mean=tuple(branchynet.CIFAR.mean.tolist()), std=tuple(branchynet.CIFAR.std.tolist()),
+        zoo.load_model("zoo:b_alexnet"), module=trunk_of(graph, "zoo:b_alexnet"),
+        mean=tuple(CIFAR.mean.tolist()), std=tuple(CIFAR.std.tolist()),
     )  # fmt: skip
     return make("b_alexnet", graph, model, parts.train, parts.test, options.seed)
 
 
-def short_alexnet(parts: branchynet.Parts, work: Path, seed: int) -> Graph:
+def short_alexnet(parts: Parts, work: Path, seed: int) -> Graph:
     """The same with fewer epochs: 5 alone, 2 with the late exit, 6 of the students."""
-    base = replace(branchynet.ALEXNET_BASE["none"], augment="none", seed=seed, epochs=5)
+    base = replace(ALEXNET_BASE["none"], augment="none", seed=seed, epochs=5)
     later = replace(
-        branchynet.ALEXNET_EXITS, augment="none", seed=seed, epochs=2, weight_decay=base.weight_decay, distill=0.3,
+        ALEXNET_EXITS, augment="none", seed=seed, epochs=2, weight_decay=base.weight_decay, distill=0.3,
         weights=(1.0, 1.0),
     )  # fmt: skip
-    trained = branchynet.train(branchynet.alexnet_alone(seed), parts.train, base, work, "alexnet-short-base")
-    return branchynet.train_alexnet(
-        branchynet.trunk_of(trained, "zoo:b_alexnet"), parts.train, later, work, "alexnet-short", seed,
-        replace(branchynet.ALEXNET_TAUGHT, epochs=6),
+    trained = train(alexnet_alone(seed), parts.train, base, work, "alexnet-short-base")
+    return train_alexnet(
+        trunk_of(trained, "zoo:b_alexnet"), parts.train, later, work, "alexnet-short", seed,
+        replace(ALEXNET_TAUGHT, epochs=6),
     )  # fmt: skip
 
 
 def bert_mini(options: argparse.Namespace) -> Subject:
     """The benchmark text's classifier of SST-2: 8 layers of width 128, 64 tokens."""
-    asked = text.parse_options(["--folder", options.text, "--seed", str(options.seed)])
+    asked = _text.parse_options(["--folder", options.text, "--seed", str(options.seed)])
     model = zoo.load_model(f"hf:{asked.folder / 'network'}")
-    train, held = (text.load(asked, part) for part in ("unlabelled", "held_out"))
-    return make("bert_mini", text.train(asked), model, train, held, options.seed)
+    train, held = (_text.load(asked, part) for part in ("unlabelled", "held_out"))
+    return make("bert_mini", _text.train(asked), model, train, held, options.seed)
 
 
 # ---- a small vision transformer ----
 
-VIT = {"img_size": 28, "patch_size": 7, "in_chans": 1, "num_classes": 10, "embed_dim": 192, "depth": 12, "num_heads": 3}
+VIT: dict[str, Any] = {  # Any: options of a timm network
+    "img_size": 28, "patch_size": 7, "in_chans": 1, "num_classes": 10, "embed_dim": 192, "depth": 12, "num_heads": 3,
+}  # fmt: skip
 VIT_TAUGHT = learn.JointSettings(
     regime="joint", epochs=2, batch=128, learning_rate=5e-4, weight_decay=0.05, augment="none", precision=PRECISION
 )
@@ -138,7 +151,7 @@ def vit_tiny(options: argparse.Namespace) -> Subject:
     from timm.models.vision_transformer import VisionTransformer
 
     work = Path(options.work)
-    parts = branchynet.Parts.load(options.mnist, options.seed)
+    parts = Parts.load(options.mnist, options.seed)
     example = torch.rand(2, 1, 28, 28)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
@@ -148,9 +161,9 @@ def vit_tiny(options: argparse.Namespace) -> Subject:
         alone, parts.train, replace(VIT_TAUGHT, seed=options.seed), checkpoint=work / "vit.ckpt", resume=True
     )
     trained = VisionTransformer(**VIT).eval()
-    trained.load_state_dict(branchynet.state_of(alone))
-    graph = pteenet.fresh(
-        lambda: attach.exits(trained, example, placement=list(VIT_PLACES), head=list(VIT_HEADS), scores=pteenet.SCORES),
+    trained.load_state_dict(state_of(alone))
+    graph = _frozen.fresh(
+        lambda: attach.exits(trained, example, placement=list(VIT_PLACES), head=list(VIT_HEADS), scores=_frozen.SCORES),
         options.seed,
     )
     graph = learn.distill_heads(

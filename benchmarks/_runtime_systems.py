@@ -16,19 +16,25 @@ from typing import Any
 import numpy as np
 import psutil
 import torch
+from _frozen import as_module
 from _runtime_subjects import Subject
 from numpy.typing import NDArray
-from pteenet import as_module
 
 from offramp import transform
 from offramp.decide import Target
 from offramp.pipeline import Engine, Exits
-from offramp.pipeline._chain import Chosen
-from offramp.pipeline._exports import Exports
-from offramp.pipeline._optimize import decide_on
-from offramp.pipeline._precision import INT8_FALLBACK, Laid, back_up, lay, settle
-from offramp.pipeline._request import Request
-from offramp.pipeline._screen import Screen
+from offramp.pipeline.parts import (
+    INT8_FALLBACK,
+    Chosen,
+    Exports,
+    Request,
+    Screen,
+    VariantResult,
+    back_up,
+    choose_precision,
+    decide_on,
+    evaluate,
+)
 from offramp.run import Samples
 from offramp.run import torch as run_torch
 from offramp.transform import backbone
@@ -81,7 +87,7 @@ class Point:
     """
 
     goal: str
-    laid: Laid
+    laid: VariantResult
     chosen: Chosen
     model: Path
 
@@ -99,16 +105,18 @@ def find_points(
     numbers = transform.exit_numbers(subject.graph)
     given: dict[str, Any] = {} if numbers == tuple(range(len(numbers))) else {"count": len(numbers)}
     points: list[Point] = []
+    reference = subject.problem.model.reference
+    assert reference is not None, "networks of benchmarks have one"
     for precision in precisions:
         request = Request(
-            model=subject.problem.model.reference, train="-", out=work / "out", target=GOALS[goals[0]],
+            model=reference, train="-", out=work / "out", target=GOALS[goals[0]],
             engine=Engine(precision=precision), exits=Exits(**given), seed=seed,
         )  # fmt: skip
         if precision == INT8_FALLBACK:
             way = back_up(next(point.laid.way for point in points if point.precision == "int8"))
-            laid = lay(request, subject.problem, way, None)
+            laid = evaluate(request, subject.problem, way, None)
         else:
-            (laid,) = settle(request, subject.graph, subject.problem, exports, screen)
+            (laid,) = choose_precision(request, subject.graph, subject.problem, exports, screen)
         for goal in goals:
             asked = replace(request, target=GOALS[goal])
             chosen = decide_on(asked, subject.problem, laid, screen)
@@ -257,7 +265,8 @@ def classes_of(result: Any) -> NDArray[np.int64]:  # Any: as engines answer
     """[B] of what a system gave: an answer, what all exits say, or logits."""
     logits = np.asarray(getattr(result, "logits", result))
     logits = logits[:, -1] if logits.ndim == 3 else logits
-    return logits.argmax(axis=1)
+    classes: NDArray[np.int64] = logits.argmax(axis=1)
+    return classes
 
 
 def judge(system: System, samples: Samples, reference: NDArray[np.int64], batch: int) -> dict[str, float]:

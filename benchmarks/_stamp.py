@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from offramp.store._machine import describe_command, describe_machine, describe_versions
+from offramp.store import describe_command, describe_machine, describe_versions
+
+STAMP = ("command", "commit", "machine", "versions", "seed")
 
 
 def stamp(seed: int) -> dict[str, Any]:  # Any: JSON

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import pteenet
+import _frozen
+import _rounds
 from _cpu import PRECISION
-from _stamp import stamp
+from _results import RESULTS, write_rows
 from _tables import write_markdown
 from matplotlib.figure import Figure
 
@@ -29,13 +30,12 @@ from offramp.measure import torch as measure_torch
 from offramp.run import Samples
 from offramp.zoo import LoadedModel
 
-HERE = Path(__file__).parent
 NAME = "resnet20"
 PLACES = ("input", "layer2.1", "layer3.0", "layer3.1")
 HEADS = ("student:width=8", "light", "light", "light")
 SCORES = ("max_probability", "entropy", "margin", "energy", "calibrated", "confidence", "class_mean")
 USUAL = learn.DistillSettings(epochs=6, precision=PRECISION)
-GOALS = {goal: promise for goal, promise in pteenet.GOALS.items() if promise.confidence == 0.5}
+GOALS = {goal: promise for goal, promise in _rounds.GOALS.items() if promise.confidence == 0.5}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def train(change: Change, name: str, loaded: LoadedModel, samples: Samples, work
     if change.trained is not None:
         whole = train(ROWS[change.trained], change.trained, loaded, samples, work, seed)
         return transform.keep_exits(whole, change.places)
-    graph = pteenet.add_exits(loaded, PLACES, HEADS, seed, **{"scores": SCORES, **change.attach})
+    graph = _frozen.add_exits(loaded, PLACES, HEADS, seed, **{"scores": SCORES, **change.attach})
     settings = replace(USUAL, seed=seed, **change.settings)
     return learn.distill_heads(graph, samples, settings, checkpoint=work / f"ablation-{name}.ckpt", resume=True)
 
@@ -93,15 +93,15 @@ def judge(
 ) -> dict[str, Any]:  # Any: JSON
     """Relative MACs at each goal, and the mean saved up to 3 % of changed answers."""
     graph = transform.gate_by(graph, change.score)
-    evidence = pteenet.observe(graph, samples, work / f"ablation-{name}.dense.onnx")
+    evidence = _frozen.observe(graph, samples, work / f"ablation-{name}.dense.onnx")
     parts = measure_torch.breakdown(graph)
-    one = pteenet.Variant(label=name, evidence=evidence, parts=parts, score=change.score, shared=change.shared)
+    one = _rounds.Variant(label=name, evidence=evidence, parts=parts, score=change.score, shared=change.shared)
     drawn = measure.frontier(evidence, measure_torch.path_costs(graph), score=change.score, shared=change.shared)
     alone = [float((evidence.predictions[:, at] == evidence.reference).mean()) for at in range(evidence.exits - 1)]
     found: dict[str, Any] = {
         "row": name, "says": change.says, "saved_to_3_percent": measure.area(drawn, up_to=0.03), "exits_alone": alone,
-        "goals": {goal: pteenet.judge(pteenet.play([one], promise, seed)) for goal, promise in GOALS.items()},
-        "curve": pteenet.curve([one]),
+        "goals": {goal: _rounds.judge(_rounds.play([one], promise, seed)) for goal, promise in GOALS.items()},
+        "curve": _rounds.curve([one]),
     }  # fmt: skip
     print(json.dumps({key: value for key, value in found.items() if key != "curve"}), flush=True)
     return found
@@ -141,18 +141,17 @@ def main() -> None:
     parser.add_argument("--work", required=True)
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", default=str(HERE / "results" / "ablations.json"))
+    parser.add_argument("--out", default=str(RESULTS / "ablations.json"))
     options = parser.parse_args()
     work, out = Path(options.work), Path(options.out)
     work.mkdir(parents=True, exist_ok=True)
-    loaded = zoo.load_model(f"zoo:{NAME}", weights=Path(options.weights) / pteenet.PLANS[NAME].weights)
+    loaded = zoo.load_model(f"zoo:{NAME}", weights=Path(options.weights) / _frozen.PLANS[NAME].weights)
     samples, test = data.load(f"{options.data}@train"), data.load(f"{options.data}@test")
     rows = []
     for name in options.rows:
         graph = train(ROWS[name], name, loaded, samples, work, options.seed)
         rows.append(judge(ROWS[name], name, graph, test, work, options.seed))
-    found = {"network": NAME, **stamp(options.seed), "rows": rows}
-    out.write_text(json.dumps(found, indent=1) + "\n")
+    write_rows(out, [{"network": NAME, **row} for row in rows], seed=options.seed)
     write_table(rows, out.with_suffix(".md"))
     draw(rows, out.with_suffix(".png"))
 

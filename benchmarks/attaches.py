@@ -12,20 +12,21 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import _operators  # noqa: F401  # before torchvision
 import torch
+from _results import RESULTS, read_rows, write_rows
 from torch import Tensor, nn
 
 from offramp import attach, capture
 
-HERE = Path(__file__).parent
 Made = tuple[nn.Module, Any]  # a network and its example
 TORCHVISION = {  # name -> pixels on a side
     "alexnet": 64, "convnext_tiny": 64, "densenet121": 64, "efficientnet_b0": 64, "efficientnet_v2_s": 64,
@@ -70,7 +71,8 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """From a batch to its answer."""
-        return x + self.inner(x)
+        around: Tensor = x + self.inner(x)
+        return around
 
 
 class Reader(nn.Module):
@@ -170,11 +172,11 @@ def from_transformers(family: str) -> Made:
 
 def networks() -> Iterator[tuple[str, Callable[[], Made]]]:
     for name, size in TORCHVISION.items():
-        yield f"torchvision:{name}", lambda name=name, size=size: from_torchvision(name, size)
+        yield f"torchvision:{name}", partial(from_torchvision, name, size)
     for name, size in TIMM.items():
-        yield f"timm:{name}", lambda name=name, size=size: from_timm(name, size)
+        yield f"timm:{name}", partial(from_timm, name, size)
     for family in TRANSFORMERS:
-        yield f"transformers:{family}", lambda family=family: from_transformers(family)
+        yield f"transformers:{family}", partial(from_transformers, family)
     for name, make in by_hand().items():
         yield f"by hand:{name}", make
 
@@ -233,20 +235,6 @@ def to_markdown(found: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def name_operators() -> list[torch.library.Library]:
-    """Where torchvision does not fit, the two operators that it wants to see; kept while they are needed."""
-    try:
-        importlib.import_module("torchvision")
-    except RuntimeError:
-        library = torch.library.Library("torchvision", "DEF")
-        for name in ("nms", "qnms"):
-            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        return [library]
-    except ImportError:
-        pass  # its networks are then reported as not made
-    return []
-
-
 def _brief(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).splitlines()[0][:200]}".replace("|", "/")
 
@@ -257,16 +245,16 @@ def main() -> int:
     parser.add_argument("--before", type=Path)
     parser.add_argument("--only", default="")
     options = parser.parse_args()
-    kept, found = name_operators(), {}
+    found: dict[str, Any] = {}
     for name, make in networks():
         if options.only in name:
             found[name] = try_one(make)
             print(name, found[name], flush=True)
-    del kept
     if not options.only:
-        (HERE / "results" / f"{options.name}.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
-        (HERE / "results" / f"{options.name}.md").write_text(to_markdown(found), encoding="utf-8")
-    worse = compare(json.loads(options.before.read_text(encoding="utf-8")), found) if options.before else []
+        rows = [{"network": name, **one} for name, one in found.items()]
+        write_rows(RESULTS / f"{options.name}.json", rows, seed=0)
+        (RESULTS / f"{options.name}.md").write_text(to_markdown(found), encoding="utf-8")
+    worse = compare({row["network"]: row for row in read_rows(options.before)}, found) if options.before else []
     print(*worse, sep="\n")
     return int(bool(worse))
 

@@ -18,7 +18,6 @@ control nodes; fixed ways, random edges and thresholds are not, because they nee
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -35,7 +34,7 @@ from _d2nn_resnet import run_resnet
 from _d2nn_routes import PICTURE
 from _d2nn_study import Goal, Parts, Study, run_study
 from _d2nn_tasks import load_cifar, load_clutter, load_faces, shorten
-from _results import check_needs, open_results
+from _results import check_needs, open_results, write_parts
 from _stamp import stamp
 
 from offramp import attach, learn
@@ -271,16 +270,15 @@ def main() -> None:
     options = parse_options()
     torch.set_num_threads(1)
     work = Path(options.work)
-    out, known = open_results(options, "d2nn", "parts")
+    out, known = open_results(options, "d2nn")
     for name in options.parts:
         for study, run in PARTS[name](options, work):
             if options.studies and study not in options.studies:
                 continue
-            found = {**stamp(options.seed), "quick": options.quick, **run()}
-            known[name] = {**known.get(name, {}), study: found}
-            out.write_text(json.dumps({"parts": known}, indent=1) + "\n")
+            known[f"{name}/{study}"] = {**stamp(options.seed), "quick": options.quick, **run()}
+            write_parts(out, known, latest=f"{name}/{study}")
             copyfile(folder_of(study, options, work) / PICTURE, out.with_name(f"{out.stem}-{slug(study)}.png"))
-    studies = [study for name in PARTS for study in known.get(name, {}).values()]
+    studies = [study for name in PARTS for part, study in known.items() if part.startswith(f"{name}/")]
     draw_curves(studies, out.with_suffix(".png"))
     draw_times(studies, out.with_name(f"{out.stem}-times.png"))
     write_table(studies, out.with_suffix(".md"))

@@ -22,21 +22,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _stamp import stamp
+from _results import RESULTS, write_rows
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.stats import binom
 
-from offramp import decide
+import offramp
+from offramp import Run, Target, decide
 from offramp.decide import DriftTest, Verdict
 from offramp.measure import Evidence, evidence_by_passes, exits_taken
-from offramp.pipeline._check import Question, watch_for
-from offramp.pipeline._predict import open_runtime, open_samples
-from offramp.pipeline._sweep import Run, open_run
 from offramp.run import ArraySamples, Samples
 
-HERE = Path(__file__).parent
 Pictures = NDArray[np.float32]  # [S, C, H, W] in [0, 1]
 
 
@@ -51,7 +48,7 @@ def _blur(x: Pictures, severity: int, random: np.random.Generator) -> Pictures:
 
 def _contrast(x: Pictures, severity: int, random: np.random.Generator) -> Pictures:
     mean = x.mean(axis=(2, 3), keepdims=True)
-    return (x - mean) * np.float32((0.75, 0.5, 0.4, 0.3, 0.15)[severity - 1]) + mean
+    return np.asarray((x - mean) * np.float32((0.75, 0.5, 0.4, 0.3, 0.15)[severity - 1]) + mean, np.float32)
 
 
 CHANGES: dict[str, Callable[[Pictures, int, np.random.Generator], Pictures]] = {
@@ -73,13 +70,13 @@ def _change(samples: Samples, name: str, severity: int, seed: int) -> ArraySampl
 
 def _shares(run: Run, draws: list[tuple[Evidence, Evidence]], watch: DriftTest) -> dict[str, float]:
     """How many checks raise the alarm, and by what."""
-    limits, score = run.result["chosen"]["thresholds"], run.result["score"]
-    found = [decide.drift(old, new, limits, score=score, watch=watch) for old, new in draws]
+    limits, score = run.record.chosen.thresholds, run.record.score
+    found = [decide.drift(old, new, limits, score=score, test=watch) for old, new in draws]
     return {
         "alarm_share": float(np.mean([one.alarm for one in found])),
         "shifted_share": float(np.mean([one.shift.found for one in found])),
-        "broken_share": float(np.mean([one.standing.verdict is Verdict.BROKEN for one in found])),
-        "stands_share": float(np.mean([one.standing.verdict is Verdict.STANDS for one in found])),
+        "broken_share": float(np.mean([one.guarantee.verdict is Verdict.BROKEN for one in found])),
+        "stands_share": float(np.mean([one.guarantee.verdict is Verdict.STANDS for one in found])),
     }
 
 
@@ -89,7 +86,7 @@ def _draw(seen: Evidence, count: int, draws: int, random: np.random.Generator) -
 
 def _row(run: Run, seen: Evidence, watch: DriftTest, shares: dict[str, float], **known: Any) -> dict[str, Any]:
     """The shares, and what all samples of this kind say at once."""
-    limits, score = run.result["chosen"]["thresholds"], run.result["score"]
+    limits, score = run.record.chosen.thresholds, run.record.score
     losses = decide.find_losses(seen, limits, score, "agreement")
     rates = np.bincount(exits_taken(seen, limits, score), minlength=seen.exits) / len(seen)
     accuracy = None if seen.labels is None else float(np.mean(seen.reference == seen.labels))
@@ -120,16 +117,25 @@ def _join(one: Evidence, two: Evidence, score: str) -> Evidence:
     )
 
 
+def _test_for(run: Run, options: argparse.Namespace) -> DriftTest:
+    """The question of `offramp check`: is what the run promises still true?"""
+    told = run.guarantee
+    if told is None or told.status != "certified":
+        return DriftTest(alpha=options.alpha, seed=options.seed)
+    promise = Target(max_loss=told.max_loss, confidence=told.confidence, kind=told.kind)
+    return DriftTest(target=promise, confidence=told.confidence, alpha=options.alpha, seed=options.seed)
+
+
 def _rows(options: argparse.Namespace) -> tuple[list[dict[str, Any]], DriftTest]:
-    run = open_run(Path(options.folder))
-    runtime = open_runtime(run.folder, engine=None, threads=options.threads)
-    samples = open_samples(options.data, runtime)
-    used = np.concatenate([run.parts["tune"].ids, run.parts["calibrate"].ids])
+    run = offramp.load(options.folder)
+    runtime = run.runtime(threads=options.threads)
+    samples = run.read(options.data)
+    used = np.concatenate([run.evidence["tune"].ids, run.evidence["calibrate"].ids])
     fresh = np.flatnonzero(~np.isin(samples.ids, used))
     random = np.random.default_rng(options.seed)
-    watch = watch_for(run, Question(alpha=options.alpha, seed=options.seed))
-    score = run.result["score"]
-    calibrate = _only(run.parts["calibrate"], score)
+    watch = _test_for(run, options)
+    score = run.record.score
+    calibrate = _only(run.evidence["calibrate"], score)
     clean = samples.subset(fresh)
     seen = evidence_by_passes(runtime, clean)
     count = min(options.samples, len(seen) // 2)
@@ -184,8 +190,8 @@ def _picture(rows: list[dict[str, Any]], watch: DriftTest, path: Path) -> None:
         )
     alarms.set(xlabel="severity (0: clean)", ylabel=f"checks of {clean['per_check']} samples with an alarm, %")
     losses.set(xlabel="severity (0: clean)", ylabel="answers that differ from the final exit's, %")
-    if watch.promise is not None:
-        losses.axhline(100 * watch.promise.max_loss, color="gray", linestyle=":", label="promised")
+    if watch.target is not None:
+        losses.axhline(100 * watch.target.limit, color="gray", linestyle=":", label="promised")
     for axes in (alarms, losses):
         axes.set_ylim(bottom=0)
         axes.legend()
@@ -203,14 +209,11 @@ def main() -> None:
     parser.add_argument("--alpha", type=float, default=0.01)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", default=str(HERE / "results" / "drift.json"))
+    parser.add_argument("--out", default=str(RESULTS / "drift.json"))
     options = parser.parse_args()
     rows, watch = _rows(options)
-    page = {
-        **stamp(options.seed), "alpha": options.alpha, "rows": rows,
-    }  # fmt: skip
     out = Path(options.out)
-    out.write_text(json.dumps(page, indent=1) + "\n")
+    write_rows(out, [{"alpha": options.alpha, **row} for row in rows], seed=options.seed)
     _picture(rows, watch, out.with_suffix(".png"))
 
 

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 from _cpu import PRECISION
-from _stamp import stamp
+from _protocol import OnTheClock, Row, full_row, rotated_row
+from _results import RESULTS, write_rows
 from matplotlib.figure import Figure
 
 from offramp import attach, data, decide, learn, measure, transform, zoo
@@ -27,12 +28,9 @@ from offramp.graph import Graph
 from offramp.measure import Costs, Evidence
 from offramp.measure import torch as measure_torch
 from offramp.nn import Normalize
-from offramp.pipeline._chain import gates_by_score
-from offramp.pipeline._clock import time_network
-from offramp.pipeline._engine import Engine
-from offramp.pipeline._exports import Exports
+from offramp.pipeline import Engine
+from offramp.pipeline.parts import gates_by_score
 
-HERE = Path(__file__).parent
 WEIGHTS = {"resnet20": "resnet20-12fca82f.th", "resnet56": "resnet56-4bfd9763.th"}
 # Where exits pay on the clock, not only in MACs. Of ten trained candidates of resnet56 these three cost least on the
 # tuning third of seed 0, stages and heads charged by their measured time; that round's test part is none of it.
@@ -43,14 +41,10 @@ EXITS: dict[str, list[str | int]] = {
 EPOCHS = {"resnet20": 8, "resnet56": 12}
 SCORES = ("max_probability", "entropy", "margin", "confidence")
 PROMISE = decide.Target(max_loss=0.01, confidence=0.95, kind="agreement")
-FIELDS = (
-    *("system", "network", "data", "method", "accuracy", "agreement", "macs", "relative_macs", "latency_s", "gain_b1"),
-    *("gain_b64", "efficiency_b1", "efficiency_b64", "thresholds", "exit_rates", "note"),
-)
 
 
-def _row(**known: Any) -> dict[str, Any]:  # Any: JSON
-    return {**dict.fromkeys(FIELDS), "system": "ours", "data": "CIFAR-10, 9,980 test images", **known}
+def _about(network: str, method: str) -> Row:
+    return {"network": network, "method": method, "data": "CIFAR-10, 9,980 test images"}
 
 
 def _train(name: str, options: argparse.Namespace, work: Path) -> Graph:
@@ -73,83 +67,34 @@ def _collect(name: str, graph: Graph, engine: Engine, options: argparse.Namespac
     return measure.evidence(dense, data.load(f"{options.data}@test"), gates=gates_by_score(graph))
 
 
-def _rows(name: str, options: argparse.Namespace, work: Path, drawn: dict[str, Any]) -> list[dict[str, Any]]:
-    engine = Engine(name="openvino", threads=1)
+def _rows(name: str, options: argparse.Namespace, work: Path, drawn: dict[str, Any]) -> list[Row]:  # Any: see _draw
     graph = _train(name, options, work)
     evidence = _collect(name, graph, Engine(name="openvino", threads=2), options, work)
     costs = measure_torch.path_costs(graph)
     assert evidence.labels is not None, "CIFAR-10 has labels"
     full = float(np.mean(evidence.predictions[:, -1] == evidence.labels))
-    macs = costs.baseline_macs
-    rows = [_row(network=name, method="full network", accuracy=full, agreement=1.0, macs=macs, relative_macs=1.0)]
+    alone = full_row(accuracy=full, agreement=1.0, macs=costs.baseline, relative_macs=1.0)
+    rows = [alone | _about(name, "full network")]
     for score in SCORES:
         rows.append(_rotated(name, evidence, costs, score, options))
         print(json.dumps(rows[-1]), flush=True)
-    rows += _timed(name, transform.gate_by(graph, options.score), evidence, engine=engine, options=options, work=work)
+    rows.append(_timed(name, transform.gate_by(graph, options.score), evidence, options, work))
     drawn[name] = (evidence, costs)
     return rows
 
 
-def _rotated(name: str, evidence: Evidence, costs: Costs, score: str, options: argparse.Namespace) -> dict[str, Any]:
-    found = decide.rotate(evidence, costs, score=score, promise=PROMISE, seed=options.seed)
-    checked = decide.audit(evidence, costs, score=score, promise=PROMISE, draws=200, seed=options.seed)
-    low, high = found.accuracy_interval or (float("nan"), float("nan"))
-    promises = [decision.guarantee for decision in found.decisions]
-    certified = sum(bool(promise and promise.status == "certified") for promise in promises)
-    return _row(
-        network=name,
-        method=f"{len(EXITS[name])} light exits, {score}, 99 % agreement promised at 95 %, rotated",
-        accuracy=found.accuracy,
-        agreement=found.agreement,
-        macs=found.relative_macs * costs.baseline_macs,
-        relative_macs=found.relative_macs,
-        exit_rates=[float(rate) for rate in found.exit_rates],
-        note=(
-            f"certified in {certified} of 3 rounds; accuracy {found.accuracy_difference:+.4f} "
-            f"[{low:+.4f}, {high:+.4f}] to the full network; audit: loss above 1 % in {checked.share_exceeding:.1%} of "
-            f"{checked.draws} calibration sets (at most {checked.limit:.1%} is honest), "
-            f"mean relative MACs {checked.relative_macs:.3f}"
-        ),
-    )
+def _rotated(name: str, evidence: Evidence, costs: Costs, score: str, options: argparse.Namespace) -> Row:
+    method = f"{len(EXITS[name])} light exits, {score}, 99 % agreement promised at 95 %, rotated"
+    return rotated_row(evidence, costs, score, PROMISE, options.seed) | _about(name, method)
 
 
-def _timed(
-    name: str, graph: Graph, evidence: Evidence, *, engine: Engine, options: argparse.Namespace, work: Path
-) -> list[dict[str, Any]]:
-    """One round: thresholds of its tune and calibrate parts, times on its test part."""
+def _timed(name: str, graph: Graph, evidence: Evidence, options: argparse.Namespace, work: Path) -> Row:
     samples = data.load(f"{options.data}@test")
-    order = np.random.default_rng(options.seed).permutation(len(samples))
-    tune, calibrate, test = (evidence.subset(part) for part in np.array_split(order, 3))
-    costs = measure_torch.path_costs(graph)
-    frontier = measure.frontier(tune, costs, score=options.score)
-    decision = decide.thresholds(frontier, calibrate, max_loss=0.01, confidence=0.95, kind="agreement")
-    point = measure.operate(test, costs, decision.thresholds, score=options.score)
-    card = {"thresholds": [float(value) for value in decision.thresholds]}
-    exports = Exports(work)
-    model = exports.save(graph, work / f"{name}.onnx", card)
-    times = time_network(
-        graph, model, test=samples.subset(np.array_split(order, 3)[2]), evidence=test, thresholds=decision.thresholds,
-        score=options.score, engine=engine, exports=exports, seed=options.seed,
-    )  # fmt: skip
-    latency = {
-        str(size): {
-            "baseline": timing.baseline.mean_s,
-            "ours": timing.ours.mean_s,
-            "ideal": timing.ideal_s,
-            "empty": timing.empty_s,
-        }
-        for size, timing in times.items()
-    }
-    row = _row(
-        network=name,
-        method=f"{len(EXITS[name])} light exits, {options.score}, one round, timed on OpenVINO f32, 1 thread",
-        accuracy=point.accuracy, agreement=point.agreement, macs=point.macs, relative_macs=point.relative_macs,
-        latency_s=latency, gain_b1=times[1].gain, gain_b64=times[64].gain, efficiency_b1=times[1].efficiency,
-        efficiency_b64=times[64].efficiency, thresholds=list(decision.thresholds), exit_rates=list(point.exit_rates),
-        note=f"{decision.guarantee.status if decision.guarantee else 'no promise'}; gain is mean by mean, interleaved",
-    )  # fmt: skip
+    timed = OnTheClock(graph=graph, score=options.score, evidence=evidence, samples=samples, work=work, name=name)
+    method = f"{len(EXITS[name])} light exits, {options.score}, one round, timed on OpenVINO f32, 1 thread"
+    row = timed.row(Engine(name="openvino", threads=1), PROMISE, options.seed) | _about(name, method)
     print(json.dumps(row), flush=True)
-    return [row]
+    return row
 
 
 def _draw(drawn: dict[str, Any], path: Path) -> None:
@@ -178,18 +123,15 @@ def main() -> None:
     parser.add_argument("--score", default="max_probability", choices=SCORES)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work")
-    parser.add_argument("--out", default=str(HERE / "results" / "first.json"))
+    parser.add_argument("--out", default=str(RESULTS / "first.json"))
     options = parser.parse_args()
     drawn: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(options.work or scratch)
         work.mkdir(parents=True, exist_ok=True)
         rows = [row for name in options.networks for row in _rows(name, options, work, drawn)]
-    page = {
-        **stamp(options.seed), "rows": rows,
-    }  # fmt: skip
     out = Path(options.out)
-    out.write_text(json.dumps(page, indent=1) + "\n")
+    write_rows(out, rows, seed=options.seed)
     _draw(drawn, out.with_suffix(".png"))
 
 

@@ -10,52 +10,49 @@ depend on them.
 
 from __future__ import annotations
 
-import argparse
-import json
-import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 import torch
-from _stamp import stamp
+from _side_by_side import Rounds, Row, System, noise, parser_of, ratios, run, span, time_rounds
+from numpy.typing import NDArray
 
-from offramp import attach, measure, zoo
+from offramp import attach, zoo
 from offramp.export import onnx as export_onnx
-from offramp.pipeline._batches import to_json
-from offramp.pipeline._engine import Engine
+from offramp.pipeline import Engine
 
 NETWORK = "zoo:resnet56"
 ENGINES = ("openvino", "onnxruntime")
+LEAVES = {"nobody": "stop_none", "everybody": "stop_all"}
 SIZES = (1, 16, 64)
 EXITS = 3
 SECONDS = 60.0  # on the clock for one file
-ROUNDS = 7  # the ratio is given of each: they tell noise from difference
-RESULT = Path(__file__).parent / "results" / "input_check.json"
-System = Callable[[Any], Any]  # Any: as measure.latency calls it
+ROUNDS = 7
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__, SECONDS)
     parser.add_argument("--network", default=NETWORK)
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="on the clock for one file")
-    parser.add_argument("--quick", action="store_true", help="a few calls of each; the times mean nothing")
     options = parser.parse_args()
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        files, shape, gates = write_files(options.network, Path(folder))
-        for engine in ENGINES:
-            for leaves in ("nobody", "everybody"):
-                limits = np.array([gate["stop_all" if leaves == "everybody" else "stop_none"] for gate in gates])
-                systems = {name: at(Engine(name=engine).load(path), limits) for name, path in files.items()}
-                for size in SIZES:
-                    row = {"network": options.network, "engine": engine, "leaves": leaves, "batch": size}
-                    rows.append({**row, **time_files(systems, shape, size, 0.2 if options.quick else options.seconds)})
-                    print(describe(rows[-1]), flush=True)
-    if not options.quick:
-        RESULT.write_text(json.dumps({**stamp(0), "rows": rows}, indent=1))
+    run(options, "input_check", lambda folder, seconds: rows_of(options.network, folder, seconds), tell)
+
+
+def rows_of(network: str, folder: Path, seconds: float) -> Iterator[Row]:
+    """A row per engine, batch size and share of samples that leave."""
+    files, shape, gates = write_files(network, folder)
+    for engine in ENGINES:
+        for leaves, extreme in LEAVES.items():
+            limits = np.array([gate[extreme] for gate in gates], np.float32)
+            systems = {name: bound(Engine(name=engine).load(path), limits) for name, path in files.items()}
+            for size in SIZES:
+                times, seen = time_rounds(systems, noise(shape, size), Rounds(seconds=seconds, count=ROUNDS))
+                yield {
+                    "network": network, "engine": engine, "leaves": leaves, "batch": size, "ms": times,
+                    "ratio": ratios(seen, "with", "without"),
+                }  # fmt: skip
 
 
 def write_files(name: str, folder: Path) -> tuple[dict[str, Path], tuple[int, ...], list[dict[str, Any]]]:
@@ -70,29 +67,16 @@ def write_files(name: str, folder: Path) -> tuple[dict[str, Path], tuple[int, ..
     return files, graph.inputs[0].outputs[0].shape, export_onnx.describe(graph)["gates"]
 
 
-def at(runtime: Any, limits: np.ndarray[Any, Any]) -> System:
+def bound(runtime: Any, limits: NDArray[np.float32]) -> System:  # Any: a conditional runtime
     """A runtime that is called with these thresholds."""
-    return lambda batch: runtime(batch, limits.astype(np.float32))
+    return lambda batch: runtime(batch, limits)
 
 
-def time_files(systems: dict[str, System], shape: tuple[int, ...], size: int, seconds: float) -> dict[str, Any]:
-    """Times of each file, and the ratio of the file with the check to that without in each round."""
-    generator = np.random.default_rng(size)
-    batches = [{"x": generator.random((size, *shape), np.float32)} for _ in range(20)]
-    once = max(one.mean_s for one in measure.latency(systems, batches, repeats=1).values())
-    repeats = max(1, int(seconds / ROUNDS / len(batches) / once))
-    rounds = [measure.latency(systems, batches, repeats=repeats, seed=seed) for seed in range(ROUNDS)]
-    return {
-        "ms": {name: to_json(rounds[0][name]) for name in systems},
-        "ratio": [one["with"].mean_s / one["without"].mean_s for one in rounds],
-    }
-
-
-def describe(row: dict[str, Any]) -> str:
-    ratios, mean = row["ratio"], 1000 * row["ms"]["without"]["mean"]
+def tell(row: Row) -> str:
+    mean = 1000 * row["ms"]["without"]["mean"]
     return (
         f"{row['network']} {row['engine']} batch {row['batch']}, {row['leaves']} leaves: {mean:.3f} ms; with the check "
-        f"{np.median(ratios):.3f} times that ({min(ratios):.3f} to {max(ratios):.3f})"
+        f"{span(row['ratio'])} times that"
     )
 
 

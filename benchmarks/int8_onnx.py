@@ -22,12 +22,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from _stamp import stamp
+from _results import write_rows
 
-from offramp import zoo
-from offramp.compress import _nncf
-from offramp.export._body import trace_body
-from offramp.graph import DataEdge, Node, Tensor
+from offramp import attach, compress, zoo
+from offramp.export import onnx as export_onnx
+from offramp.transform import backbone
 
 COUNTED = ("QLinearConv", "QLinearAdd", "QGemm", "QLinearMatMul", "Conv", "FusedConv", "Gemm", "MatMul", "Add")
 ITEMS = 32
@@ -42,15 +41,6 @@ def open_session(model: onnx.ModelProto, threads: int, folder: Path) -> tuple[An
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     found = Counter(node.op_type for node in onnx.load(folder / "optimized.onnx").graph.node)
     return session, {kind: found[kind] for kind in COUNTED if found[kind]}
-
-
-def quantize_plainly(traced: onnx.ModelProto, items: list[dict[str, Any]]) -> onnx.ModelProto:
-    """In 8 bits as NNCF leaves it, with nothing closed behind."""
-    kept, _nncf.close_ends = _nncf.close_ends, lambda made, traced, items: made  # what is compared
-    try:
-        return _nncf.quantize_model(traced, items)
-    finally:
-        _nncf.close_ends = kept
 
 
 def measure(sessions: dict[str, Any], rows: int, shape: tuple[int, ...], seconds: float, seed: int) -> dict[str, float]:
@@ -80,26 +70,30 @@ def main() -> None:
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     loaded = zoo.load_model(f"zoo:{options.network}", weights=options.weights)
+    assert isinstance(loaded.example, torch.Tensor), "pictures"
     shape = tuple(loaded.example.shape[1:])
-    node = Node(name="net", kind="function", inputs=(DataEdge(source="x"),), outputs=(Tensor(shape=(loaded.classes,)),))
-    traced = trace_body(node, loaded.module, [Tensor(shape=shape)])
+    graph = backbone(attach.exits(loaded.module, loaded.example, count=0))
+    (traced,) = export_onnx.trace(graph, [node for node in graph.nodes if node.role == "stage"]).values()
     draw = np.random.default_rng(options.seed)
     items = [{"i0": draw.normal(size=(1, *shape)).astype(np.float32)} for _ in range(ITEMS)]
     models = {
         "float": traced,
-        "int8 before": quantize_plainly(traced, items),
-        "int8": _nncf.quantize_model(traced, items),
+        "int8 before": compress.quantize_model(traced, items, close=False),
+        "int8": compress.quantize_model(traced, items),
     }
     with tempfile.TemporaryDirectory() as folder:
         opened = {name: open_session(model, options.threads, Path(folder)) for name, model in models.items()}
     sessions = {name: session for name, (session, _) in opened.items()}
-    told = {
-        "stamp": stamp(options.seed), "network": options.network, "threads": options.threads,
-        "kernels": {name: kernels for name, (_, kernels) in opened.items()},
-        "ms": {str(rows): measure(sessions, rows, shape, options.seconds, options.seed) for rows in SIZES},
-    }  # fmt: skip
-    text = json.dumps(told, indent=1)
-    Path(options.out).write_text(text + "\n") if options.out else print(text)
+    times = {rows: measure(sessions, rows, shape, options.seconds, options.seed) for rows in SIZES}
+    rows = [
+        {"network": options.network, "threads": options.threads, "model": name, "kernels": kernels, "batch": size,
+         "median_ms": times[size][name]}
+        for size in SIZES for name, (_, kernels) in opened.items()
+    ]  # fmt: skip
+    if options.out:
+        write_rows(Path(options.out), rows, seed=options.seed)
+    else:
+        print(json.dumps(rows, indent=1))
 
 
 if __name__ == "__main__":

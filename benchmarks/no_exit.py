@@ -10,23 +10,18 @@ its heads and gates must run. Weights are random: times do not depend on them.
 
 from __future__ import annotations
 
-import argparse
 import json
-import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import onnx
 import torch
-from _stamp import stamp
+from _side_by_side import Rounds, Row, System, noise, parser_of, ratios, run, span, time_rounds
 
-from offramp import attach, measure, zoo
+from offramp import attach, zoo
 from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
-from offramp.pipeline._batches import to_json
-from offramp.pipeline._engine import Engine
+from offramp.pipeline import Engine
 from offramp.transform import backbone
 
 NETWORKS = ("zoo:mlp", "zoo:resnet20", "zoo:resnet56")
@@ -34,30 +29,27 @@ ENGINES = ("openvino", "onnxruntime")
 SIZES = (1, 64)
 EXITS = 2
 SECONDS = 20.0  # on the clock for one system
-ROUNDS = 5  # the ratio is given of each: they tell noise from difference
-RESULT = Path(__file__).parent / "results" / "no_exit.json"
-System = Callable[[Any], Any]  # Any: as measure.latency calls it
+ROUNDS = 5
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__, SECONDS)
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS))
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="on the clock for one system")
-    parser.add_argument("--quick", action="store_true", help="a few calls of each; the times mean nothing")
     options = parser.parse_args()
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        for name in options.networks:
-            for engine in ENGINES:
-                systems, shape = load_systems(name, Engine(name=engine), Path(folder))
-                for size in SIZES:
-                    row = {"network": name, "engine": engine, "batch": size}
-                    rows.append(
-                        {**row, **time_systems(systems, shape, size, 0.2 if options.quick else options.seconds)}
-                    )
-                    print(describe(rows[-1]), flush=True)
-    if not options.quick:
-        RESULT.write_text(json.dumps({**stamp(0), "rows": rows}, indent=1))
+    run(options, "no_exit", lambda folder, seconds: rows_of(options.networks, folder, seconds), tell)
+
+
+def rows_of(networks: Sequence[str], folder: Path, seconds: float) -> Iterator[Row]:
+    """A row per network, engine and batch size."""
+    for network in networks:
+        for engine in ENGINES:
+            systems, shape = load_systems(network, Engine(name=engine), folder)
+            for size in SIZES:
+                times, seen = time_rounds(systems, noise(shape, size), Rounds(seconds=seconds, count=ROUNDS))
+                yield {
+                    "network": network, "engine": engine, "batch": size, "ms": times,
+                    "ratio": {name: ratios(seen, name, "alone") for name in systems},
+                }  # fmt: skip
 
 
 def load_systems(name: str, engine: Engine, folder: Path) -> tuple[dict[str, System], tuple[int, ...]]:
@@ -90,28 +82,10 @@ def forget_the_way(path: Path, target: Path) -> Path:
     return target
 
 
-def time_systems(systems: dict[str, System], shape: tuple[int, ...], size: int, seconds: float) -> dict[str, Any]:
-    """Times of all rounds together, and the ratio to the network alone in each round."""
-    generator = np.random.default_rng(size)
-    batches = [{"x": generator.random((size, *shape), np.float32)} for _ in range(20)]
-    once = max(one.mean_s for one in measure.latency(systems, batches, repeats=1).values())
-    repeats = max(1, int(seconds / ROUNDS / len(batches) / once))
-    rounds = [measure.latency(systems, batches, repeats=repeats, seed=seed) for seed in range(ROUNDS)]
-    return {
-        "ms": {name: to_json(rounds[0][name]) for name in systems},
-        "ratio": {name: [one[name].mean_s / one["alone"].mean_s for one in rounds] for name in systems},
-    }
-
-
-def describe(row: dict[str, Any]) -> str:
-    told = [
-        f"{name} {np.mean(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
-        for name, ratios in row["ratio"].items()
-    ]
+def tell(row: Row) -> str:
+    told = [f"{name} {span(ratio)}" for name, ratio in row["ratio"].items() if name != "alone"]
     mean = 1000 * row["ms"]["alone"]["mean"]
-    return (
-        f"{row['network']} {row['engine']} batch {row['batch']}: alone {mean:.3f} ms; times that: {', '.join(told[1:])}"
-    )
+    return f"{row['network']} {row['engine']} batch {row['batch']}: alone {mean:.3f} ms; times that: {', '.join(told)}"
 
 
 if __name__ == "__main__":

@@ -10,24 +10,21 @@ most 1 % of the answers of 2,000 tuning pictures change, and once those with whi
 
 from __future__ import annotations
 
-import argparse
-import json
-import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import _resnet56_heads
 import numpy as np
-import pteenet
-import resnet56_heads
-from _stamp import stamp
+from _frozen import PLANS
+from _side_by_side import Batches, Rounds, Row, System, parser_of, ratios, run, span, time_rounds
+from numpy.typing import NDArray
 
 from offramp import data, measure, transform, zoo
 from offramp.export import onnx as export_onnx
 from offramp.graph import Graph
 from offramp.measure.torch import path_costs
 from offramp.nn.scores import gate_of
-from offramp.pipeline._batches import to_json
 from offramp.run import Samples
 from offramp.run import onnx as run_onnx
 from offramp.transform import backbone
@@ -36,28 +33,24 @@ KEPT = (1, 4)  # of the candidates: a student at the input and a light head late
 SCORE = "max_probability"
 MAX_LOSS = 0.01
 SIZES = (1, 16, 64)
-ROUNDS = 5  # the ratio is given of each: they tell noise from difference
-RESULT = Path(__file__).parent / "results" / "onnx_entry.json"
-System = Callable[[Any], Any]  # Any: as measure.latency calls it
+SECONDS = 15.0  # on the clock for one system at one batch size
+ROUNDS = 5
+WAYS = (("before", False), ("after", True))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, SECONDS)
     parser.add_argument("--cifar", required=True, help="npz:cifar10.npz")
     parser.add_argument("--weights", required=True, help="folder of the public weights")
-    parser.add_argument("--seconds", type=float, default=15.0, help="on the clock for one system at one batch size")
-    parser.add_argument("--out", type=Path, default=RESULT)
     options = parser.parse_args()
-    loaded = zoo.load_model("zoo:resnet56", weights=Path(options.weights) / pteenet.PLANS["resnet56"].weights)
-    graph = transform.gate_by(transform.keep_exits(resnet56_heads.load(loaded), KEPT), SCORE)
-    samples = data.load(f"{options.cifar}@test")
-    tune, test = data.split(samples, (0.2, 0.8), 0)
-    with tempfile.TemporaryDirectory() as folder:
-        rows = list(time_all(graph, tune, test, Path(folder), options.seconds))
-    options.out.write_text(json.dumps({**stamp(0), "rows": rows}, indent=1))
+    loaded = zoo.load_model("zoo:resnet56", weights=Path(options.weights) / PLANS["resnet56"].weights)
+    graph = transform.gate_by(transform.keep_exits(_resnet56_heads.load(loaded), KEPT), SCORE)
+    tune, test = data.split(data.load(f"{options.cifar}@test"), (0.2, 0.8), 0)
+    run(options, "onnx_entry", lambda folder, seconds: rows_of(graph, tune, test, folder, seconds), tell)
 
 
-def time_all(graph: Graph, tune: Samples, test: Samples, folder: Path, seconds: float) -> Any:  # Any: JSON, row by row
+def rows_of(graph: Graph, tune: Samples, test: Samples, folder: Path, seconds: float) -> Iterator[Row]:
+    """A row per batch size and network: alone, with the promised thresholds, with those that let nobody leave."""
     traces: export_onnx.Traces = {}
     dense = export_onnx.save(graph, folder / "dense.onnx", dense=True, traces=traces)
     alone = export_onnx.save(backbone(graph), folder / "alone.onnx", dense=True, traces=traces)
@@ -67,17 +60,16 @@ def time_all(graph: Graph, tune: Samples, test: Samples, folder: Path, seconds: 
         "promised": np.asarray(point.thresholds, np.float32),
         "nobody": np.asarray([gate["stop_none"] for gate in export_onnx.describe(graph)["gates"]], np.float32),
     }
-    files = {name: run_onnx.load_dense(alone, fusible=made) for name, made in (("before", False), ("after", True))}
-    exits = {name: run_onnx.load(model, fusible=made) for name, made in (("before", False), ("after", True))}
+    tuned = {"thresholds": list(point.thresholds), "relative_macs": point.relative_macs, "agreement": point.agreement}
+    files: dict[str, System] = {name: run_onnx.load_dense(alone, fusible=made) for name, made in WAYS}
+    exits = {name: run_onnx.load(model, fusible=made) for name, made in WAYS}
     for size in SIZES:
-        yield from shown({"network": "alone", "batch": size, **time_pair(dict(files), test, size, seconds)})
+        batches, rounds = draw(test, size), Rounds(seconds=seconds, count=ROUNDS)
+        yield {"network": "alone", "batch": size, **compare(files, batches, rounds)}
         for leaves, at in limits.items():
-            systems: dict[str, System] = {name: with_limits(one, at) for name, one in exits.items()}
-            row = {"network": "with exits", "leaves": leaves, "batch": size}
-            tuned = {"thresholds": at.tolist(), "relative_macs": point.relative_macs, "agreement": point.agreement}
-            yield from shown(
-                {**row, **(tuned if leaves == "promised" else {}), **time_pair(systems, test, size, seconds)}
-            )
+            systems = {name: bound(one, at) for name, one in exits.items()}
+            row = {"network": "with exits", "leaves": leaves, "batch": size, **(tuned if leaves == "promised" else {})}
+            yield {**row, **compare(systems, batches, rounds)}
 
 
 def choose(graph: Graph, dense: Path, tune: Samples) -> measure.OperatingPoint:
@@ -89,33 +81,30 @@ def choose(graph: Graph, dense: Path, tune: Samples) -> measure.OperatingPoint:
     return min((one for one in drawn.points if 1 - one.agreement <= MAX_LOSS), key=lambda one: one.relative_macs)
 
 
-def with_limits(runtime: Any, limits: np.ndarray[Any, Any]) -> System:  # Any: a runtime
+def bound(runtime: Any, limits: NDArray[np.float32]) -> System:  # Any: a conditional runtime
+    """A runtime that is called with these thresholds."""
     return lambda batch: runtime(batch, limits)
 
 
-def time_pair(systems: dict[str, System], test: Samples, size: int, seconds: float) -> dict[str, Any]:
-    """Times before and after, and the ratio in each round, over shuffled test pictures."""
+def draw(test: Samples, size: int) -> Batches:
+    """Shuffled test pictures in batches."""
     order = np.random.default_rng(size).permutation(len(test))
     count = max(10, min(400, len(test) // size)) if size < 64 else 40
-    batches = [test.take(order[at * size : (at + 1) * size]) for at in range(count)]
-    once = max(one.mean_s for one in measure.latency(systems, batches[:5], repeats=1).values())
-    repeats = max(1, round(seconds / ROUNDS / count / once))
-    rounds = [measure.latency(systems, batches, repeats=repeats, seed=seed) for seed in range(ROUNDS)]
-    return {
-        "ms": {name: to_json(rounds[0][name]) for name in systems},
-        "ratio": [one["before"].mean_s / one["after"].mean_s for one in rounds],
-    }
+    return [test.take(order[at * size : (at + 1) * size]) for at in range(count)]
 
 
-def shown(row: dict[str, Any]) -> list[dict[str, Any]]:
-    """The row, printed."""
+def compare(systems: dict[str, System], batches: Batches, rounds: Rounds) -> Row:
+    """Times before and after, and the ratio in each round."""
+    times, seen = time_rounds(systems, batches, rounds)
+    return {"ms": times, "ratio": ratios(seen, "before", "after")}
+
+
+def tell(row: Row) -> str:
     before, after = (1000 * row["ms"][name]["mean"] for name in ("before", "after"))
-    print(
+    return (
         f"{row['network']}, {row.get('leaves', '')} batch {row['batch']}: {before:.3f} -> {after:.3f} ms, "
-        f"{np.median(row['ratio']):.3f} times as fast ({min(row['ratio']):.3f} to {max(row['ratio']):.3f})",
-        flush=True,
+        f"{span(row['ratio'])} times as fast"
     )
-    return [row]
 
 
 if __name__ == "__main__":

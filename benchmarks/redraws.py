@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import offramp
 from offramp.decide import Kind, Target, audit
 from offramp.measure import Costs, Evidence
-from offramp.pipeline._sweep import open_run
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from evidences import make_costs, make_evidence
@@ -29,8 +29,8 @@ def synthetic(seeds: int) -> Iterator[Case]:
 
 
 def folder(path: Path) -> Case:
-    run = open_run(path)
-    return str(path.name), Evidence.load(path / "evidence.npz"), run.costs, run.result["score"]
+    run = offramp.load(path)
+    return str(path.name), Evidence.load(path / "evidence.npz"), run.costs, run.record.score
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def main() -> None:
     for (name, seen, costs, score), kind, loss in itertools.product(cases, KINDS, options.max_loss):
         if seen.labels is None and kind != "agreement":
             continue
-        found = audit(seen, costs, score=score, promise=Target(max_loss=loss, kind=kind), draws=options.draws)
+        found = audit(seen, costs, score=score, target=Target(max_loss=loss, kind=kind), draws=options.draws)
         held &= found.holds
         print(
             f"| {name} | {kind} | {loss:.1%} | {found.share_exceeding:.1%} | {found.limit:.1%} | "

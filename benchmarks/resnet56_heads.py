@@ -20,24 +20,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pteenet
 import torch
+from _resnet56_heads import KEPT, NAME, PLAN, candidates
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from offramp import data, learn, zoo
 from offramp.graph import DataEdge, Graph, Node, Tensor
-from offramp.learn._augment import augment
-from offramp.learn._batch import shuffle, take_batch
-from offramp.learn._frozen_backbone import FrozenBackbone
-from offramp.learn._mixup import mixup
+from offramp.learn import FrozenBackbone, augment, mixup, shuffle, take_batch
 from offramp.run import ArraySamples, Samples
 from offramp.zoo import LoadedModel
 
-NAME = "resnet56"
-KEPT = Path(__file__).parent / "heads" / f"{NAME}.safetensors"
-PLAN = pteenet.PLANS[NAME]
 MIXTURES = range(12)
 PLAIN = range(12, 16)  # not mixed
 WITH_MAPS = 4  # of the views: they also keep what the late heads read, 1.2 GB each
@@ -47,9 +41,6 @@ HEADS = {"large": (2,), "small": (0, 1), "late": (3, 4, 5)}  # by part, of all s
 ROUNDS = learn.DistillSettings(epochs=2, batch=BATCH, learning_rate=5e-3, augment="none")
 POLISH = replace(ROUNDS, epochs=1, learning_rate=1e-3)
 AGAIN = replace(ROUNDS, learning_rate=3e-3)
-
-
-# ---- what the network says ----
 
 
 def make_view(graph: Graph, samples: Samples, view: int, folder: Path, seed: int) -> None:
@@ -87,15 +78,6 @@ def load_views(folder: Path, files: Mapping[str, str], views: Sequence[int]) -> 
         for name, file in files.items()
     }
     return ArraySamples(inputs=inputs, ids=np.arange(len(inputs["answer"])).astype(str))
-
-
-# ---- the heads ----
-
-
-def candidates(loaded: LoadedModel, seed: int) -> Graph:
-    """The network with all six untrained heads, as in the benchmark pteenet."""
-    places = [*["input"] * len(PLAN.students), *PLAN.late]
-    return pteenet.add_exits(loaded, places, [*PLAN.students, *["light"] * len(PLAN.late)], seed)
 
 
 def told(graph: Graph, heads: Sequence[int]) -> tuple[Graph, dict[str, str]]:
@@ -147,19 +129,6 @@ def weights(graph: Graph, heads: Sequence[int]) -> dict[str, torch.Tensor]:
             short = tensor.half() if tensor.is_floating_point() else tensor
             found[f"exit{at}/head.{entry}"] = short.contiguous()
     return found
-
-
-def load(loaded: LoadedModel, seed: int = 0, file: Path = KEPT) -> Graph:
-    """The network with the six trained heads that lie beside the benchmarks."""
-    graph = candidates(loaded, seed)
-    kept = load_file(file)
-    for at in range(len(graph.exits) - 1):
-        name = f"exit{at}/head"
-        body = graph.bodies[name]
-        assert isinstance(body, nn.Module), "a head learns"
-        start = f"{name}."
-        body.load_state_dict({key.removeprefix(start): kept[key] for key in kept if key.startswith(start)})
-    return graph
 
 
 def main() -> None:

@@ -16,13 +16,12 @@ the measured time. Memory is by how much the process grew when the system was lo
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from _results import check_needs, open_results
+from _results import check_needs, open_results, write_parts
 from _runtime_growth import grow_depth, grow_exits, near_ideal, who_skips
 from _runtime_pages import draw_growth, draw_networks, write_pages
 from _runtime_subjects import NEEDS, SUBJECTS, Subject
@@ -30,10 +29,7 @@ from _runtime_systems import GOALS, Point, System, find_points, judge, list_syst
 from _stamp import stamp
 
 from offramp import measure
-from offramp.pipeline._batches import draw_batches, warm
-from offramp.pipeline._chain import answer_in_float
-from offramp.pipeline._clock import time_network
-from offramp.pipeline._precision import INT8_FALLBACK
+from offramp.pipeline.parts import INT8_FALLBACK, answer_in_float, draw_batches, time_network, warm
 from offramp.run import openvino
 
 LOWER = ["bf16", "int8", INT8_FALLBACK]
@@ -195,10 +191,10 @@ def main() -> None:
     options = parse_options()
     torch.set_num_threads(1)
     torch._dynamo.config.recompile_limit = 1_000  # PyTorch counts all modules together; then it stops compiling
-    out, known = open_results(options, "runtime", "networks")
+    out, known = open_results(options, "runtime")
     for name in options.networks:
         known[name] = measure_growth(options) if name == "growth" else measure_network(SUBJECTS[name](options), options)
-        out.write_text(json.dumps({"networks": known}, indent=1) + "\n")
+        write_parts(out, known, latest=name)
     networks = [known[name] for name in SUBJECTS if name in known]
     write_pages(networks, out.with_suffix(".md"))
     draw_networks(networks, out.with_suffix(".png"))

@@ -57,8 +57,7 @@ def run_apart(path: Path, samples: int, batch: int) -> dict[str, Any]:  # Any: J
 
 
 def measure(path: Path, samples: int, batch: int) -> dict[str, Any]:  # Any: JSON
-    from offramp.pipeline._answers import write_answers
-    from offramp.pipeline._predict import to_rows
+    from offramp.pipeline.folders import to_rows, write_answers
     from offramp.run import openvino, stream
 
     runtime = openvino.load(path)
@@ -95,7 +94,7 @@ def make_samples(name: str, shape: list[int], samples: int) -> Iterator[dict[str
 
 
 def write(found: dict[int, list[dict[str, Any]]]) -> None:  # Any: JSON
-    from _stamp import stamp
+    from _results import write_rows
 
     batches = []
     for batch, runs in found.items():
@@ -103,7 +102,7 @@ def write(found: dict[int, list[dict[str, Any]]]) -> None:  # Any: JSON
         ratio = many["peak_bytes"] / few["peak_bytes"]
         batches.append({"batch": batch, "runs": runs, "ratio": ratio})
         print(f"batch {batch}: peak memory is {ratio:.3f} times that of {few['samples']:,} samples")
-    RESULT.write_text(json.dumps({**stamp(0), "batches": batches}, indent=1) + "\n")
+    write_rows(RESULT, batches, seed=0)
 
 
 if __name__ == "__main__":

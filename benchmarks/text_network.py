@@ -23,11 +23,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import _operators  # noqa: F401  # before torchvision, which transformers imports
 import numpy as np
 import torch
 from _cpu import AMX
 from tokenizers import BertWordPieceTokenizer
-from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+from transformers import (  # type: ignore[attr-defined]  # the tokenizer is made lazily, which mypy does not see
+    BertConfig,
+    BertForSequenceClassification,
+    BertTokenizerFast,
+)
 
 HELD_OUT, VALIDATION = 2_200, 400  # sentences
 SHORTEST = 5  # words of a sentence that may be set aside: a shorter one is too easily a piece of something
@@ -114,7 +119,7 @@ def train_tokenizer(texts: Sequence[str], folder: Path) -> Any:  # Any: transfor
 def build_network(tokenizer: Any, options: argparse.Namespace) -> Any:  # Any: as above
     """Fresh weights."""
     torch.manual_seed(options.seed)
-    config = BertConfig(
+    config = BertConfig(  # type: ignore[call-arg]  # the classes are an option of its parent, passed on
         vocab_size=len(tokenizer), hidden_size=options.width, num_hidden_layers=options.layers,
         num_attention_heads=options.width // 32, intermediate_size=4 * options.width, max_position_embeddings=TOKENS,
         hidden_dropout_prob=0.15, attention_probs_dropout_prob=0.1, num_labels=2,

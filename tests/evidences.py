@@ -42,4 +42,4 @@ def make_evidence(samples: int, exits: int, *, seed: int = 0, classes: int = 10,
 def make_costs(exits: int) -> Costs:
     """Costs of stages that grow a little with depth, heads included; `exits` early ones."""
     stages = np.linspace(1.0, 1.5, exits + 1)
-    return Costs(macs=np.cumsum(stages) * 1e6, baseline_macs=float(stages.sum()) * 0.97e6)
+    return Costs(per_exit=np.cumsum(stages) * 1e6, baseline=float(stages.sum()) * 0.97e6, unit="macs")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src" / "offramp"
@@ -38,8 +38,7 @@ def _given(path: Path) -> Iterator[tuple[str, Function | ast.ClassDef]]:
             yield node.name, node
         if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module:
             known = {one.name: one for one in _definitions(path.parent / f"{node.module}.py")}
-            wanted = [alias.name for alias in node.names if alias.asname == alias.name]
-            yield from ((name, known[name]) for name in wanted if name in known)
+            yield from ((one.name, known[one.name]) for one in node.names if one.asname == one.name in known)
 
 
 def _definitions(path: Path) -> Iterator[Function | ast.ClassDef]:
@@ -48,33 +47,45 @@ def _definitions(path: Path) -> Iterator[Function | ast.ClassDef]:
         yield from (node for node in body if isinstance(node, Function | ast.ClassDef))
 
 
-def gaps(name: str, node: Function | ast.ClassDef) -> Iterator[str]:
-    """What the docstring of a function, or of a class and its public methods, does not explain.
+def gaps(source: Path = SOURCE) -> Iterator[str]:
+    """What the docstrings of public functions, classes and methods do not explain.
+
+    A method that a protocol of the same package asks for is explained there, once.
 
     Args:
-        name: Dotted name to complain of.
-        node: The definition.
+        source: Folder of the package.
 
     Yields:
-        One sentence per gap.
+        One sentence per gap, which begins with the dotted name.
     """
-    if isinstance(node, ast.ClassDef):
-        yield from _gaps_of_class(name, node)
-        return
+    known = list(public_names(source))
+    promised: dict[str, set[str]] = defaultdict(set)
+    for name, node in known:
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Protocol" for base in node.bases):
+            promised[name.rpartition(".")[0]] |= {one.name for one in node.body if isinstance(one, Function)}
+    for name, node in known:
+        if isinstance(node, ast.ClassDef):
+            is_protocol = any(ast.unparse(base) == "Protocol" for base in node.bases)
+            yield from _gaps_of_class(name, node, set() if is_protocol else promised[name.rpartition(".")[0]])
+        else:
+            yield from _gaps_of_function(name, node)
+
+
+def _gaps_of_function(name: str, node: Function) -> Iterator[str]:
     found = sections(node)
     yield from _unexplained(name, parameters(node), found.get("Args", ""), "Args")
     if gives_something(node) and not is_property(node) and not found.keys() & {"Returns", "Yields"}:
         yield f"{name} does not say what it Returns"
 
 
-def _gaps_of_class(name: str, node: ast.ClassDef) -> Iterator[str]:
+def _gaps_of_class(name: str, node: ast.ClassDef, promised: Collection[str]) -> Iterator[str]:
     found, methods = sections(node), [one for one in node.body if isinstance(one, Function)]
     explained = found.get("Args", "") + found.get("Attributes", "")
     made = next((parameters(one) for one in methods if one.name == "__init__"), fields(node))
     yield from _unexplained(name, made, explained, "Args or Attributes")
     for method in methods:
-        if not method.name.startswith("_"):
-            yield from gaps(f"{name}.{method.name}", method)
+        if not method.name.startswith("_") and method.name not in promised:
+            yield from _gaps_of_function(f"{name}.{method.name}", method)
 
 
 def _unexplained(name: str, wanted: list[str], text: str, where: str) -> Iterator[str]:

@@ -68,9 +68,9 @@ def test_who_leaves_at_the_input_is_charged_nothing_but_its_head() -> None:
     graph = at_input()
     costs = path_costs(graph)
     alone = path_costs(attach.exits(net(), torch.rand(2, 1, 8, 8), count=0))
-    assert costs.macs[0] < costs.macs[1] < costs.macs[2]
-    assert costs.baseline_macs == alone.baseline_macs
-    assert costs.macs[0] + costs.baseline_macs < costs.macs[2] + 100  # later paths pay for all heads; gates are small
+    assert costs.per_exit[0] < costs.per_exit[1] < costs.per_exit[2]
+    assert costs.baseline == alone.baseline
+    assert costs.per_exit[0] + costs.baseline < costs.per_exit[2] + 100  # later paths pay for all heads, gates little
 
 
 @settings(deadline=None, max_examples=20)

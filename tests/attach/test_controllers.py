@@ -68,7 +68,7 @@ def test_a_controller_that_sees_features_alone_opens_the_head_itself() -> None:
     first = macs["stage0"] + macs["exit0/gate"]
     second = first + macs["stage1"] + macs["exit1/gate"]
     wanted = [first + macs["exit0/head"], second + macs["exit1/head"], second + macs["stage2"]]
-    assert costs.tolist() == wanted == path_costs(graph, macs).macs.tolist()
+    assert costs.tolist() == wanted == path_costs(graph, macs).per_exit.tolist()
 
 
 def test_a_controller_that_sees_the_answer_reads_features_and_logits() -> None:
@@ -78,7 +78,7 @@ def test_a_controller_that_sees_the_answer_reads_features_and_logits() -> None:
     macs = count_macs(graph)
     costs = route_macs(graph, macs, np.array(list(find_routes(graph))))
     assert costs[-1] == sum(macs.values())
-    np.testing.assert_array_equal(costs, path_costs(graph, macs).macs)
+    np.testing.assert_array_equal(costs, path_costs(graph, macs).per_exit)
 
 
 @pytest.mark.parametrize("sees", SEES)

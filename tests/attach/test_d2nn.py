@@ -150,7 +150,7 @@ def test_the_dense_file_runs_through_a_select_in_the_middle() -> None:
         ("a: x | fc 3\nout: a or c", "reads 'c', which does not exist"),
         ("a: x | fc 3\na: x | fc 3\nout: a", "2 nodes are called 'a'"),
         ("x: x | fc 3", "2 nodes are called 'x'"),
-        ("q: x -> a, b\na: x | fc 3\nb: x | fc 3", "one node must be read by nobody, .* but a, b are"),
+        ("q: x -> a, b\na: x | fc 3\nb: x | fc 3", "one node must be read by no other, .* but a, b are"),
         ("q: x -> a, dummy\na: x | fc 3\nout: a or a", "'out' is null for samples"),
         ("q: x -> a, b, dummy\na: x | fc 3\nb: x | fc 3\nc: a or b\nout: c=0", "'c' are null if 'q' opens edge 2"),
         ("q: x -> a, a\na: x | fc 3\nout: a", "at most one incoming control edge, but 'a' has 2"),

@@ -164,6 +164,6 @@ def test_in_an_ensemble_all_heads_so_far_answer_and_scores_read_that() -> None:
 
 
 def test_hearing_earlier_heads_costs_a_square_of_the_classes_per_exit() -> None:
-    plain = path_costs(attach.exits(net(), PICTURE, count=3)).macs
-    more = path_costs(attach.exits(net(), PICTURE, count=3, reuse_logits=True, ensemble_heads=True)).macs
+    plain = path_costs(attach.exits(net(), PICTURE, count=3)).per_exit
+    more = path_costs(attach.exits(net(), PICTURE, count=3, reuse_logits=True, ensemble_heads=True)).per_exit
     assert (more - plain).tolist() == [0, 100, 200, 200]

@@ -11,7 +11,7 @@ from offramp.errors import OptionError
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_promise_is_broken_as_rarely_as_promised(kind: Kind, seed: int) -> None:
     seen = make_evidence(5000, 3, seed=seed)
-    found = audit(seen, make_costs(3), score="max_probability", promise=Target(max_loss=0.02, kind=kind), seed=seed)
+    found = audit(seen, make_costs(3), score="max_probability", target=Target(max_loss=0.02, kind=kind), seed=seed)
     assert found.holds
     assert found.limit < 0.1
     assert found.share_refused < 0.05

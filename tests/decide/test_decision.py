@@ -93,10 +93,10 @@ def test_the_order_of_the_calibration_samples_is_not_theirs_to_choose(drawn: Fro
 
 @pytest.mark.parametrize("kind", ["agreement", "harm", "net"])
 def test_fresh_calibration_sets_break_the_promise_no_more_than_promised(kind: Kind) -> None:
-    """A pool much larger than the draws: nearly independent samples of known risk; 99 % of honest promises pass."""
-    pool, costs, score = make_evidence(25_000, 2, seed=5), make_costs(2), "entropy"
-    drawn = frontier(pool.subset(slice(0, 600)), costs, score=score, quality=decide.quality_for(kind))
-    rest = pool.subset(slice(600, None))
+    """So many more samples than draws are nearly independent ones of known risk; 99 % of honest promises pass."""
+    everything, costs, score = make_evidence(25_000, 2, seed=5), make_costs(2), "entropy"
+    drawn = frontier(everything.subset(slice(0, 600)), costs, score=score, quality=decide.quality_for(kind))
+    rest = everything.subset(slice(600, None))
     random = np.random.default_rng(1)
     chosen = []
     for _ in range(200):
@@ -111,7 +111,7 @@ def test_fresh_calibration_sets_break_the_promise_no_more_than_promised(kind: Ki
 def test_a_budget_is_kept_and_used(drawn: Frontier, share: float) -> None:
     point = decide.budget(drawn, share).point
     assert point.relative_macs <= share
-    assert not any(point.macs < other.macs <= share * COSTS.baseline_macs for other in drawn.points)
+    assert not any(point.macs < other.macs <= share * COSTS.baseline for other in drawn.points)
 
 
 def test_a_budget_below_the_first_exit_is_refused(drawn: Frontier) -> None:

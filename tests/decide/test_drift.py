@@ -10,8 +10,8 @@ from offramp.decide import Drift, DriftTest, Target, Verdict
 from offramp.measure import Evidence, frontier
 
 SCORE, PROMISE = "max_probability", Target(max_loss=0.03, kind="agreement")
-POOL = make_evidence(25_000, 2, seed=8)
-TUNE, REST = POOL.subset(slice(1000)), POOL.subset(slice(1000, None))
+SOURCE = make_evidence(25_000, 2, seed=8)
+TUNE, REST = SOURCE.subset(slice(1000)), SOURCE.subset(slice(1000, None))
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def thresholds() -> tuple[float, ...]:
 
 
 def check(old: Evidence, new: Evidence, thresholds: tuple[float, ...]) -> Drift:
-    return decide.drift(old, new, thresholds, score=SCORE, watch=DriftTest(promise=PROMISE))
+    return decide.drift(old, new, thresholds, score=SCORE, test=DriftTest(target=PROMISE))
 
 
 def test_fresh_samples_of_one_kind_rarely_raise_the_alarm(thresholds: tuple[float, ...]) -> None:
@@ -34,7 +34,7 @@ def test_fresh_samples_of_one_kind_rarely_raise_the_alarm(thresholds: tuple[floa
         some = random.choice(np.arange(1000, len(REST)), 700, replace=False)
         found = check(REST.subset(some[:400]), REST.subset(some[400:]), thresholds)
         alarms += found.alarm
-        broken += found.standing.verdict is Verdict.BROKEN
+        broken += found.guarantee.verdict is Verdict.BROKEN
     assert alarms <= binom.ppf(0.99, 200, 0.01)
     assert broken == 0
 
@@ -58,13 +58,13 @@ def test_a_broken_promise_raises_the_alarm_though_the_inputs_look_the_same(thres
     turned[::8, :2] = (turned[::8, 2:] + 1) % 10
     lost = Evidence(ids=new.ids, predictions=turned, scores=new.scores, gates=new.gates, reference=new.reference)
     found = check(old, lost, thresholds)
-    assert (found.shift.found, found.standing.verdict, found.alarm) == (False, Verdict.BROKEN, True)
+    assert (found.shift.found, found.guarantee.verdict, found.alarm) == (False, Verdict.BROKEN, True)
 
 
 def test_samples_that_differ_raise_the_alarm_though_the_promise_stands(thresholds: tuple[float, ...]) -> None:
     easy = np.argsort(REST.scores[SCORE].mean(axis=1))[-4000:]
     found = check(REST.subset(slice(1000, 2000)), REST.subset(easy[:2000]), thresholds)
-    assert (found.shift.found, found.standing.verdict, found.alarm) == (True, Verdict.STANDS, True)
+    assert (found.shift.found, found.guarantee.verdict, found.alarm) == (True, Verdict.STANDS, True)
 
 
 def test_the_same_seed_says_the_same(thresholds: tuple[float, ...]) -> None:
@@ -74,6 +74,6 @@ def test_the_same_seed_says_the_same(thresholds: tuple[float, ...]) -> None:
 
 def test_without_a_promise_only_the_inputs_are_compared() -> None:
     found = decide.drift(REST.subset(slice(500)), REST.subset(slice(500, 900)), [0.0, 0.0], score=SCORE)
-    assert found.standing.verdict is Verdict.NOTHING_PROMISED
-    assert found.standing.loss > 0.03
+    assert found.guarantee.verdict is Verdict.NOTHING_PROMISED
+    assert found.guarantee.loss > 0.03
     assert not found.alarm

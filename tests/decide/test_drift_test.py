@@ -13,4 +13,4 @@ def test_shares_that_are_none_are_refused(wrong: dict[str, float]) -> None:
 
 
 def test_nothing_is_promised_unless_said() -> None:
-    assert DriftTest().promise is None
+    assert DriftTest().target is None

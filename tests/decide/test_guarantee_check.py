@@ -8,7 +8,7 @@ from scipy.stats import binom
 
 from evidences import make_evidence
 from offramp.decide import DriftTest, GuaranteeCheck, Kind, Target, Verdict, find_losses
-from offramp.decide._guarantee_check import find_standing
+from offramp.decide._guarantee_check import check_guarantee
 from offramp.graph import Gate
 from offramp.measure import Evidence
 
@@ -36,8 +36,8 @@ BEFORE = everybody_leaves(1000, changed=3)
 def judge(
     seen: Evidence, kind: Kind = "agreement", *, limit: float = 0.01, before: Evidence = BEFORE
 ) -> GuaranteeCheck:
-    watch = DriftTest(promise=Target(max_loss=limit, kind=kind))
-    return find_standing(before, seen, [0.5], score="p", watch=watch)
+    test = DriftTest(target=Target(max_loss=limit, kind=kind))
+    return check_guarantee(before, seen, [0.5], score="p", test=test)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_what_the_final_exit_changed_itself_widens_the_limits() -> None:
 
 
 def test_nothing_promised_is_nothing_broken() -> None:
-    found = find_standing(BEFORE, everybody_leaves(100, changed=90), [0.5], score="p", watch=DriftTest())
+    found = check_guarantee(BEFORE, everybody_leaves(100, changed=90), [0.5], score="p", test=DriftTest())
     assert (found.verdict, found.promised, found.needed) == (Verdict.NOTHING_PROMISED, None, None)
     assert found.loss == 0.9
 
@@ -129,13 +129,13 @@ def test_nothing_promised_is_nothing_broken() -> None:
 @pytest.mark.parametrize("kind", ["agreement", "harm", "net"])
 def test_a_promise_that_holds_is_rarely_called_broken(kind: Kind) -> None:
     """The worst case: the true loss is the accepted one; each side may err in 2.5 % of the draws."""
-    pool, random = make_evidence(20_000, 2, seed=6), np.random.default_rng(2)
-    accepted = float(find_losses(pool, [0.3, 0.3], "max_probability", kind).mean())
+    source, random = make_evidence(20_000, 2, seed=6), np.random.default_rng(2)
+    accepted = float(find_losses(source, [0.3, 0.3], "max_probability", kind).mean())
     assert 0.002 < accepted < 0.1
-    watch = DriftTest(promise=Target(max_loss=accepted, kind=kind))
+    test = DriftTest(target=Target(max_loss=accepted, kind=kind))
     broken = stands = 0
     for _ in range(200):
-        seen = pool.subset(random.choice(len(pool), 400, replace=False))
-        verdict = find_standing(pool, seen, [0.3, 0.3], score="max_probability", watch=watch).verdict
+        seen = source.subset(random.choice(len(source), 400, replace=False))
+        verdict = check_guarantee(source, seen, [0.3, 0.3], score="max_probability", test=test).verdict
         broken, stands = broken + (verdict is Verdict.BROKEN), stands + (verdict is Verdict.STANDS)
     assert max(broken, stands) <= binom.ppf(0.99, 200, 0.025)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from offramp.decide import Kind, loss_interval, p_value
+from offramp.decide import Kind, loss_interval, mean_interval, p_value
 from offramp.decide._interval import share_interval
 from offramp.errors import EvidenceError, OptionError
 
@@ -59,3 +59,17 @@ def test_no_losses_are_refused() -> None:
 def test_a_confidence_that_is_no_share_is_refused(confidence: float) -> None:
     with pytest.raises(OptionError, match="between 0 and 1"):
         loss_interval(np.zeros(9, np.int8), "net", confidence=confidence)
+
+
+def test_a_mean_lies_in_its_interval_as_often_as_it_says() -> None:
+    random = np.random.default_rng(0)
+    limits = [
+        mean_interval(random.choice([-1.0, 0.0, 1.0], 500, p=[0.1, 0.7, 0.2]), confidence=0.9) for _ in range(400)
+    ]
+    missed = sum(not low <= 0.1 <= high for low, high in limits)
+    assert binom.ppf(0.005, 400, 0.1) <= missed <= binom.ppf(0.995, 400, 0.1)
+
+
+def test_one_value_has_no_interval() -> None:
+    with pytest.raises(EvidenceError, match="two values"):
+        mean_interval(np.zeros(1))

@@ -24,7 +24,11 @@ def parts(*heads: float, gate_overhead: float = 0.0) -> Breakdown:
     """Stages of one unit each."""
     stages = np.ones(len(heads) + 1)
     return Breakdown(
-        stages=stages, heads=np.array(heads), borders=np.full(len(heads), gate_overhead), baseline=stages.sum()
+        stages=stages,
+        heads=np.array(heads),
+        gate_overheads=np.full(len(heads), gate_overhead),
+        baseline=stages.sum(),
+        unit="macs",
     )
 
 
@@ -106,7 +110,13 @@ def test_exits_that_cost_more_than_they_save_are_all_dropped() -> None:
 
 def test_seconds_serve_as_well_as_multiply_accumulates() -> None:
     seen, whole = make_evidence(300, 3), parts(0.2, 0.5, 0.1, gate_overhead=0.05)
-    small = Breakdown(stages=whole.stages * 1e-4, heads=whole.heads * 1e-4, borders=whole.borders * 1e-4, baseline=4e-4)
+    small = Breakdown(
+        stages=whole.stages * 1e-4,
+        heads=whole.heads * 1e-4,
+        gate_overheads=whole.gate_overheads * 1e-4,
+        baseline=4e-4,
+        unit="macs",
+    )
     one, other = (placement(seen, costs, score=SCORE) for costs in (whole, small))
     assert one.kept == other.kept
     assert one.best.relative == pytest.approx(other.best.relative)
@@ -220,7 +230,7 @@ def test_less_than_no_noise_is_refused() -> None:
 
 def test_accuracy_may_be_what_is_lost() -> None:
     seen = make_evidence(300, 2)
-    found = placement(seen, parts(0.1, 0.1), score=SCORE, promise=Target(kind="net", max_loss=0.05))
+    found = placement(seen, parts(0.1, 0.1), score=SCORE, target=Target(kind="net", max_loss=0.05))
     assert found.best.loss == pytest.approx(float(np.mean(seen.reference == seen.labels)) - found.best.point.accuracy)
 
 
@@ -237,4 +247,4 @@ def test_counts_and_budgets_must_be_positive(asked: dict[str, float]) -> None:
 
 def test_a_promise_about_labels_needs_them() -> None:
     with pytest.raises(EvidenceError, match="labels"):
-        placement(make_evidence(20, 1, labels=False), parts(0.1), score=SCORE, promise=Target(kind="harm"))
+        placement(make_evidence(20, 1, labels=False), parts(0.1), score=SCORE, target=Target(kind="harm"))

@@ -55,7 +55,7 @@ def test_exits_that_never_lose_anything_can_be_ranked() -> None:
 
 def test_a_score_whose_gates_cost_more_loses_to_an_equal_one() -> None:
     seen = make_evidence(400, 2)
-    dear = replace(COSTS, macs=COSTS.macs * 1.01)
+    dear = replace(COSTS, per_exit=COSTS.per_exit * 1.01)
     found = rank_scores(
         {"dear": frontier(seen, dear, score="entropy"), "cheap": frontier(seen, COSTS, score="entropy")}
     )

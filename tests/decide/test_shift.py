@@ -13,12 +13,12 @@ from offramp.errors import EvidenceError, ThresholdError
 from offramp.measure import Evidence, exits_taken
 
 LIMITS = {"max_probability": [0.95, 0.9], "entropy": [0.2, 0.3]}
-POOL = make_evidence(20_000, 2, seed=4)
+SOURCE = make_evidence(20_000, 2, seed=4)
 
 
-def compare(old: Evidence, new: Evidence, score: str = "max_probability", watch: DriftTest | None = None) -> Shift:
+def compare(old: Evidence, new: Evidence, score: str = "max_probability", test: DriftTest | None = None) -> Shift:
     taken = exits_taken(new, LIMITS[score], score)
-    return find_shift(old, new, taken, thresholds=LIMITS[score], score=score, watch=watch or DriftTest())
+    return find_shift(old, new, taken, thresholds=LIMITS[score], score=score, test=test or DriftTest())
 
 
 def with_scores(evidence: Evidence, **scores: np.ndarray) -> Evidence:
@@ -29,17 +29,17 @@ def with_scores(evidence: Evidence, **scores: np.ndarray) -> Evidence:
 def test_samples_of_one_kind_are_rarely_called_different(score: str) -> None:
     random, found = np.random.default_rng(0), []
     for _ in range(200):
-        some = random.choice(len(POOL), 500, replace=False)
-        found.append(compare(POOL.subset(some[:300]), POOL.subset(some[300:]), score, DriftTest(alpha=0.05)).found)
+        some = random.choice(len(SOURCE), 500, replace=False)
+        found.append(compare(SOURCE.subset(some[:300]), SOURCE.subset(some[300:]), score, DriftTest(alpha=0.05)).found)
     assert np.mean(found) <= binom.ppf(0.99, 200, 0.05) / 200
     assert any(found)  # and not by never looking
 
 
 @pytest.mark.parametrize("score", list(LIMITS))
 def test_samples_that_are_less_sure_are_called_different(score: str) -> None:
-    hard = np.argsort(POOL.scores["max_probability"][:, 1])[:10_000]  # the less sure half among others
-    mixed = POOL.subset(np.union1d(hard[:800], np.arange(800)))
-    found = compare(POOL.subset(slice(10_000, 11_000)), mixed, score)
+    hard = np.argsort(SOURCE.scores["max_probability"][:, 1])[:10_000]  # the less sure half among others
+    mixed = SOURCE.subset(np.union1d(hard[:800], np.arange(800)))
+    found = compare(SOURCE.subset(slice(10_000, 11_000)), mixed, score)
     assert found.found
     assert found.p_value <= 3e-4 * 1.001
     assert found.rates[-1] > found.expected_rates[-1]
@@ -48,7 +48,7 @@ def test_samples_that_are_less_sure_are_called_different(score: str) -> None:
 
 def test_scores_tell_what_exit_rates_hide() -> None:
     """Between two thresholds the scores crowd, but nobody leaves elsewhere."""
-    old, new = POOL.subset(slice(1000)), POOL.subset(slice(1000, 2000))
+    old, new = SOURCE.subset(slice(1000)), SOURCE.subset(slice(1000, 2000))
     scores = new.scores["max_probability"]
     new = with_scores(new, max_probability=np.where(scores < 0.9, 0.3, scores))
     found = compare(old, new)
@@ -58,23 +58,23 @@ def test_scores_tell_what_exit_rates_hide() -> None:
 
 def test_exit_rates_tell_what_a_few_scores_hide() -> None:
     """All new samples were counted, the scores of a few were looked at."""
-    old, new = POOL.subset(slice(3000)), POOL.subset(slice(3000, 3050))
+    old, new = SOURCE.subset(slice(3000)), SOURCE.subset(slice(3000, 3050))
     taken = np.repeat([0, 1, 2], [10_000, 5_000, 5_000])
-    found = find_shift(old, new, taken, thresholds=LIMITS["entropy"], score="entropy", watch=DriftTest())
+    found = find_shift(old, new, taken, thresholds=LIMITS["entropy"], score="entropy", test=DriftTest())
     assert (found.samples, found.expected_samples) == (20_000, 3000)
     assert found.found
     assert min(found.scores_p) > 0.01
 
 
 def test_what_another_batch_size_changes_in_a_score_is_no_shift() -> None:
-    old, new = POOL.subset(slice(2000)), POOL.subset(slice(2000, 4000))
+    old, new = SOURCE.subset(slice(2000)), SOURCE.subset(slice(2000, 4000))
     sure = with_scores(old, max_probability=np.ones((2000, 2)))
     nearly = with_scores(new, max_probability=np.full((2000, 2), np.nextafter(np.float32(1), np.float32(0))))
     assert compare(sure, nearly).p_value == 1.0
 
 
 def test_scores_that_never_stop_count_as_the_least_sure() -> None:
-    old, new = POOL.subset(slice(1000)), POOL.subset(slice(1000, 2000))
+    old, new = SOURCE.subset(slice(1000)), SOURCE.subset(slice(1000, 2000))
     scores = new.scores["entropy"].copy()
     scores[:300] = np.nan
     unsure = with_scores(new, entropy=scores)
@@ -99,12 +99,12 @@ def test_an_exit_that_nobody_takes_changes_nothing() -> None:
 
 def test_a_network_without_early_exits_shows_nothing() -> None:
     alone = make_evidence(50, 0)
-    found = find_shift(alone, alone, np.zeros(50, np.int64), thresholds=[], score="entropy", watch=DriftTest())
+    found = find_shift(alone, alone, np.zeros(50, np.int64), thresholds=[], score="entropy", test=DriftTest())
     assert (found.p_value, found.scores_p, found.change) == (1.0, (), 0.0)
 
 
 def test_evidence_that_does_not_fit_is_refused() -> None:
     with pytest.raises(EvidenceError, match="luck"):
-        find_shift(POOL, POOL, np.zeros(9, np.int64), thresholds=[0.5, 0.5], score="luck", watch=DriftTest())
+        find_shift(SOURCE, SOURCE, np.zeros(9, np.int64), thresholds=[0.5, 0.5], score="luck", test=DriftTest())
     with pytest.raises(ThresholdError, match="one per early exit"):
-        find_shift(POOL, POOL, np.zeros(9, np.int64), thresholds=[0.5], score="entropy", watch=DriftTest())
+        find_shift(SOURCE, SOURCE, np.zeros(9, np.int64), thresholds=[0.5], score="entropy", test=DriftTest())

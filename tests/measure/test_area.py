@@ -115,9 +115,14 @@ def test_an_accepted_loss_buys_the_cheapest_point_within_it(loss: float, expecte
 def test_accuracy_that_is_gained_is_no_loss() -> None:
     seen, costs = make_evidence(400, 1), make_costs(1)
     gained = replace(seen, labels=seen.predictions[:, 0])  # the first exit is always right
-    steps = frontier(gained, Costs(macs=costs.macs, baseline_macs=costs.macs[-1]), score="entropy", quality="accuracy")
+    steps = frontier(
+        gained,
+        Costs(per_exit=costs.per_exit, baseline=costs.per_exit[-1], unit="macs"),
+        score="entropy",
+        quality="accuracy",
+    )
     assert steps.losses[0] < 0
-    assert macs_at(steps, 0.0) == pytest.approx(float(costs.macs[0] / costs.macs[-1]))
+    assert macs_at(steps, 0.0) == pytest.approx(float(costs.per_exit[0] / costs.per_exit[-1]))
 
 
 @pytest.mark.parametrize("up_to", [0.0, -0.1, 1.5, float("nan")])

@@ -10,7 +10,7 @@ from offramp.errors import EvidenceError
 from offramp.measure import Breakdown, FastFrontier, frontier
 
 SEEN = make_evidence(600, 3)
-PARTS = Breakdown(stages=np.ones(4), heads=np.full(3, 0.1), borders=np.zeros(3), baseline=4.0)
+PARTS = Breakdown(stages=np.ones(4), heads=np.full(3, 0.1), gate_overheads=np.zeros(3), baseline=4.0, unit="macs")
 
 
 @pytest.mark.parametrize("score", ["max_probability", "entropy"])

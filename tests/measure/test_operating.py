@@ -50,7 +50,10 @@ def test_the_threshold_itself_passes_upward_and_not_downward() -> None:
 def test_mean_macs_never_rise_when_a_gate_gets_easier(
     seed: int, limits: list[float], place: int, easier: float
 ) -> None:
-    seen, costs = make_evidence(40, 3, seed=seed), Costs(macs=np.array([1.0, 2.0, 4.0, 8.0]), baseline_macs=8.0)
+    seen, costs = (
+        make_evidence(40, 3, seed=seed),
+        Costs(per_exit=np.array([1.0, 2.0, 4.0, 8.0]), baseline=8.0, unit="macs"),
+    )
     eased = [limit * easier if at == place else limit for at, limit in enumerate(limits)]
     before, after = (operate(seen, costs, one, "max_probability").macs for one in (limits, eased))
     assert after <= before
@@ -59,7 +62,7 @@ def test_mean_macs_never_rise_when_a_gate_gets_easier(
 @settings(deadline=None, max_examples=10)
 @given(seed=st.integers(0, 99), limits=st.lists(st.floats(0, 2, width=32), min_size=2, max_size=2))
 def test_a_batch_gives_what_its_samples_give_one_by_one(seed: int, limits: list[float]) -> None:
-    seen, costs = make_evidence(12, 2, seed=seed), Costs(macs=np.array([1.0, 2.0, 4.0]), baseline_macs=4.0)
+    seen, costs = make_evidence(12, 2, seed=seed), Costs(per_exit=np.array([1.0, 2.0, 4.0]), baseline=4.0, unit="macs")
     whole = operate(seen, costs, limits, "entropy")
     ones = [operate(seen.subset(np.array([at])), costs, limits, "entropy") for at in range(12)]
     for name in ("accuracy", "agreement", "harm", "macs", "relative_macs"):

@@ -137,7 +137,7 @@ def test_an_exit_before_a_bilinear_layer_saves_what_that_costs() -> None:
 
     graph = attach.exits(Bilinear(), torch.zeros(2, 20), count=1, placement=0, head="pool")
     costs = path_costs(graph)
-    assert costs.baseline_macs == 20 * 64 + 64**3 + 64 * 10
+    assert costs.baseline == 20 * 64 + 64**3 + 64 * 10
     assert costs.relative[0] < 0.01
 
 

@@ -20,15 +20,15 @@ from offramp.nn import Executor
 @given(graph=random_graphs(), seed=st.integers(0, 99))
 def test_the_cost_is_that_of_the_bodies_that_were_called(graph: Graph, seed: int) -> None:
     random = np.random.default_rng(seed)
-    prices = {node.name: int(random.integers(1, 1000)) for node in graph.nodes}
+    macs = {node.name: int(random.integers(1, 1000)) for node in graph.nodes}
     called: Counter[str] = Counter()
     executor = Executor(graph)
     for name, body in executor.bodies.items():
         body.register_forward_hook(lambda *_, name=name: called.update([name]))
     x = torch.tensor(random.integers(-8, 9, (1, 3)).astype(np.float32))
     route = executor({"x": x}, torch.zeros(len(graph.gates))).route
-    priced = {name: price * (name in executor.bodies) for name, price in prices.items()}
-    assert route_macs(graph, priced, route.numpy()) == sum(prices[name] for name in called)
+    charged = {name: cost * (name in executor.bodies) for name, cost in macs.items()}
+    assert route_macs(graph, charged, route.numpy()) == sum(macs[name] for name in called)
 
 
 def test_the_dearest_way_through_a_chain_of_exits_goes_on() -> None:

@@ -17,9 +17,9 @@ def test_the_search_comes_within_half_a_percent_of_brute_force(seed: int) -> Non
     gate = seen.gates["max_probability"]
     levels = tuple(find_levels(column, gate) for column in seen.scores["max_probability"].T)
     good = qualities(seen, "agreement")
-    everything = unbeaten(threshold_grid(levels, good, costs.macs))
+    everything = unbeaten(threshold_grid(levels, good, costs.per_exit))
     none = np.zeros((1, 3), np.int32)
-    known = threshold_grid(levels, good, costs.macs).take(np.array([0]))
-    found = search(levels, good, costs.macs, known, none)
+    known = threshold_grid(levels, good, costs.per_exit).take(np.array([0]))
+    found = search(levels, good, costs.per_exit, known, none)
     for quality, cost in zip(everything.quality, everything.cost, strict=True):
         assert found.cost[found.quality >= quality].min() <= cost * 1.005

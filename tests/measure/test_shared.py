@@ -12,8 +12,8 @@ from offramp.measure._shared import sweep_shared
 def test_the_sweep_is_what_each_shared_threshold_does(score: str) -> None:
     seen, costs = make_evidence(30, 3, seed=1), make_costs(3)
     levels = split_levels(find_levels(seen.scores[score].T.ravel(), seen.gates[score]), 3)
-    pool = sweep_shared(levels, qualities(seen, "accuracy"), costs.macs)
+    candidates = sweep_shared(levels, qualities(seen, "accuracy"), costs.per_exit)
     for place, limit in enumerate(levels[0].thresholds):
         point = operate(seen, costs, [float(limit)] * 3, score)
-        assert pool.quality[place] / 30 == pytest.approx(point.accuracy)
-        assert pool.cost[place] == pytest.approx(point.macs)
+        assert candidates.quality[place] / 30 == pytest.approx(point.accuracy)
+        assert candidates.cost[place] == pytest.approx(point.macs)

@@ -12,22 +12,22 @@ from offramp.measure._threshold_grid import is_whole, threshold_grid
 
 
 @pytest.mark.parametrize("exits", [1, 2, 3])
-def test_the_lattice_judges_every_combination_as_the_engine_would(exits: int) -> None:
+def test_the_grid_judges_every_combination_as_the_engine_would(exits: int) -> None:
     seen, costs = make_evidence(8, exits, seed=3), make_costs(exits)
     gate = seen.gates["entropy"]
     levels = tuple(find_levels(column, gate) for column in seen.scores["entropy"].T)
-    pool = threshold_grid(levels, qualities(seen, "accuracy"), costs.macs)
+    candidates = threshold_grid(levels, qualities(seen, "accuracy"), costs.per_exit)
     combinations = list(itertools.product(*(range(one.top + 1) for one in levels)))
-    assert pool.levels.tolist() == [list(one) for one in combinations]
+    assert candidates.levels.tolist() == [list(one) for one in combinations]
     for place, chosen in enumerate(combinations):
         point = operate(seen, costs, as_thresholds(levels, np.array(chosen)).tolist(), "entropy")
-        assert pool.quality[place] / 8 == pytest.approx(point.accuracy)
-        assert pool.cost[place] == pytest.approx(point.macs)
+        assert candidates.quality[place] / 8 == pytest.approx(point.accuracy)
+        assert candidates.cost[place] == pytest.approx(point.macs)
 
 
-def test_a_large_lattice_keeps_the_marked_levels() -> None:
+def test_a_large_grid_keeps_the_marked_levels() -> None:
     seen = make_evidence(500, 3)
     levels = tuple(find_levels(column, seen.gates["entropy"]) for column in seen.scores["entropy"].T)
-    pool = threshold_grid(levels, qualities(seen, "accuracy"), make_costs(3).macs)
+    candidates = threshold_grid(levels, qualities(seen, "accuracy"), make_costs(3).per_exit)
     assert not is_whole(levels)
-    assert set(levels[0].marked) <= set(pool.levels[:, 0])
+    assert set(levels[0].marked) <= set(candidates.levels[:, 0])

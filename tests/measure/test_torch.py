@@ -52,8 +52,8 @@ def test_the_cost_of_an_exit_is_all_that_ran_before_it() -> None:
     costs = path_costs(graph)
     first = macs["stage0"] + macs["exit0/head"]
     second = first + macs["stage1"] + macs["exit1/head"]
-    np.testing.assert_array_equal(costs.macs, [first, second, second + macs["stage2"]])
-    assert costs.baseline_macs == sum(macs[f"stage{at}"] for at in range(3)) == count(CifarResNet(1), PICTURE)
+    np.testing.assert_array_equal(costs.per_exit, [first, second, second + macs["stage2"]])
+    assert costs.baseline == sum(macs[f"stage{at}"] for at in range(3)) == count(CifarResNet(1), PICTURE)
     assert macs.keys() == graph.by_name.keys()
     assert macs["exit0/gate"] == macs["x"] == macs["answer"] == 0
 
@@ -63,8 +63,8 @@ def test_a_score_that_no_gate_reads_is_not_charged_and_an_unfitted_one_is_counte
     alone = attach.exits(CifarResNet(1), PICTURE, count=1, scores=("max_probability",))
     read = attach.exits(CifarResNet(1), PICTURE, count=1, scores=("confidence",))
     assert count_macs(spare)["exit0/score/confidence"] > 0
-    np.testing.assert_array_equal(path_costs(spare).macs, path_costs(alone).macs)
-    assert (path_costs(read).macs > path_costs(alone).macs).all()
+    np.testing.assert_array_equal(path_costs(spare).per_exit, path_costs(alone).per_exit)
+    assert (path_costs(read).per_exit > path_costs(alone).per_exit).all()
 
 
 @pytest.mark.parametrize("kept", [[], [0], [1], [2], [0, 2], [1, 2], [0, 1, 2]])
@@ -74,14 +74,14 @@ def test_a_breakdown_prices_every_choice_of_exits_as_their_graph_is_priced(kept:
         scores=("confidence",), normalize=Normalize([0.5] * 3, [0.5] * 3),
     )  # fmt: skip
     found, wanted = breakdown(graph).costs(kept), path_costs(keep_exits(graph, kept))
-    np.testing.assert_array_equal(found.macs, wanted.macs)
-    assert found.baseline_macs == wanted.baseline_macs
+    np.testing.assert_array_equal(found.per_exit, wanted.per_exit)
+    assert found.baseline == wanted.baseline
 
 
 def test_each_border_costs_its_share_of_the_network() -> None:
     graph = attach.exits(CifarResNet(1), PICTURE, count=2)
     parts = breakdown(graph, gate_overhead=0.02)
-    np.testing.assert_allclose(parts.borders, 0.02 * parts.baseline)
+    np.testing.assert_allclose(parts.gate_overheads, 0.02 * parts.baseline)
 
 
 def test_parameters_and_bytes_add_up() -> None:

@@ -33,7 +33,7 @@ from offramp.pipeline._screen import Screen
 from offramp.run import ArraySamples
 from offramp.store._folder import WorkFolder
 
-COSTS = Costs(macs=np.array([25.0, 110.0]), baseline_macs=100.0)
+COSTS = Costs(per_exit=np.array([25.0, 110.0]), baseline=100.0, unit="macs")
 GATES = {
     "max_probability": Gate(direction="higher", stop_all=0.0, stop_none=2.0),
     "entropy": Gate(direction="lower", stop_all=1e9, stop_none=0.0),
@@ -111,7 +111,7 @@ def test_confidences_that_are_learned_may_gate_too() -> None:
 
 def test_a_score_is_charged_where_it_gates() -> None:
     costs = costs_by_score(attached("max_probability", "class_mean"))
-    assert (costs["class_mean"].macs - costs["max_probability"].macs).tolist() == [16 * 3, 16 * 3]
+    assert (costs["class_mean"].per_exit - costs["max_probability"].per_exit).tolist() == [16 * 3, 16 * 3]
 
 
 @pytest.mark.parametrize(("labels", "kind"), [(False, "agreement"), (True, "harm")])
@@ -140,7 +140,7 @@ def test_a_budget_below_the_first_exit_is_refused_before_any_work() -> None:
 
 
 def test_a_budget_must_do_for_every_score_that_may_gate() -> None:
-    costs = {"margin": COSTS, "openmax": Costs(macs=np.array([30.0, 120.0]), baseline_macs=100.0)}
+    costs = {"margin": COSTS, "openmax": Costs(per_exit=np.array([30.0, 120.0]), baseline=100.0, unit="macs")}
     check_goal(asked(Target(budget=0.25), "margin,openmax"), costs)
     with pytest.raises(CurveError, match=r"0\.300 or more"):
         check_goal(asked(Target(budget=0.25), "auto:margin,openmax"), costs)

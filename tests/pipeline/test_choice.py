@@ -60,7 +60,8 @@ def test_a_budget_is_chosen_on_the_curve_that_is_given() -> None:
 
 def test_a_promise_is_proven_along_the_curve_by_time_and_told_in_work() -> None:
     seen, costs = parts(), make_costs(2)
-    clock = Costs(macs=np.array([9.9e-3, 9.95e-3, 0.1]), baseline_macs=0.1)  # the first exit saves next to nothing
+    early = [9.9e-3, 9.95e-3]  # the first exit saves next to nothing
+    clock = Costs(per_exit=np.array([*early, 0.1]), baseline=0.1, unit="seconds")
     goal = Target(max_loss=0.1, kind="agreement")
     by_work, by_time = (pick(goal, Search(), seen, costs, "entropy", clock=each) for each in (None, clock))
     expected = thresholds(
@@ -82,7 +83,7 @@ def test_a_promise_is_proven_along_the_curve_by_time_and_told_in_work() -> None:
 @pytest.mark.parametrize("goal", [Target(budget=0.7), Target(knee=True)])
 def test_budgets_and_knees_are_of_work_whatever_the_clock_says(goal: Target) -> None:
     seen, costs = parts(), make_costs(2)
-    clock = Costs(macs=np.array([9.0, 9.5, 10.0]), baseline_macs=10.0)
+    clock = Costs(per_exit=np.array([9.0, 9.5, 10.0]), baseline=10.0, unit="seconds")
     with_clock, without = (pick(goal, Search(), seen, costs, "entropy", clock=each) for each in (clock, None))
     assert with_clock.decision == without.decision
 

@@ -108,12 +108,20 @@ def test_the_score_is_chosen_with_the_exits(weights: Path, tmp_path: Path) -> No
 
 
 def test_the_work_of_a_score_takes_as_long_as_work_in_the_network() -> None:
-    usual = Breakdown(stages=np.array([40.0, 60.0]), heads=np.array([5.0]), borders=np.zeros(1), baseline=100.0)
-    timed = Breakdown(stages=np.array([0.4, 0.6]), heads=np.array([0.1]), borders=np.array([0.02]), baseline=1.0)
+    usual = Breakdown(
+        stages=np.array([40.0, 60.0]), heads=np.array([5.0]), gate_overheads=np.zeros(1), baseline=100.0, unit="macs"
+    )
+    timed = Breakdown(
+        stages=np.array([0.4, 0.6]),
+        heads=np.array([0.1]),
+        gate_overheads=np.array([0.02]),
+        baseline=1.0,
+        unit="seconds",
+    )
     dearer, cheaper = (replace(usual, heads=np.array([work])) for work in (8.0, 1.0))
-    assert _placement._with_score(timed, usual, usual).borders.tolist() == [0.02]
-    assert _placement._with_score(timed, dearer, usual).borders == pytest.approx([0.05])
-    assert _placement._with_score(timed, cheaper, usual).borders.tolist() == [0.0]
+    assert _placement._with_score(timed, usual, usual).gate_overheads.tolist() == [0.02]
+    assert _placement._with_score(timed, dearer, usual).gate_overheads == pytest.approx([0.05])
+    assert _placement._with_score(timed, cheaper, usual).gate_overheads.tolist() == [0.0]
 
 
 @pytest.mark.usefixtures("hurry")

@@ -35,8 +35,8 @@ def test_stages_are_what_is_left_without_heads_and_borders_share_what_gates_add(
     parts = broken_down(attached())
     assert parts.heads.tolist() == [2.0, 1.0, 1.0]
     assert parts.stages.tolist() == [1.0, 0.0, 6.0, 3.0]  # the call itself is part of the first
-    assert parts.borders.tolist() == [1.0, 1.0, 1.0]
-    assert parts.costs([]).macs.tolist() == [parts.baseline] == [10.0]
+    assert parts.gate_overheads.tolist() == [1.0, 1.0, 1.0]
+    assert parts.costs([]).per_exit.tolist() == [parts.baseline] == [10.0]
 
 
 def test_heads_that_hear_others_are_not_taken_for_stages() -> None:
@@ -51,7 +51,7 @@ def test_a_fallback_costs_the_way_to_it_and_all_of_itself() -> None:
     parts = broken_down(graph, to3=10.0, head3=1.0, fallback=25.0, dense=38.0, gated=42.0)
     assert parts.stages.tolist() == [1.0, 0.0, 6.0, 3.0, 24.0]
     assert parts.heads.tolist() == [2.0, 1.0, 1.0, 0.0]
-    assert parts.borders.tolist() == [1.0, 1.0, 1.0, 1.0]
+    assert parts.gate_overheads.tolist() == [1.0, 1.0, 1.0, 1.0]
     assert parts.baseline == 10.0
 
 
@@ -59,7 +59,7 @@ def test_a_fallback_costs_the_way_to_it_and_all_of_itself() -> None:
 def test_a_disturbed_clock_makes_no_part_negative(seconds: dict[str, float]) -> None:
     parts = broken_down(attached(), **seconds)
     assert parts.stages.sum() == pytest.approx(10.0)
-    assert min(parts.stages.min(), parts.heads.min(), parts.borders.min()) >= 0
+    assert min(parts.stages.min(), parts.heads.min(), parts.gate_overheads.min()) >= 0
 
 
 @pytest.mark.parametrize(("engine", "batch"), [("openvino", 1), ("onnxruntime", 4)])

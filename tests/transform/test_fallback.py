@@ -95,12 +95,12 @@ def test_the_network_alone_is_the_first_of_the_two() -> None:
 
 def test_who_goes_on_pays_for_both() -> None:
     plain, backed = path_costs(GRAPH), path_costs(BACKED)
-    assert backed.baseline_macs == plain.baseline_macs
-    assert backed.macs[:-1].tolist() == plain.macs.tolist()
-    assert backed.macs[-1] == plain.macs[-1] + plain.baseline_macs
+    assert backed.baseline == plain.baseline
+    assert backed.per_exit[:-1].tolist() == plain.per_exit.tolist()
+    assert backed.per_exit[-1] == plain.per_exit[-1] + plain.baseline
     parts = breakdown(BACKED)
-    assert parts.costs([0, 1, 2, 3]).macs.tolist() == backed.macs.tolist()
-    assert parts.costs([1, 3]).macs.tolist() == path_costs(keep_exits(BACKED, [1, 3])).macs.tolist()
+    assert parts.costs([0, 1, 2, 3]).per_exit.tolist() == backed.per_exit.tolist()
+    assert parts.costs([1, 3]).per_exit.tolist() == path_costs(keep_exits(BACKED, [1, 3])).per_exit.tolist()
 
 
 @pytest.mark.parametrize("kept", [[3], [0, 3], [1, 2, 3]])

@@ -34,13 +34,16 @@ def b_lenet(
     """B-LeNet: a LeNet for 1x28x28 pictures with one branch behind its first convolution.
 
     Args:
-        classes: Number of classes.
-        positions: "code" for the published place, or the trunk's layers behind which branches read, in order, such as
+        classes: Number of classes, at least 2.
+        positions: "code" for the published place, or the trunk's layers after which branches read, in order, such as
             ("conv1", "conv2"); further branches are like the last published one.
-        depths: Number of 3x3 convolutions of each branch; None for the published one.
-        scores: Of every exit; the first one gates.
+        depths: Number of 3x3 convolutions of each branch, 0 or more; None for the published one.
+        scores: Names of the scores that every exit computes; the first one gates.
         trunk: `zoo:b_lenet` with weights to start from; they are copied. None for random weights.
-        normalize: Becomes the graph's first node.
+        normalize: Module that becomes the graph's first node, so that the graph takes plain pixels; None for none.
+
+    Returns:
+        The graph with untrained branches.
 
     Raises:
         OptionError: A position that is no layer of the trunk or not in order, not one depth per branch, a wrong score.
@@ -75,15 +78,18 @@ def b_alexnet(
     second and third, and its results come from there.
 
     Args:
-        classes: Number of classes.
-        positions: "code", "paper", or layers of the trunk; see `b_lenet`.
-        depths: Number of 3x3 convolutions of each branch; None for the published 2 and 1.
-        scores: Of every exit; the first one gates.
+        classes: Number of classes, at least 2.
+        positions: "code", "paper", or the trunk's layers after which branches read; see `b_lenet`.
+        depths: Number of 3x3 convolutions of each branch, 0 or more; None for the published 2 and 1.
+        scores: Names of the scores that every exit computes; the first one gates.
         trunk: `zoo:b_alexnet` with weights to start from; they are copied. None for random weights.
-        normalize: Becomes the graph's first node.
+        normalize: Module that becomes the graph's first node, so that the graph takes plain pixels; None for none.
+
+    Returns:
+        The graph with untrained branches.
 
     Raises:
-        OptionError: As for `b_lenet`.
+        OptionError: A position that is no layer of the trunk or not in order, not one depth per branch, a wrong score.
         WeightsError: The weights of `trunk` do not fit.
 
     Example:
@@ -91,7 +97,8 @@ def b_alexnet(
         (32, 32, 32)
 
     Reference:
-        As `b_lenet`.
+        Teerapittayanon, McDanel and Kung, "BranchyNet: Fast Inference via Early Exiting from Deep Neural Networks",
+        ICPR 2016, section IV, with the layers of its public code.
     """
     branches = _choose_branches(BRANCHY_ALEXNET, positions, depths)
     return _assemble(BRANCHY_ALEXNET, branches, classes=classes, scores=scores, trunk=trunk, normalize=normalize)
@@ -110,17 +117,21 @@ def b_resnet(  # noqa: PLR0913  # as its sisters, and the depth
     """B-ResNet: a ResNet for 3x32x32 pictures with branches behind its stem and behind its first group of blocks.
 
     Args:
-        classes: Number of classes.
-        depth: 6n + 2 for n blocks per group.
-        positions: "code", or layers of the trunk, such as ("relu1", "block18"); see `b_lenet`.
-        depths: Of each branch, in 3x3 convolutions for the first and in residual blocks for the others; None for the
-            published 2 and 1.
-        scores: Of every exit; the first one gates.
+        classes: Number of classes, at least 2.
+        depth: Number of layers of the trunk, 6n + 2 for n blocks per group, at least 8.
+        positions: "code", or the trunk's layers after which branches read, such as ("relu1", "block18"); see `b_lenet`.
+        depths: Depth of each branch, in 3x3 convolutions for the first and in residual blocks for the others, 0 or
+            more; None for the published 2 and 1.
+        scores: Names of the scores that every exit computes; the first one gates.
         trunk: `zoo:b_resnet110` with weights to start from; they are copied. None for random weights.
-        normalize: Becomes the graph's first node.
+        normalize: Module that becomes the graph's first node, so that the graph takes plain pixels; None for none.
+
+    Returns:
+        The graph with untrained branches.
 
     Raises:
-        OptionError: The depth is not 6n + 2; else as for `b_lenet`.
+        OptionError: The depth is not 6n + 2; a position that is no layer of the trunk or not in order, not one depth
+            per branch, a wrong score.
         WeightsError: The weights of `trunk` do not fit.
 
     Example:
@@ -128,7 +139,8 @@ def b_resnet(  # noqa: PLR0913  # as its sisters, and the depth
         ('exit0/head', 'exit1/head', 'stage2')
 
     Reference:
-        As `b_lenet`.
+        Teerapittayanon, McDanel and Kung, "BranchyNet: Fast Inference via Early Exiting from Deep Neural Networks",
+        ICPR 2016, section IV, with the layers of its public code.
     """
     network = branchy_resnet(depth)
     branches = _choose_branches(network, positions, depths)
@@ -161,10 +173,10 @@ def _assemble(
     trunk: nn.Module | None,
     normalize: Normalize | None,
 ) -> Graph:
-    whole = build_trunk(network, classes)
+    network_trunk = build_trunk(network, classes)
     if trunk is not None:
-        load_weights(whole, trunk.state_dict(), "trunk")
-    stages = list(_cut(whole.eval(), network.shape, [position for position, _ in branches]))
+        load_weights(network_trunk, trunk.state_dict(), "trunk")
+    stages = list(_cut(network_trunk.eval(), network.shape, [position for position, _ in branches]))
     inputs = {"x": Tensor(shape=network.shape)}
     return build_chain(inputs, stages, [head for _, head in branches], scores=scores, normalize=normalize)
 

@@ -32,9 +32,9 @@ class Candidate:
 
     Attributes:
         cut: Name of its cut point.
-        head: Recipe of its head.
-        head_macs: What the head costs.
-        saved_macs: What a sample that answers there saves besides.
+        head: Recipe of its head as a text, such as "light:width=24,blocks=2".
+        head_macs: Multiply-accumulates per sample that the head costs.
+        saved_macs: Multiply-accumulates that a sample saves which answers there, the head's not subtracted.
     """
 
     cut: str
@@ -57,16 +57,19 @@ def find_candidates(
     A head that costs more than a quarter of what it can save is replaced by a lighter one, or left out.
 
     Args:
-        model: As for `exits`.
-        example: As for `exits`.
-        placement: "linear", "fine", "pareto" or "golden".
+        model: Any classifier; it stays as it is.
+        example: One or more samples as the model takes them: a tensor, a tuple or a dictionary of tensors, batch first.
+        placement: Rule that spreads the cut points over the work: "linear", "fine", "pareto" or "golden".
         head: "auto", or one kind of head for all cut points; then there are no students.
-        most: At most so many cut points.
-        logits: As for `exits`.
+        most: Largest number of cut points, at least 1.
+        logits: Name or position of the model's output that holds the logits, if there are several.
+
+    Returns:
+        Candidates in the order of the network, students first.
 
     Raises:
         CaptureError: The model cannot be captured, or no exit can pay.
-        OptionError: No such rule or head.
+        OptionError: There is no such rule, head or output.
 
     Example:
         >>> layers = [nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU()]

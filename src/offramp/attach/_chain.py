@@ -73,7 +73,7 @@ class _Features:
     Attributes:
         edge: Where it comes from.
         tensor: What it looks like.
-        mask: Where it is said which tokens are padded; None if nowhere.
+        mask: Where the mask of padded tokens comes from; None if there is none.
     """
 
     edge: DataEdge
@@ -278,13 +278,32 @@ def _confidence_of(head: Node) -> DataEdge:
 
 
 def make_score(at: int, which: int, name: str, reads: tuple[DataEdge, ...]) -> Node:
-    """A score of an exit; the first one is read by the gate."""
+    """A score of an exit; the first one is read by the gate.
+
+    Args:
+        at: Number of the exit, counted from 0.
+        which: Position among the exit's scores, counted from 0.
+        name: Name of the score.
+        reads: What it reads: features, then the logits of this exit and of those before it, then a mask if any.
+
+    Returns:
+        A function node with the role "score".
+    """
     title = f"exit{at}/score" if which == 0 else f"exit{at}/score/{name}"
     return make_function(title, reads, (Tensor(shape=()),), "score", {"score": name})
 
 
 def make_gate(at: int, score: Any, onward: str) -> Node:  # Any: a Score that is also a module
-    """The gate of an exit, which reads its first score; `onward` is the node that the others come to next."""
+    """The gate of an exit, which reads its first score.
+
+    Args:
+        at: Number of the exit, counted from 0.
+        score: The score that the gate compares; it declares direction and extremes.
+        onward: Name of the node that samples come to which do not stop here.
+
+    Returns:
+        A control node with the edges stop and go.
+    """
     return Node(
         name=f"exit{at}/gate",
         kind="control",
@@ -310,7 +329,19 @@ def make_function(
     *,
     eval_only: bool = False,
 ) -> Node:
-    """A node that computes."""
+    """A node that computes.
+
+    Args:
+        name: Name of the node.
+        inputs: Data edges that it reads, in order.
+        outputs: Types and shapes of what it gives for one sample.
+        role: What it is in the network, such as "stage", "head" or "score".
+        recipe: How its body can be made again, as JSON-able data.
+        eval_only: True if training mode changes nothing in its body.
+
+    Returns:
+        A function node.
+    """
     return Node(
         name=name, kind="function", inputs=inputs, outputs=outputs, role=role, recipe=dict(recipe), eval_only=eval_only
     )

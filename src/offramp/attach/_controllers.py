@@ -34,19 +34,25 @@ def controllers(  # noqa: PLR0913  # as `exits`
 
     Args:
         model: Any classifier; it stays as it is.
-        example: What it takes: a tensor, a tuple or a dictionary of tensors, batch first.
-        count: How many exits, if `placement` is a rule.
-        placement: As for `exits`, each place once.
-        head: Of each exit, as for `exits`.
-        controller: Of each exit: a kind of head too, or a module from what is carried there to [B, 2].
+        example: One or more samples as the model takes them: a tensor, a tuple or a dictionary of tensors, batch first.
+        count: Number of exits, at least 1, if `placement` is a rule.
+        placement: "linear", "fine", "pareto" or "golden" (by multiply-accumulates), or the cut points themselves, by
+            name or index, each place once.
+        head: Kind of head, such as "light" or "pool", or a module from what is carried there to logits; or one of these
+            for each exit, in order.
+        controller: Network of each controller: a kind of head too, or a module from what is carried there to [B, 2]; or
+            one of these for each exit.
         sees: "answer": the head always runs, and the controller sees how sure it is; see `nn.Controller`. "features":
             the controller sees what the head would read, and the head runs only where it answers, as in the paper.
-        normalize: Becomes the graph's first node.
-        logits: As for `exits`.
+        normalize: Module that becomes the graph's first node, so that the graph takes plain pixels; None for none.
+        logits: Name or position of the model's output that holds the logits, if there are several.
+
+    Returns:
+        The graph, whose controllers are trained by `learn.q`.
 
     Raises:
-        CaptureError: As for `exits`.
-        OptionError: No such rule, head, controller or `sees`; not one of them for each exit.
+        CaptureError: The model cannot be captured, has no such cut point, or not as many as there are exits.
+        OptionError: There is no such rule, head, controller, output or value of `sees`; not one of them for each exit.
 
     Example:
         >>> import torch
@@ -72,6 +78,13 @@ def controllers(  # noqa: PLR0913  # as `exits`
 
 
 def check_sees(sees: str) -> None:
-    """Refuse what a controller cannot see."""
+    """Refuse what a controller cannot see.
+
+    Args:
+        sees: What was asked for.
+
+    Raises:
+        OptionError: It is neither "answer" nor "features".
+    """
     if sees not in ("answer", "features"):
         raise OptionError(f"a controller sees 'answer' or 'features', but sees is {sees!r}. Choose one of them.")

@@ -51,16 +51,19 @@ def d2nn(
     - `n4: n2 or n3` is a select node: it is the first of them that ran.
     - A line without a name, such as `| fc 2`, goes on with the layers of the one before it.
 
-    The input is called "x" (those of a dictionary by their keys). The answer is the one node that nobody reads. The
-    paper's restrictions hold: the out-edges of a node are all data or all control edges, and who is opened by a control
-    edge opens nobody itself. Weights come from PyTorch's global generator.
+    The input is called "x" (those of a dictionary by their keys). The answer is the one node that no other reads. The
+    paper's restrictions hold: the out-edges of a node are all data or all control edges, and a node that is opened by a
+    control edge opens none itself. Weights come from PyTorch's global generator.
 
     Args:
-        table: The lines.
-        example: A few samples, batch first: shapes are found by running everything on them. Numbers are the shape of
-            one sample.
-        modules: By name of a node: its body, where there are no layers; it takes all that the node reads. It is copied.
-        normalize: Becomes the graph's first node.
+        table: The lines, as above.
+        example: A few samples, batch first: shapes are found by running everything on them. A sequence of whole numbers
+            is the shape of one sample.
+        modules: Body of each node that has no layers, by name; it takes all that the node reads, and is copied.
+        normalize: Module that becomes the graph's first node, so that the graph takes plain pixels; None for none.
+
+    Returns:
+        The graph, whose control nodes are trained by `learn.q`.
 
     Raises:
         OptionError: A line or a layer that is written wrong, or a body that cannot read what comes in.
@@ -102,7 +105,7 @@ def d2nn(
 
 
 def _sort(lines: Sequence[Line], inputs: Sequence[str]) -> tuple[Line, ...]:
-    """The lines such that each comes behind all that it needs, else in their order; what is in a cycle comes last."""
+    """The lines such that each comes after all that it needs, else in their order; what is in a cycle comes last."""
     opener = {target: line.name for line in lines for target in line.targets}
     needs = {line.name: {read.name for read in line.reads} | {opener.get(line.name, line.name)} for line in lines}
     waiting, done = list(lines), list[Line]()
@@ -167,13 +170,13 @@ def _offenses(line: Line, known: Mapping[str, Line], modules: Mapping[str, nn.Mo
 
 
 def _find_answer(lines: Sequence[Line], inputs: Sequence[str]) -> str:
-    """The node that nobody reads; where names are wrong any will do, because the graph will complain of those."""
+    """The node that no other reads; where names are wrong any will do, because the graph will complain of those."""
     read = {read.name for line in lines for read in line.reads}
     opened = {target for line in lines for target in line.targets}
     ends = [line.name for line in lines if line.name not in read and not line.targets]
     if len(ends) > 1 and read | opened <= {*(line.name for line in lines), *inputs, DUMMY}:
         raise GraphError(
-            f"one node must be read by nobody, the answer, but {', '.join(ends)} are all unread: write such as "
+            f"one node must be read by no other, the answer, but {', '.join(ends)} are all unread: write such as "
             f"'answer: {' or '.join(ends)}'."
         )
     return ends[-1] if ends else lines[-1].name
@@ -208,9 +211,9 @@ def _join(line: Line, given: Sequence[torch.Tensor]) -> torch.Tensor:
     shapes = [tuple(tensor.shape[1:]) for tensor in given]
     fixed = [shape[1:] if line.join == "concat" else shape for shape in shapes]
     if len({(len(shape), rest) for shape, rest in zip(shapes, fixed, strict=True)}) > 1:
-        said = ", ".join(f"{read.name} {list(shape)}" for read, shape in zip(line.reads, shapes, strict=True))
+        shown = ", ".join(f"{read.name} {list(shape)}" for read, shape in zip(line.reads, shapes, strict=True))
         word = "alike" if line.join == "sum" else "alike but for their first axis"
-        raise OptionError(f"what {line.name!r} joins must be {word}, but is {said}. Change the layers before it.")
+        raise OptionError(f"what {line.name!r} joins must be {word}, but is {shown}. Change the layers before it.")
     assert line.join != "first"
     joined: torch.Tensor = Merge(line.join, nn.Identity())(*given)
     return joined

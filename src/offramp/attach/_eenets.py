@@ -44,16 +44,20 @@ def res_eenet(  # noqa: PLR0913  # the words of the papers
     checkpoints; with "pareto" that moves one exit of ResEEnet-110/10 by a block (45 to 46).
 
     Args:
-        depth: 6n + 2 for n blocks per group.
-        exits: How many, if `placement` is a rule; None for the published number: 3 at depth 20, 5 at 32 and 56, and 10
-            at 110.
+        depth: Number of layers of the trunk, 6n + 2 for n blocks per group, at least 8.
+        exits: Number of exits, if `placement` is a rule; None for the published number: 3 at depth 20, 5 at 32 and 56,
+            and 10 at 110.
         placement: "fine", "pareto", "linear" or "golden" over the residual blocks, or cut points themselves, such as
             ("layer1.2", "layer2.0").
-        head: As for `exits`; the published one is "conv2:confidence=1", EENet's own "pool:confidence=1".
-        scores: Of every exit; the first one gates.
-        classes: Number of classes.
+        head: Kind of head, or a module, for all exits or one for each; the published one is "conv2:confidence=1",
+            EENet's own "pool:confidence=1".
+        scores: Names of the scores that every exit computes; the first one gates.
+        classes: Number of classes, at least 2.
         trunk: `zoo:resnet110` or its sisters with weights to start from; they are copied. None for random weights.
-        normalize: Becomes the graph's first node.
+        normalize: Module that becomes the graph's first node, so that the graph takes plain pixels; None for none.
+
+    Returns:
+        The graph with untrained heads; `learn.cumulative` trains them.
 
     Raises:
         CaptureError: Fewer than `exits` fit, or no such cut point.
@@ -91,21 +95,25 @@ def vgg_eenet(  # noqa: PLR0913  # as its sister
     """VGGEEnet: a VGG-19 with exits behind some of its max-pools; the published three stand behind the first three.
 
     Args:
-        exits: How many, if `placement` is a rule.
+        exits: Number of exits, if `placement` is a rule.
         placement: A rule over the max-pools, or cut points themselves, such as ("pool1", "relu5").
-        head: As for `res_eenet`; so the others.
-        scores: Of every exit; the first one gates.
-        classes: Number of classes.
-        trunk: `zoo:vgg19` with weights to start from.
-        normalize: Becomes the graph's first node.
+        head: Kind of head, or a module, for all exits or one for each.
+        scores: Names of the scores that every exit computes; the first one gates.
+        classes: Number of classes, at least 2.
+        trunk: `zoo:vgg19` with weights to start from; they are copied. None for random weights.
+        normalize: Module that becomes the graph's first node, so that the graph takes plain pixels; None for none.
+
+    Returns:
+        The graph with untrained heads; `learn.cumulative` trains them.
 
     Raises:
         CaptureError: Fewer than `exits` fit, or no such cut point.
-        OptionError: A wrong head or score.
+        OptionError: There is no such head or score.
         WeightsError: The weights of `trunk` do not fit.
 
     Reference:
-        As `res_eenet`.
+        Lahiany and Aperstein, "PTEEnet: Post-Trained Early-Exit Neural Networks Augmentation for Inference Cost
+        Optimization", IEEE Access 10, 2022, section on architectures, and its public code.
     """
     return _attach(vgg19(classes), _POOL, exits, placement, head, scores, trunk, normalize)
 
@@ -127,23 +135,27 @@ def dense_eenet(  # noqa: PLR0913  # as its sister
     the published "conv2" the three cost 19, 34 and 53 % of the network. Take "light:confidence=1".
 
     Args:
-        exits: How many, if `placement` is a rule.
+        exits: Number of exits, if `placement` is a rule.
         placement: A rule over the dense layers, or cut points themselves, such as ("dense1.5", "dense2.11").
-        head: As for `res_eenet`; so the others.
-        scores: Of every exit; the first one gates.
-        growth: Channels that each dense layer adds: 32 for the network called 121, 12 if the published class is used
-            without saying.
-        classes: Number of classes.
-        trunk: `zoo:densenet121` with weights to start from.
-        normalize: Becomes the graph's first node.
+        head: Kind of head, or a module, for all exits or one for each.
+        scores: Names of the scores that every exit computes; the first one gates.
+        growth: Number of channels that each dense layer adds: 32 for the network called 121, 12 is the default of the
+            published class.
+        classes: Number of classes, at least 2.
+        trunk: `zoo:densenet121` with weights to start from; they are copied. None for random weights.
+        normalize: Module that becomes the graph's first node, so that the graph takes plain pixels; None for none.
+
+    Returns:
+        The graph with untrained heads; `learn.cumulative` trains them.
 
     Raises:
         CaptureError: Fewer than `exits` fit, or no such cut point.
-        OptionError: A wrong head or score.
+        OptionError: There is no such head or score.
         WeightsError: The weights of `trunk` do not fit.
 
     Reference:
-        As `res_eenet`.
+        Lahiany and Aperstein, "PTEEnet: Post-Trained Early-Exit Neural Networks Augmentation for Inference Cost
+        Optimization", IEEE Access 10, 2022, section on architectures, and its public code.
     """
     network = densenet121(classes, growth=growth)
     return _attach(network, _DENSE_LAYER, exits, placement, head, scores, trunk, normalize)
@@ -174,5 +186,13 @@ def _attach(  # noqa: PLR0913  # all of one graph
 
 
 def find_places(captured: Capture, inner: str) -> list[CutPoint]:
-    """The cut points at which a module ends whose name matches a pattern, in order."""
+    """The cut points at which a module ends whose name matches a pattern.
+
+    Args:
+        captured: The captured network.
+        inner: Regular expression for the whole name of a module.
+
+    Returns:
+        Cut points in the order of the network.
+    """
     return [cut for cut in captured.cuts if any(re.fullmatch(inner, name) for name in (cut.name, *cut.aliases))]

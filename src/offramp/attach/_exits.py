@@ -38,23 +38,26 @@ def exits(  # noqa: PLR0913  # the one call that users write: each argument is a
 
     Args:
         model: Any classifier; it stays as it is.
-        example: What it takes: a tensor, a tuple or a dictionary of tensors, batch first.
-        count: How many exits, if `placement` is a rule; 0 gives the network alone.
+        example: One or more samples as the model takes them: a tensor, a tuple or a dictionary of tensors, batch first.
+        count: Number of exits, if `placement` is a rule; 0 gives the network alone.
         placement: "linear", "fine", "pareto" or "golden" (by multiply-accumulates), or the cut points themselves, by
             name or index; "input" is the place before the first layer. A place may be named twice if each exit gets
-            its own head: then the second head there sees whom the first one keeps.
+            its own head: then the second head there sees the samples that the first one keeps.
         head: Kind of head, such as "light", "pool" or "light:width=16,blocks=1", or a module from what is carried
             there to logits; or one of these for each exit, in order.
-        scores: The first one gates, the others are there for the evidence.
-        normalize: Becomes the graph's first node, so that the graph takes plain pixels.
-        reuse_logits: True lets each head read what the heads before it say; see `nn.heads.LogitReuseHead`.
+        scores: Names of the scores that every exit computes; the first one gates, the others are for the evidence.
+        normalize: Module that becomes the graph's first node, so that the graph takes plain pixels; None for none.
+        reuse_logits: True lets each head read the logits of the heads before it; see `nn.heads.LogitReuseHead`.
         ensemble_heads: True lets each exit but the first answer with all heads so far; see `nn.heads.Ensemble`. The
             nodes that answer are then named "exit1/ensemble" and so on, and the scores read those.
         logits: Name or position of the model's output that holds the logits, if there are several.
 
+    Returns:
+        The graph, whose heads are trained by `learn.distill_heads`, `learn.cumulative` or `learn.joint`.
+
     Raises:
         CaptureError: The model cannot be captured, has no such cut point, or not as many as there are exits.
-        OptionError: No such rule, head, score or output; not one head per exit.
+        OptionError: There is no such rule, head, score or output; not one head per exit.
 
     Example:
         >>> import torch
@@ -80,8 +83,15 @@ def exits(  # noqa: PLR0913  # the one call that users write: each argument is a
 def spread_heads(head: Head | Sequence[Head], count: int) -> list[Head]:
     """The head of each exit, where one may be meant for all.
 
+    Args:
+        head: One head for all exits, or one per exit.
+        count: Number of exits.
+
+    Returns:
+        One head per exit.
+
     Raises:
-        OptionError: More or fewer than exits.
+        OptionError: There are more or fewer heads than exits.
     """
     heads = [head] * count if isinstance(head, Head) else list(head)
     if len(heads) != count:
@@ -93,7 +103,16 @@ def spread_heads(head: Head | Sequence[Head], count: int) -> list[Head]:
 
 
 def with_vocabulary(head: Head, cut: CutPoint, captured: Capture) -> Head:
-    """The head; one that reads token numbers is told how many there are, unless its recipe says so."""
+    """The head; one that reads token numbers gets the size of the vocabulary, unless its recipe has it.
+
+    Args:
+        head: A recipe, or a module, which stays as it is.
+        cut: Where the exit is.
+        captured: The network, in which the vocabulary is looked for.
+
+    Returns:
+        The head, as a recipe if it reads token numbers.
+    """
     if isinstance(head, nn.Module) or "int" not in cut.carried[0].dtype:
         return head
     recipe = head if isinstance(head, HeadRecipe) else HeadRecipe.parse(head)
@@ -104,7 +123,15 @@ def with_vocabulary(head: Head, cut: CutPoint, captured: Capture) -> Head:
 
 
 def stages_between(captured: Capture, cuts: Sequence[CutPoint]) -> Iterator[Stage | None]:
-    """The stage before each exit and the final one; None where there is nothing to do since the exit before."""
+    """The stage before each exit and the final one; None where there is nothing to do since the exit before.
+
+    Args:
+        captured: The network.
+        cuts: Cut points in order; one may occur twice.
+
+    Yields:
+        One more than there are cut points.
+    """
     names = [cut.name for cut in cuts]
     places = list(dict.fromkeys(cuts))
     bodies = dict(zip([*places, None], captured.split(places), strict=True))
@@ -120,7 +147,7 @@ def stages_between(captured: Capture, cuts: Sequence[CutPoint]) -> Iterator[Stag
 
 
 def _answer_recipe(answer: Answer) -> dict[str, Any]:  # Any: JSON
-    """What is to be told to find the same logits again, if anything."""
+    """What finds the same logits again, if anything must be named."""
     named = {} if answer.where is None else {"logits": answer.where}
     return {**named, **({"probabilities": True} if answer.probabilities else {})}
 
@@ -129,13 +156,22 @@ def choose_cuts(captured: Capture, placement: Placement, *, count: int, repeat: 
     """The cut points that a placement means, in order.
 
     Args:
-        captured: The network.
+        captured: The captured network.
         placement: A rule, or one or several names or indices of cut points.
-        count: How many exits, if `placement` is a rule.
+        count: Number of exits, if `placement` is a rule.
         repeat: True lets one place have several exits.
 
+    Returns:
+        Cut points in the order of the network.
+
     Raises:
-        CaptureError: No such cut point, the same one twice without `repeat`, or fewer than `count` fit.
+        CaptureError: There is no such cut point, the same one twice without `repeat`, or fewer than `count` fit.
+
+    Example:
+        >>> import torch
+        >>> net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 3))
+        >>> [cut.name for cut in choose_cuts(capture(net, torch.zeros(2, 8)), "linear", count=1)]
+        ['3']
     """
     rule = next((rule for rule in RULES if rule == placement), None)
     if rule is not None:

@@ -31,19 +31,22 @@ def high_low(  # noqa: PLR0913  # the one call that users write: each argument i
     """A graph of a cheap and a capable network in which a controller chooses, for each sample, whose answer it is.
 
     Args:
-        small: The cheap classifier; both stay as they are.
-        large: The capable one, which knows the same classes.
-        example: What both take: a tensor, a tuple or a dictionary of tensors, batch first.
-        controller: A kind of head, such as "light" or "layers:pool 4 | conv 3x3 8 | relu", or a module from the first
+        small: The cheap classifier; both classifiers stay as they are.
+        large: The capable classifier, which knows the same classes.
+        example: One or more samples as both take them: a tensor, a tuple or a dictionary of tensors, batch first.
+        controller: Kind of head, such as "light" or "layers:pool 4 | conv 3x3 8 | relu", or a module from the first
             input to [B, 2]; it reads the input.
         sees: "features": the input alone, and one of the networks runs. "answer": the small network always runs, the
             controller also sees how sure it is, see `nn.Controller`, and chooses whether the large one runs too.
-        normalize: Becomes the graph's first node, in front of all.
-        logits: Of both networks, as for `exits`.
+        normalize: Module that becomes the graph's first node, so that the graph takes plain pixels; None for none.
+        logits: Name or position of the output that holds the logits in both networks, if they have several.
+
+    Returns:
+        The graph, whose controller is trained by `learn.q`.
 
     Raises:
         CaptureError: A network cannot be captured.
-        OptionError: They know different numbers of classes; no such kind of controller, or of `sees`.
+        OptionError: They know different numbers of classes; there is no such controller, output or value of `sees`.
 
     Example:
         >>> import torch

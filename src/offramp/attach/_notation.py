@@ -21,7 +21,12 @@ _FORM = "name: reads | layers -> targets"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """A data edge: whom a node reads, and the fill where that did not run."""
+    """A data edge.
+
+    Attributes:
+        name: Name of the node that is read.
+        fill: Default value where that node did not run; None if there is none.
+    """
 
     name: str
     fill: float | None = None
@@ -32,10 +37,10 @@ class Line:
     """One node of the text.
 
     Attributes:
-        name: Of the node.
-        reads: In order.
-        join: What becomes of several that are read; "first" makes a select node.
-        layers: As `nn.build_layers` reads them.
+        name: Name of the node.
+        reads: What it reads, in order.
+        join: How several tensors that are read are joined; "first" makes a select node.
+        layers: The layers, as `nn.build_layers` reads them.
         targets: Names of the nodes that it opens; "dummy" for one that does nothing. Empty if it is no control node.
     """
 
@@ -50,6 +55,12 @@ def parse_lines(table: str) -> tuple[Line, ...]:
     """The nodes that a text names, in its order.
 
     A line that begins without a name and a colon goes on with the layers of the one before it.
+
+    Args:
+        table: The text, one node per line.
+
+    Returns:
+        One entry per node.
 
     Raises:
         OptionError: A line that is written in another way.

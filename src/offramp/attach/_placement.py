@@ -27,13 +27,16 @@ def place(macs_before: Sequence[int], total: int, count: int, rule: Rule) -> lis
     with "golden" the parts grow by the golden ratio.
 
     Args:
-        macs_before: Work done before each place, in order.
-        total: Work of the whole network.
-        count: Number of exits.
-        rule: Which thresholds.
+        macs_before: Multiply-accumulates done before each place, in order.
+        total: Multiply-accumulates of the whole network.
+        count: Number of exits, 0 or more.
+        rule: "fine", "pareto", "linear" or "golden".
+
+    Returns:
+        Positions in `macs_before`, counted from 0, rising.
 
     Raises:
-        OptionError: No such rule, or a negative count.
+        OptionError: There is no such rule, or the count is negative.
         CaptureError: Fewer than `count` exits fit.
 
     Example:

@@ -81,13 +81,16 @@ def d2nn_high_low(
 ) -> Graph:
     """A capable and a cheap classifier on the same first layers, and a controller that takes one of them.
 
-    The paper sorts 250x250 faces from other pictures; it does not say how large the network saw them.
+    The paper sorts 250x250 faces from other pictures; it does not tell at which size the network saw them.
 
     Args:
-        shape: (C, H, W) of one picture.
-        classes: Number of classes.
-        width: What the numbers of channels and features are multiplied by.
-        normalize: Becomes the graph's first node.
+        shape: Shape (C, H, W) of one picture.
+        classes: Number of classes, at least 2.
+        width: Factor of the numbers of channels and features, above 0; 1 is as published.
+        normalize: Module that becomes the graph's first node, so that the graph takes plain pixels; None for none.
+
+    Returns:
+        The graph with random weights; `learn.q` trains it.
 
     Raises:
         OptionError: A width that is not positive, fewer than two classes, or a picture too small for the layers.
@@ -112,20 +115,23 @@ def d2nn_cascade(
     what the one before it computed; then strides alone would shrink a picture 32,768 times.
 
     Args:
-        shape: As for `d2nn_high_low`; so the others.
-        classes: Number of classes.
-        width: What the numbers of channels and features are multiplied by.
-        normalize: Becomes the graph's first node.
+        shape: Shape (C, H, W) of one picture.
+        classes: Number of classes, at least 2.
+        width: Factor of the numbers of channels and features, above 0; 1 is as published.
+        normalize: Module that becomes the graph's first node, so that the graph takes plain pixels; None for none.
+
+    Returns:
+        The graph with random weights; `learn.q` trains it.
 
     Raises:
-        OptionError: As for `d2nn_high_low`.
+        OptionError: A width that is not positive, fewer than two classes, or a picture too small for the layers.
 
     Example:
         >>> d2nn_cascade(width=0.25).exits
         ('n2', 'n4', 'n6', 'n7')
 
     Reference:
-        As `d2nn_high_low`, the cascade D2NN.
+        Liu and Deng, "Dynamic Deep Neural Networks", AAAI 2018, the cascade D2NN, with the layers of its supplement.
     """
     return _build(_CASCADE, shape, classes, width, normalize)
 
@@ -135,18 +141,21 @@ def d2nn_chain(
 ) -> Graph:
     """Three links, each a choice between a cheap and a capable node whose results are alike.
 
-    The alternative that was not chosen gives zeros, and the next node reads the sum of both. The paper does not say how
-    it joins them. Both always have the same number of channels, and with a sum the next node costs the same whichever
+    The alternative that was not chosen gives zeros, and the next node reads the sum of both; how the paper joins them
+    is not known. Both always have the same number of channels, and with a sum the next node costs the same whichever
     ran, and each path is a plain network; one behind the other, half of the next node's work would be on zeros.
 
     Args:
-        shape: As for `d2nn_high_low`; so the others. The default is that of cluttered MNIST.
-        classes: Number of classes.
-        width: What the numbers of channels and features are multiplied by, those of the controllers too.
-        normalize: Becomes the graph's first node.
+        shape: Shape (C, H, W) of one picture; the default is that of cluttered MNIST.
+        classes: Number of classes, at least 2.
+        width: Factor of the numbers of channels and features, those of the controllers too, above 0; 1 is as published.
+        normalize: Module that becomes the graph's first node, so that the graph takes plain pixels; None for none.
+
+    Returns:
+        The graph with random weights; `learn.q` trains it.
 
     Raises:
-        OptionError: As for `d2nn_high_low`.
+        OptionError: A width that is not positive, fewer than two classes, or a picture too small for the layers.
 
     Example:
         >>> graph = d2nn_chain((1, 28, 28), width=0.25)
@@ -154,7 +163,7 @@ def d2nn_chain(
         [('n2', 'n3'), ('n5', 'n6'), ('n8', 'n9')]
 
     Reference:
-        As `d2nn_high_low`, the chain D2NN.
+        Liu and Deng, "Dynamic Deep Neural Networks", AAAI 2018, the chain D2NN, with the layers of its supplement.
     """
     return _build(_CHAIN, shape, classes, width, normalize)
 
@@ -177,17 +186,21 @@ def d2nn_hierarchy(
     because small pictures need another one: "conv 5x5 64 pad 2 | relu | pool 3/2" suits CIFAR-10.
 
     Args:
-        shape: As for `d2nn_high_low`; so the others.
+        shape: Shape (C, H, W) of one picture.
         tree: Numbers of the classes, below their coarse class, below its super class: 2, 5 and 10 in the paper. The
             default is one for CIFAR-10.
-        first: Layers that all share.
-        fill: 0 suits class scores that are learned as action values; with cross-entropy take such as -20, so that who
-            did not run is no rival.
-        width: What the numbers of channels and features are multiplied by.
-        normalize: Becomes the graph's first node.
+        first: Layers that all branches share, as `nn.build_layers` reads them.
+        fill: Logits of the classes whose branch did not run. 0 suits class scores that are learned as action values;
+            with cross-entropy take a value such as -20, so that a branch that did not run is no rival.
+        width: Factor of the numbers of channels and features, above 0; 1 is as published.
+        normalize: Module that becomes the graph's first node, so that the graph takes plain pixels; None for none.
+
+    Returns:
+        The graph with random weights; `learn.q` trains it.
 
     Raises:
-        OptionError: As for `d2nn_high_low`; a tree whose classes are not 0, 1, ..., each once.
+        OptionError: A width that is not positive, a picture too small for the layers, or a tree whose classes are not
+            0, 1, ..., each once.
 
     Example:
         >>> graph = d2nn_hierarchy((3, 32, 32), first="conv 5x5 64 pad 2 | relu | pool 3/2", width=0.1)
@@ -195,7 +208,8 @@ def d2nn_hierarchy(
         ['n2', 'n3', 'n4', 'n5', 'n6', 'n7', 'n8']
 
     Reference:
-        As `d2nn_high_low`, the hierarchical D2NN of ILSVRC-10.
+        Liu and Deng, "Dynamic Deep Neural Networks", AAAI 2018, the hierarchical D2NN of ILSVRC-10, with the layers of
+        its supplement.
     """
     leaves = [tuple(leaf) for coarse in tree for leaf in coarse]
     classes = [number for leaf in leaves for number in leaf]

@@ -9,7 +9,14 @@ from offramp.capture import Capture
 
 
 def find_vocabulary(captured: Capture) -> int | None:
-    """Rows of the embedding in which the first input is looked up; None if it is not looked up anywhere."""
+    """The number of tokens in the vocabulary of a network for texts.
+
+    Args:
+        captured: The captured network.
+
+    Returns:
+        Rows of the embedding in which the first input is looked up; None if it is not looked up anywhere.
+    """
     root = captured.trace.module
     numbers = captured.entry.nodes[0]
     for node in root.graph.nodes:

@@ -77,28 +77,29 @@ FORMER = {  # options that were called so once, and still may be
 }
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
-Seed = Annotated[int, typer.Option(help="Of everything that is random.")]
+Seed = Annotated[int, typer.Option(help="The seed of everything random.")]
 ModelReference = Annotated[
-    str, typer.Option(help="package.module:callable, zoo:NAME, torchvision:NAME, timm:NAME or hf:PATH.")
+    str, typer.Option(help="The network: package.module:callable, zoo:NAME, torchvision:NAME, timm:NAME or hf:PATH.")
 ]
-Weights = Annotated[Path | None, typer.Option(help="Weights of the network: .pt, .pth, .th or .safetensors.")]
-Shape = Annotated[str | None, typer.Option(help="Of one sample, such as 3,224,224, if the model does not say it.")]
+Weights = Annotated[Path | None, typer.Option(help="File with the network's weights: .pt, .pth, .th or .safetensors.")]
+Shape = Annotated[str | None, typer.Option(help="Shape of one sample, such as 3,224,224, if the model has none.")]
 Logits = Annotated[
     str | None,
     typer.Option(help="Name or index of the network's output that holds the logits, if it has several."),
 ]
-EngineName = Annotated[str, typer.Option(help="openvino or onnxruntime.")]
+EngineName = Annotated[str, typer.Option(help="Engine that runs the file: openvino or onnxruntime.")]
 Precision = Annotated[
     str,
     typer.Option(
-        help="What the file computes in: f32, bf16, f16, int8 (stages and heads quantized after training; needs the "
-        "extra int8), int8+f32 (who is not sure of the answer in 8 bits gets that of the network in float, which is in "
-        "the file too), or auto: of f32, bf16, int8 and int8+f32 what takes least time here at the accepted loss."
+        help="Numbers that the file computes in: f32, bf16, f16, int8 (stages and heads are quantized after training; "
+        "needs the extra int8), int8+f32 (a sample whose answer in 8 bits is not sure gets that of the network in "
+        "float, which is in the file too), or auto: the one of f32, bf16, int8 and int8+f32 that takes least time here "
+        "at the accepted loss."
     ),
 ]
-Threads = Annotated[int, typer.Option(help="CPU threads of the engine.")]
+Threads = Annotated[int, typer.Option(help="Number of CPU threads of the engine.")]
 SearchName = Annotated[
-    str, typer.Option(help="How points are looked for: frontier, or screening, which combines a few thresholds.")
+    str, typer.Option(help="How operating points are found: frontier, or screening, which combines a few thresholds.")
 ]
 Grid = Annotated[
     str | None,
@@ -107,11 +108,11 @@ Grid = Annotated[
         "the surest that leave at each exit, such as 80%,90%."
     ),
 ]
-MaxLoss = Annotated[float | None, typer.Option(help="As for optimize; what is not said is as in the run.")]
-Confidence = Annotated[float | None, typer.Option(help="Of the promise.")]
-Kind = Annotated[str | None, typer.Option(help="Of the loss: agreement, harm or net.")]
-Budget = Annotated[float | None, typer.Option(help="Instead of --max-loss: share of the MACs to spend.")]
-Knee = Annotated[bool, typer.Option("--knee", help="Instead of --max-loss: the knee of the frontier.")]
+MaxLoss = Annotated[float | None, typer.Option(help="Accepted share of lost answers; by default as in the run.")]
+Confidence = Annotated[float | None, typer.Option(help="Confidence of the promise, such as 0.95.")]
+Kind = Annotated[str | None, typer.Option(help="Kind of loss: agreement, harm or net.")]
+Budget = Annotated[float | None, typer.Option(help="Share of the MACs that may be spent, instead of --max-loss.")]
+Knee = Annotated[bool, typer.Option("--knee", help="Choose the knee of the frontier, instead of --max-loss.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Throw away what a killed run trained, and start anew.")]
 Margin = Annotated[
     float | None,
@@ -120,7 +121,7 @@ Margin = Annotated[
         "less than is promised, so that samples to come exceed the promise more rarely. [default: 0, or as in the run]"
     ),
 ]
-Folder = Annotated[Path, typer.Argument(help="What `offramp optimize` wrote.")]
+Folder = Annotated[Path, typer.Argument(help="Folder that `offramp optimize` wrote.")]
 
 
 def main() -> None:
@@ -206,7 +207,7 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="And exit.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Options of offramp itself."""
@@ -245,16 +246,16 @@ def inspect(
 @app.command(context_settings={"token_normalize_func": lambda name: FORMER.get(name, name)})
 def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     model: ModelReference,
-    data: Annotated[str, typer.Option(help="digits, mnist:DIR, npz:FILE, npy:FILE, imagefolder:DIR, "
+    data: Annotated[str, typer.Option(help="Training samples: digits, mnist:DIR, npz:FILE, npy:FILE, imagefolder:DIR, "
                                       "torchvision:NAME:DIR or tsv:FILE, each with @train or @test; labels are "
                                       "not needed.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     weights: Weights = None,
     held_out: Annotated[str | None, typer.Option(help="Samples to choose, prove and test on; the network must not "
                                                  "have been trained on them. Default: 40 % of --data.")] = None,
-    max_loss: Annotated[float | None, typer.Option(help="Accepted share of lost answers; 0.01 if no goal is "
+    max_loss: Annotated[float | None, typer.Option(help="Accepted share of lost answers; 0.01 if no other goal is "
                                                    "named.")] = None,
-    confidence: Annotated[float | None, typer.Option(help="Of the promise; 0.95.")] = None,
+    confidence: Annotated[float | None, typer.Option(help="Confidence of the promise; 0.95 by default.")] = None,
     kind: Annotated[str | None, typer.Option(help="What a loss is: agreement (the answer changes), harm (it turns "
                                              "wrong; default with labels) or net (lost accuracy).")] = None,
     margin: Margin = None,
@@ -262,51 +263,57 @@ def optimize(  # noqa: PLR0913  # typer reads the options from the signature
     knee: Knee = False,
     search: SearchName = "frontier",
     grid: Grid = None,
-    exits: Annotated[str, typer.Option(help="auto: train more exits than needed and keep those with which a sample is "
-                                       "expected to take least time. Or how many, if --placement is a rule.")] = "auto",
-    batch: Annotated[int, typer.Option(help="Samples per call that --exits auto makes fast.")] = 1,
-    placement: Annotated[str, typer.Option(help="linear, fine, pareto, golden, or cut points by name or index "
-                                           "between commas; input is the first.")] = "linear",
-    regime: Annotated[str, typer.Option(help="post: heads learn from the network's own answers. cumulative: and their "
-                                        "confidences with them, at a price of compute. With labels: frozen "
-                                        "(heads alone), mixed (the trained network and its heads together) or joint "
-                                        "(the same for a network that is not trained yet).")] = "post",
-    price: Annotated[float | None, typer.Option(help="With --regime cumulative: of one network's compute, in nats of "
-                                                "cross-entropy; 1 if not given.")] = None,
-    training_precision: Annotated[str, typer.Option(help="float32, or bfloat16: several times as fast where the "
-                                                    "processor knows it.")] = "float32",
-    targets: Annotated[str, typer.Option(help="What heads learn with --regime post: soft (the network's probabilities) "
-                                         "or hard (its answers).")] = "soft",
-    sample_weighting: Annotated[float, typer.Option(help="With --regime post: how much less a sample counts at an exit "
-                                                    "if earlier ones would let it go, from 0 to 1.")] = 0.0,
-    mixup: Annotated[float, typer.Option(help="With --regime post: chance of a training sample to be mixed with "
-                                         "another, from 0 to 1. For many epochs on the network's own training "
+    exits: Annotated[str, typer.Option(help="Number of exits, if --placement is a rule. Or auto, which trains more "
+                                       "than needed and keeps those with which a sample is expected to take least "
+                                       "time.")] = "auto",
+    batch: Annotated[int, typer.Option(help="Number of samples per call that --exits auto makes fast.")] = 1,
+    placement: Annotated[str, typer.Option(help="Where exits go: linear, fine, pareto, golden, or cut points by name "
+                                           "or index between commas; the first place is called input.")] = "linear",
+    regime: Annotated[str, typer.Option(help="What learns. post: the heads, from the network's own answers. "
+                                        "cumulative: the heads and their confidences, at a price of compute. With "
+                                        "labels: frozen (the heads alone), mixed (the trained network and its heads "
+                                        "together) or joint (the same for a network that is not trained "
+                                        "yet).")] = "post",
+    price: Annotated[float | None, typer.Option(help="What the compute of one network may cost with --regime "
+                                                "cumulative, in nats of cross-entropy; 1 by default.")] = None,
+    training_precision: Annotated[str, typer.Option(help="Numbers that training computes in: float32, or bfloat16, "
+                                                    "which is several times as fast where the processor supports "
+                                                    "it.")] = "float32",
+    targets: Annotated[str, typer.Option(help="What heads learn to give with --regime post: soft (the network's "
+                                         "probabilities) or hard (its answers).")] = "soft",
+    sample_weighting: Annotated[float, typer.Option(help="How much less a sample counts at an exit, from 0 to 1, if "
+                                                    "earlier exits would let it go; with --regime post.")] = 0.0,
+    mixup: Annotated[float, typer.Option(help="Chance of a training sample to be mixed with another, from 0 to 1, with "
+                                         "--regime post. It helps in many epochs on the network's own training "
                                          "set.")] = 0.0,
     reuse_logits: Annotated[bool, typer.Option("--reuse-logits", help="Each head also reads the logits of the heads "
                                                "before it.")] = False,
     ensemble_heads: Annotated[bool, typer.Option("--ensemble-heads", help="Each exit answers with all heads so "
                                                  "far.")] = False,
-    head: Annotated[list[str] | None, typer.Option(help="auto, light, pool, conv0 to conv3, student, token or layers; "
-                                                   "with options: light:width=24,blocks=2, layers:pool 2 | relu. Once "
-                                                   "for all exits, or once for each. [default: auto; with "
-                                                   "--regime cumulative conv2:confidence=1]")] = None,
+    head: Annotated[list[str] | None, typer.Option(help="Kind of head: auto, light, pool, conv0 to conv3, student, "
+                                                   "token or layers, with options such as light:width=24,blocks=2 or "
+                                                   "layers:pool 2 | relu. Give it once for all exits, or once for "
+                                                   "each. [default: auto; with --regime cumulative "
+                                                   "conv2:confidence=1]")] = None,
     score: Annotated[
-        str | None, typer.Option(help="max_probability, entropy, normalized_entropy, margin, energy, patience, "
-                                 "calibrated, confidence, class_mean, openmax or head_confidence; the first of several "
-                                 "gates. auto: the best of all gates, or of some as in auto:entropy,margin. "
-                                 "[default: max_probability; with --regime cumulative head_confidence]")
+        str | None, typer.Option(help="What gates compare with their thresholds: max_probability, entropy, "
+                                 "normalized_entropy, margin, energy, patience, calibrated, confidence, class_mean, "
+                                 "openmax or head_confidence; of several the first one. auto takes the best of all, "
+                                 "auto:entropy,margin the best of some. [default: max_probability; with --regime "
+                                 "cumulative head_confidence]")
     ] = None,
-    epochs: Annotated[int, typer.Option(help="Passes over the training samples.")] = 8,
-    mean: Annotated[str | None, typer.Option(help="Per channel, in units of [0, 1], such as 0.5,0.5,0.5.")] = None,
-    std: Annotated[str | None, typer.Option(help="As --mean.")] = None,
+    epochs: Annotated[int, typer.Option(help="Number of passes over the training samples.")] = 8,
+    mean: Annotated[str | None, typer.Option(help="Mean of each channel, for pixels in [0, 1], such as "
+                                             "0.5,0.5,0.5.")] = None,
+    std: Annotated[str | None, typer.Option(help="Standard deviation of each channel, as for --mean.")] = None,
     shape: Shape = None,
     logits: Logits = None,
-    tokenizer: Annotated[str | None, typer.Option(help="Folder of a Hugging Face tokenizer, for texts. Default: that "
-                                                  "of an hf: model.")] = None,
-    class_names: Annotated[str | None, typer.Option(help="What the outputs of the network are called, in their order: "
-                                                    "names between commas, or a text file with one per line. Folders "
-                                                    "and named labels are mapped by them. Default: as an hf: model "
-                                                    "says, else the names in --data if there are as many as "
+    tokenizer: Annotated[str | None, typer.Option(help="Folder of a Hugging Face tokenizer, for texts; by default "
+                                                  "that of an hf: model.")] = None,
+    class_names: Annotated[str | None, typer.Option(help="Names of the network's outputs in their order, between "
+                                                    "commas, or a text file with one per line. Folders and named "
+                                                    "labels are mapped by them. By default those of an hf: model, "
+                                                    "else the names in --data if there are as many as "
                                                     "outputs.")] = None,
     engine: EngineName = "openvino",
     precision: Precision = "f32",
@@ -352,7 +359,9 @@ def bench(  # noqa: PLR0913  (options of the command line)
     folder: Folder,
     data: Annotated[str | None, typer.Option(help="Samples to time; those of the run by default.")] = None,
     batch: Annotated[list[int] | None, typer.Option(help="Batch size; may be given several times.")] = None,
-    engine: Annotated[str | None, typer.Option(help="openvino or onnxruntime; that of the run by default.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="openvino or onnxruntime; by default the engine of the run.")
+    ] = None,
     threads: Threads = 1,
     apply: Annotated[
         bool, typer.Option("--apply", help="Write the times to the result, report and model card.")
@@ -384,8 +393,10 @@ def predict(  # noqa: PLR0913  (options of the command line)
     out: Annotated[
         Path | None, typer.Option(help="File to write: .csv, .json or .jsonl; standard output without it.")
     ] = None,
-    batch: Annotated[int, typer.Option(help="Samples per call of the network.")] = 64,
-    engine: Annotated[str | None, typer.Option(help="openvino or onnxruntime; that of the run by default.")] = None,
+    batch: Annotated[int, typer.Option(help="Number of samples per call of the network.")] = 64,
+    engine: Annotated[
+        str | None, typer.Option(help="openvino or onnxruntime; by default the engine of the run.")
+    ] = None,
     threads: Threads = 1,
     tokenizer: Annotated[
         str | None, typer.Option(help="Folder of a Hugging Face tokenizer, for texts; that of the run by default.")
@@ -418,9 +429,9 @@ def sweep(  # noqa: PLR0913  (options of the command line)
     margin: Margin = None,
     budget: Budget = None,
     knee: Knee = False,
-    score: Annotated[str | None, typer.Option(help="One of those in the evidence; that of the file by "
-                                              "default.")] = None,
-    search: Annotated[str | None, typer.Option(help="frontier or screening; as in the run by default.")] = None,
+    score: Annotated[str | None, typer.Option(help="Score of the gates, one of those in the evidence; that of the file "
+                                              "by default.")] = None,
+    search: Annotated[str | None, typer.Option(help="Search: frontier or screening; as in the run by default.")] = None,
     grid: Grid = None,
     apply: Annotated[bool, typer.Option("--apply", help="Write the thresholds and the promise to the file, result, "
                                         "report and model card.")] = False,
@@ -455,10 +466,10 @@ def sweep(  # noqa: PLR0913  (options of the command line)
 def check(  # noqa: PLR0913  (options of the command line)
     folder: Folder,
     data: Annotated[str, typer.Option(help="New samples: a data reference, as for optimize; labels are not needed.")],
-    samples: Annotated[int, typer.Option(help="How many of them, drawn at random, run to the end.")] = 2000,
-    confidence: Annotated[float | None, typer.Option(help="Of the limits of the loss; that of the promise by "
-                                                     "default.")] = None,
-    alpha: Annotated[float, typer.Option(help="How rarely samples that did not change may raise the alarm.")] = 0.01,
+    samples: Annotated[int, typer.Option(help="Number of samples, drawn at random, that run to the end.")] = 2000,
+    confidence: Annotated[float | None, typer.Option(help="Confidence of the limits of the loss; that of the promise "
+                                                     "by default.")] = None,
+    alpha: Annotated[float, typer.Option(help="Chance that samples which did not change raise the alarm.")] = 0.01,
     out: Annotated[Path | None, typer.Option(help="Picture to write: .png, .svg or .pdf; or .json.")] = None,
     threads: Threads = 1,
     tokenizer: Annotated[str | None, typer.Option(help="Folder of a Hugging Face tokenizer, for texts.")] = None,
@@ -505,7 +516,7 @@ def recalibrate(  # noqa: PLR0913  (options of the command line)
     margin: Margin = None,
     budget: Budget = None,
     knee: Knee = False,
-    search: Annotated[str | None, typer.Option(help="frontier or screening; as in the run by default.")] = None,
+    search: Annotated[str | None, typer.Option(help="Search: frontier or screening; as in the run by default.")] = None,
     grid: Grid = None,
     threads: Threads = 1,
     tokenizer: Annotated[str | None, typer.Option(help="Folder of a Hugging Face tokenizer, for texts.")] = None,

@@ -22,12 +22,17 @@ _TELEMETRY = "openvino_telemetry"
 _ATTENTION = {"Softmax", "LayerNormalization", "SimplifiedLayerNormalization"}
 
 
-def quantize_model(model: onnx.ModelProto, items: Sequence[Item]) -> onnx.ModelProto:
+def quantize_model(model: onnx.ModelProto, items: Sequence[Item], *, close: bool = True) -> onnx.ModelProto:
     """The model with quantizations around its convolutions and matrix products; ranges follow from the items.
 
     Args:
         model: Any without control flow.
         items: Inputs of single samples.
+        close: Whether to quantize also what NNCF leaves in float between two quantized layers, so that ONNX Runtime has
+            integer kernels for them.
+
+    Returns:
+        A new model; the given one stays as it is.
 
     Raises:
         ExportError: NNCF cannot quantize this model.
@@ -53,7 +58,7 @@ def quantize_model(model: onnx.ModelProto, items: Sequence[Item]) -> onnx.ModelP
         except Exception as error:  # NNCF's own errors share no parent
             first = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
             raise ExportError(f"NNCF cannot quantize this part ({first[:200]}): keep it in float.") from error
-    return made if attention else close_ends(made, model, items)
+    return made if attention or not close else close_ends(made, model, items)
 
 
 def check_installed() -> None:

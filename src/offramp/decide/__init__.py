@@ -14,6 +14,7 @@ from ._drift_test import DriftTest as DriftTest
 from ._guarantee_check import GuaranteeCheck as GuaranteeCheck
 from ._guarantee_check import Verdict as Verdict
 from ._interval import loss_interval as loss_interval
+from ._interval import mean_interval as mean_interval
 from ._loss import Kind as Kind
 from ._loss import aim_at as aim_at
 from ._loss import certifiable_loss as certifiable_loss
@@ -29,7 +30,9 @@ from ._placement import placement as placement
 from ._rank import Ranking as Ranking
 from ._rank import rank_scores as rank_scores
 from ._rotate import Rotation as Rotation
+from ._rotate import Turn as Turn
 from ._rotate import rotate as rotate
+from ._rotate import turns as turns
 from ._shift import Shift as Shift
 from ._target import Target as Target
 from ._target import quality_for as quality_for

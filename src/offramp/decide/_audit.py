@@ -49,7 +49,7 @@ def audit(
     costs: Costs,
     *,
     score: str,
-    promise: Target | None = None,
+    target: Target | None = None,
     draws: int = 200,
     seed: int = 0,
 ) -> Audit:
@@ -59,12 +59,15 @@ def audit(
     1 - confidence of the draws, but for binomial noise.
 
     Args:
-        evidence: Of samples that the network did not train on.
-        costs: Multiply-accumulates by exit.
+        evidence: Evidence of samples that the network did not train on.
+        costs: The cost of a sample by exit.
         score: Name of the score that the gates compare.
-        promise: What is promised; 1 % of agreement with 95 % confidence if not given.
-        draws: Number of calibration sets.
-        seed: Of the split and the draws.
+        target: What is promised in every draw; 1 % of agreement with 95 % confidence if not given.
+        draws: The number of calibration sets that are drawn.
+        seed: The seed of the split and of the draws.
+
+    Returns:
+        How often the promise was broken, and the most that an honest one is.
 
     Raises:
         EvidenceError: No such score, or labels are needed and missing.
@@ -72,7 +75,7 @@ def audit(
     """
     if len(evidence) < 10 or draws < 1:
         raise OptionError(f"an audit needs 10 samples and a draw, but has {len(evidence)} and {draws}. Give more.")
-    asked = promise or Target(kind="agreement")
+    asked = target or Target(kind="agreement")
     kind = asked.kind_with(labels=evidence.labels is not None)
     random = np.random.default_rng(seed)
     order = random.permutation(len(evidence))

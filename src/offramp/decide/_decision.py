@@ -17,7 +17,7 @@ from offramp.errors import CurveError, OptionError
 from offramp.measure import Evidence, Frontier, OperatingPoint, check_disjoint, operate
 from offramp.measure import knee as find_knee
 
-from ._loss import Kind, aim_at, check_promise, find_losses, needed_samples
+from ._loss import Kind, aim_at, check_target, find_losses, needed_samples
 from ._sequence import last_certified, order_points
 
 
@@ -47,14 +47,14 @@ class Guarantee:
 
     Attributes:
         kind: What is promised: "agreement", "harm" or "net" (see `decide.find_losses`).
-        max_loss: At most this share is lost.
+        max_loss: The promise: at most this share of the answers is lost.
         confidence: With this probability over the choice of the calibration samples.
         status: "certified" or "refused".
-        p_value: Of the promised point; of the safest if refused.
-        calibration_samples: On which it was proved.
+        p_value: The p-value of the promised point, or of the safest one if the promise was refused.
+        calibration_samples: The number of samples on which it was proved.
         margin: Share of `max_loss` that was held in reserve: what was proved is a loss of `(1 - margin) x max_loss`.
-        refusal: Why not, or None.
-        remedy: What would help, or None.
+        refusal: Why nothing is promised, or None.
+        remedy: What would help, in words, or None.
     """
 
     kind: Kind
@@ -73,7 +73,7 @@ class Decision:
     """The chosen operating point.
 
     Attributes:
-        point: As measured on the tuning samples.
+        point: The chosen point, as measured on the tuning samples.
         evaluated: The same thresholds on the calibration samples, or None if there were none.
         guarantee: What is promised, or None if nothing was asked.
     """
@@ -104,13 +104,16 @@ def thresholds(
     is that nobody leaves early, and the guarantee says what would help.
 
     Args:
-        frontier: Drawn on the tuning samples.
+        frontier: A frontier that was drawn on the tuning samples.
         calibrate: Evidence of other samples, from the engine and precision that ships.
         max_loss: The accepted share of lost answers.
         confidence: Probability, over the calibration samples, with which the promise holds.
         kind: "agreement", "harm" or "net"; the last two need labels.
         margin: Share of the accepted loss to hold in reserve, from 0 to below 1: points are ordered, proven and refused
             as for `(1 - margin) x max_loss`, and what is promised of them is `max_loss`.
+
+    Returns:
+        The chosen point with its guarantee; nobody leaving early, and a refused guarantee, if no point could be proven.
 
     Raises:
         EvidenceError: A calibration sample was used to tune, or labels are needed and missing.
@@ -119,20 +122,20 @@ def thresholds(
     Reference:
         Angelopoulos, Bates, Candes, Jordan, Lei, "Learn then Test", 2021, section 2.3 (fixed sequence testing).
     """
-    check_promise(max_loss, confidence)
+    check_target(max_loss, confidence)
     check_disjoint(frontier, calibrate)
     calibrate = calibrate.subset(np.random.default_rng(0).permutation(len(calibrate)))  # bets need a random order
     aim = aim_at(max_loss, margin)
     points = order_points(frontier, aim)
     losses = (find_losses(calibrate, point.thresholds, frontier.score, kind) for point in points)
-    place, promise = prove(losses, len(calibrate), kind, max_loss=aim, confidence=confidence)
+    place, guarantee = prove(losses, len(calibrate), kind, max_loss=aim, confidence=confidence)
     if place < 0:
-        promise = _refuse(promise, points[0], frontier, calibrate)
-        promise = replace(promise, remedy=f"{promise.remedy}, or a smaller margin") if margin else promise
-    promise = replace(promise, max_loss=max_loss, margin=margin)
+        guarantee = _refuse(guarantee, points[0], frontier, calibrate)
+        guarantee = replace(guarantee, remedy=f"{guarantee.remedy}, or a smaller margin") if margin else guarantee
+    guarantee = replace(guarantee, max_loss=max_loss, margin=margin)
     chosen = points[place] if place >= 0 else frontier.full
     evaluated = operate(calibrate, frontier.costs, chosen.thresholds, frontier.score)
-    return Decision(point=chosen, evaluated=evaluated, guarantee=promise)
+    return Decision(point=chosen, evaluated=evaluated, guarantee=guarantee)
 
 
 def prove(
@@ -143,44 +146,58 @@ def prove(
     Args:
         losses: [S] of each choice in the order of testing, on the calibration samples.
         samples: How many those are.
-        kind: What the losses are.
-        max_loss: Accepted mean loss.
-        confidence: Of the promise.
+        kind: What counts as a loss: "agreement", "harm" or "net", see `decide.find_losses`.
+        max_loss: The accepted mean loss.
+        confidence: The probability, over the choice of the calibration samples, with which the promise holds.
+
+    Returns:
+        The position of the last choice that passed, or -1, and the guarantee of it; a refused choice still needs
+        `refuse`.
     """
     place, p = last_certified(losses, kind, max_loss=max_loss, confidence=confidence)
-    promise = Guarantee(
+    guarantee = Guarantee(
         kind=kind, max_loss=max_loss, confidence=confidence, status="certified", p_value=p, calibration_samples=samples
     )
-    return place, promise
+    return place, guarantee
 
 
-def refuse(promise: Guarantee, refusal: Refusal, lost: int) -> Guarantee:
+def refuse(guarantee: Guarantee, refusal: Refusal, lost: int) -> Guarantee:
     """The refused promise, with what would help; too few samples come before any other reason.
 
     Args:
-        promise: By `prove`, which certified nothing.
-        refusal: Why, if there were samples enough.
-        lost: Answers that the reason speaks of.
+        guarantee: The guarantee by `prove`, which certified nothing.
+        refusal: The reason, if there were samples enough.
+        lost: The number of lost answers that the reason speaks of.
+
+    Returns:
+        The same guarantee, refused, with what would help.
     """
-    needed, samples = needed_samples(promise.max_loss, promise.confidence), promise.calibration_samples
+    needed, samples = needed_samples(guarantee.max_loss, guarantee.confidence), guarantee.calibration_samples
     refusal = Refusal.TOO_FEW_SAMPLES if samples < needed else refusal
-    remedy = refusal.value.format(needed=needed, samples=samples, lost=lost, p=promise.p_value)
-    return replace(promise, status="refused", refusal=refusal, remedy=remedy)
+    remedy = refusal.value.format(needed=needed, samples=samples, lost=lost, p=guarantee.p_value)
+    return replace(guarantee, status="refused", refusal=refusal, remedy=remedy)
 
 
-def _refuse(promise: Guarantee, safest: OperatingPoint, frontier: Frontier, calibrate: Evidence) -> Guarantee:
+def _refuse(guarantee: Guarantee, safest: OperatingPoint, frontier: Frontier, calibrate: Evidence) -> Guarantee:
     """The refused promise: the safest point loses too much, or nobody leaving does."""
     lost, lost_by_all = (
-        int(find_losses(calibrate, point.thresholds, frontier.score, promise.kind).sum())
+        int(find_losses(calibrate, point.thresholds, frontier.score, guarantee.kind).sum())
         for point in (safest, frontier.full)
     )
-    if lost_by_all > promise.max_loss * len(calibrate):
-        return refuse(promise, Refusal.ALREADY_LOST, lost_by_all)
-    return refuse(promise, Refusal.TOO_MANY_LOSSES, lost)
+    if lost_by_all > guarantee.max_loss * len(calibrate):
+        return refuse(guarantee, Refusal.ALREADY_LOST, lost_by_all)
+    return refuse(guarantee, Refusal.TOO_MANY_LOSSES, lost)
 
 
 def budget(frontier: Frontier, relative_macs: float) -> Decision:
     """The best point that costs at most this share of the baseline, on the tuning samples; nothing is promised.
+
+    Args:
+        frontier: A frontier that was drawn on the tuning samples.
+        relative_macs: The budget, as a share of the baseline's cost.
+
+    Returns:
+        The decision for the best point within the budget, without a guarantee.
 
     Raises:
         OptionError: The budget is not positive.
@@ -199,6 +216,12 @@ def budget(frontier: Frontier, relative_macs: float) -> Decision:
 
 def knee(frontier: Frontier) -> Decision:
     """The point at which paying more stops being worth it, on the tuning samples; nothing is promised.
+
+    Args:
+        frontier: A frontier that was drawn on the tuning samples.
+
+    Returns:
+        The decision for the point at the knee, without a guarantee.
 
     Raises:
         CurveError: The frontier has fewer than three points.

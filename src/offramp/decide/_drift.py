@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from offramp.measure import Evidence, exits_taken
 
 from ._drift_test import DriftTest
-from ._guarantee_check import GuaranteeCheck, Verdict, find_standing
+from ._guarantee_check import GuaranteeCheck, Verdict, check_guarantee
 from ._shift import Shift, find_shift
 
 
@@ -24,11 +24,11 @@ class Drift:
 
     Attributes:
         shift: Whether they look different.
-        standing: Whether the promise stands on them.
+        guarantee: Whether the promise stands on them.
     """
 
     shift: Shift
-    standing: GuaranteeCheck
+    guarantee: GuaranteeCheck
 
     @property
     def alarm(self) -> bool:
@@ -37,7 +37,7 @@ class Drift:
         On samples like the expected ones that is rarer than `alpha` and, if the promise holds, half of what its
         confidence leaves, together; as a promised loss lies below its limit, hardly rarer than `alpha`.
         """
-        return self.shift.found or self.standing.verdict is Verdict.BROKEN
+        return self.shift.found or self.guarantee.verdict is Verdict.BROKEN
 
 
 def drift(
@@ -47,7 +47,7 @@ def drift(
     *,
     score: str,
     taken: NDArray[np.int64] | None = None,
-    watch: DriftTest | None = None,
+    test: DriftTest | None = None,
 ) -> Drift:
     """Compare new samples, which need no labels, with those that a promise was proven on.
 
@@ -57,10 +57,13 @@ def drift(
     Args:
         expected: Evidence of the calibration samples.
         seen: Evidence of new samples, independent and in random order, whose reference is the final exit.
-        thresholds: One per early exit.
+        thresholds: One threshold per early exit.
         score: Name of the score that the gates compare.
         taken: [S] the exit that each new sample took, if there are more of them than in `seen`.
-        watch: The promise, and how sure to be; without it, nothing was promised.
+        test: The promise, and how sure to be; without it nothing was promised.
+
+    Returns:
+        Whether the new samples look different, and what they say about the promise.
 
     Raises:
         EvidenceError: The evidence does not hold this score.
@@ -74,14 +77,14 @@ def drift(
         ...     sure, answers = random.random((1000, 1)) ** unsure, np.zeros((1000, 2), np.int64)
         ...     return Evidence(ids=np.arange(1000), predictions=answers, scores={"p": sure}, gates={"p": gate},
         ...                     reference=answers[:, 1])
-        >>> watch, before = DriftTest(promise=Target(max_loss=0.01)), draw(1)
-        >>> [drift(before, draw(unsure), [0.5], score="p", watch=watch).alarm for unsure in (1, 2)]
+        >>> test, before = DriftTest(target=Target(max_loss=0.01)), draw(1)
+        >>> [drift(before, draw(unsure), [0.5], score="p", test=test).alarm for unsure in (1, 2)]
         [False, True]
     """
-    asked = watch or DriftTest()
+    asked = test or DriftTest()
     if taken is None:
         taken = exits_taken(seen, thresholds, score)
     return Drift(
-        standing=find_standing(expected, seen, thresholds, score=score, watch=asked),
-        shift=find_shift(expected, seen, taken, thresholds=thresholds, score=score, watch=asked),
+        guarantee=check_guarantee(expected, seen, thresholds, score=score, test=asked),
+        shift=find_shift(expected, seen, taken, thresholds=thresholds, score=score, test=asked),
     )

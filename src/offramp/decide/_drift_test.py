@@ -14,16 +14,16 @@ class DriftTest:
     """What is asked of a check for drift.
 
     Attributes:
-        promise: What was promised, or None if nothing was.
-        confidence: Of the limits of the loss.
-        alpha: How rarely samples of one kind may be called different.
-        seed: Of the random divisions that the p-value of the exit rates comes from.
+        target: What was promised, or None if nothing was.
+        confidence: The confidence of the limits of the loss.
+        alpha: The probability with which samples of one kind may be called different.
+        seed: The seed of the random divisions that the p-value of the exit rates comes from.
 
     Raises:
         OptionError: A share is not between 0 and 1.
     """
 
-    promise: Target | None = None
+    target: Target | None = None
     confidence: float = 0.95
     alpha: float = 0.01
     seed: int = 0

@@ -44,17 +44,17 @@ class GuaranteeCheck:
     """What the loss on new samples says about a promise.
 
     Attributes:
-        kind: What was counted as a loss: what was promised, or agreement if that needs labels and there are none.
-        promised: What was promised to stay below; the kind of it and its limit, or None.
-        samples: How many were run to the end.
+        kind: What was counted as a loss: what was promised, or "agreement" if that needs labels and there are none.
+        promised: The kind of loss that was promised to stay below a limit, and the limit; None if nothing was promised.
+        samples: The number of samples that were run to the end.
         loss: Their mean loss, against the answers of the final exit.
-        interval: Limits of the true loss.
-        confidence: Of these limits.
+        interval: The limits between which the true loss lies.
+        confidence: The confidence of these limits.
         apart: Share of the expected samples on which the final exit differs from the original network: by so much the
             limits are widened, because new samples do not tell it.
-        verdict: What follows.
+        verdict: What follows for the promise.
         needed: How many samples in all would decide at this loss; None if that is no matter of numbers.
-        remedy: What to do.
+        remedy: What to do, in words.
     """
 
     kind: Kind
@@ -74,8 +74,8 @@ class GuaranteeCheck:
         return self.promised is not None and self.promised[0] != self.kind
 
 
-def find_standing(
-    expected: Evidence, seen: Evidence, thresholds: Sequence[float], *, score: str, watch: DriftTest
+def check_guarantee(
+    expected: Evidence, seen: Evidence, thresholds: Sequence[float], *, score: str, test: DriftTest
 ) -> GuaranteeCheck:
     """Compare the loss on new samples, run to the end, with the promise.
 
@@ -86,16 +86,19 @@ def find_standing(
     Args:
         expected: Evidence of the samples that the promise was proven on.
         seen: Evidence of new samples, independent and in random order, whose reference is the final exit.
-        thresholds: One per early exit.
+        thresholds: One threshold per early exit.
         score: Name of the score that the gates compare.
-        watch: The promise, and how sure to be.
+        test: The promise, and how sure to be.
+
+    Returns:
+        What was counted, between which limits the loss lies, and what follows.
 
     Raises:
         EvidenceError: The evidence does not hold this score.
         ThresholdError: Not one threshold per early exit.
     """
-    promise = watch.promise
-    promised = None if promise is None else (promise.kind_with(labels=expected.labels is not None), promise.limit)
+    target = test.target
+    promised = None if target is None else (target.kind_with(labels=expected.labels is not None), target.limit)
     kind: Kind = "agreement" if promised is None or seen.labels is None else promised[0]
     losses = find_losses(seen, thresholds, score, kind)
     found = GuaranteeCheck(
@@ -103,8 +106,8 @@ def find_standing(
         promised=promised,
         samples=len(seen),
         loss=float(losses.mean()),
-        interval=loss_interval(losses, kind, confidence=watch.confidence),
-        confidence=watch.confidence,
+        interval=loss_interval(losses, kind, confidence=test.confidence),
+        confidence=test.confidence,
         apart=float((expected.predictions[:, -1] != expected.reference).mean()),
     )
     return _judge(found)

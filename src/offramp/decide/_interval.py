@@ -5,6 +5,8 @@ Shape letters: S samples.
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
@@ -24,9 +26,12 @@ def loss_interval(losses: NDArray[np.int8], kind: Kind, *, confidence: float = 0
     `decide.p_value` does not refute from either side.
 
     Args:
-        losses: [S] of independent samples, in random order.
-        kind: What the losses are.
+        losses: [S] losses of independent samples, in random order.
+        kind: What counts as a loss: "agreement", "harm" or "net", see `decide.find_losses`.
         confidence: Probability with which the true loss lies inside.
+
+    Returns:
+        The lower and the upper limit.
 
     Raises:
         EvidenceError: There are no losses.
@@ -41,8 +46,7 @@ def loss_interval(losses: NDArray[np.int8], kind: Kind, *, confidence: float = 0
         Clopper and Pearson, "The use of confidence or fiducial limits", Biometrika 1934. Waudby-Smith and Ramdas,
         "Estimating means of bounded random variables by betting", JRSS B 2024, section 4.1, for the net loss.
     """
-    if not 0 < confidence < 1:
-        raise OptionError(f"confidence must lie between 0 and 1, but is {confidence}. For 95 percent give 0.95.")
+    _check_confidence(confidence)
     if not len(losses):
         raise EvidenceError("an interval must come from at least one loss, but there is none. Give more samples.")
     if kind != "net":
@@ -51,8 +55,52 @@ def loss_interval(losses: NDArray[np.int8], kind: Kind, *, confidence: float = 0
     return -_upper(-losses, side), _upper(losses, side)
 
 
+def mean_interval(values: NDArray[np.float64], *, confidence: float = 0.95) -> tuple[float, float]:
+    """Limits of the true mean of many independent values, such as differences sample by sample.
+
+    The normal approximation: mean plus and minus z s / sqrt(S), where s is the standard deviation of the values and z
+    the quantile of the normal distribution at (1 + confidence) / 2.
+
+    Args:
+        values: [S] one value per sample, at least two.
+        confidence: Probability with which the true mean lies inside.
+
+    Returns:
+        The lower and the upper limit.
+
+    Raises:
+        EvidenceError: There are fewer than two values.
+        OptionError: `confidence` is not between 0 and 1.
+
+    Example:
+        >>> low, high = mean_interval(np.array([0.0, 1.0, 0.0, 1.0]))
+        >>> round(low, 3), round(high, 3)
+        (-0.066, 1.066)
+    """
+    _check_confidence(confidence)
+    if len(values) < 2:
+        raise EvidenceError(f"an interval of a mean needs two values, but there are {len(values)}. Give more samples.")
+    mean, spread = float(values.mean()), float(values.std(ddof=1))
+    half = NormalDist().inv_cdf((1 + confidence) / 2) * spread / len(values) ** 0.5
+    return mean - half, mean + half
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise OptionError(f"confidence must lie between 0 and 1, but is {confidence}. For 95 percent give 0.95.")
+
+
 def share_interval(lost: float, samples: float, confidence: float) -> tuple[float, float]:
-    """The exact interval of a share; both counts may be fractions, to ask what more samples would tell."""
+    """The exact interval of a share; both counts may be fractions, to ask what more samples would tell.
+
+    Args:
+        lost: The number of lost answers.
+        samples: The number of samples.
+        confidence: The probability with which the true share lies inside.
+
+    Returns:
+        The lower and the upper limit.
+    """
     side = (1 - confidence) / 2
     low = beta.ppf(side, lost, samples - lost + 1) if lost > 0 else 0.0
     high = beta.ppf(1 - side, lost + 1, samples - lost) if lost < samples else 1.0

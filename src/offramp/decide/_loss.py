@@ -35,11 +35,14 @@ def find_losses(evidence: Evidence, thresholds: Sequence[float], score: str, kin
     """[S] the loss of each sample at these thresholds.
 
     Args:
-        evidence: Of the samples.
-        thresholds: One per early exit.
+        evidence: Evidence of the samples to judge.
+        thresholds: One threshold per early exit.
         score: Name of the score that the gates compare.
         kind: "agreement" (1 if the answer differs from the original network's), "harm" (1 if the original is right and
             this wrong), or "net" (harm, and -1 if this is right and the original wrong).
+
+    Returns:
+        [S] the loss of each sample: 0 or 1, and for "net" also -1.
 
     Raises:
         OptionError: There is no such kind.
@@ -53,9 +56,12 @@ def compare_answers(answers: NDArray[np.int64], known: Known, kind: Kind) -> NDA
     """[S] the loss of each answer; the rest as for `find_losses`.
 
     Args:
-        answers: [S] classes.
-        known: Evidence about the same samples.
-        kind: What counts as a loss.
+        answers: [S] the class that each sample was answered with.
+        known: What is known about the same samples, such as evidence.
+        kind: What counts as a loss: "agreement", "harm" or "net", see `decide.find_losses`.
+
+    Returns:
+        [S] the loss of each answer.
     """
     if kind not in ("agreement", "harm", "net"):
         raise OptionError(f"kind must be agreement, harm or net, but is {kind!r}. Choose one of them.")
@@ -78,10 +84,17 @@ def p_value(losses: NDArray[np.int8], kind: Kind, *, max_loss: float, confidence
     over the highest capital on the way. The losses must come in random order.
 
     Args:
-        losses: [S] of independent samples, in random order.
-        kind: What the losses are.
+        losses: [S] losses of independent samples, in random order.
+        kind: What counts as a loss: "agreement", "harm" or "net", see `decide.find_losses`.
         max_loss: The mean that is tested.
-        confidence: At which the bets aim; the p-value holds at any.
+        confidence: The confidence at which the bets aim; the p-value holds at any.
+
+    Returns:
+        The p-value: the probability of losses as small as these, at most, if the true mean loss is `max_loss` or more.
+
+    Example:
+        >>> round(p_value(np.zeros(299, np.int8), "agreement", max_loss=0.01, confidence=0.95), 4)
+        0.0495
 
     Reference:
         Angelopoulos et al., "Learn then Test", 2021, section 2 (binomial p-value). Waudby-Smith and Ramdas,
@@ -99,7 +112,14 @@ def p_value(losses: NDArray[np.int8], kind: Kind, *, max_loss: float, confidence
 
 
 def needed_samples(max_loss: float, confidence: float) -> int:
-    """The fewest samples that can certify anything: without a single loss.
+    """The fewest samples that can certify anything without a single loss: n with (1 - max_loss)^n <= 1 - confidence.
+
+    Args:
+        max_loss: The accepted mean loss.
+        confidence: The probability, over the choice of the calibration samples, with which the promise holds.
+
+    Returns:
+        The number of calibration samples.
 
     Example:
         >>> needed_samples(0.01, 0.95)
@@ -115,10 +135,13 @@ def certifiable_loss(samples: int, kind: Kind, *, max_loss: float, confidence: f
     one that may be lost are assumed, and the bound that such bets reach with many samples.
 
     Args:
-        samples: Of the calibration.
-        kind: What is lost.
-        max_loss: Accepted.
-        confidence: Of the promise.
+        samples: The number of calibration samples.
+        kind: What counts as a loss: "agreement", "harm" or "net", see `decide.find_losses`.
+        max_loss: The accepted mean loss, which is to be certified.
+        confidence: The probability, over the choice of the calibration samples, with which the promise holds.
+
+    Returns:
+        The largest mean loss on the calibration samples, as a share of them.
 
     Example:
         >>> [round(2500 * certifiable_loss(2500, "harm", max_loss=0.01, confidence=sure)) for sure in (0.95, 0.5)]
@@ -137,8 +160,11 @@ def aim_at(max_loss: float, margin: float) -> float:
     """The stricter loss that is proven where `max_loss` is promised, so that samples to come exceed that more rarely.
 
     Args:
-        max_loss: That is promised.
-        margin: Share of it to hold in reserve, from 0 to below 1.
+        max_loss: The loss that is promised.
+        margin: The share of it that is held in reserve, from 0 to below 1.
+
+    Returns:
+        The loss that is proven, `(1 - margin) x max_loss`.
 
     Raises:
         OptionError: The margin is no such share.
@@ -152,7 +178,7 @@ def aim_at(max_loss: float, margin: float) -> float:
     return max_loss * (1 - margin)
 
 
-def check_promise(max_loss: float, confidence: float) -> None:
+def check_target(max_loss: float, confidence: float) -> None:
     """Refuses limits that are no shares.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Which of several networks, trained for different prices of compute: for a loss, or for a budget.
+"""Which of several networks, trained with different weights of compute: for a loss, or for a budget.
 
 Shape letters: P networks, S samples.
 """
@@ -15,7 +15,7 @@ from offramp.errors import CurveError, EvidenceError, OptionError
 from offramp.measure import RouteEvidence, check_disjoint
 
 from ._decision import Guarantee, Refusal, prove, refuse
-from ._loss import Kind, check_promise, compare_answers
+from ._loss import Kind, check_target, compare_answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +54,9 @@ def network(
         confidence: Probability, over the calibration samples, with which the promise holds.
         kind: "agreement", "harm" or "net"; the last two need labels.
 
+    Returns:
+        Which network to ship, and what is promised of it.
+
     Raises:
         EvidenceError: Not the same networks or samples everywhere, a calibration sample was used to tune, or labels are
             needed and missing.
@@ -62,16 +65,16 @@ def network(
     Reference:
         Angelopoulos, Bates, Candes, Jordan, Lei, "Learn then Test", 2021, section 2.3 (fixed sequence testing).
     """
-    check_promise(max_loss, confidence)
+    check_target(max_loss, confidence)
     _check(tune, calibrate)
     order = _order(tune, kind)
     shuffled = np.random.default_rng(0).permutation(len(calibrate[0]))  # bets need a random order
     losses = [_losses(calibrate[place], kind)[shuffled] for place in order]
-    last, promise = prove(losses, len(shuffled), kind, max_loss=max_loss, confidence=confidence)
+    last, guarantee = prove(losses, len(shuffled), kind, max_loss=max_loss, confidence=confidence)
     if last < 0:
-        refused = refuse(promise, Refusal.UNSAFE_NETWORK, int(losses[0].sum()))
+        refused = refuse(guarantee, Refusal.UNSAFE_NETWORK, int(losses[0].sum()))
         return NetworkDecision(place=None, order=order, guarantee=refused)
-    return NetworkDecision(place=order[last], order=order, guarantee=promise)
+    return NetworkDecision(place=order[last], order=order, guarantee=guarantee)
 
 
 def network_in_budget(
@@ -81,8 +84,11 @@ def network_in_budget(
 
     Args:
         tune: [P] evidence of each network, about the same samples.
-        relative_macs: The budget.
-        kind: Of the loss that the best has least of.
+        relative_macs: The budget, as a share of the baseline's cost.
+        kind: The kind of loss by which networks are ordered: "agreement", "harm" or "net".
+
+    Returns:
+        The best network within the budget, without a guarantee.
 
     Raises:
         EvidenceError: Not the same samples everywhere, or labels are needed and missing.

@@ -46,11 +46,11 @@ class Trial:
     """A choice of exits at its best.
 
     Attributes:
-        kept: Which of the candidates, counted from 0.
+        kept: The candidates that it keeps, counted from 0.
         point: Its best operating point on the tuning samples; `macs` is in the unit of the breakdown.
-        loss: What is lost there.
+        loss: The loss at that point, on the tuning samples.
         rank: By how much it misses what must be met, then what is to be small: the lowest is best.
-        score: That the gates compare.
+        score: Name of the score that the gates compare.
     """
 
     kept: tuple[int, ...]
@@ -77,7 +77,7 @@ class Placement:
     Attributes:
         trials: What was drawn in full: first what is to be kept, then the others, the best first; among them nothing
             kept, each candidate alone, and all of them, by the score of the first.
-        by_score: Of each score that came into question, what would be kept.
+        by_score: By name of each score that came into question, the choice that would be kept with it.
         allowed_loss: On the tuning samples, so that the calibration samples can certify what is promised; None if a
             budget was asked for.
         tried: How many choices were looked at, of all scores together.
@@ -109,7 +109,7 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
     breakdown: Breakdown | Mapping[str, Breakdown],
     *,
     score: str | Sequence[str],
-    promise: Target | None = None,
+    target: Target | None = None,
     budget: float | None = None,
     calibration: int | None = None,
     most: int | None = None,
@@ -125,12 +125,12 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
     two whose choices look best are compared so, and the better one is taken.
 
     Args:
-        evidence: Of the tuning samples, with all candidates; nothing may be proved on them afterwards.
-        breakdown: What each part costs, in multiply-accumulates or seconds; by score if that makes a difference.
+        evidence: Evidence of the tuning samples, with all candidates; nothing may be proved on them afterwards.
+        breakdown: The cost of each part, in multiply-accumulates or seconds; by score if that makes a difference.
         score: Name of the score that the gates compare, or of several of which one will; of equals the first.
-        promise: What will be promised; 1 % of agreement with 95 % confidence if not given.
-        budget: Keep instead the exits that lose least at this share of the network's cost; of the promise only the
-            kind then counts.
+        target: What will be promised; 1 % of agreement with 95 % confidence if not given.
+        budget: Keep instead the exits that lose least at this share of the network's cost; of the promise only the kind
+            then counts.
         calibration: How many samples will prove it: with few of them, fewer may be lost. As many as there are in the
             evidence if not given.
         most: Keep at most so many.
@@ -139,6 +139,9 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
             of what it keeps from being lost. 0 keeps whatever saves anything here. Thresholds and exits are chosen on
             the same samples, so the true error is larger.
         always: Candidates that are kept whatever they save, counted from 0.
+
+    Returns:
+        The choice of exits, the other choices that were drawn in full, and how many were looked at.
 
     Raises:
         OptionError: The evidence has another number of exits than the breakdown, or a count or the budget is not
@@ -150,7 +153,8 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
         >>> surer = Gate(direction="higher", stop_all=0.0, stop_none=2.0)
         >>> seen = Evidence(ids=np.arange(4), predictions=np.tile([1, 1, 1], (4, 1)), reference=np.ones(4, int),
         ...                 scores={"p": np.tile(np.float32([0.9, 0.9]), (4, 1))}, gates={"p": surer})
-        >>> parts = Breakdown(stages=np.array([1.0, 4, 5]), heads=np.ones(2), borders=np.zeros(2), baseline=10.0)
+        >>> parts = Breakdown(stages=np.array([1.0, 4, 5]), heads=np.ones(2), gate_overheads=np.zeros(2),
+        ...                   baseline=10.0, unit="macs")
         >>> found = placement(seen, parts, score="p", calibration=300)
         >>> found.kept, found.best.relative
         ((0,), 0.2)
@@ -160,7 +164,7 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
         exits are left to the reader; trained together, exits can be compared without being trained again. Breiman et
         al., "Classification and Regression Trees", 1984, section 3.4.3, for one standard error.
     """
-    asked = promise or Target(kind="agreement")
+    asked = target or Target(kind="agreement")
     kind = asked.kind_with(labels=evidence.labels is not None)
     names = (score,) if isinstance(score, str) else tuple(score)
     parts = {name: breakdown if isinstance(breakdown, Breakdown) else breakdown[name] for name in names}
@@ -179,7 +183,7 @@ def placement(  # noqa: PLR0913  # what is asked, and how long to look
         search = _Search(evidence, parts[name], name, quality_for(kind), judge, _sorted(*always))
         search.look_around(largest, beam)
         searches.append(search)
-    drawn = [search.verify(largest, noise) for search in sorted(searches, key=_Search.promise)[:FINALISTS]]
+    drawn = [search.verify(largest, noise) for search in sorted(searches, key=_Search.best_rank)[:FINALISTS]]
     drawn.sort(key=lambda trials: (trials[0].rank, names.index(trials[0].score)))
     return Placement(
         trials=drawn[0],
@@ -217,7 +221,7 @@ class _Search:
     ) -> None:
         self._evidence, self._breakdown, self._score, self._quality = evidence, breakdown, score, quality
         self._judge, self._always = judge, always
-        self._sketch = FastFrontier(evidence, breakdown, score=score, quality=quality)
+        self._fast = FastFrontier(evidence, breakdown, score=score, quality=quality)
         self._all = range(len(breakdown.heads))
         best = 1.0
         if quality == "accuracy":  # of the original network
@@ -226,7 +230,7 @@ class _Search:
         self.seen: dict[Choice, Rank] = {}
         self._drawn: dict[Choice, Trial] = {}
 
-    def promise(self) -> Rank:
+    def best_rank(self) -> Rank:
         """The rank of the best choice that was looked at."""
         return min(self.seen.values())
 
@@ -240,10 +244,10 @@ class _Search:
             self.shrink(largest, beam)
 
     def look(self, choices: Iterable[Choice]) -> None:
-        """FastFrontier these."""
+        """Draws the fast frontier of each of these, unless it was drawn already."""
         for kept in choices:
             if kept not in self.seen:
-                good, cost = self._sketch.draw(kept)
+                good, cost = self._fast.draw(kept)
                 self.seen[kept] = (*self._judge.find_best(self._best - good, cost)[1], len(kept))
 
     def grow(self, largest: int, beam: int) -> None:

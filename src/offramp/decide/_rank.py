@@ -36,8 +36,12 @@ def rank_scores(frontiers: Mapping[str, Frontier], *, max_loss: float | None = N
     accepted one. Nothing may be proved on the samples that this choice was made on: they are the tuning samples.
 
     Args:
-        frontiers: By name of the score, all drawn on the same tuning samples, each with the costs of its own gates.
+        frontiers: By name of the score, a frontier; all are drawn on the same tuning samples, each with the costs of
+            its own gates.
         max_loss: The accepted loss, up to which the areas count; None counts up to what the cheapest point loses.
+
+    Returns:
+        The scores by area, the largest first.
 
     Raises:
         EvidenceError: The frontiers were drawn on different samples, or for different qualities.

@@ -6,7 +6,6 @@ Shape letters: E exits with the final one, S samples.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from offramp.errors import OptionError
 from offramp.measure import Costs, Evidence, exits_taken, frontier
 
 from ._decision import Decision, thresholds
+from ._interval import mean_interval
 from ._target import Target, quality_for
 
 
@@ -30,7 +30,7 @@ class Rotation:
         harm: Share of samples that the original gets right and this wrong, or None without labels.
         relative_macs: Mean cost as a share of the baseline's.
         exit_rates: Share of samples that answer at each exit.
-        decisions: Of the three rounds.
+        decisions: The decisions of the three rounds.
     """
 
     agreement: float
@@ -43,35 +43,81 @@ class Rotation:
     decisions: tuple[Decision, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Turn:
+    """Which samples play which part in one of three rounds, by their positions.
+
+    Attributes:
+        tune: Where candidates for a choice are drawn from.
+        calibrate: Where a choice is proven.
+        test: Where it is judged.
+        others: Both of the first, for a choice without a proof.
+    """
+
+    tune: NDArray[np.int64]
+    calibrate: NDArray[np.int64]
+    test: NDArray[np.int64]
+    others: NDArray[np.int64]
+
+
+def turns(samples: int, *, seed: int = 0) -> tuple[Turn, Turn, Turn]:
+    """Three rounds over three random parts of the samples, so that every sample is tested once.
+
+    Args:
+        samples: How many samples there are.
+        seed: The seed of the random division.
+
+    Returns:
+        The rounds; round i tunes on part i, calibrates on the next and tests on the one behind it, counted in a circle.
+
+    Raises:
+        OptionError: There are fewer than three samples.
+
+    Example:
+        >>> sorted(int(at) for turn in turns(6) for at in turn.test)
+        [0, 1, 2, 3, 4, 5]
+    """
+    if samples < 3:
+        raise OptionError(f"three parts need at least 3 samples, but there are {samples}. Give more samples.")
+    parts = np.array_split(np.random.default_rng(seed).permutation(samples), 3)
+
+    def turn(at: int) -> Turn:
+        tested = (at + 2) % 3
+        others = np.concatenate([part for place, part in enumerate(parts) if place != tested])
+        return Turn(tune=parts[at], calibrate=parts[(at + 1) % 3], test=parts[tested], others=others)
+
+    return turn(0), turn(1), turn(2)
+
+
 def rotate(
-    evidence: Evidence, costs: Costs, *, score: str, promise: Target | None = None, shared: bool = False, seed: int = 0
+    evidence: Evidence, costs: Costs, *, score: str, target: Target | None = None, shared: bool = False, seed: int = 0
 ) -> Rotation:
     """Splits the samples in three parts that take turns as tune, calibrate and test.
 
     Args:
-        evidence: Of samples that the network did not train on.
-        costs: Multiply-accumulates by exit.
+        evidence: Evidence of samples that the network did not train on.
+        costs: The cost of a sample by exit.
         score: Name of the score that the gates compare.
-        promise: What each round promises; 1 % of agreement with 95 % confidence if not given.
+        target: What each round promises; 1 % of agreement with 95 % confidence if not given.
         shared: Use the same threshold at every exit.
-        seed: Of the split.
+        seed: The seed of the division in three parts.
+
+    Returns:
+        Means over all samples, and the decisions of the three rounds.
 
     Raises:
         EvidenceError: No such score, or labels are needed and missing.
         OptionError: Fewer than three samples.
     """
-    if len(evidence) < 3:
-        raise OptionError(f"three parts need at least 3 samples, but there are {len(evidence)}. Give more samples.")
-    asked = promise or Target(kind="agreement")
+    asked = target or Target(kind="agreement")
     kind = asked.kind_with(labels=evidence.labels is not None)
-    parts = np.array_split(np.random.default_rng(seed).permutation(len(evidence)), 3)
     taken = np.empty(len(evidence), np.int64)
     decisions = []
-    for turn in range(3):
-        tune, calibrate, test = (evidence.subset(parts[(turn + role) % 3]) for role in range(3))
+    for turn in turns(len(evidence), seed=seed):
+        tune, calibrate, test = (evidence.subset(part) for part in (turn.tune, turn.calibrate, turn.test))
         drawn = frontier(tune, costs, score=score, shared=shared, quality=quality_for(kind))
         decision = thresholds(drawn, calibrate, max_loss=asked.limit, confidence=asked.confidence, kind=kind)
-        taken[parts[(turn + 2) % 3]] = exits_taken(test, decision.thresholds, score)
+        taken[turn.test] = exits_taken(test, decision.thresholds, score)
         decisions.append(decision)
     return _summarize(evidence, costs, taken, tuple(decisions))
 
@@ -84,8 +130,7 @@ def _summarize(evidence: Evidence, costs: Costs, taken: NDArray[np.int64], decis
         right, before = answers == evidence.labels, evidence.reference == evidence.labels
         paired = right.astype(np.float64) - before
         accuracy, difference, harm = float(right.mean()), float(paired.mean()), float((before & ~right).mean())
-        half = NormalDist().inv_cdf(0.975) * float(paired.std(ddof=1)) / len(paired) ** 0.5
-        interval = (difference - half, difference + half)
+        interval = mean_interval(paired)
     return Rotation(
         agreement=float((answers == evidence.reference).mean()),
         accuracy=accuracy,

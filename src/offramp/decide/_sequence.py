@@ -28,7 +28,15 @@ FAR = 4  # tuning losses above so many times the accepted one are never reached
 
 
 def order_points(frontier: Frontier, max_loss: float) -> tuple[OperatingPoint, ...]:
-    """The points to test in this order, chosen on the tuning samples alone: the approach, then the frontier."""
+    """The points to test in this order, chosen on the tuning samples alone: the approach, then the frontier.
+
+    Args:
+        frontier: A frontier that was drawn on the tuning samples.
+        max_loss: The accepted mean loss; points that lose far more are left out.
+
+    Returns:
+        The points in the order of testing.
+    """
     quality = frontier.qualities
     near = np.flatnonzero(quality >= quality[0] - FAR * max_loss)
     if len(near) > LONGEST:
@@ -43,12 +51,13 @@ def last_certified(
 
     Args:
         losses: [S] of each point in the order of testing; computed as late as possible if it is a generator.
-        kind: What the losses are.
-        max_loss: Accepted mean loss.
-        confidence: Of the promise.
+        kind: What counts as a loss: "agreement", "harm" or "net", see `decide.find_losses`.
+        max_loss: The accepted mean loss.
+        confidence: The probability, over the choice of the calibration samples, with which the promise holds.
 
     Returns:
-        -1 and the p-value of the first point if that failed already.
+        The position of the last point that passed and its p-value; -1 and the p-value of the first point if that failed
+        already.
     """
     passed, kept = -1, 1.0
     for place, loss in enumerate(losses):

@@ -31,7 +31,7 @@ class Shift:
         expected_samples: How many were expected from.
         samples: How many new ones were counted.
         exits_p: How surprising a change of the exit rates as large as this is among samples of one kind.
-        scores_p: The same of each early exit's scores.
+        scores_p: How surprising a change as large as this is of the scores of each early exit.
         alpha: How rarely samples of one kind may be called different.
     """
 
@@ -66,7 +66,7 @@ def find_shift(
     *,
     thresholds: Sequence[float],
     score: str,
-    watch: DriftTest,
+    test: DriftTest,
 ) -> Shift:
     """Compare new samples with the expected ones.
 
@@ -77,9 +77,12 @@ def find_shift(
         expected: Evidence of the samples that the promise was proven on.
         seen: Evidence of new samples.
         taken: [S] the exit that each of the new samples took, also of those that `seen` leaves out.
-        thresholds: One per early exit.
+        thresholds: One threshold per early exit.
         score: Name of the score that the gates compare.
-        watch: How sure to be, and the seed of the random divisions.
+        test: How sure to be, and the seed of the random divisions.
+
+    Returns:
+        Exit rates, p-values, and whether the new samples look different.
 
     Raises:
         EvidenceError: The evidence does not hold this score.
@@ -97,9 +100,9 @@ def find_shift(
         rates=tuple((after / after.sum()).tolist()),
         expected_samples=int(before.sum()),
         samples=int(after.sum()),
-        exits_p=_compare_counts(before, after, watch.seed),
+        exits_p=_compare_counts(before, after, test.seed),
         scores_p=tuple(float(ks_2samp(old, new, method="asymp").pvalue) for old, new in pairs),
-        alpha=watch.alpha,
+        alpha=test.alpha,
     )
 
 

@@ -86,11 +86,22 @@ class Target:
         return USUAL_LOSS if self.max_loss is None else self.max_loss
 
     def kind_with(self, *, labels: bool) -> Kind:
-        """What counts as a loss: as asked, else harm where there are labels and agreement where there are none."""
+        """What counts as a loss: as asked, else harm where there are labels and agreement where there are none.
+
+        Args:
+            labels: Whether there are labels.
+
+        Returns:
+            "agreement", "harm" or "net".
+        """
         return self.kind or ("harm" if labels else "agreement")
 
     def to_json(self) -> dict[str, Any]:  # Any: JSON
-        """The target as `result.json` holds it."""
+        """The target as `result.json` holds it.
+
+        Returns:
+            Its fields by name, and the mode under "name".
+        """
         return {
             "max_loss": self.max_loss, "confidence": self.confidence, "kind": self.kind, "budget": self.budget,
             "margin": self.margin, "name": self.mode,
@@ -99,6 +110,12 @@ class Target:
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> Target:  # Any: JSON
         """The target that `to_json` told.
+
+        Args:
+            told: What `to_json` gave.
+
+        Returns:
+            An equal target.
 
         Example:
             >>> Target.from_json(Target(knee=True).to_json()) == Target(knee=True)
@@ -116,5 +133,12 @@ def _check_share(name: str, share: float | None, such_as: str) -> None:
 
 
 def quality_for(kind: Kind) -> Quality:
-    """What a frontier should keep, for a promise of this kind: net losses are lost accuracy."""
+    """What a frontier should keep, for a promise of this kind: net losses are lost accuracy.
+
+    Args:
+        kind: The kind of loss that is promised to stay small.
+
+    Returns:
+        The quality that `measure.frontier` trades for cost.
+    """
     return "accuracy" if kind == "net" else kind

@@ -18,9 +18,16 @@ from ._settings import Augment
 
 
 def choose_augment(wanted: Augment, inputs: tuple[Node, ...]) -> Augment:
-    """What "auto" means for these inputs; anything else stays as wished.
+    """What "auto" means for these inputs; anything else stays as it is.
 
     A mirror image means something else for digits and letters, which are mostly grey.
+
+    Args:
+        wanted: The augmentation asked for.
+        inputs: Input nodes of the graph.
+
+    Returns:
+        "crop_flip" for color pictures, "crop" for grey ones and "none" for all else, if "auto" was asked for.
     """
     if wanted != "auto":
         return wanted
@@ -34,9 +41,12 @@ def augment(batch: Mapping[str, Tensor], how: Augment, random: np.random.Generat
     """The batch with each picture cropped at random after padding with black, and mirrored with "crop_flip".
 
     Args:
-        batch: Pictures [B, C, H, W]; anything without four axes stays as it is.
+        batch: Pictures [B, C, H, W] by input name; anything without four axes stays as it is.
         how: "crop", "crop_flip" or "none".
-        random: Where chance comes from.
+        random: Generator of the random crops and mirrors.
+
+    Returns:
+        Tensors of the same shapes; all inputs are cropped by themselves.
     """
     if how == "none":
         return dict(batch)

@@ -22,8 +22,8 @@ class Position:
     """The step that comes next.
 
     Attributes:
-        epoch: Passes finished.
-        step: Steps finished in the present pass.
+        epoch: Number of passes that are finished.
+        step: Number of steps that are finished in the present pass.
     """
 
     epoch: int = 0
@@ -32,6 +32,10 @@ class Position:
 
 def check_resume(checkpoint: Path | None, resume: bool) -> None:
     """Refuse to go on from nothing.
+
+    Args:
+        checkpoint: Path of the checkpoint; None if none is kept.
+        resume: True if the training shall go on from it.
 
     Raises:
         OptionError: There is no file to go on from.
@@ -46,11 +50,11 @@ def save_checkpoint(
     """Write the file anew, whole or not at all.
 
     Args:
-        path: Of the file.
-        position: Where to go on.
-        learner: What learns.
-        optimizer: Of `learner`.
-        fingerprint: What must be the same for going on to make sense.
+        path: Path of the file; its folder is made.
+        position: The step that comes next.
+        learner: Module whose weights are kept.
+        optimizer: Optimizer of the learner, whose state is kept.
+        fingerprint: What must be equal when the training goes on, as JSON-able data.
 
     Raises:
         OutputError: The file cannot be written.
@@ -62,8 +66,8 @@ def save_checkpoint(
     partial = path.with_name(f"{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        whole = {name: value.detach().contiguous() for name, value in tensors.items()}
-        save_file(whole, partial, metadata={"offramp": json.dumps(text)})
+        plain = {name: value.detach().contiguous() for name, value in tensors.items()}
+        save_file(plain, partial, metadata={"offramp": json.dumps(text)})
         os.replace(partial, path)  # noqa: PTH105  # atomic on one file system, like Path.replace, and as quick
     except (OSError, SafetensorError) as error:
         raise OutputError(f"the checkpoint {path} cannot be written: {error}. Choose a writable folder.") from error
@@ -72,7 +76,16 @@ def save_checkpoint(
 def load_checkpoint(
     path: Path, *, learner: nn.Module, optimizer: Optimizer, fingerprint: Mapping[str, object]
 ) -> Position:
-    """Bring learner and optimizer to where the file says, and give the position; the start if there is no file.
+    """Bring learner and optimizer to where a killed training was.
+
+    Args:
+        path: Path of the checkpoint.
+        learner: Module that takes the weights.
+        optimizer: Optimizer of the learner, which takes its state.
+        fingerprint: What must be equal to what the file holds.
+
+    Returns:
+        The step that comes next; the first one if there is no file.
 
     Raises:
         LearnError: The file is damaged, or was written by another training.

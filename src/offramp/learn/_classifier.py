@@ -22,12 +22,15 @@ def train_classifier(
     Cross-entropy, Adam, and one cycle of the learning rate; nothing that a serious recipe would add.
 
     Args:
-        module: From one input to logits; stays as it is, its weights are where the copy starts.
-        samples: With labels.
-        epochs: Passes over the samples.
-        seed: Of the order and of dropout; the global generator is left as it was.
-        batch: Samples per step.
+        module: Network from one input to logits; it stays as it is, and its weights are where the copy starts.
+        samples: Samples with labels.
+        epochs: Number of passes over the samples, at least 1.
+        seed: The seed of the samples' order and of dropout; the global generator is left as it was.
+        batch: Number of samples per step, at least 1.
         peak_rate: Highest learning rate of the cycle.
+
+    Returns:
+        The trained copy, on the module's device.
 
     Raises:
         DataError: There are no samples, no labels, or several inputs.

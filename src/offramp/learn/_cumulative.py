@@ -26,18 +26,18 @@ from ._training import Progress, Training
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CumulativeSettings(TrainingSettings):
-    """Everything that decides what `learn.cumulative` learns; `temperature` plays no part.
+    """What decides the result of `learn.cumulative`; `temperature` plays no part.
 
     The optimizer is AdamW, the schedule half a cosine, anew for each of the two phases.
 
     Attributes:
-        price: Lambda, of one backbone's compute in nats of cross-entropy; 0 asks for agreement alone. Too high, and all
-            samples leave at the first exit, whatever it knows.
-        loss: "v2" sums over the exits, "v1" looks at the whole alone, "v3" weighs exits by their confidence, "v4"
-            teaches each exit which samples are its own, "v0" teaches no confidence: see `cumulative_losses`. Those of
-            "v3" are shares: its authors stop above 1 / N with N exits, not above 0.5.
-        warm_epochs: Passes with "v0" before `epochs`. With 0, as published, heads that know nothing yet can teach their
-            confidences to stop nobody, and whom nobody asks learns nothing more.
+        price: The papers' lambda: what the compute of one backbone may cost, in nats of cross-entropy, 0 or more. 0
+            asks for agreement alone; with too high a price all samples leave at the first exit, whatever it knows.
+        loss: "v2" sums over the exits, "v1" takes the mixture of all exits alone, "v3" weighs exits by their
+            confidence, "v4" teaches each exit which samples are its own, "v0" teaches no confidence: see
+            `cumulative_losses`. Those of "v3" are shares: its authors stop above 1 / N with N exits, not above 0.5.
+        warm_epochs: Number of passes with "v0" before `epochs`, 0 or more. With 0, as published, heads that know
+            nothing yet can teach their confidences to stop no sample, and then they learn nothing more.
         targets: "hard" is the class that the backbone answers, as published; "soft" its probabilities.
         charge: "all" counts everything that a sample ran, "own" of the heads only the one that answers, as published.
 
@@ -84,18 +84,22 @@ def cumulative(
     the result depends on graph, samples and settings alone, however often the training was killed.
 
     Args:
-        graph: Its early exits are heads with the option `confidence`, such as "conv2:confidence=1"; it is not changed.
-        samples: Labels are not read.
-        settings: None for the defaults.
-        checkpoint: File in which the training keeps where it stands; None keeps nothing.
+        graph: An early-exit graph whose heads have the option `confidence`, such as "conv2:confidence=1"; it is not
+            changed.
+        samples: Samples to learn from, at least one batch; their labels are not read.
+        settings: How to learn; None for the defaults.
+        checkpoint: Path of a file in which the training keeps where it stands; None keeps nothing.
         resume: True goes on from `checkpoint` if it exists.
-        progress: True draws a bar on stderr, False does not, None does so on a terminal; a function is told after each
-            step how many are done, of how many, and where the training is.
+        progress: True draws a bar on stderr, False does not, None does so on a terminal. A function is called after
+            each step with the number of steps done, the number of all steps, and a text with epoch and loss.
+
+    Returns:
+        A graph of the same structure with other heads and scores.
 
     Raises:
-        LearnError: An exit without a confidence, too few samples, a checkpoint of another training, or a loss that is
-            not finite.
-        OptionError: `resume` without `checkpoint`.
+        LearnError: An exit gives no confidence, or there are too few samples; the checkpoint is of another training; a
+            loss is not finite.
+        OptionError: `resume` was given without `checkpoint`.
         OutputError: The checkpoint cannot be written.
 
     Reference:

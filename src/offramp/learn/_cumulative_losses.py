@@ -20,14 +20,14 @@ CumulativeLoss = Literal["v0", "v1", "v2", "v3", "v4"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExitOutputs:
-    """What all exits say of a batch, what they should say, and what it costs.
+    """What all exits answer to a batch, what they should answer, and what it costs.
 
     Attributes:
         log: [N + 1, B, K] logarithms of the exits' probabilities p.
         odds: [N, B] log-odds of the early exits' confidences h.
-        targets: [B, K] probabilities.
-        costs: [N + 1] c, of answering at each exit, relative to the backbone.
-        price: Lambda, of one backbone's compute.
+        targets: [B, K] probabilities to learn.
+        costs: [N + 1] cost c of answering at each exit, relative to the backbone.
+        price: Lambda, what one backbone's compute may cost, in nats.
     """
 
     log: Tensor
@@ -38,13 +38,16 @@ class ExitOutputs:
 
 
 def mix_answers(log: Tensor, odds: Tensor) -> Tensor:
-    """[N + 1, B, K] logarithms of P_n = h_n p_n + (1 - h_n) P_(n+1), with P_N = p_N.
+    """The logarithms of P_n = h_n p_n + (1 - h_n) P_(n+1), with P_N = p_N.
 
     P_n is the answer to expect of a sample that came as far as exit n, if a coin of probability h decides at each exit.
 
     Args:
         log: [N + 1, B, K] logarithms of p.
         odds: [N, B] log-odds of h.
+
+    Returns:
+        Logarithms [N + 1, B, K].
 
     Example:
         >>> p = torch.tensor([[[0.75, 0.25]], [[0.25, 0.75]]])
@@ -61,11 +64,14 @@ def mix_answers(log: Tensor, odds: Tensor) -> Tensor:
 
 
 def mix_costs(costs: Tensor, odds: Tensor) -> Tensor:
-    """[N + 1, B] costs to expect of a sample that came as far as exit n: C_n = h_n c_n + (1 - h_n) C_(n+1), C_N = c_N.
+    """The costs to expect of a sample that came as far as exit n: C_n = h_n c_n + (1 - h_n) C_(n+1), with C_N = c_N.
 
     Args:
-        costs: [N + 1] c.
+        costs: [N + 1] cost c of answering at each exit.
         odds: [N, B] log-odds of h.
+
+    Returns:
+        Costs [N + 1, B].
 
     Example:
         >>> mix_costs(torch.tensor([0.2, 1.0]), torch.zeros(1, 1))
@@ -92,16 +98,19 @@ def cumulative_losses(outputs: ExitOutputs, loss: CumulativeLoss) -> Tensor:
       A sample's tag is the exit with its least o.
 
     Args:
-        outputs: By the exits.
-        loss: Which.
+        outputs: What the exits answer to a batch.
+        loss: Which of the losses above.
+
+    Returns:
+        One term per exit that the loss names.
 
     Reference:
         Lahiany and Aperstein, "PTEEnet", IEEE Access 10, 2022, equations (1) to (4): both recursions and v2; Demir and
         Akbas, "Early-exit Convolutional Neural Networks", arXiv 2409.05336, 2024, and its public code for the others.
         There v2 has the final exit's own term too, which is constant with a frozen backbone. The final exit has no
-        confidence here, since nobody asks it: in v3 it counts as 1, in v4 it has no cross-entropy. Tags belonged to the
-        places of a batch there, while the samples were shuffled; here each batch's are computed from the heads as they
-        are, so each belongs to its sample.
+        confidence here, since no gate asks it: in v3 it counts as 1, in v4 it has no cross-entropy. Tags belonged to
+        the places of a batch there, while the samples were shuffled; here each batch's are computed from the heads as
+        they are, so each belongs to its sample.
     """
     return _LOSSES[loss](outputs)
 

@@ -11,7 +11,14 @@ from torch import nn
 
 
 def digest_weights(bodies: Mapping[str, Any]) -> str:  # Any: bodies are opaque
-    """Hexadecimal digest of the names and weights of some bodies; one that is no module counts by its name."""
+    """A digest of the names and weights of some bodies.
+
+    Args:
+        bodies: Bodies by name; one that is no module counts by its name alone.
+
+    Returns:
+        64 hexadecimal digits of SHA-256.
+    """
     known = hashlib.sha256()
     for name, body in bodies.items():
         known.update(name.encode())

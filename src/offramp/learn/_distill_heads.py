@@ -25,13 +25,13 @@ from ._training import Progress, Training
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DistillSettings(TrainingSettings):
-    """Everything that decides what `learn.distill_heads` learns; the defaults suit pictures and tokens alike.
+    """What decides the result of `learn.distill_heads`; the defaults suit pictures and tokens alike.
 
     The optimizer is AdamW, the schedule half a cosine.
 
     Attributes:
-        targets: What heads learn: "soft", the full network's softened probabilities, or "hard", its answers (then the
-            temperature does not matter).
+        targets: What heads learn to give: "soft", the full network's softened probabilities, or "hard", its answers
+            (then the temperature does not matter).
         sample_weighting: How much less a sample counts at an exit if earlier exits would let it go, in [0, 1]: 0 counts
             all samples alike, 1 only those that come there. It begins after a quarter of the epochs, rounded down.
         mixup: Chance of a sample to be mixed with another of its batch, in [0, 1]; for floating-point inputs alone. It
@@ -72,18 +72,33 @@ def distill_heads(
     On a CPU the result depends on graph, samples and settings alone, however often the training was killed.
 
     Args:
-        graph: With nodes of role "head"; it is not changed.
-        samples: Labels are not read.
-        settings: None for the defaults.
-        checkpoint: File in which the training keeps where it stands; None keeps nothing.
+        graph: An early-exit graph with at least one head, as `attach.exits` makes it; it is not changed.
+        samples: Samples to learn from, at least one batch; their labels are not read.
+        settings: How to learn; None for the defaults.
+        checkpoint: Path of a file in which the training keeps where it stands; None keeps nothing.
         resume: True goes on from `checkpoint` if it exists.
-        progress: True draws a bar on stderr, False does not, None does so on a terminal; a function is told after each
-            step how many are done, of how many, and where the training is.
+        progress: True draws a bar on stderr, False does not, None does so on a terminal. A function is called after
+            each step with the number of steps done, the number of all steps, and a text with epoch and loss.
+
+    Returns:
+        A graph of the same structure with other heads and scores.
 
     Raises:
-        LearnError: No head, too few samples, a checkpoint of another training, or a loss that is not finite.
-        OptionError: `resume` without `checkpoint`.
+        LearnError: There is no head, or too few samples; the checkpoint is of another training; a loss is not finite.
+        OptionError: `resume` was given without `checkpoint`.
         OutputError: The checkpoint cannot be written.
+
+    Example:
+        >>> import numpy as np
+        >>> from torch import nn
+        >>> from offramp import attach
+        >>> from offramp.run import ArraySamples
+        >>> network = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+        >>> graph = attach.exits(network, torch.zeros(2, 8), count=1, placement="1")
+        >>> inputs = np.random.default_rng(0).random((64, 8), dtype=np.float32)
+        >>> samples = ArraySamples(inputs={"x": inputs}, ids=np.arange(64).astype(str))
+        >>> distill_heads(graph, samples, DistillSettings(epochs=1, batch=32), progress=False).exits
+        ('exit0/head', 'stage1')
 
     Reference:
         Lahiany and Aperstein, "PTEEnet: Post-Trained Early-Exit Neural Networks Augmentation for Inference Cost

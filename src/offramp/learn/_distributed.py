@@ -20,10 +20,10 @@ from offramp.errors import OptionError
 
 @dataclass(frozen=True, slots=True)
 class Distributed:
-    """Who takes part in a training; by default one process alone, which needs nothing else.
+    """The processes that take part in a training; by default one alone, which needs nothing else.
 
     Attributes:
-        fabric: Of Lightning, in a process of several; None alone.
+        fabric: Lightning's Fabric in one process of several; None for one alone.
     """
 
     fabric: Any = None  # Any: lightning_fabric is optional
@@ -35,22 +35,41 @@ class Distributed:
 
     @property
     def rank(self) -> int:
-        """Which process this is; the first one, 0, writes and draws."""
+        """Which process this is, counted from 0; the first one writes files and draws the bar."""
         return 0 if self.fabric is None else int(self.fabric.global_rank)
 
     def share(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-        """This process's part of a batch."""
+        """This process's part of a batch.
+
+        Args:
+            positions: Positions of the batch's samples.
+
+        Returns:
+            Those that belong to this process.
+        """
         return positions[self.rank :: self.size]
 
     def join(self, learner: nn.Module, optimizer: torch.optim.Optimizer) -> nn.Module:
-        """The learner as it is to be called: gradients become the mean over all processes."""
+        """The learner as it is to be called: gradients become the mean over all processes.
+
+        Args:
+            learner: Module that learns.
+            optimizer: Optimizer of the learner.
+
+        Returns:
+            A module that is called like the learner; alone, the learner itself.
+        """
         if self.fabric is None:
             return learner
         joined: nn.Module = self.fabric.setup(learner, optimizer)[0]
         return joined
 
     def backward(self, loss: Tensor) -> None:
-        """Compute gradients."""
+        """Compute gradients.
+
+        Args:
+            loss: A single number.
+        """
         if self.fabric is None:
             loss.backward()  # type: ignore[no-untyped-call]  # PyTorch's own
         else:
@@ -63,13 +82,16 @@ def run_distributed(
     """What `function(distributed, *arguments)` gives in the first of so many processes.
 
     Args:
-        function: Of a module, so that new processes find it; like its arguments and result it goes from one process
-            to another if there are several.
-        arguments: Of the function.
+        function: A function of a module, so that new processes find it; like its arguments and result it is sent from
+            one process to another if there are several.
+        *arguments: Arguments of the function after the first.
         devices: Number of processes; 1 starts none.
-        accelerator: In Lightning Fabric's words, such as "cpu" or "cuda".
-        batch: Samples per step of all processes together.
+        accelerator: Kind of device in Lightning Fabric's words, such as "cpu" or "cuda".
+        batch: Number of samples per step of all processes together.
         partly: True if some steps give some weights no gradient.
+
+    Returns:
+        What the function returns.
 
     Raises:
         MissingExtra: Several processes, but Lightning Fabric is not installed.

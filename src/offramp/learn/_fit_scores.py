@@ -29,11 +29,14 @@ def fit_scores(
     """Copies of the scores that learn, fitted to what their head and the full network answer.
 
     Args:
-        graph: Its nodes of role "score" whose body is a `FittedScore` are fitted.
-        heads: Trained, in eval mode.
+        graph: Graph whose nodes of role "score" are fitted if their body is a `FittedScore`.
+        heads: The trained heads, in eval mode.
         frozen: The backbone.
-        samples: A random part of at most `settings.score_samples` is used, without augmentation.
-        settings: Batch, seed and that limit.
+        samples: Samples of which a random part of at most `settings.score_samples` is used, without augmentation.
+        settings: Settings that hold the batch, the seed and that limit.
+
+    Returns:
+        The fitted scores, by the name of the node.
     """
     bodies = {node.name: graph.bodies[node.name] for node in graph.nodes if node.role == "score"}
     learners: dict[str, Any] = {name: body for name, body in bodies.items() if isinstance(body, FittedScore)}

@@ -24,16 +24,17 @@ class FrozenBackbone:
     """Copies of a graph's backbone bodies, in eval mode and without gradients.
 
     Args:
-        graph: With at least one node of role "head"; its bodies are copied.
-        precision: "bfloat16" is several times as fast where the processor has AMX.
+        graph: Graph with at least one head; its bodies are copied.
+        precision: Numbers that the forward pass computes in; "bfloat16" is several times as fast where the processor
+            has AMX.
 
     Attributes:
         nodes: Function nodes that the heads and the final exit need, in graph order, heads left out.
         teacher: Name of the node whose first output is the full network's logits.
-        device: Where the bodies are.
+        device: Device on which the bodies are.
 
     Raises:
-        LearnError: The backbone depends on gates or heads, or the graph has no exit that is none.
+        LearnError: The backbone depends on gates or heads.
     """
 
     def __init__(self, graph: Graph, precision: Precision) -> None:
@@ -46,7 +47,14 @@ class FrozenBackbone:
 
     @torch.no_grad()
     def __call__(self, batch: Mapping[str, Tensor]) -> Values:
-        """What each input and backbone node gives for every row of the batch, floats in float32."""
+        """Run the backbone for every row of a batch.
+
+        Args:
+            batch: Inputs [B, ...] by name.
+
+        Returns:
+            What each input and backbone node gives, by name, floating-point numbers in float32.
+        """
         values: Values = {name: (channels_last(batch[name]),) for name in self._inputs}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._precision == "bfloat16"):
             for node in self.nodes:
@@ -54,22 +62,48 @@ class FrozenBackbone:
         return {name: tuple(map(_single, given)) for name, given in values.items()}
 
     def digest(self) -> str:
-        """A fingerprint of the weights."""
+        """A fingerprint of the weights.
+
+        Returns:
+            64 hexadecimal digits.
+        """
         return digest_weights(self._bodies)
 
 
 def gather(values: Mapping[str, tuple[Tensor, ...]], node: Node) -> list[Tensor]:
-    """What a node reads, in the order of its arguments."""
+    """What a node reads, in the order of its arguments.
+
+    Args:
+        values: What each node gives, by name.
+        node: The node that reads.
+
+    Returns:
+        One tensor per data edge.
+    """
     return [values[edge.source][edge.output] for edge in node.inputs]
 
 
 def as_tuple(result: Tensor | Iterable[Tensor]) -> tuple[Tensor, ...]:
-    """The outputs of a body as a tuple, also where there is only one."""
+    """The outputs of a body as a tuple, also where there is only one.
+
+    Args:
+        result: What a body returned.
+
+    Returns:
+        The tensors.
+    """
     return (result,) if isinstance(result, Tensor) else tuple(result)
 
 
 def find_backbone(graph: Graph, teacher: str) -> tuple[Node, ...]:
-    """The function nodes that the heads and the final exit need, in graph order, heads left out.
+    """The function nodes that the heads and the final exit need, heads left out.
+
+    Args:
+        graph: An early-exit graph.
+        teacher: Name of the final exit.
+
+    Returns:
+        Nodes in graph order.
 
     Raises:
         LearnError: One of them depends on gates or heads.
@@ -124,12 +158,24 @@ def _is_single(node: fx.Node, calls: Mapping[Any, int]) -> bool:  # Any: the tar
 
 
 def channels_last(tensor: Tensor) -> Tensor:
-    """The tensor in the memory format that convolutions are quickest with, if it holds pictures."""
+    """The tensor in the memory format that convolutions are quickest with, if it holds pictures.
+
+    Args:
+        tensor: Any tensor.
+
+    Returns:
+        The same values.
+    """
     return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
 
 
 def lay_out(module: nn.Module, memory_format: torch.memory_format) -> None:
-    """Keep the filters of a module in this memory format."""
+    """Keep the filters of a module in this memory format.
+
+    Args:
+        module: Module whose weights are changed in place.
+        memory_format: Format for weights with four axes.
+    """
     for parameter in module.parameters():
         if parameter.dim() == 4:
             parameter.data = parameter.data.contiguous(memory_format=memory_format)
@@ -140,6 +186,13 @@ def _single(tensor: Tensor) -> Tensor:
 
 
 def find_device(bodies: Iterable[Body]) -> torch.device:
-    """Where the weights of some bodies are; the CPU if they have none."""
+    """The device on which the weights of some bodies are.
+
+    Args:
+        bodies: Bodies, of which some may be no modules.
+
+    Returns:
+        The device of the first weight; the CPU if there are none.
+    """
     modules = (body for body in bodies if isinstance(body, nn.Module))
     return next((parameter.device for module in modules for parameter in module.parameters()), torch.device("cpu"))

@@ -1,4 +1,4 @@
-"""Heads that learn beside a frozen backbone, from its own answers; how they are judged is told from outside."""
+"""Heads that learn beside a frozen backbone, from its own answers, by a loss that is given from outside."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class HeadTask:
     """Copies of a graph's heads that learn what the full network answers.
 
     Args:
-        graph: With nodes of role "head"; it is not changed.
+        graph: Graph with at least one head; it is not changed.
         settings: How to learn.
-        compare: Losses of a batch.
-        warm_epochs: Passes before `settings.epochs`, with a schedule of their own.
-        mixed: Chance of a sample to be mixed with another one.
+        compare: Function that gives the losses of a batch.
+        warm_epochs: Number of passes before `settings.epochs`, with a schedule of their own.
+        mixup: Chance of a sample to be mixed with another one, in [0, 1].
 
     Attributes:
         frozen: The backbone.
 
     Raises:
-        LearnError: No head, or a backbone that depends on gates or heads.
+        LearnError: There is no head, or the backbone depends on gates or heads.
     """
 
     title = "heads"
@@ -54,7 +54,19 @@ class HeadTask:
         self._phases, self._mixup = (warm_epochs, settings.epochs), mixup
 
     def losses(self, batch: Mapping[str, Tensor], labels: Tensor | None, epoch: int) -> dict[str, Tensor]:
-        """The losses that `compare` gives."""
+        """The losses that `compare` gives.
+
+        Args:
+            batch: Inputs [B, ...] by name.
+            labels: Not read.
+            epoch: Which epoch, counted from 0.
+
+        Returns:
+            A single number per node that learns, by name.
+
+        Raises:
+            LearnError: The full network answers with logits that are not finite.
+        """
         values = self.frozen(mixup(batch, self._mixup))
         teacher = values[self.frozen.teacher][0]
         if not bool(teacher.isfinite().all()):
@@ -64,11 +76,27 @@ class HeadTask:
         return self._compare(given, teacher, epoch)
 
     def rate(self, epoch: int, step: int, steps: int) -> float:
-        """Half a cosine per phase."""
+        """Factor of the peak learning rate: half a cosine per phase.
+
+        Args:
+            epoch: Which epoch, counted from 0.
+            step: Which step of it, counted from 0.
+            steps: Number of steps of an epoch.
+
+        Returns:
+            A factor in (0, 1].
+        """
         return rate_in_phases(epoch, step, steps=steps, phases=self._phases)
 
     def finish(self, samples: Samples) -> Graph:
-        """The graph with the heads as they are now, and scores fitted to them."""
+        """The graph with the heads as they are now, and scores fitted to them.
+
+        Args:
+            samples: Samples that the scores are fitted to.
+
+        Returns:
+            A graph of the same structure.
+        """
         heads = self.learner.eval()
         scores = fit_scores(self._graph, heads, frozen=self.frozen, samples=samples, settings=self._settings)
         return self._graph.with_bodies({**heads.bodies, **scores})

@@ -44,18 +44,21 @@ def joint(
 
     Args:
         graph: An early-exit graph, or one without exits, whose network is then trained as usual; it is not changed.
-        samples: With labels.
-        settings: None for the defaults.
-        checkpoint: File in which the training keeps where it stands; None keeps nothing.
+        samples: Samples with labels, at least one batch.
+        settings: How to learn; None for the defaults.
+        checkpoint: Path of a file in which the training keeps where it stands; None keeps nothing.
         resume: True goes on from `checkpoint` if it exists.
-        progress: True draws a bar on stderr, False does not, None does so on a terminal; a function is told after each
-            step how many are done, of how many, and where the training is.
+        progress: True draws a bar on stderr, False does not, None does so on a terminal. A function is called after
+            each step with the number of steps done, the number of all steps, and a text with epoch and loss.
+
+    Returns:
+        A graph of the same structure with other weights.
 
     Raises:
-        DataError: No labels, or labels that the network has no class for.
-        LearnError: Stages that cannot learn, too few samples, a checkpoint of another training, a loss that is not
-            finite.
-        OptionError: Not one weight per exit; `resume` without `checkpoint`.
+        DataError: The samples have no labels, or labels that the network has no class for.
+        LearnError: Stages cannot learn, or there are too few samples; the checkpoint is of another training; a loss is
+            not finite.
+        OptionError: There is not one weight per exit, or `resume` was given without `checkpoint`.
         OutputError: The checkpoint cannot be written.
 
     Reference:
@@ -118,7 +121,7 @@ def _train(  # noqa: PLR0913  # all of one training
 
 
 class _Task:
-    """All exits, and what each is told."""
+    """All exits, and the loss of each."""
 
     learner: TrainableGraph
 

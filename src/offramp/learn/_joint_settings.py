@@ -18,21 +18,25 @@ EARLY_WEIGHT, FINAL_WEIGHT = 1.0, 0.3  # of the exits' losses: BranchyNet, secti
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JointSettings(TrainingSettings):
-    """Everything that decides what `learn.joint` learns.
+    """What decides the result of `learn.joint`.
 
     Attributes:
+        learning_rate: Highest learning rate of the schedule, which begins with a short linear warm-up.
+        weight_decay: Weight decay of the optimizer, 0 or more.
         regime: "mixed" trains the backbone alone for `backbone_epochs` (0: it is trained already), then everything
             together; "joint" everything together from the start; "frozen" the heads alone.
-        backbone_epochs: Passes before `epochs`, with "mixed" alone.
-        weights: Of the exits' losses in order, the final one last; None for 1.0 at early exits and 0.3 at the last.
-        distill: Share of the final exit's soft answers in what early exits learn from; the rest are labels.
-        emphasis: How much easy samples count more at early exits and hard ones at late exits, in [0, 1).
+        backbone_epochs: Number of passes over the samples before `epochs`, for "mixed" alone.
+        weights: Weight of each exit's loss, in order, the final one last; None for 1.0 at early exits and 0.3 at the
+            final one.
+        distill: Share of the final exit's soft answers in what early exits learn from, in [0, 1]; the rest are labels.
+        emphasis: How much more easy samples count at early exits and hard ones at late exits, in [0, 1).
         optimizer: "adam" (AdamW) or "sgd" (with Nesterov momentum).
-        momentum: Of SGD.
-        schedule: "cosine", "step" or "constant", anew for each of the two phases of "mixed".
-        backbone_rate: The backbone's learning rate as a factor of the heads'.
-        devices: Processes, each with its share of every batch; more than 1 needs the extra `devices`.
-        accelerator: Where the processes run, in Lightning Fabric's words, such as "cpu" or "cuda".
+        momentum: Momentum of SGD, in [0, 1).
+        schedule: Course of the learning rate: "cosine", "step" or "constant", anew for each of the two phases of
+            "mixed".
+        backbone_rate: The backbone's learning rate as a factor of the heads', above 0.
+        devices: Number of processes, each with its share of every batch; more than 1 needs the extra `devices`.
+        accelerator: Kind of device of the processes in Lightning Fabric's words, such as "cpu" or "cuda".
 
     Example:
         >>> JointSettings(regime="joint", weights=(1.0, 0.3)).optimizer
@@ -58,7 +62,13 @@ class JointSettings(TrainingSettings):
     accelerator: str = "auto"
 
     def weights_for(self, exits: int) -> tuple[float, ...]:
-        """The weight of each of so many exits.
+        """The weight of each exit's loss.
+
+        Args:
+            exits: Number of exits, the final one included.
+
+        Returns:
+            One weight per exit, the final one last.
 
         Raises:
             OptionError: There are more or fewer weights than exits.

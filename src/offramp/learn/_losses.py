@@ -16,7 +16,15 @@ Targets = Literal["soft", "hard"]
 
 
 def distillation_loss(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-    """[B] T^2 KL(softmax(teacher / T) || softmax(logits / T)) of each sample.
+    """The distance T^2 KL(softmax(teacher / T) || softmax(logits / T)) of each sample.
+
+    Args:
+        logits: [B, K] of the student.
+        teacher: [B, K] logits of the teacher.
+        temperature: T, above 0.
+
+    Returns:
+        One number per sample, [B], in nats.
 
     Reference:
         Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2; the factor T^2
@@ -28,7 +36,17 @@ def distillation_loss(logits: Tensor, teacher: Tensor, temperature: float) -> Te
 
 
 def teaching_loss(logits: Tensor, teacher: Tensor, targets: Targets, temperature: float) -> Tensor:
-    """[B] how far each answer is from the teacher's: from its softened probabilities, or from its argmax alone."""
+    """How far each answer is from the teacher's: from its softened probabilities, or from its argmax alone.
+
+    Args:
+        logits: [B, K] of the student.
+        teacher: [B, K] logits of the teacher.
+        targets: "soft" for probabilities, "hard" for the argmax.
+        temperature: T of the softened probabilities, above 0.
+
+    Returns:
+        One number per sample, [B], in nats.
+    """
     if targets == "soft":
         return distillation_loss(logits, teacher, temperature)
     return cross_entropy(logits.float(), teacher.argmax(dim=1), reduction="none")
@@ -49,13 +67,16 @@ def exit_losses(
     flows back through the final exit's answers where they teach.
 
     Args:
-        logits: [B, K] by exit, in order; the last is the final exit's.
-        labels: [B] int64.
-        weights: w, one per exit.
-        distill: a in [0, 1], how much the final exit teaches the early ones.
-        temperature: T, of the distillation.
-        emphasis: How much easy samples count more at early exits and hard ones more at late exits, in [0, 1): see
+        logits: Logits [B, K] of each exit, in order; the last is the final exit's.
+        labels: Classes [B] int64.
+        weights: Weight w of each exit's loss.
+        distill: The a above, in [0, 1]: how much the final exit teaches the early ones.
+        temperature: T of the distillation, above 0.
+        emphasis: How much more easy samples count at early exits and hard ones at late exits, in [0, 1): see
             `weigh_by_ease`.
+
+    Returns:
+        A single number per exit, by name.
 
     Reference:
         Teerapittayanon, McDanel and Kung, "BranchyNet", ICPR 2016, section III B, for the weighted sum.
@@ -72,16 +93,19 @@ def exit_losses(
 
 
 def weigh_by_ease(final: Tensor, labels: Tensor, exits: int, emphasis: float) -> Tensor:
-    """[N, B] how much each sample counts at each exit; the mean over the batch is 1 at every exit.
+    """How much each sample counts at each exit; the mean over the batch is 1 at every exit.
 
     A sample is as easy as the final exit finds its label probable: ease e in [0, 1]. At exit n, a share t = n / (N - 1)
     of the way, it counts 1 + emphasis (1 - 2t)(2e - 1), divided by the batch's mean of that.
 
     Args:
-        final: [B, K] logits of the final exit.
-        labels: [B] int64.
-        exits: N.
-        emphasis: In [0, 1); 0 counts all alike.
+        final: Logits [B, K] of the final exit.
+        labels: Classes [B] int64.
+        exits: N, the number of exits.
+        emphasis: Strength in [0, 1); 0 counts all samples alike.
+
+    Returns:
+        Weights [N, B].
 
     Example:
         >>> sure_and_wrong = torch.tensor([[9.0, -9.0], [9.0, -9.0]])

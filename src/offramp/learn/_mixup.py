@@ -1,7 +1,7 @@
 """Mixtures of samples, on which a full network's answers teach more than on its own training samples.
 
 A network is nearly always right, and sure, about what it was trained on; exits that learn from its answers there learn
-labels, and remember them. What it says between two samples was never a label.
+labels, and remember them. Its answer to a mixture of two samples was never a label.
 
 Shape letters: B batch, C channels, H W space.
 """
@@ -23,8 +23,11 @@ def mixup(batch: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
     [B, C, H, W] can be: anything else is always blended. All inputs of a sample are mixed alike.
 
     Args:
-        batch: Floating-point inputs, the batch first.
+        batch: Floating-point inputs by name, the batch first.
         share: Chance of each sample to be mixed, in [0, 1].
+
+    Returns:
+        Tensors of the same shapes.
 
     Raises:
         LearnError: An input holds whole numbers: there is nothing between two tokens.
@@ -32,7 +35,7 @@ def mixup(batch: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
     Reference:
         Zhang et al., "mixup", ICLR 2018, for blends, with weights drawn evenly; Yun et al., "CutMix", ICCV 2019,
         section 3.1, for rectangles; Beyer et al., "Knowledge Distillation: A Good Teacher Is Patient and Consistent",
-        CVPR 2022, for teacher and student who see the same mixture.
+        CVPR 2022, for a teacher and a student that see the same mixture.
     """
     if share == 0 or not batch:
         return dict(batch)

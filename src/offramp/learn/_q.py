@@ -44,38 +44,42 @@ def q(
 ) -> Graph:
     """The graph with control nodes that open the edge of the highest expected reward, and regular nodes to match.
 
-    Each sample, or each mini-bag of them, earns one reward r = lambda A + (1 - lambda) E for all control nodes. A says
-    how good the answers are. E is 1 - MACs of what ran / MACs of all nodes that can run, its mean over the bag; it and
-    any other straight line through the costs differ only in what lambda means. Samples really take their edges, at
-    random with a chance that falls from 1, so a step costs what the network costs; only nodes that ran learn from a
-    sample. Training starts from the weights that the graph has. On a CPU the result depends on graph, samples and
-    settings alone, however often the training was killed.
+    Each sample, or each mini-bag of them, earns one reward r = lambda A + (1 - lambda) E for all control nodes. A
+    measures how good the answers are. E is 1 - MACs of what ran / MACs of all nodes that can run, its mean over the
+    bag; it and any other straight line through the costs differ only in what lambda means. Samples really take their
+    edges, at random with a chance that falls from 1, so a step costs what the network costs; only nodes that ran learn
+    from a sample. Training starts from the weights that the graph has. On a CPU the result depends on graph, samples
+    and settings alone, however often the training was killed.
 
     A reward tells what an edge was worth together with all else that was done, on a sample that may be easy or hard.
     With `counterfactual` each step runs its samples twice; the second time one control node of each sample opens
     another edge, and everything else stays: the node sees two rewards of one sample that differ by its doing alone.
 
-    Threshold gates, if there are any beside control nodes that learn, let nobody stop meanwhile.
+    Threshold gates, if there are any beside control nodes that learn, stop no sample meanwhile.
 
     Args:
-        graph: With control nodes that have bodies; it is not changed.
-        samples: With labels, unless a teacher judges.
-        settings: None for the defaults.
-        checkpoint: File in which the training keeps where it stands; None keeps nothing.
+        graph: Graph with control nodes that have bodies, as `attach.controllers` or `attach.d2nn` makes it; it is not
+            changed.
+        samples: Samples to learn from, at least one batch, with labels unless a teacher judges.
+        settings: How to learn; None for the defaults.
+        checkpoint: Path of a file in which the training keeps where it stands; None keeps nothing.
         resume: True goes on from `checkpoint` if it exists.
         progress: True draws a bar on stderr, False does not, None does so on a terminal.
 
+    Returns:
+        A graph of the same structure with other weights.
+
     Raises:
-        DataError: No labels, or labels that the network has no class for.
-        LearnError: No control node learns, bodies that cannot, too few samples, a checkpoint of another training, or a
-            loss that is not finite.
-        OptionError: `resume` without `checkpoint`.
+        DataError: The samples have no labels, or labels that the network has no class for.
+        LearnError: No control node can learn, or there are too few samples; the checkpoint is of another training; a
+            loss is not finite.
+        OptionError: `resume` was given without `checkpoint`.
         OutputError: The checkpoint cannot be written.
 
     Reference:
         Liu and Deng, "Dynamic Deep Neural Networks: Optimizing Accuracy-Efficiency Trade-offs by Selective Execution",
-        AAAI 2018, arXiv 1701.00299, on learning: reward, epsilon-greedy, mini-bags, losses. E is only said to fall with
-        the number of multiplications; the formula is ours, and so are counterfactual runs.
+        AAAI 2018, arXiv 1701.00299, on learning: reward, epsilon-greedy, mini-bags, losses. Of E the paper
+        tells only that it falls with the number of multiplications; the formula is ours, as are counterfactual runs.
     """
     settings = settings or QSettings()
     check_resume(checkpoint, resume)
@@ -88,7 +92,14 @@ def q(
 
 
 def find_learning(graph: Graph) -> tuple[Node, ...]:
-    """The control nodes that learn: those that compare no score with a threshold."""
+    """The control nodes that learn: those that compare no score with a threshold.
+
+    Args:
+        graph: Any graph.
+
+    Returns:
+        Nodes in graph order.
+    """
     return tuple(node for node in graph.controls if node.gate is None)
 
 

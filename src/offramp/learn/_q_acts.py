@@ -17,10 +17,10 @@ class Acts:
     """The way of each sample through the graph.
 
     Attributes:
-        values: [G, B] Q(s, a) of the edges that were opened; anything where a control node did not run.
-        ran: [G, B] True where it did.
+        values: [G, B] values Q(s, a) of the edges that were opened; anything where a control node did not run.
+        ran: [G, B] True where a control node ran.
         answers: [B] int64 classes.
-        efficiency: [B] 1 - what was spent as a share of what can be.
+        efficiency: [B] 1 minus the compute that was spent, as a share of the most that can be.
     """
 
     values: Tensor
@@ -30,12 +30,14 @@ class Acts:
 
 
 def turn_one(route: Tensor, edges: Sequence[int]) -> Tensor:
-    """[G, B] the edges of a way on which one control node of each sample, drawn among those that ran, opens another.
+    """The edges of a way on which one control node of each sample, drawn among those that ran, opens another edge.
 
     Args:
-        route: [G, B] int64 the edges that were opened; the number of edges where a control node did not run. It gets
-            -1: should it run now, it chooses for itself.
-        edges: [G] how many each control node has.
+        route: [G, B] int64 the edges that were opened; the number of edges where a control node did not run.
+        edges: [G] number of edges of each control node.
+
+    Returns:
+        Edges [G, B] int64; -1 where a control node did not run: should it run now, it chooses for itself.
     """
     counts = torch.tensor(edges)[:, None]
     ran = route < counts
@@ -50,9 +52,12 @@ def swap(first: Acts, second: Acts, bag: int) -> Acts:
     """The mini-bags of `first`, once for each of their samples, with that sample as in `second`: B becomes B M.
 
     Args:
-        first: Samples of a mini-bag stand side by side.
-        second: The same samples on other ways.
-        bag: M.
+        first: What the samples did; those of a mini-bag stand side by side.
+        second: What the same samples did on other ways.
+        bag: M, the number of samples of a mini-bag.
+
+    Returns:
+        Mini-bags in which one sample is exchanged.
     """
     return Acts(
         values=swap_rows(first.values, second.values, bag),
@@ -63,7 +68,15 @@ def swap(first: Acts, second: Acts, bag: int) -> Acts:
 
 
 def swap_rows(first: Tensor, second: Tensor, bag: int) -> Tensor:
-    """[..., B M] of two tensors [..., B], as `swap` does it.
+    """The same for two tensors.
+
+    Args:
+        first: [..., B] values; those of a mini-bag stand side by side.
+        second: [..., B] other values of the same samples.
+        bag: M, the number of samples of a mini-bag.
+
+    Returns:
+        Values [..., B M].
 
     Example:
         >>> swap_rows(torch.tensor([1, 2, 3, 4]), torch.tensor([10, 20, 30, 40]), 2)

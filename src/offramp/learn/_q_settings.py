@@ -16,32 +16,37 @@ Judge = Literal["labels", "teacher"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QSettings(TrainingSettings):
-    """Everything that decides what `learn.q` learns; `temperature` and `score_samples` play no part.
+    """What decides the result of `learn.q`; `temperature` and `score_samples` play no part.
 
     The optimizer is AdamW, the schedule half a cosine over all epochs.
 
     Attributes:
+        epochs: Number of passes over the samples after the warm ones.
+        learning_rate: Highest learning rate of the schedule, which begins with a short linear warm-up.
+        weight_decay: Weight decay of the optimizer, 0 or more.
         accuracy_weight: Lambda in the reward lambda A + (1 - lambda) E, in [0, 1]: 1 asks for accuracy alone.
-        bag: Samples of a mini-bag, judged together by `metric`; 1 judges each sample by itself. Divides `batch`.
-        metric: A of a mini-bag: "accuracy", "f1", "precision", "recall", or a function of its answers and its right
-            classes, both [bag], that gives a number in [0, 1]. Of a single sample it is right (1) or wrong (0).
+        bag: Number of samples of a mini-bag, which `metric` judges together; 1 judges each sample by itself. It divides
+            `batch`.
+        metric: The A of a mini-bag: "accuracy", "f1", "precision", "recall", or a function of its answers and its right
+            classes, both [bag], that gives a number in [0, 1]. For a single sample A is 1 if the answer is right.
         positive: The class that f1, precision and recall look for; None takes the mean over the classes in the bag.
-        judge: What is right: the "labels", or a "teacher": the answers that the graph gave before, along its dearest
-            way.
+        judge: What counts as right: the "labels", or a "teacher": the answers that the graph gave before, along its
+            dearest way.
         regular: What the answer teaches the regular nodes: "q" takes class scores as action values (squared error),
             "cross_entropy" as logits; "frozen" leaves the regular nodes as they are, in eval mode.
-        regular_weight: Of that loss beside the control nodes' losses.
-        regular_rate: The regular nodes' learning rate as a factor of the control nodes'.
+        regular_weight: Weight of that loss beside the control nodes' losses, above 0.
+        regular_rate: The regular nodes' learning rate as a factor of the control nodes', above 0.
         apart: True keeps the control nodes' losses from changing the regular nodes that they read. On a cascade for
             digits that made one of five trainings end close to the cheapest path, False none.
         counterfactual: True runs each step's samples a second time, with another edge at one control node of each
             sample: twice the work per step for rewards that differ by one decision. In a mini-bag one sample at a time
             is exchanged. On faces in scenes F1 was 91.0 % instead of 89.8 after as many epochs, a fifth of the samples
             on the dear way; on handwritten digits as many epochs more did as well.
-        warm_epochs: Passes with random edges before `epochs`, so that every way is trained before one is preferred.
-        epsilon_first: Share of random edges in the first of `epochs`.
-        epsilon_last: Share of random edges at the end.
-        decay: Share of `epochs` in which the first falls to the last, linearly, epoch by epoch.
+        warm_epochs: Number of passes with random edges before `epochs`, so that every way is trained before one is
+            preferred.
+        epsilon_first: Share of random edges in the first of `epochs`, in [0, 1].
+        epsilon_last: Share of random edges at the end, in [0, 1].
+        decay: Share of `epochs`, in [0, 1], in which the first share falls to the last, linearly, epoch by epoch.
 
     Example:
         >>> QSettings(accuracy_weight=0.8, bag=16, metric="f1", positive=1).epsilon(0)
@@ -86,7 +91,14 @@ class QSettings(TrainingSettings):
             )
 
     def epsilon(self, epoch: int) -> float:
-        """Share of random edges in an epoch, warm ones counted first."""
+        """The share of random edges in an epoch.
+
+        Args:
+            epoch: Which epoch, counted from 0 and with the warm ones first.
+
+        Returns:
+            A share in [0, 1].
+        """
         past = epoch - self.warm_epochs
         if past < 0:
             return 1.0

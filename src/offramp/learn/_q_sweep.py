@@ -13,7 +13,7 @@ from offramp.run import Samples
 from ._q import q
 from ._q_settings import QSettings
 
-WARM_EPSILON = 0.5  # of who starts from a trained network: the price is new, the nodes are not
+WARM_EPSILON = 0.5  # where training starts from a trained network: the price is new, the nodes are not
 
 
 def q_sweep(
@@ -33,16 +33,20 @@ def q_sweep(
     regular nodes that learn it moves from one to the next.
 
     Args:
-        graph: As for `learn.q`.
-        samples: As for `learn.q`.
-        settings: Of every training but for lambda; None for the defaults.
-        accuracy_weights: All lambdas; their order does not matter.
-        folder: Of the checkpoints; what lies there is gone on from. None keeps nothing.
-        progress: As for `learn.q`.
+        graph: Graph with control nodes that have bodies; it is not changed.
+        samples: Samples to learn from, at least one batch, with labels unless a teacher judges.
+        settings: How every network learns, except for lambda; None for the defaults.
+        accuracy_weights: All lambdas, each in [0, 1] and once; their order does not matter.
+        folder: Folder of the checkpoints; a sweep that was killed goes on from what lies there. None keeps nothing.
+        progress: True draws a bar on stderr, False does not, None does so on a terminal.
+
+    Yields:
+        Lambda, and the graph that was trained for it.
 
     Raises:
-        OptionError: No lambda, one twice, or one outside [0, 1].
-        LearnError: As for `learn.q`; also if the folder holds another sweep.
+        OptionError: There is no lambda, one twice, or one outside [0, 1].
+        LearnError: No control node can learn, or there are too few samples; the folder holds another sweep; a loss is
+            not finite.
 
     Reference:
         Liu and Deng, "Dynamic Deep Neural Networks", AAAI 2018, arXiv 1701.00299: lambda fixes the operating point, one

@@ -23,7 +23,7 @@ OwnMetric = Callable[[NDArray[np.int64], NDArray[np.int64]], float]
 def judge_bags(
     answers: Tensor, right: Tensor, metric: SetMetric | OwnMetric, *, classes: int, positive: int | None = None
 ) -> Tensor:
-    """[N] the metric of each mini-bag.
+    """The metric of each mini-bag.
 
     With TP the samples answered with a class that is right, precision is TP over those answered with it, recall TP over
     those that belong to it, f1 their harmonic mean; of the positive class, or the mean over the classes that occur.
@@ -31,11 +31,14 @@ def judge_bags(
     only nothing to find, the quotient with denominator 0 is 0 for precision, and 1 for recall.
 
     Args:
-        answers: [N, M] int64 classes.
-        right: [N, M] int64 classes.
-        metric: A name, or a function of answers and right classes of one mini-bag.
-        classes: K.
-        positive: Of f1, precision and recall; None takes the mean over the classes that occur.
+        answers: The answered classes [N, M] int64.
+        right: The right classes [N, M] int64.
+        metric: Name of a metric, or a function of answers and right classes of one mini-bag.
+        classes: K, the number of classes.
+        positive: The class that f1, precision and recall look for; None takes the mean over the classes that occur.
+
+    Returns:
+        One number in [0, 1] per mini-bag, [N].
 
     Raises:
         LearnError: A function gives something else than a number between 0 and 1.

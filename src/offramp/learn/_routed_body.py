@@ -19,7 +19,7 @@ class RoutedBody(nn.Module):
     If they are fewer than `FEWEST`, it takes its running statistics and leaves these as they are.
 
     Args:
-        body: What to guard.
+        body: The body that learns.
         apart: True lets no gradient flow back to what the body reads.
         exact: True computes in float32 where autocast would not: bfloat16 knows numbers near 1 in steps of 1/128.
     """
@@ -29,7 +29,14 @@ class RoutedBody(nn.Module):
         self.body, self._apart, self._exact = body, apart, exact
 
     def forward(self, *given: Tensor) -> Any:  # Any: one tensor or several
-        """What the body gives."""
+        """Run the body.
+
+        Args:
+            *given: What it reads, the batch first.
+
+        Returns:
+            What the body gives.
+        """
         read = [tensor.detach() for tensor in given] if self._apart else given
         if not self._exact:
             return self._run(read)

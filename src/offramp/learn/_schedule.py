@@ -16,10 +16,13 @@ def learning_rate(step: int, total: int, schedule: Schedule = "cosine") -> float
     """Factor in (0, 1] of the peak rate, after a linear warm-up over 5 % of the steps.
 
     Args:
-        step: Counted from 0.
-        total: Number of steps.
+        step: Which step, counted from 0.
+        total: Number of steps of the training.
         schedule: "cosine" falls to 0 like half a cosine, "step" to a tenth at half and again at three quarters of the
             steps, "constant" stays.
+
+    Returns:
+        The factor.
 
     Example:
         >>> [round(learning_rate(step, 100), 2) for step in (0, 4, 5, 52, 99)]
@@ -35,11 +38,14 @@ def rate_in_phases(epoch: int, step: int, *, steps: int, phases: Sequence[int], 
     """The same factor where the schedule begins anew for each phase of a training.
 
     Args:
-        epoch: Counted from 0 over all phases.
-        step: Of this epoch.
-        steps: That an epoch has.
-        phases: Epochs of each phase; some may have none.
-        schedule: Of each phase.
+        epoch: Which epoch, counted from 0 over all phases.
+        step: Which step of the epoch, counted from 0.
+        steps: Number of steps of an epoch.
+        phases: Number of epochs of each phase; some may have none.
+        schedule: The schedule of each phase.
+
+    Returns:
+        The factor.
 
     Example:
         >>> [round(rate_in_phases(epoch, 9, steps=10, phases=(2, 1)), 2) for epoch in (0, 1, 2)]

@@ -16,17 +16,17 @@ class TrainingSettings:
     """What every training needs to know.
 
     Attributes:
-        epochs: Passes over the samples.
-        batch: Samples per step; the last incomplete batch of an epoch is left out.
-        learning_rate: Peak of the schedule, which begins with a short linear warm-up.
-        weight_decay: Of the optimizer.
-        temperature: Of the softmax on both sides of a distillation.
+        epochs: Number of passes over the samples, at least 1.
+        batch: Number of samples per step, at least 2; the last incomplete batch of an epoch is left out.
+        learning_rate: Highest learning rate of the schedule, which begins with a short linear warm-up.
+        weight_decay: Weight decay of the optimizer, 0 or more.
+        temperature: Temperature of the softmax on both sides of a distillation, above 0.
         augment: Random crops (padding: an eighth of the side), and mirror images with "crop_flip"; "auto" takes
             "crop_flip" for color pictures, "crop" for grey ones and "none" for all else.
-        seed: Of order, augmentation and dropout.
-        precision: Of the forward pass; weights and losses are float32.
-        score_samples: At most so many samples are used to fit the scores that learn.
-        checkpoint_interval_s: Seconds between two checkpoints; does not change the result.
+        seed: The seed of the samples' order, of augmentation and dropout.
+        precision: Numbers that the forward pass computes in; weights and losses are float32.
+        score_samples: Largest number of samples to which the scores that learn are fitted.
+        checkpoint_interval_s: Seconds between two checkpoints; it does not change the result.
 
     Raises:
         OptionError: A value outside its range.

@@ -24,7 +24,7 @@ class Teacher:
     """The answers of a graph as it is now, along the dearest way; a copy, in eval mode.
 
     Args:
-        graph: All bodies are modules.
+        graph: Graph whose bodies are all modules.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -34,7 +34,14 @@ class Teacher:
 
     @torch.no_grad()
     def __call__(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """[B] int64."""
+        """Answer a batch.
+
+        Args:
+            batch: Inputs [B, ...] by name.
+
+        Returns:
+            Classes [B] int64.
+        """
         first = next(iter(batch.values()))
         forced = {name: torch.full((len(first),), edge, device=first.device) for name, edge in self._edges.items()}
         answers: Tensor = self._executor(batch, self._limits.to(first.device), forced=forced).logits.argmax(dim=1)
@@ -42,17 +49,28 @@ class Teacher:
 
 
 def full_answers(graph: Graph, samples: Samples, *, batch: int = 256) -> NDArray[np.int64]:
-    """[S] the classes that a graph answers if every control node opens the edge with the most compute behind it.
+    """The classes that a graph answers if every control node opens the edge with the most compute behind it.
 
-    What other answers of the graph, or of one trained from it, are compared with where there is no other full network.
+    Other answers of the graph, or of one trained from it, are compared with these where there is no full network.
 
     Args:
-        graph: All bodies are modules.
-        samples: Labels are not read.
-        batch: Samples per call.
+        graph: Graph whose bodies are all modules.
+        samples: Samples to answer; their labels are not read.
+        batch: Number of samples per call.
+
+    Returns:
+        One class per sample, [S].
 
     Raises:
         GraphError: A body is missing or is no module.
+
+    Example:
+        >>> from offramp import attach
+        >>> from offramp.run import ArraySamples
+        >>> graph = attach.d2nn_high_low((1, 16, 16), width=0.25)
+        >>> pictures = np.zeros((3, 1, 16, 16), dtype=np.float32)
+        >>> full_answers(graph, ArraySamples(inputs={"x": pictures}, ids=np.array(["a", "b", "c"]))).shape
+        (3,)
     """
     teacher, device = Teacher(graph), find_device(graph.bodies.values())
     parts = [np.arange(start, min(start + batch, len(samples))) for start in range(0, len(samples), batch)]
@@ -61,5 +79,12 @@ def full_answers(graph: Graph, samples: Samples, *, batch: int = 256) -> NDArray
 
 
 def passing_thresholds(graph: Graph) -> Tensor:
-    """[T] thresholds at which no threshold gate stops anybody."""
+    """Thresholds at which no gate stops a sample.
+
+    Args:
+        graph: Any graph.
+
+    Returns:
+        One threshold per threshold gate, [T].
+    """
     return torch.tensor([node.gate.stop_none for node in graph.gates if node.gate is not None])

@@ -23,7 +23,7 @@ class TrainableGraph(nn.Module):
 
     Args:
         graph: An early-exit graph; all bodies that its exits need are modules.
-        precision: Of the forward pass; weights and losses stay in float32.
+        precision: Numbers that the forward pass computes in; weights and losses stay in float32.
         frozen: True leaves the backbone as it is, in eval mode and without gradients.
 
     Attributes:
@@ -55,22 +55,32 @@ class TrainableGraph(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device on which the weights are."""
         return next(self.parameters()).device
 
     def train(self, mode: bool = True) -> TrainableGraph:
-        """As usual, but a frozen backbone stays in eval mode."""
+        """As for any module, but a frozen backbone stays in eval mode.
+
+        Args:
+            mode: True for training mode.
+
+        Returns:
+            This module.
+        """
         super().train(mode)
         for name in self._backbone if self._frozen else ():
             self.bodies[name].eval()
         return self
 
     def forward(self, batch: Mapping[str, Tensor], *, final_only: bool = False) -> dict[str, Tensor]:
-        """Logits [B, K] of each exit in order, in float32; where that is an ensemble, heads learn through it.
+        """Answer a batch at every exit; where an ensemble answers, heads learn through it.
 
         Args:
-            batch: Inputs by name.
+            batch: Inputs [B, ...] by name.
             final_only: True runs no early exit's head.
+
+        Returns:
+            Logits [B, K] of each exit in order, in float32.
         """
         values: Values = {name: (channels_last(batch[name]),) for name in self._inputs}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._precision == "bfloat16"):
@@ -82,7 +92,11 @@ class TrainableGraph(nn.Module):
         return {name: values[name][0].float() for name in self.exits if name in values}
 
     def split_parameters(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """Those of the backbone that learn, and those of the heads."""
+        """The parameters that learn.
+
+        Returns:
+            Those of the backbone, and those of the heads.
+        """
         backbone: list[nn.Parameter] = []
         heads: list[nn.Parameter] = []
         for name, parameter in self._learning():
@@ -102,9 +116,9 @@ def check_learnable(graph: Graph, learning: list[Node], nodes: list[Node]) -> No
     """Refuse bodies that cannot learn.
 
     Args:
-        graph: With the bodies.
+        graph: Graph with the bodies.
         learning: Nodes whose weights are to move.
-        nodes: All that run.
+        nodes: All nodes that run.
 
     Raises:
         LearnError: A body is no module, or one of those that learn is fixed in eval mode although it would differ.

@@ -17,10 +17,10 @@ class TrainableHeads(nn.Module):
     """Copies of a graph's heads, with gradients, and of the ensembles that weigh them.
 
     Args:
-        graph: Its nodes of role "head" and "ensemble" are taken.
+        graph: Graph whose nodes of role "head" and "ensemble" are copied.
 
     Attributes:
-        nodes: Those, in graph order.
+        nodes: These nodes, in graph order.
 
     Raises:
         LearnError: There is no head, or one that is not an `nn.Module`.
@@ -40,13 +40,19 @@ class TrainableHeads(nn.Module):
         self.requires_grad_(True)
 
     def forward(self, values: Mapping[str, tuple[Tensor, ...]]) -> dict[str, tuple[Tensor, ...]]:
-        """What each node gives for what the backbone gave, by name; a head may read heads before it.
+        """Run all heads; one may read the heads before it.
 
         Nothing flows back from an ensemble into heads: they learn by themselves, and it learns to weigh them.
+
+        Args:
+            values: What the backbone gave, by the name of the node.
+
+        Returns:
+            What each head and ensemble gives, by name.
         """
         known = dict(values)
         for node in self.nodes:
             read = gather(known, node)
-            heard = [tensor.detach() for tensor in read] if node.role == "ensemble" else read
-            known[node.name] = as_tuple(self.bodies[node.name](*heard))
+            given = [tensor.detach() for tensor in read] if node.role == "ensemble" else read
+            known[node.name] = as_tuple(self.bodies[node.name](*given))
         return {node.name: known[node.name] for node in self.nodes}

@@ -31,19 +31,19 @@ from ._checkpoint import Position, load_checkpoint, save_checkpoint
 from ._distributed import Distributed
 from ._settings import TrainingSettings
 
-Watcher = Callable[[int, int, str], None]  # steps that are done, all steps, and where the training is
+Watcher = Callable[[int, int, str], None]  # steps that are done, all steps, and a text with epoch and loss
 Progress = bool | Watcher | None
 
 
 class TrainingTask(Protocol):
-    """What is learned.
+    """What is learned, and by which losses.
 
     Attributes:
-        title: Shown beside the bar.
-        learner: What learns, in place.
-        optimizer: Of the learner; each group's "peak" is the highest learning rate of its parameters.
-        device: Where the learner is.
-        epochs: Passes over the samples.
+        title: Text beside the progress bar.
+        learner: Module that learns, in place.
+        optimizer: Optimizer of the learner; each group's "peak" is the highest learning rate of its parameters.
+        device: Device on which the learner is.
+        epochs: Number of passes over the samples.
     """
 
     @property
@@ -58,11 +58,29 @@ class TrainingTask(Protocol):
     def epochs(self) -> int: ...
 
     def losses(self, batch: Mapping[str, Tensor], labels: Tensor | None, epoch: int) -> dict[str, Tensor]:
-        """The loss of each exit that learns in this epoch; their sum is what the step makes smaller."""
+        """The losses of a batch; a step makes their sum smaller.
+
+        Args:
+            batch: Inputs [B, ...] by name.
+            labels: Classes [B] int64; None if the samples have none.
+            epoch: Which epoch, counted from 0.
+
+        Returns:
+            A single number for each exit that learns in this epoch, by name.
+        """
         ...
 
     def rate(self, epoch: int, step: int, steps: int) -> float:
-        """Factor of the peak rates at a step of an epoch that has `steps`."""
+        """The factor of the peak learning rates at a step.
+
+        Args:
+            epoch: Which epoch, counted from 0.
+            step: Which step of it, counted from 0.
+            steps: Number of steps of an epoch.
+
+        Returns:
+            A factor in (0, 1].
+        """
         ...
 
 
@@ -70,12 +88,15 @@ class Training:
     """One training: what it learns from, and how far it is.
 
     Args:
-        graph: Structure and names.
-        samples: At least one batch.
+        graph: Graph that gives the names of inputs.
+        samples: Samples to learn from, at least one batch.
         settings: How to learn.
-        task: What learns, and what it is told.
-        digest: Of the weights that the task starts from.
+        task: What learns, and by which losses.
+        digest: Digest of the weights that the task starts from.
         distributed: The processes that share each batch; None for this one alone.
+
+    Raises:
+        LearnError: There are fewer samples than a batch.
     """
 
     def __init__(
@@ -103,9 +124,13 @@ class Training:
         """Train to the end, with a checkpoint after each epoch and now and then between.
 
         Args:
-            checkpoint: Where to keep what is reached; None keeps nothing.
+            checkpoint: Path of the file that keeps what is reached; None keeps nothing.
             resume: True goes on from the checkpoint, if there is one.
-            progress: True draws a bar on stderr, None does so on a terminal; a function is told after each step.
+            progress: True draws a bar on stderr, None does so on a terminal; a function is called after each step.
+
+        Raises:
+            LearnError: A loss is not finite, or the checkpoint is of another training.
+            OutputError: The checkpoint cannot be written.
         """
         position = self._resume(checkpoint) if resume and checkpoint else Position()
         saved = time.monotonic()
@@ -154,7 +179,7 @@ class Training:
         return position.epoch * self.steps + position.step
 
     def _resume(self, checkpoint: Path) -> Position:
-        """Bring learner and optimizer to where the file says, and give that position."""
+        """Bring learner and optimizer to where the killed training was, and give that position."""
         return load_checkpoint(
             checkpoint, learner=self.task.learner, optimizer=self.task.optimizer, fingerprint=self.fingerprint
         )

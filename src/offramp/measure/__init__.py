@@ -5,6 +5,7 @@ from ._area import macs_at as macs_at
 from ._breakdown import Breakdown as Breakdown
 from ._collect import evidence as evidence
 from ._costs import Costs as Costs
+from ._costs import Unit as Unit
 from ._efficiency import Efficiency as Efficiency
 from ._efficiency import efficiency as efficiency
 from ._evidence import Evidence as Evidence

@@ -24,8 +24,11 @@ def area(frontier: Frontier, *, up_to: float) -> float:
     the one that loses and costs no more everywhere never has the smaller area.
 
     Args:
-        frontier: Drawn on the tuning samples.
+        frontier: A frontier that was drawn on the tuning samples.
         up_to: The largest loss that counts, in the unit of `Frontier.losses`.
+
+    Returns:
+        The mean share of the work that is saved.
 
     Raises:
         OptionError: `up_to` is not in (0, 1].
@@ -36,7 +39,7 @@ def area(frontier: Frontier, *, up_to: float) -> float:
         >>> gate = Gate(direction="higher", stop_all=0.0, stop_none=2.0)
         >>> seen = Evidence(ids=np.arange(2), predictions=np.array([[1, 1], [0, 1]]), reference=np.array([1, 1]),
         ...                 scores={"p": np.array([[0.875], [0.625]], np.float32)}, gates={"p": gate})
-        >>> drawn = frontier(seen, Costs(macs=np.array([1.0, 4.0]), baseline_macs=4.0), score="p")
+        >>> drawn = frontier(seen, Costs(per_exit=np.array([1.0, 4.0]), baseline=4.0, unit="macs"), score="p")
         >>> drawn.losses.tolist(), (drawn.macs / 4).tolist()  # 0.375 saved below a loss of one half, 0.75 above
         ([0.0, 0.5], [0.625, 0.25])
         >>> area(drawn, up_to=0.5), area(drawn, up_to=1.0)
@@ -50,11 +53,14 @@ def area(frontier: Frontier, *, up_to: float) -> float:
 
 
 def macs_at(frontier: Frontier, loss: float) -> float:
-    """Relative MACs of the cheapest point that loses at most this much; of nobody leaving early if none does.
+    """Relative cost of the cheapest point that loses at most this much; of nobody leaving early if none does.
 
     Args:
-        frontier: Drawn on the tuning samples.
-        loss: Accepted, in the unit of `Frontier.losses`.
+        frontier: A frontier that was drawn on the tuning samples.
+        loss: The accepted loss, in the unit of `Frontier.losses`.
+
+    Returns:
+        The cost as a share of the baseline's.
     """
     losses, costs = _steps(frontier)
     return float(costs[np.searchsorted(losses, max(0.0, loss) + ROUNDING, side="right") - 1])

@@ -38,6 +38,9 @@ def evidence(
         reference: [S] answers of the original float network; without them those of the runtime's final exit.
         progress: Called with the number of samples of each finished batch.
 
+    Returns:
+        The evidence about all samples.
+
     Raises:
         OptionError: `batch` is not positive.
         EvidenceError: No samples, a score is missing, or logits are not finite.

@@ -42,10 +42,13 @@ def efficiency(
     leaving there runs (stages and heads 0..i, no gates, no `If`), one call, fixed batch, tensors made beforehand.
 
     Args:
-        shares: Of the samples that leave at each exit, the final one included; they sum to 1.
-        static: Of each exit, its static file.
-        measured: Of the conditional network over the same mix of samples.
-        empty: Of a network that does nothing.
+        shares: The share of the samples that leave at each exit, the final one included; they sum to 1.
+        static: The latency of the static file of each exit.
+        measured: The latency of the conditional network over the same mix of samples.
+        empty: The latency of a network that does nothing.
+
+    Returns:
+        The efficiency, and the times that it is made of.
 
     Raises:
         OptionError: The numbers of shares and latencies differ, or the shares do not sum to 1.

@@ -77,7 +77,14 @@ class Evidence:
         return int(self.predictions.shape[1])
 
     def subset(self, positions: NDArray[np.integer] | NDArray[np.bool_] | slice) -> Evidence:
-        """The same evidence about the samples at these positions."""
+        """The same evidence about the samples at these positions.
+
+        Args:
+            positions: Positions of the samples to keep, a mask over all samples, or a slice.
+
+        Returns:
+            Evidence about these samples, in this order.
+        """
         return replace(
             self,
             ids=self.ids[positions],
@@ -95,7 +102,10 @@ class Evidence:
         other heads only a new pass can say.
 
         Args:
-            exits: Which early exits, counted from 0, in order.
+            exits: The early exits to keep, counted from 0, in order.
+
+        Returns:
+            Evidence with these exits and the final one.
 
         Raises:
             OptionError: There is no such exit, or they are not in order.
@@ -110,6 +120,9 @@ class Evidence:
 
     def save(self, path: str | Path) -> None:
         """Writes one npz file, whole or not at all.
+
+        Args:
+            path: The file to write.
 
         Raises:
             OutputError: The folder cannot be written.
@@ -132,6 +145,12 @@ class Evidence:
     @classmethod
     def load(cls, path: str | Path) -> Evidence:
         """Reads what `save` wrote; never unpickles anything.
+
+        Args:
+            path: A file that `save` wrote.
+
+        Returns:
+            The evidence.
 
         Raises:
             EvidenceError: The file is missing, broken, or holds no evidence.

@@ -18,7 +18,7 @@ from ._costs import Costs
 from ._evidence import Evidence, Ids
 from ._levels import Levels, as_thresholds, find_levels, split_levels
 from ._operating import OperatingPoint, Outcomes, qualities, score_of
-from ._pareto_set import ParetoSet, front, no_pool, spread, unbeaten
+from ._pareto_set import ParetoSet, front, no_candidates, spread, unbeaten
 from ._search import FEW, search
 from ._shared import sweep_shared
 from ._threshold_grid import is_whole, threshold_grid
@@ -29,12 +29,12 @@ Method = Callable[
     [NDArray[np.float32], Gate, NDArray[np.bool_], NDArray[np.float64]], tuple[tuple[Levels, ...], ParetoSet]
 ]
 FINE = 2048  # levels per exit in the search: 25 samples each at 50,000
-LONGEST = 400  # points of a searched frontier of more than LATTICE exits
+LONGEST = 400  # points of a searched frontier of more than GRID_EXITS exits
 LONGEST_SHARED = 2048  # points of an exact frontier: only above 2,000 samples can there be more
 APPROACH = 24  # 8 to 32 serve alike; none at all makes most proofs on fewer than 1,000 samples fail
 STARTS = 48  # points of the shared frontier from which the search starts
-COARSEST = 6  # above so many exits, a lattice has too few levels of each to be worth it
-LATTICE = 3  # up to so many exits, a lattice with the published grid takes part and no point is left out
+COARSEST = 6  # above so many exits, a grid has too few levels of each to be worth it
+GRID_EXITS = 3  # up to so many exits, a grid with the published grid takes part and no point is left out
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,14 +44,14 @@ class Frontier:
     Attributes:
         points: Safest first: each next one costs less and is worth less.
         score: Name of the score that the gates compare.
-        gate: Its direction and extremes.
+        gate: The direction and the extremes of the score.
         quality: What was traded for cost: "agreement", "accuracy", or "harm".
         approach: Points from nearly `full` to the first of `points`, stricter than that at every exit. They cost more
             without being worth more on these samples, but the first of `points` is the luckiest of many: on other
             samples it is worse than it looks, and a proof needs somewhere safer to start.
         full: The point at which nobody leaves early.
-        costs: Multiply-accumulates by exit.
-        ids: Of the samples on which the frontier was drawn; nothing may be proved on them.
+        costs: The cost of a sample by exit.
+        ids: The ids of the samples on which the frontier was drawn; nothing may be proved on them.
     """
 
     points: tuple[OperatingPoint, ...]
@@ -81,7 +81,15 @@ class Frontier:
 
 
 def quality_of(point: OperatingPoint, quality: Quality) -> float:
-    """How good a point is, higher is better; 1 - harm for "harm"."""
+    """How good a point is: higher is better.
+
+    Args:
+        point: A point that was measured with labels, unless only agreement is asked for.
+        quality: "agreement", "accuracy", or "harm".
+
+    Returns:
+        The agreement, the accuracy, or 1 - harm.
+    """
     if quality == "agreement":
         return point.agreement
     value = point.accuracy if quality == "accuracy" else point.harm
@@ -95,14 +103,17 @@ def frontier(
     """The operating points that trade quality for cost best on these samples.
 
     With one shared threshold it is exact. With one threshold per exit it is found by coordinate ascent over a range
-    of prices and a walk along the front; up to three exits no point of BranchyNet's grid of entropies beats it.
+    of Lagrange multipliers and a walk along the front; up to three exits no point of BranchyNet's grid beats it.
 
     Args:
-        evidence: Of the tuning samples: nothing may be proved on them afterwards.
-        costs: Multiply-accumulates by exit.
+        evidence: Evidence of the tuning samples: nothing may be proved on them afterwards.
+        costs: The cost of a sample by exit.
         score: Name of the score that the gates compare.
         shared: Use the same threshold at every exit.
         quality: What to keep: "agreement" with the original network, "accuracy", or no "harm" (both need labels).
+
+    Returns:
+        The points that none found beats, safest first.
 
     Raises:
         EvidenceError: No such score, no labels, or another number of exits than the costs.
@@ -112,13 +123,13 @@ def frontier(
         >>> gate = Gate(direction="higher", stop_all=0.0, stop_none=2.0)
         >>> seen = Evidence(ids=np.arange(2), predictions=np.array([[1, 1], [0, 1]]), reference=np.array([1, 1]),
         ...                 scores={"p": np.array([[0.875], [0.625]], np.float32)}, gates={"p": gate})
-        >>> drawn = frontier(seen, Costs(macs=np.array([1.0, 4.0]), baseline_macs=4.0), score="p")
+        >>> drawn = frontier(seen, Costs(per_exit=np.array([1.0, 4.0]), baseline=4.0, unit="macs"), score="p")
         >>> [(point.thresholds, point.agreement, point.macs) for point in drawn.points]
         [((0.75,), 1.0, 2.5), ((0.0,), 0.5, 1.0)]
 
     Reference:
         Shoham and Gersho, "Efficient bit allocation for an arbitrary set of quantizers", IEEE TASSP 1988, section II:
-        one price turns the constrained problem into a free one; we climb by coordinates and fill the hollows.
+        one multiplier turns the constrained problem into a free one; we climb by coordinates and fill the hollows.
     """
     return draw_by(
         _shared if shared or evidence.exits < 3 else _separate, evidence, costs, score=score, quality=quality
@@ -130,7 +141,7 @@ def draw_by(method: Method, evidence: Evidence, costs: Costs, *, score: str, qua
     outcomes = Outcomes(evidence, costs, score)
     values, gate = score_of(evidence, score)
     good = qualities(evidence, quality)
-    levels, best = (method if values.shape[1] else _final_alone)(values, gate, good, costs.macs)
+    levels, best = (method if values.shape[1] else _final_alone)(values, gate, good, costs.per_exit)
     points = [outcomes.point(as_thresholds(levels, one)) for one in best.levels]
     kept = front(np.array([quality_of(one, quality) for one in points]), np.array([one.macs for one in points]))
     nobody = np.full(values.shape[1], gate.stop_none, np.float32)
@@ -180,9 +191,9 @@ def _separate(
     asked = alike[0].thresholds[start.levels[spread(start, STARTS), 0]]
     levels = tuple(find_levels(column, gate, most=FINE, asked=asked) for column in values.T)
     whole = is_whole(levels)
-    known = threshold_grid(levels, good, costs) if whole or len(levels) <= COARSEST else no_pool(len(levels))
+    known = threshold_grid(levels, good, costs) if whole or len(levels) <= COARSEST else no_candidates(len(levels))
     if whole:
         return levels, unbeaten(known)
     starts = np.stack([one.asked for one in levels], axis=1).astype(np.int32)
     best = search(levels, good, costs, known, starts)
-    return levels, best.take(spread(best, LONGEST)) if len(levels) > LATTICE else best
+    return levels, best.take(spread(best, LONGEST)) if len(levels) > GRID_EXITS else best

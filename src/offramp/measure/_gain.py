@@ -32,6 +32,9 @@ def gain_interval(baseline: Latency, ours: Latency, *, confidence: float = 0.95)
         ours: As `baseline`.
         confidence: Probability with which the interval holds the gain.
 
+    Returns:
+        The lower and the upper limit of the gain.
+
     Raises:
         OptionError: They were not timed side by side, or `confidence` is not between 0 and 1.
 

@@ -70,11 +70,14 @@ def knee_interval(
     dominated, and looks for the knee. Draws without a knee are left out.
 
     Args:
-        frontier: Whose knee is meant.
+        frontier: The frontier whose knee is meant.
         evidence: The samples to draw from, usually those of the frontier.
-        confidence: Share of the draws inside the interval.
-        draws: Number of bootstrap draws.
-        seed: Of the draws.
+        confidence: The share of the draws that lies inside the interval.
+        draws: The number of bootstrap draws.
+        seed: The seed of the draws.
+
+    Returns:
+        The lower and the upper limit, as shares of the baseline's cost.
 
     Raises:
         CurveError: No draw has a knee.

@@ -59,10 +59,13 @@ def latency(  # noqa: PLR0913  # all of one measurement
         batches: Real samples in their natural mix; for batch 1 at least 2,000 different ones, if there are that many.
         warmup: Calls of each system before the clock runs.
         repeats: Rounds over all batches.
-        seed: Of the order.
+        seed: The seed of the order of systems and batches.
         turn_s: Seconds of a turn of the slowest system; the others have as many calls. None: 0.1.
         settle: Calls with other batches at the start of a turn that are not timed, for systems that ten calls of fit in
             a turn: beside a slow one, theirs is over before their weights are in the caches.
+
+    Returns:
+        The seconds per call of each system, by name.
 
     Raises:
         OptionError: No system, no batch, or a count that makes no sense.
@@ -96,6 +99,13 @@ def latency(  # noqa: PLR0913  # all of one measurement
 
 def gain(baseline: Latency, ours: Latency) -> float:
     """How many times faster than the baseline: mean by mean.
+
+    Args:
+        baseline: The latency of the network to compare with.
+        ours: The latency of the conditional network, over the same batches.
+
+    Returns:
+        The mean of the baseline by ours: 2.0 is twice as fast.
 
     Example:
         >>> slow = Latency(mean_s=0.006, p50_s=0.006, p95_s=0.006, calls=9)

@@ -59,6 +59,9 @@ def find_levels(
         most: Keep at most about so many levels.
         asked: Thresholds that must have a level that decides as they do, whatever `most` says.
         published: The same, if a lower score is surer; they are marked.
+
+    Returns:
+        The levels, and the rank of each sample among them.
     """
     values, counts = np.unique(scores[~np.isnan(scores)], return_counts=True)
     grid = _passing(values, published if gate.direction == "lower" else (), gate)
@@ -84,6 +87,9 @@ def grid_levels(scores: NDArray[np.float32], gate: Gate, grid: Sequence[float]) 
         scores: [S] what the gate compares.
         gate: Direction and extremes.
         grid: Thresholds, in any order; those that are the same float32 count once.
+
+    Returns:
+        The levels, and the rank of each sample among them.
     """
     given = np.unique(np.asarray(grid, np.float32))
     strictest_first = given[::-1] if gate.direction == "higher" else given

@@ -23,11 +23,12 @@ class OperatingPoint:
     """One vector of thresholds and what it gave on the samples on which it was measured.
 
     Attributes:
-        thresholds: One per early exit; each is a float32 value.
+        thresholds: One threshold per early exit; each is a float32 value.
         accuracy: Share of right answers, or None without labels.
         agreement: Share of answers equal to the original network's.
         harm: Share of samples that the original network gets right and this point wrong, or None without labels.
-        macs: Mean multiply-accumulates per sample.
+        macs: Mean cost per sample, in the unit of the costs that the point was measured with: multiply-accumulates, as
+            a rule.
         relative_macs: `macs` as a share of the baseline's.
         exit_rates: Share of samples that answer at each exit, the final one last.
     """
@@ -46,6 +47,14 @@ def exits_taken(evidence: Evidence, thresholds: Sequence[float], score: str) -> 
 
     The comparison is made in float32, as the engines make it; a NaN never passes.
 
+    Args:
+        evidence: Evidence of any samples.
+        thresholds: One threshold per early exit.
+        score: Name of the score that the gates compare.
+
+    Returns:
+        [S] the number of the exit that each sample leaves at, the final one being the last.
+
     Raises:
         ThresholdError: Not one threshold per early exit, or a NaN among them.
         EvidenceError: The evidence does not hold this score.
@@ -62,10 +71,13 @@ def operate(evidence: Evidence, costs: Costs, thresholds: Sequence[float], score
     """What these thresholds do to these samples.
 
     Args:
-        evidence: Of any samples, also others than the thresholds were chosen on.
-        costs: Multiply-accumulates by exit.
-        thresholds: One per early exit.
+        evidence: Evidence of any samples, also of others than those that the thresholds were chosen on.
+        costs: The cost of a sample by exit.
+        thresholds: One threshold per early exit.
         score: Name of the score that the gates compare.
+
+    Returns:
+        What these thresholds give on these samples.
 
     Raises:
         ThresholdError: Not one threshold per early exit, or a NaN among them.
@@ -75,7 +87,7 @@ def operate(evidence: Evidence, costs: Costs, thresholds: Sequence[float], score
         >>> gate = Gate(direction="higher", stop_all=0.0, stop_none=2.0)
         >>> seen = Evidence(ids=np.arange(2), predictions=np.array([[1, 1], [0, 1]]), reference=np.array([1, 1]),
         ...                 scores={"p": np.array([[0.9], [0.6]], np.float32)}, gates={"p": gate})
-        >>> point = operate(seen, Costs(macs=np.array([1.0, 4.0]), baseline_macs=4.0), [0.75], "p")
+        >>> point = operate(seen, Costs(per_exit=np.array([1.0, 4.0]), baseline=4.0, unit="macs"), [0.75], "p")
         >>> point.agreement, point.relative_macs, point.exit_rates
         (1.0, 0.625, (0.5, 0.5))
     """
@@ -89,9 +101,9 @@ class Outcomes:
 
     def __init__(self, evidence: Evidence, costs: Costs, score: str) -> None:
         values, self._gate = score_of(evidence, score)
-        if costs.macs.shape != (evidence.exits,):
+        if costs.per_exit.shape != (evidence.exits,):
             raise EvidenceError(
-                f"costs must name one cost per exit, but name {costs.macs.size} for {evidence.exits} exits. "
+                f"costs must name one cost per exit, but name {costs.per_exit.size} for {evidence.exits} exits. "
                 "Count the same graph that gave the evidence."
             )
         self._samples = len(evidence)
@@ -101,7 +113,7 @@ class Outcomes:
 
     def point(self, thresholds: NDArray[np.float32]) -> OperatingPoint:
         """Judges one vector of thresholds."""
-        exits = len(self._costs.macs)
+        exits = len(self._costs.per_exit)
         counts = np.zeros(exits, np.int64)
         sums = dict.fromkeys(self._gains, 0)
         going = np.ones(self._samples, np.bool_)
@@ -112,14 +124,14 @@ class Outcomes:
                 sums[name] += int(np.count_nonzero(leaving & gain[place]))
             going = going & ~leaving
         mean = {name: float(value / self._samples) for name, value in sums.items()}
-        macs = float(counts @ self._costs.macs / self._samples)
+        macs = float(counts @ self._costs.per_exit / self._samples)
         return OperatingPoint(
             thresholds=tuple(float(one) for one in thresholds),
             accuracy=mean.get("accuracy"),
             agreement=mean["agreement"],
             harm=float((self._samples - sums["harm"]) / self._samples) if "harm" in sums else None,
             macs=macs,
-            relative_macs=macs / self._costs.baseline_macs,
+            relative_macs=macs / self._costs.baseline,
             exit_rates=tuple((counts / self._samples).tolist()),
         )
 
@@ -130,7 +142,15 @@ class Outcomes:
 
 
 def qualities(evidence: Evidence, quality: str) -> NDArray[np.bool_]:
-    """[E, S] whether the answer of each exit is good: "agreement", "accuracy", or "harm" (good = does no harm).
+    """Whether the answer of each exit is good.
+
+    Args:
+        evidence: Evidence of the samples.
+        quality: "agreement" (the answer is the original network's), "accuracy" (it is right), or "harm" (it does none:
+            it is right, or the original network is wrong).
+
+    Returns:
+        [E, S] a truth value per exit and sample.
 
     Raises:
         EvidenceError: The quality needs labels and there are none.

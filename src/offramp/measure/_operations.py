@@ -232,7 +232,11 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]  # PyTorch's o
 
 
 def warn_uncounted(names: Iterable[str]) -> None:
-    """Say which operations count as free although nobody knows whether they are."""
+    """Say which operations count as free although nobody knows whether they are.
+
+    Args:
+        names: Names of operations that the counter knows no cost of.
+    """
     found = sorted(names)
     if found:
         warnings.warn(

@@ -30,23 +30,23 @@ class ParetoSet:
         return ParetoSet(levels=self.levels[positions], quality=self.quality[positions], cost=self.cost[positions])
 
 
-def no_pool(exits: int) -> ParetoSet:
+def no_candidates(exits: int) -> ParetoSet:
     """No candidates, for so many early exits."""
     return ParetoSet(levels=np.zeros((0, exits), np.int32), quality=np.zeros(0), cost=np.zeros(0))
 
 
-def join(*pools: ParetoSet) -> ParetoSet:
-    """All candidates of all pools."""
+def join(*sets: ParetoSet) -> ParetoSet:
+    """All candidates of all sets."""
     return ParetoSet(
-        levels=np.concatenate([pool.levels for pool in pools]),
-        quality=np.concatenate([pool.quality for pool in pools]),
-        cost=np.concatenate([pool.cost for pool in pools]),
+        levels=np.concatenate([part.levels for part in sets]),
+        quality=np.concatenate([part.quality for part in sets]),
+        cost=np.concatenate([part.cost for part in sets]),
     )
 
 
-def unbeaten(pool: ParetoSet) -> ParetoSet:
+def unbeaten(candidates: ParetoSet) -> ParetoSet:
     """The Pareto front, safest first: each next candidate costs less and is worth less."""
-    return pool.take(front(pool.quality, pool.cost))
+    return candidates.take(front(candidates.quality, candidates.cost))
 
 
 def front(quality: NDArray[np.float64], cost: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -56,14 +56,14 @@ def front(quality: NDArray[np.float64], cost: NDArray[np.float64]) -> NDArray[np
     return order[quality[order] > before][::-1]
 
 
-def spread(pool: ParetoSet, most: int) -> NDArray[np.intp]:
+def spread(candidates: ParetoSet, most: int) -> NDArray[np.intp]:
     """Positions of at most `most` candidates of a front, evenly along cost and root of the loss, with both ends.
 
     The root gives as much room to the first percent that is lost as to the next three: there the users are.
     """
-    if len(pool) <= most:
-        return np.arange(len(pool))
-    loss = np.sqrt(pool.quality[0] - pool.quality)
-    steps = sum(np.abs(np.diff(axis)) / max(np.ptp(axis), 1e-300) for axis in (loss, pool.cost))
+    if len(candidates) <= most:
+        return np.arange(len(candidates))
+    loss = np.sqrt(candidates.quality[0] - candidates.quality)
+    steps = sum(np.abs(np.diff(axis)) / max(np.ptp(axis), 1e-300) for axis in (loss, candidates.cost))
     length = np.concatenate([[0.0], np.cumsum(steps)])
-    return np.unique(np.searchsorted(length, np.linspace(0, length[-1], most)).clip(max=len(pool) - 1))
+    return np.unique(np.searchsorted(length, np.linspace(0, length[-1], most)).clip(max=len(candidates) - 1))

@@ -1,4 +1,4 @@
-"""Several networks of one graph, each trained for a price of compute of its own: what they make of the same samples.
+"""Several networks of one graph, each trained with a weight of compute of its own: what they make of the same samples.
 
 Shape letters: G control nodes, P networks, R routes, S samples.
 """
@@ -62,18 +62,35 @@ class RouteSweep:
         return "agreement" if self.evidence[0].labels is None else "accuracy"
 
     def quality(self, evidence: RouteEvidence) -> float:
-        """How good the answers of a network of this sweep are, between 0 and 1."""
+        """How good the answers of a network of this sweep are, between 0 and 1.
+
+        Args:
+            evidence: Evidence of one network or of one fixed route.
+
+        Returns:
+            The metric if there is one, else accuracy, else agreement.
+        """
         return self._judge(evidence.predictions, evidence)
 
     def relative_macs(self, evidence: RouteEvidence) -> float:
-        """Mean cost as a share of the sweep's baseline, that of plain networks too."""
+        """Mean cost as a share of the sweep's baseline, that of plain networks too.
+
+        Args:
+            evidence: Evidence of one network or of one fixed route.
+
+        Returns:
+            The mean cost as a share of the baseline's.
+        """
         return float(evidence.macs.mean()) / self.evidence[0].baseline_macs
 
     def mixture(self, chances: Mapping[Route, float]) -> tuple[float, float]:
         """Mean cost (a share of the baseline's) and expected quality if each sample takes a fixed route at random.
 
         Args:
-            chances: Of fixed routes; they sum to 1.
+            chances: The probability of each fixed route; they sum to 1.
+
+        Returns:
+            The mean cost as a share of the baseline's, and what the mixture is worth.
 
         Raises:
             OptionError: A route is not among the fixed ones, or the chances do not sum to 1.
@@ -99,7 +116,10 @@ class RouteSweep:
         Above the dearest it is the dearest's; None below the cheapest, or without two fixed routes of different cost.
 
         Args:
-            relative_macs: As a share of the baseline's.
+            relative_macs: A cost as a share of the baseline's.
+
+        Returns:
+            What a mixture of that cost is worth.
         """
         if len(self.fixed) < 2:
             return None
@@ -147,7 +167,10 @@ def route_shares(sweep: RouteSweep) -> RouteShares:
     """The share of the samples on each route, network by network.
 
     Args:
-        sweep: Any.
+        sweep: The networks, and what each answered.
+
+    Returns:
+        The routes that were taken, their costs and shares.
 
     Reference:
         Liu and Deng, "Dynamic Deep Neural Networks", AAAI 2018, arXiv 1701.00299: examples per execution path as lambda
@@ -162,10 +185,13 @@ def route_shares(sweep: RouteSweep) -> RouteShares:
 
 
 def node_shares(sweep: RouteSweep) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Numbers of function nodes that ran for some sample, and per network (rows) the share of samples with each.
+    """How many function nodes ran for how many samples, network by network.
 
     Args:
-        sweep: Any.
+        sweep: The networks, and what each answered.
+
+    Returns:
+        The numbers of nodes that ran, and [P, numbers] the share of the samples with each, a row per network.
 
     Reference:
         As `route_shares`: active nodes as lambda grows.

@@ -63,7 +63,14 @@ class RouteEvidence:
         return None if self.labels is None else float((self.predictions == self.labels).mean())
 
     def subset(self, positions: NDArray[np.integer] | NDArray[np.bool_] | slice) -> RouteEvidence:
-        """The same evidence about the samples at these positions."""
+        """The same evidence about the samples at these positions.
+
+        Args:
+            positions: Positions of the samples to keep, a mask over all samples, or a slice.
+
+        Returns:
+            Evidence about these samples, in this order.
+        """
         return replace(
             self,
             ids=self.ids[positions],
@@ -89,12 +96,15 @@ def route_evidence(
     The baseline's cost is that of the dearest way through the graph without its control nodes.
 
     Args:
-        runtime: That runs the graph; take the engine and precision that ship.
-        samples: Whose ids and labels the evidence keeps.
-        graph: Its structure.
-        macs: By node, as `measure.torch.count_macs` gives them.
+        runtime: The runtime of the graph; take the engine and precision that ship.
+        samples: The samples; evidence keeps their ids and labels.
+        graph: The structure of what the runtime runs.
+        macs: Multiply-accumulates by name of the node, as `measure.torch.count_macs` gives them.
         reference: [S] answers of the network to compare with.
         batch: Samples per call.
+
+    Returns:
+        The evidence about all samples.
 
     Raises:
         OptionError: `batch` is not positive.
@@ -128,8 +138,11 @@ def baseline_macs(graph: Graph, macs: Mapping[str, int]) -> float:
     """Multiply-accumulates of a sample that takes the dearest way, control nodes left out.
 
     Args:
-        graph: Any.
-        macs: By node.
+        graph: Any conditional graph.
+        macs: Multiply-accumulates by name of the node, as `measure.torch.count_macs` gives them.
+
+    Returns:
+        Multiply-accumulates per sample.
     """
     edges = dearest_edges(graph, macs)
     free = {node.name: 0 for node in graph.controls}

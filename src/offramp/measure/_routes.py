@@ -15,15 +15,18 @@ from offramp.graph import Block, Graph, Run, find_regions, plan
 
 
 def route_macs(graph: Graph, macs: Mapping[str, int], route: NDArray[np.int64]) -> NDArray[np.float64]:
-    """[S] multiply-accumulates of everything that ran for each sample, control nodes included.
+    """Multiply-accumulates of everything that ran for each sample, control nodes included.
 
     A node ran if all the control edges that it depends on were open. What neither the answer nor a control node
     needs never runs.
 
     Args:
-        graph: That answered.
-        macs: By node, as `measure.torch.count_macs` gives them.
+        graph: The graph that answered.
+        macs: Multiply-accumulates by name of the node, as `measure.torch.count_macs` gives them.
         route: [S, G] the edge that each control node opened; its number of edges if it did not run.
+
+    Returns:
+        [S] the cost of each sample.
 
     Example:
         >>> from offramp.graph import DataEdge, Node, Tensor
@@ -45,11 +48,14 @@ def route_macs(graph: Graph, macs: Mapping[str, int], route: NDArray[np.int64]) 
 
 
 def active_nodes(graph: Graph, route: NDArray[np.int64]) -> NDArray[np.int64]:
-    """[S] how many function nodes ran for each sample; control, dummy and select nodes do not count.
+    """How many function nodes ran for each sample; control, dummy and select nodes do not count.
 
     Args:
-        graph: That answered.
+        graph: The graph that answered.
         route: [S, G] the edge that each control node opened; its number of edges if it did not run.
+
+    Returns:
+        [S] the number of function nodes.
 
     Example:
         >>> from offramp.graph import DataEdge, Node, Tensor
@@ -74,8 +80,11 @@ def route_chance(graph: Graph, route: Sequence[int]) -> float:
     Over all routes of `graph.find_routes` it sums to 1.
 
     Args:
-        graph: Any.
+        graph: Any conditional graph.
         route: The edge that each control node opened; its number of edges if it did not run.
+
+    Returns:
+        The probability of the route.
 
     Example:
         >>> from offramp.graph import DataEdge, Node, Tensor
@@ -93,7 +102,14 @@ def route_chance(graph: Graph, route: Sequence[int]) -> float:
 
 
 def running_nodes(graph: Graph) -> tuple[str, ...]:
-    """The function and control nodes that run for at least some route."""
+    """The function and control nodes that run for at least some route.
+
+    Args:
+        graph: Any conditional graph.
+
+    Returns:
+        Their names, in the order in which they run.
+    """
     return tuple(_walk(plan(graph).root))
 
 
@@ -101,8 +117,11 @@ def dearest_edges(graph: Graph, macs: Mapping[str, int]) -> dict[str, int]:
     """By control node, the edge behind which most multiply-accumulates lie: together the way through the full network.
 
     Args:
-        graph: Any.
-        macs: By node.
+        graph: Any conditional graph.
+        macs: Multiply-accumulates by name of the node, as `measure.torch.count_macs` gives them.
+
+    Returns:
+        By name of the control node, the number of its edge.
     """
     regions = find_regions(graph.nodes)
     behind = {node.name: [0] * len(node.edges) for node in graph.controls}

@@ -40,13 +40,16 @@ def screening(
     in which every exit keeps that share of the samples that reach it, the surest.
 
     Args:
-        evidence: Of the tuning samples: nothing may be proved on them afterwards.
+        evidence: Evidence of the tuning samples: nothing may be proved on them afterwards.
         costs: Multiply-accumulates by exit.
         score: Name of the score that the gates compare.
         grid: Thresholds to combine, the same at each exit. If there are neither these nor shares: for the entropy the
             longest of the two published lists that has room, for other scores as many quantiles of each exit's scores.
-        shares: Of the samples at an exit that leave there, in (0, 1]; the original's usual one is 0.9.
+        shares: The shares of the samples at an exit that leave there, in (0, 1]; the original's usual one is 0.9.
         quality: What to keep: "agreement" with the original network, "accuracy", or no "harm" (both need labels).
+
+    Returns:
+        The points that none of the screened ones beats, safest first.
 
     Raises:
         EvidenceError: No such score, no labels, or another number of exits than the costs.
@@ -56,7 +59,7 @@ def screening(
         >>> gate = Gate(direction="lower", stop_all=10.0, stop_none=0.0)
         >>> seen = Evidence(ids=np.arange(2), predictions=np.array([[1, 1], [0, 1]]), reference=np.array([1, 1]),
         ...                 scores={"entropy": np.array([[0.125], [0.5]], np.float32)}, gates={"entropy": gate})
-        >>> drawn = screening(seen, Costs(macs=np.array([1.0, 4.0]), baseline_macs=4.0), score="entropy",
+        >>> drawn = screening(seen, Costs(per_exit=np.array([1.0, 4.0]), baseline=4.0, unit="macs"), score="entropy",
         ...                   grid=[0.25, 1.0])
         >>> [(point.thresholds, point.agreement, point.macs) for point in drawn.points]
         [((0.25,), 1.0, 2.5), ((1.0,), 0.5, 1.0)]
@@ -100,11 +103,11 @@ def _combine(
         levels = tuple(find_levels(column, gate, most=most, published=()) for column in values.T)
     else:
         levels = tuple(grid_levels(column, gate, grid) for column in values.T)
-    pool = threshold_grid(levels, good, costs)
-    inside = np.ones(len(pool), np.bool_)
+    candidates = threshold_grid(levels, good, costs)
+    inside = np.ones(len(candidates), np.bool_)
     for place, one in enumerate(levels):
-        inside &= (pool.levels[:, place] > 0) | (one.top == 0)  # an exit with nothing but NaN has level 0 alone
-    return levels, unbeaten(pool.take(np.flatnonzero(inside)))
+        inside &= (candidates.levels[:, place] > 0) | (one.top == 0)  # an exit with nothing but NaN has level 0 alone
+    return levels, unbeaten(candidates.take(np.flatnonzero(inside)))
 
 
 def _keep_shares(

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._levels import Levels
-from ._pareto_set import ParetoSet, join, no_pool, spread, unbeaten
+from ._pareto_set import ParetoSet, join, no_candidates, spread, unbeaten
 
-PRICES = 24
-CLIMB = 6  # sweeps per price; most climbs end after three
+MULTIPLIERS = 24
+CLIMB = 6  # sweeps per multiplier; most climbs end after three
 ANCHORS = 64
 FEW = 6_000  # samples on which it climbs
 PICKS = 160  # points of that front to be judged on all samples
@@ -49,15 +49,15 @@ class CoordinateSearch:
         self.found: list[ParetoSet] = []
         self._steps, self._best_at = np.zeros(0), np.full(1, -np.inf)  # the best quality up to each cost
 
-    def sweep(self, chosen: NDArray[np.int32], price: float | None) -> NDArray[np.int32]:
+    def sweep(self, chosen: NDArray[np.int32], multiplier: float | None) -> NDArray[np.int32]:
         """Judges all levels of each exit in turn, the last exit first, and keeps the front of each.
 
         Args:
             chosen: [N] one level per exit.
-            price: How many good answers one unit of cost is worth; None looks around and stays.
+            multiplier: How many good answers one unit of cost is worth; None looks around and stays.
 
         Returns:
-            The levels with the best quality - price x cost, each exit in its turn.
+            The levels with the best quality - multiplier x cost, each exit in its turn.
         """
         self.steps_left -= 1
         chosen = chosen.copy()
@@ -66,8 +66,8 @@ class CoordinateSearch:
         for place in range(len(chosen) - 1, -1, -1):
             quality, spending = self._judge_exit(place, reach[place], good, cost)
             self._record(chosen, place, quality, spending)
-            if price is not None:
-                chosen[place] = np.argmax(quality - price * spending)
+            if multiplier is not None:
+                chosen[place] = np.argmax(quality - multiplier * spending)
             stops = self._ranks[place] < chosen[place]
             np.copyto(good, self._good[place], where=stops)
             np.copyto(cost, self._costs[place], where=stops)
@@ -128,9 +128,9 @@ class CoordinateSearch:
         levels[:, place] = kept
         self.found.append(ParetoSet(levels=levels, quality=quality[kept], cost=cost[fresh]))
 
-    def front(self, pool: ParetoSet) -> ParetoSet:
-        """The front of a pool and of all that was found since the last call."""
-        best = unbeaten(join(pool, *self.found))
+    def front(self, candidates: ParetoSet) -> ParetoSet:
+        """The front of some candidates and of all that was found since the last call."""
+        best = unbeaten(join(candidates, *self.found))
         self.found.clear()
         self._steps, self._best_at = best.cost[::-1], np.concatenate([[-np.inf], best.quality[::-1]])
         return best
@@ -143,64 +143,67 @@ def search(
     known: ParetoSet,
     starts: NDArray[np.int32],
 ) -> ParetoSet:
-    """The front of all candidates met by coordinate ascent over a range of prices, and by walking along the front.
+    """The front of all candidates met by coordinate ascent over a range of multipliers, and by walking along the front.
 
     Of many samples it climbs on every n-th, and walks on all from what that found.
 
     Args:
-        levels: Of each early exit.
+        levels: The levels of each early exit.
         good: [E, S] whether the answer of each exit is good.
-        costs: [E] per sample.
+        costs: [E] the cost of a sample by exit.
         known: Candidates that were judged already.
         starts: Levels worth starting from, such as one threshold shared by all exits.
+
+    Returns:
+        The front of all candidates that were met, safest first.
     """
-    land = CoordinateSearch(levels, good, costs)
-    if land.samples <= FEW:
-        begin = land.front(join(known, land.judge(starts)))
-        _ascend(land, begin, np.geomspace(0.3, 3 * land.samples, PRICES) / (land.samples * costs[-1]))
-        return _walk(land, land.front(begin))
-    some = slice(None, None, -(-land.samples // FEW))
+    searcher = CoordinateSearch(levels, good, costs)
+    if searcher.samples <= FEW:
+        begin = searcher.front(join(known, searcher.judge(starts)))
+        _ascend(searcher, begin, np.geomspace(0.3, 3 * searcher.samples, MULTIPLIERS) / (searcher.samples * costs[-1]))
+        return _walk(searcher, searcher.front(begin))
+    some = slice(None, None, -(-searcher.samples // FEW))
     fewer = tuple(replace(one, ranks=one.ranks[some]) for one in levels)
-    rough = search(fewer, good[:, some], costs, no_pool(len(levels)), starts)
+    rough = search(fewer, good[:, some], costs, no_candidates(len(levels)), starts)
     picked = rough.levels[spread(rough, PICKS)]
-    return _walk(land, land.front(join(known, land.judge(np.concatenate([starts, picked])))))
+    return _walk(searcher, searcher.front(join(known, searcher.judge(np.concatenate([starts, picked])))))
 
 
-def _ascend(land: CoordinateSearch, starts: ParetoSet, prices: NDArray[np.float64]) -> None:
-    """Coordinate ascent for each price, from the neighbor price's answer (both ways) and from the best start."""
-    for order, warm in ((prices, np.zeros_like(land.tops)), (prices[::-1], land.tops)):
-        for price in order:
-            best = starts.levels[np.argmax(starts.quality - price * starts.cost * land.samples)]
-            warm = _climb(land, warm, price)
-            _climb(land, best, price)
+def _ascend(searcher: CoordinateSearch, starts: ParetoSet, multipliers: NDArray[np.float64]) -> None:
+    """Coordinate ascent for each multiplier, from its neighbor's answer (both ways) and the best start."""
+    for order, warm in ((multipliers, np.zeros_like(searcher.tops)), (multipliers[::-1], searcher.tops)):
+        for multiplier in order:
+            best = starts.levels[np.argmax(starts.quality - multiplier * starts.cost * searcher.samples)]
+            warm = _climb(searcher, warm, multiplier)
+            _climb(searcher, best, multiplier)
 
 
-def _climb(land: CoordinateSearch, chosen: NDArray[np.int32], price: float) -> NDArray[np.int32]:
+def _climb(searcher: CoordinateSearch, chosen: NDArray[np.int32], multiplier: float) -> NDArray[np.int32]:
     """Sweeps until nothing changes."""
     for _ in range(CLIMB):
-        if land.steps_left <= 0:
+        if searcher.steps_left <= 0:
             break
-        before, chosen = chosen, land.sweep(chosen, price)
+        before, chosen = chosen, searcher.sweep(chosen, multiplier)
         if np.array_equal(before, chosen):
             break
     return chosen
 
 
-def _walk(land: CoordinateSearch, best: ParetoSet) -> ParetoSet:
+def _walk(searcher: CoordinateSearch, best: ParetoSet) -> ParetoSet:
     """Looks around the points of the front, and on from what that adds, until it adds nothing or the work is spent.
 
-    A price finds only the convex hull; this fills the hollows between its points.
+    A multiplier finds only the convex hull; this fills the hollows between its points.
     """
     seen: set[bytes] = set()
-    while land.steps_left > 0:
+    while searcher.steps_left > 0:
         fresh = [place for place, levels in enumerate(best.levels) if levels.tobytes() not in seen]
         if not fresh:
             break
-        for place in np.array(fresh)[spread(best.take(np.array(fresh)), min(ANCHORS, -(-land.steps_left // 2)))]:
+        for place in np.array(fresh)[spread(best.take(np.array(fresh)), min(ANCHORS, -(-searcher.steps_left // 2)))]:
             seen.add(best.levels[place].tobytes())
-            land.sweep(best.levels[place], None)
-            land.sweep(best.levels[place], _slope(best, place, land.samples))
-        best = land.front(best)
+            searcher.sweep(best.levels[place], None)
+            searcher.sweep(best.levels[place], _slope(best, place, searcher.samples))
+        best = searcher.front(best)
     return best
 
 

@@ -19,9 +19,12 @@ def sweep_shared(levels: tuple[Levels, ...], good: NDArray[np.bool_], costs: NDA
     there, if it did not stop before i already. Each move changes quality and cost; their running sums are the curve.
 
     Args:
-        levels: Of each early exit, with the same thresholds at each.
+        levels: The levels of each early exit, with the same thresholds at each.
         good: [E, S] whether the answer of each exit is good.
-        costs: [E] per sample.
+        costs: [E] the cost of a sample by exit.
+
+    Returns:
+        One candidate per level of the shared threshold.
     """
     ranks = np.stack([one.ranks for one in levels])
     exits, samples = good.shape

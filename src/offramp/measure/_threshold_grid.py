@@ -21,9 +21,12 @@ def threshold_grid(levels: tuple[Levels, ...], good: NDArray[np.bool_], costs: N
     its rank at i: sums from the far end of the axes before i, from the near end along axis i, of one histogram.
 
     Args:
-        levels: Of each early exit.
+        levels: The levels of each early exit.
         good: [E, S] whether the answer of each exit is good.
-        costs: [E] per sample.
+        costs: [E] the cost of a sample by exit.
+
+    Returns:
+        One candidate per combination.
     """
     chosen = [_thin(one, most_levels(len(levels))) for one in levels]
     shape = tuple(len(one) for one in chosen)
@@ -45,12 +48,18 @@ def threshold_grid(levels: tuple[Levels, ...], good: NDArray[np.bool_], costs: N
 
 
 def is_whole(levels: tuple[Levels, ...]) -> bool:
-    """Whether the lattice holds every combination there is."""
+    """Whether the grid holds every combination there is."""
     return all(one.top < most_levels(len(levels)) for one in levels)
 
 
 def most_levels(exits: int) -> int:
-    """How many levels of each of so many early exits a lattice has room for.
+    """How many levels of each of so many early exits a grid has room for.
+
+    Args:
+        exits: The number of early exits.
+
+    Returns:
+        The number of levels per exit.
 
     Example:
         >>> [most_levels(exits) for exits in (1, 2, 3, 4, 5)]

@@ -27,6 +27,9 @@ def counting() -> Iterator[Counter]:
     """A counter of the multiply-accumulates that run inside.
 
     Attention is forced onto its plain form meanwhile: the counter does not see the fused kernels.
+
+    Yields:
+        The counter, whose number grows while modules run.
     """
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
@@ -49,6 +52,14 @@ def count(module: nn.Module, *args: Any, **kwargs: Any) -> int:  # Any: whatever
     inverse of a matrix, counts as nothing and is named in an `OfframpWarning`. What runs is what counts: give one row
     for the cost per sample.
 
+    Args:
+        module: The module to call.
+        args: What the module takes by position.
+        kwargs: What the module takes by name.
+
+    Returns:
+        The number of multiply-accumulates.
+
     Example:
         >>> count(nn.Linear(10, 3), torch.zeros(1, 10))
         30
@@ -62,6 +73,12 @@ def count(module: nn.Module, *args: Any, **kwargs: Any) -> int:  # Any: whatever
 def count_macs(graph: Graph) -> dict[str, int]:
     """Multiply-accumulates per sample of every node; those without a body cost nothing.
 
+    Args:
+        graph: A graph whose bodies are PyTorch modules.
+
+    Returns:
+        The multiply-accumulates by name of the node.
+
     Raises:
         GraphError: A body is missing or is no module.
     """
@@ -74,8 +91,11 @@ def path_costs(graph: Graph, macs: Mapping[str, int] | None = None) -> Costs:
     Scores that no gate reads are left out: they exist for the evidence, the exported file does not run them.
 
     Args:
-        graph: One whose every control node has a way to each later exit; of others, `measure.route_macs` tells.
-        macs: As `count_macs` gives them, if they are at hand.
+        graph: A graph whose every control node has a way to each later exit; of others, `measure.route_macs` tells.
+        macs: What `count_macs` gives for the graph, if it is at hand.
+
+    Returns:
+        The costs by exit, in multiply-accumulates.
 
     Raises:
         GraphError: The exits do not lie one behind the other, or there are no stages.
@@ -88,19 +108,22 @@ def path_costs(graph: Graph, macs: Mapping[str, int] | None = None) -> Costs:
             f"exits must lie one behind the other in the stages of a network, but cost {costs} with stages of "
             f"{baseline} MACs. Use measure.route_macs."
         )
-    return Costs(macs=np.asarray(costs, np.float64), baseline_macs=float(baseline))
+    return Costs(per_exit=np.asarray(costs, np.float64), baseline=float(baseline), unit="macs")
 
 
 def breakdown(graph: Graph, macs: Mapping[str, int] | None = None, *, gate_overhead: float = 0.0) -> Breakdown:
     """What each stage and each exit of a chain costs, so that any choice among the exits can be priced.
 
     Args:
-        graph: As `attach.exits` makes it.
-        macs: As `count_macs` gives them, if they are at hand.
-        gate_overhead: What each exit costs besides its head, as a share of the network alone.
+        graph: A chain of exits, as `attach.exits` makes it.
+        macs: What `count_macs` gives for the graph, if it is at hand.
+        gate_overhead: The cost of each exit besides its head, as a share of the network alone.
+
+    Returns:
+        The cost of each part, in multiply-accumulates.
     """
     macs = count_macs(graph) if macs is None else macs
-    baseline = path_costs(graph, macs).baseline_macs
+    baseline = path_costs(graph, macs).baseline
     ran = [set[str](), *(_run_for(graph, exit) for exit in graph.exits)]
     fresh = [[graph[name] for name in now - before] for before, now in pairwise(ran)]
     exits = [sum(macs[node.name] for node in nodes if node.role in ("head", "score")) for nodes in fresh]
@@ -108,18 +131,33 @@ def breakdown(graph: Graph, macs: Mapping[str, int] | None = None, *, gate_overh
     return Breakdown(
         stages=np.array(stages, np.float64),
         heads=np.array(exits[:-1], np.float64),
-        borders=np.full(len(exits) - 1, gate_overhead * baseline),
+        gate_overheads=np.full(len(exits) - 1, gate_overhead * baseline),
         baseline=baseline,
+        unit="macs",
     )
 
 
 def parameters(graph: Graph) -> int:
-    """Number of parameters of all bodies, shared ones once."""
+    """Number of parameters of all bodies, shared ones once.
+
+    Args:
+        graph: A graph whose bodies are PyTorch modules.
+
+    Returns:
+        The number of parameters.
+    """
     return sum(weight.numel() for weight in _tensors(graph, buffers=False))
 
 
 def size_bytes(graph: Graph) -> int:
-    """Bytes of the parameters and buffers of all bodies, shared ones once."""
+    """Bytes of the parameters and buffers of all bodies, shared ones once.
+
+    Args:
+        graph: A graph whose bodies are PyTorch modules.
+
+    Returns:
+        The number of bytes.
+    """
     return sum(tensor.numel() * tensor.element_size() for tensor in _tensors(graph, buffers=True))
 
 

@@ -95,10 +95,13 @@ class Executor(nn.Module):
         """Answer a batch.
 
         Args:
-            inputs: By name of the input node, batch first.
-            thresholds: [T], one per threshold gate in graph order.
-            forced: By control node, [B] int64 the edge that it opens where it runs, whatever it compares; -1 lets it
-                choose. Names that are left out choose for themselves.
+            inputs: Tensors by the name of the input node, batch first.
+            thresholds: [T] one threshold per threshold gate in graph order; None if there is no such gate.
+            forced: The edge [B] int64 that a control node opens where it runs, by the node's name, whatever its score;
+                -1 lets it choose. Nodes that are left out choose for themselves.
+
+        Returns:
+            The answers, and the way that each sample took.
 
         Raises:
             ThresholdError: Not as many thresholds as gates, or one is NaN.
@@ -127,7 +130,11 @@ class Executor(nn.Module):
             inputs: As for a call.
             thresholds: As for a call; on the CPU, whatever the device of the inputs, else the host waits for them.
             forced: As for a call.
-            room: How many rows bodies get where so many go on: copies of the last one fill up. None: as many as go on.
+            room: Function from the number of rows that go on to the number that bodies get: copies of the last row fill
+                up. None gives them as many as go on.
+
+        Returns:
+            The answers, and the way that each sample took.
         """
         limits = _limits(thresholds, self.graph)
         first = next(iter(inputs.values()))

@@ -99,7 +99,7 @@ def _compare(
     with screen.step(f"{len(some)} samples to the end"):
         seen = evidence_by_passes(runtime, samples.subset(some), batch=BATCH)
     calibrate, score = opened.parts["calibrate"], opened.record.score
-    return decide.drift(calibrate, seen, limits.tolist(), score=score, taken=taken, watch=watch), seen
+    return decide.drift(calibrate, seen, limits.tolist(), score=score, taken=taken, test=watch), seen
 
 
 def _record_check(  # noqa: PLR0913  (everything that is recorded of one check)
@@ -125,7 +125,7 @@ def _record_check(  # noqa: PLR0913  (everything that is recorded of one check)
         alpha=shift.alpha,
         change=shift.change,
         samples=CheckedSamplesRecord(
-            new=shift.samples, to_the_end=drift.standing.samples, expected=shift.expected_samples
+            new=shift.samples, to_the_end=drift.guarantee.samples, expected=shift.expected_samples
         ),
         exits=_record_exits(drift),
         relative_macs=_record_work(drift, opened.costs),
@@ -175,7 +175,7 @@ def watch_for(opened: Opened, question: Question) -> DriftTest:
         promise = Target(max_loss=told.max_loss, confidence=told.confidence, kind=told.kind)
     usual = 0.95 if promise is None else promise.confidence
     confidence = usual if question.confidence is None else question.confidence
-    return DriftTest(promise=promise, confidence=confidence, alpha=question.alpha, seed=question.seed)
+    return DriftTest(target=promise, confidence=confidence, alpha=question.alpha, seed=question.seed)
 
 
 def warn_of_known(opened: Opened, samples: Samples, contents: NDArray[np.uint64], screen: Screen) -> None:
@@ -220,7 +220,7 @@ def _record_work(drift: Drift, costs: Costs) -> CheckedWorkRecord:
 
 
 def _record_loss(drift: Drift) -> CheckedLossRecord:
-    standing = drift.standing
+    standing = drift.guarantee
     kind, limit = standing.promised or (None, None)
     return CheckedLossRecord(
         kind=standing.kind,

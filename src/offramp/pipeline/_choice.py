@@ -63,7 +63,7 @@ def pick(
     quality = decide.quality_for(goal.kind) if goal.kind else "agreement"
     drawn, timed = (
         None if each is None else draw(search, parts["tune"], each, score=score, quality=quality)
-        for each in (costs, clock)
+        for each in (costs.expect("macs"), clock and clock.expect("seconds"))
     )
     assert drawn is not None
     return choose_from(drawn, goal, parts, timed=timed)

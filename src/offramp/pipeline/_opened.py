@@ -38,18 +38,18 @@ class Opened:
     @property
     def costs(self) -> Costs:
         """Multiply-accumulates by exit."""
-        return Costs(macs=np.array(self.record.exit_macs), baseline_macs=self.record.baseline.macs)
+        return Costs(per_exit=np.array(self.record.exit_macs), baseline=self.record.baseline.macs, unit="macs")
 
     @property
     def clock(self) -> Costs | None:
         """Seconds by exit, if the point was chosen by time."""
         told = self.record.clock
-        return None if told is None else Costs(macs=np.array(told.exit_s), baseline_macs=told.baseline_s)
+        return None if told is None else Costs(per_exit=np.array(told.exit_s), baseline=told.baseline_s, unit="seconds")
 
     @property
     def goal(self) -> Target:
         """What the file's point was chosen by."""
-        return Target(**self.record.goal.model_dump(exclude={"name"}))
+        return Target.from_json(self.record.goal.model_dump())
 
     @property
     def search(self) -> Search:
@@ -73,7 +73,7 @@ def open_run(folder: Path) -> Opened:
         raise DataError(
             f"{folder} must hold {', '.join(missing)}, but does not. Name a folder that `offramp optimize` wrote."
         )
-    text = read_text(folder)
+    text = text_of(folder)
     record = read_run(text, str(folder / "result.json"))
     seen = Evidence.load(folder / "evidence.npz")
     counts = [getattr(record.samples, name) for name in PARTS]
@@ -87,7 +87,7 @@ def open_run(folder: Path) -> Opened:
     return opened
 
 
-def read_text(folder: Path) -> str:
+def text_of(folder: Path) -> str:
     """What `result.json` of a folder says.
 
     Raises:

@@ -47,7 +47,7 @@ class Placed:
 def cheapest(request: Request, graph: Graph) -> dict[str, Costs]:
     """What the cheapest candidate costs if it is the only one, for every score that may gate."""
     parts = breakdown(graph)
-    alone = min((parts.costs([at]) for at in range(len(parts.heads))), key=lambda costs: float(costs.macs[0]))
+    alone = min((parts.costs([at]) for at in range(len(parts.heads))), key=lambda costs: float(costs.per_exit[0]))
     return dict.fromkeys(candidates(request), alone)
 
 
@@ -76,7 +76,7 @@ def place(request: Request, graph: Graph, problem: Problem, engine: Engine, expo
         seen,
         parts,
         score=names,
-        promise=_promise(goal),
+        target=_promise(goal),
         budget=goal.budget,
         calibration=len(problem.calibrate),
         always=always,
@@ -96,7 +96,7 @@ def place(request: Request, graph: Graph, problem: Problem, engine: Engine, expo
 def _with_score(timed: Breakdown, counted: Breakdown, usual: Breakdown) -> Breakdown:
     """The times with another score than the one that was timed: its work takes as long as work in the network does."""
     more = (counted.heads - usual.heads) * timed.baseline / usual.baseline
-    return replace(timed, borders=np.maximum(timed.borders + more, 0.0))
+    return replace(timed, gate_overheads=np.maximum(timed.gate_overheads + more, 0.0))
 
 
 def _promise(goal: Target) -> Target:
@@ -126,7 +126,7 @@ def _describe(
             "border_cost": float(gate_overhead / parts.baseline),
         }
         for cut, head, before, cost, gate_overhead in zip(
-            name_cuts(graph), heads, reached[:-1], parts.heads, parts.borders, strict=True
+            name_cuts(graph), heads, reached[:-1], parts.heads, parts.gate_overheads, strict=True
         )
     ]
     return {

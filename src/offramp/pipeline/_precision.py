@@ -232,7 +232,7 @@ def _expect(
     allowed = decide.certifiable_loss(
         calibration, goal.kind, max_loss=decide.aim_at(goal.max_loss, goal.margin), confidence=goal.confidence
     )
-    drawn = draw(request.search, seen, clock, score=score, quality=decide.quality_for(goal.kind))
+    drawn = draw(request.search, seen, clock.expect("seconds"), score=score, quality=decide.quality_for(goal.kind))
     points = list(zip(drawn.losses.tolist(), drawn.macs.tolist(), strict=True))
     loss, seconds = min(points, key=lambda point: (max(0.0, point[0] - allowed), point[1]))
-    return seconds / clock.baseline_macs, loss, allowed
+    return seconds / clock.baseline, loss, allowed

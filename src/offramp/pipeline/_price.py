@@ -33,7 +33,7 @@ def price(
 
     Timed side by side: the network up to each head, each head alone, all of it without gates, and the conditional file
     with nobody leaving. Stages are what is left of the first without its head, the last one is all of a fallback;
-    borders share evenly what the gates add. Nothing here depends on the samples, so the median counts: it does not
+    gates share evenly what the gates add. Nothing here depends on the samples, so the median counts: it does not
     mind what else the machine does.
 
     Args:
@@ -111,6 +111,7 @@ def _break_down(graph: Graph, seconds: Mapping[str, float]) -> Breakdown:
     return Breakdown(
         stages=stages,
         heads=heads,
-        borders=np.full(count, gate_overhead),
+        gate_overheads=np.full(count, gate_overhead),
         baseline=seconds["network"],
+        unit="seconds",
     )

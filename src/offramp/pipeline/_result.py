@@ -83,7 +83,7 @@ def make_result(
         scores=_record_scores(request, chosen),
         goal=record_goal(request.target),
         search=record_search(request.search),
-        exit_macs=tuple(chosen.costs.macs.tolist()),
+        exit_macs=tuple(chosen.costs.expect("macs").per_exit.tolist()),
         clock=_record_clock(chosen.clock),
         baseline=_record_baseline(problem, chosen, timings),
         chosen=_record_chosen(chosen, timings),
@@ -231,7 +231,11 @@ def _record_curve(drawn: Frontier) -> CurveRecord:
 
 def _record_clock(clock: Costs | None) -> ClockRecord | None:
     """Seconds by exit, from which a sweep chooses again; None if the point was chosen by work."""
-    return None if clock is None else ClockRecord(exit_s=tuple(clock.macs.tolist()), baseline_s=clock.baseline_macs)
+    return (
+        None
+        if clock is None
+        else ClockRecord(exit_s=tuple(clock.expect("seconds").per_exit.tolist()), baseline_s=clock.baseline)
+    )
 
 
 def _judge_exits(chosen: Chosen) -> tuple[AloneRecord, ...]:
@@ -243,7 +247,7 @@ def _judge_exits(chosen: Chosen) -> tuple[AloneRecord, ...]:
         sum(macs[node.name] for node in backbone(chosen.graph, exit_).nodes if node.name in macs)
         for exit_ in chosen.graph.exits
     ]
-    return judge_alone(list(chosen.evidence.values()), [cost / chosen.costs.baseline_macs for cost in plain])
+    return judge_alone(list(chosen.evidence.values()), [cost / chosen.costs.baseline for cost in plain])
 
 
 def _right(part: Evidence, at: int) -> NDArray[np.bool_] | None:
@@ -264,7 +268,7 @@ def _record_baseline(problem: Problem, chosen: Chosen, timings: Mapping[int, Tim
     floating = {batch: timing.floating for batch, timing in timings.items()}
     return BaselineRecord(
         accuracy=accuracy_alone(test),
-        macs=chosen.costs.baseline_macs,
+        macs=chosen.costs.baseline,
         parameters=sum(weight.numel() for weight in problem.model.module.parameters()),
         in_precision=InPrecisionRecord(
             accuracy=None if test.labels is None else float((own == test.labels).mean()),
