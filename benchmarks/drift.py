@@ -28,10 +28,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.stats import binom
 
-from offramp import decide
+import offramp
+from offramp import Run, Target, decide
 from offramp.decide import DriftTest, Verdict
 from offramp.measure import Evidence, evidence_by_passes, exits_taken
-from offramp.pipeline.folders import Opened, Question, open_run, open_runtime, open_samples, watch_for
 from offramp.run import ArraySamples, Samples
 
 Pictures = NDArray[np.float32]  # [S, C, H, W] in [0, 1]
@@ -68,7 +68,7 @@ def _change(samples: Samples, name: str, severity: int, seed: int) -> ArraySampl
     return ArraySamples(inputs=inputs, ids=samples.ids, labels=samples.labels)
 
 
-def _shares(run: Opened, draws: list[tuple[Evidence, Evidence]], watch: DriftTest) -> dict[str, float]:
+def _shares(run: Run, draws: list[tuple[Evidence, Evidence]], watch: DriftTest) -> dict[str, float]:
     """How many checks raise the alarm, and by what."""
     limits, score = run.record.chosen.thresholds, run.record.score
     found = [decide.drift(old, new, limits, score=score, test=watch) for old, new in draws]
@@ -84,7 +84,7 @@ def _draw(seen: Evidence, count: int, draws: int, random: np.random.Generator) -
     return [seen.subset(random.permutation(len(seen))[:count]) for _ in range(draws)]
 
 
-def _row(run: Opened, seen: Evidence, watch: DriftTest, shares: dict[str, float], **known: Any) -> dict[str, Any]:
+def _row(run: Run, seen: Evidence, watch: DriftTest, shares: dict[str, float], **known: Any) -> dict[str, Any]:
     """The shares, and what all samples of this kind say at once."""
     limits, score = run.record.chosen.thresholds, run.record.score
     losses = decide.find_losses(seen, limits, score, "agreement")
@@ -117,16 +117,25 @@ def _join(one: Evidence, two: Evidence, score: str) -> Evidence:
     )
 
 
+def _test_for(run: Run, options: argparse.Namespace) -> DriftTest:
+    """The question of `offramp check`: is what the run promises still true?"""
+    told = run.guarantee
+    if told is None or told.status != "certified":
+        return DriftTest(alpha=options.alpha, seed=options.seed)
+    promise = Target(max_loss=told.max_loss, confidence=told.confidence, kind=told.kind)
+    return DriftTest(target=promise, confidence=told.confidence, alpha=options.alpha, seed=options.seed)
+
+
 def _rows(options: argparse.Namespace) -> tuple[list[dict[str, Any]], DriftTest]:
-    run = open_run(Path(options.folder))
-    runtime = open_runtime(run.folder, engine=None, threads=options.threads)
-    samples = open_samples(options.data, runtime)
-    used = np.concatenate([run.parts["tune"].ids, run.parts["calibrate"].ids])
+    run = offramp.load(options.folder)
+    runtime = run.runtime(threads=options.threads)
+    samples = run.read(options.data)
+    used = np.concatenate([run.evidence["tune"].ids, run.evidence["calibrate"].ids])
     fresh = np.flatnonzero(~np.isin(samples.ids, used))
     random = np.random.default_rng(options.seed)
-    watch = watch_for(run, Question(alpha=options.alpha, seed=options.seed))
+    watch = _test_for(run, options)
     score = run.record.score
-    calibrate = _only(run.parts["calibrate"], score)
+    calibrate = _only(run.evidence["calibrate"], score)
     clean = samples.subset(fresh)
     seen = evidence_by_passes(runtime, clean)
     count = min(options.samples, len(seen) // 2)

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import offramp
 from offramp.decide import Kind, Target, audit
 from offramp.measure import Costs, Evidence
-from offramp.pipeline.folders import open_run
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from evidences import make_costs, make_evidence
@@ -29,7 +29,7 @@ def synthetic(seeds: int) -> Iterator[Case]:
 
 
 def folder(path: Path) -> Case:
-    run = open_run(path)
+    run = offramp.load(path)
     return str(path.name), Evidence.load(path / "evidence.npz"), run.costs, run.record.score
 
 

@@ -220,7 +220,7 @@ def run_telling(**changes: Any) -> Callable[[Path], None]:
 
     def make(folder: Path) -> None:
         found = json.loads((folder / "result.json").read_text())
-        told = {name: value for name, value in (found | changes).items() if value is not None}
+        told = {name: value for name, value in (found | changes).items() if value is not None or name not in changes}
         (folder / "result.json").write_text(json.dumps(told))
 
     return make

@@ -132,7 +132,7 @@ def test_a_number_that_is_none_is_a_sentence_before_any_work(
     call: Call, word: str, option: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("offramp.cli._demo._material", lambda *_: pytest.fail("it began to work"))
+    monkeypatch.setattr("offramp.pipeline._demo._train_network", lambda *_: pytest.fail("it began to work"))
     code, out, error = call(word, *FEW[word][0], *WITH.get(option, []), f"{option}={value}")
     assert (code, out) == (2, "")
     assert (option in error) != ((option, value) in FINE), error
@@ -330,7 +330,7 @@ def test_an_interrupt_of_what_cannot_go_on_does_not_speak_of_it(call: Call, monk
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("offramp.cli._inspect.inspect", interrupted)
+    monkeypatch.setattr("offramp.pipeline._inspect.inspect", interrupted)
     assert call("inspect", "--model", "zoo:mlp") == (130, "", "interrupted: repeat the command.\n")
 
 

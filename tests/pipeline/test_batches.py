@@ -8,7 +8,7 @@ import pytest
 
 from offramp.measure import Latency
 from offramp.pipeline import _batches
-from offramp.pipeline._batches import Batches, affordable, draw_batches, draw_positions, to_json, warm
+from offramp.pipeline._batches import Batches, affordable, draw_batches, draw_positions, record_latency, warm
 from offramp.run import ArraySamples
 
 
@@ -65,7 +65,7 @@ def test_a_network_meets_every_batch_before_the_clock_runs(size: int, calls: int
 
 
 def test_latency_is_named_as_in_a_result() -> None:
-    assert to_json(Latency(mean_s=1.0, p50_s=2.0, p95_s=3.0, calls=4)) == {
+    assert record_latency(Latency(mean_s=1.0, p50_s=2.0, p95_s=3.0, calls=4)).model_dump() == {
         "mean": 1.0,
         "p50": 2.0,
         "p95": 3.0,

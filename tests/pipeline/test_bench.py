@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from commands import call
@@ -147,7 +148,7 @@ def test_a_network_alone_that_answers_otherwise_is_not_believed(
         made = right(model, **options)
         last = next(node for node in reversed(made.graph.node) if node.op_type == "Gemm")
         weight = next(one for one in made.graph.initializer if one.name == last.input[1])
-        weight.CopyFrom(engine.onnx.numpy_helper.from_array(-engine.onnx.numpy_helper.to_array(weight), weight.name))
+        weight.CopyFrom(onnx.numpy_helper.from_array(-onnx.numpy_helper.to_array(weight), weight.name))
         return made
 
     monkeypatch.setattr(engine, "network_alone", wrong)

@@ -214,7 +214,7 @@ def test_texts_are_cut_by_the_tokenizer_of_the_run_unless_another_is_named(
 
 
 def test_a_negative_seed_is_refused() -> None:
-    with pytest.raises(OptionError, match="--seed"):
+    with pytest.raises(OptionError, match="seed"):
         Question(seed=-1)
 
 

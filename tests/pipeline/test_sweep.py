@@ -14,7 +14,6 @@ import pytest
 from commands import call
 from folders import card_of, contents, read
 from offramp.decide import Target, thresholds
-from offramp.errors import DataError
 from offramp.measure import Evidence, exits_taken, frontier, operate
 from offramp.pipeline import Search
 from offramp.pipeline._opened import open_run
@@ -250,27 +249,6 @@ def test_what_does_not_fit_is_refused_in_a_sentence(folder: Path, options: list[
     assert word in done.err
     assert done.err.count("\n") == 1
     assert contents(folder) == before
-
-
-@pytest.mark.parametrize("name", ["model.onnx", "result.json", "evidence.npz"])
-def test_a_folder_that_lacks_a_file_is_refused(folder: Path, name: str) -> None:
-    (folder / name).unlink()
-    with pytest.raises(DataError, match=name):
-        open_run(folder)
-
-
-def test_a_result_of_an_older_version_is_refused(folder: Path) -> None:
-    result = read(folder, "result.json")
-    del result["exit_macs"]
-    (folder / "result.json").write_text(json.dumps(result))
-    with pytest.raises(DataError, match="exit_macs"):
-        open_run(folder)
-
-
-def test_evidence_of_another_run_is_refused(folder: Path) -> None:
-    Evidence.load(folder / "evidence.npz").subset(slice(50)).save(folder / "evidence.npz")
-    with pytest.raises(DataError, match="holds 50"):
-        open_run(folder)
 
 
 def test_an_apply_that_fails_leaves_everything_as_it_was(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -179,7 +179,8 @@ def test_what_a_lower_precision_does_is_said() -> None:
 @pytest.mark.parametrize(("data", "words"), [("npz:new.npz", "900 samples of npz:new.npz"), (None, "900 samples;")])
 def test_a_recalibrated_run_says_on_what(data: str | None, words: str) -> None:
     result = made()
-    former = {"samples": result["samples"], "held_out": None, "thresholds": [], "relative_macs": 1.0, "exit_rates": []}
+    point = {"thresholds": [], "relative_macs": 1.0, "exit_rates": []}
+    former = {"samples": result["samples"], "held_out": "npz:old.npz", **point}
     result["recalibrated"] = {
         **{name: result[name] for name in ("command", "machine", "versions", "seed")},
         "data": data, "samples": 900, "at": "2026-12-01", "reference": "final exit of the file",

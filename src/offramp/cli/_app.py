@@ -414,10 +414,10 @@ def predict(  # noqa: PLR0913  (options of the command line)
     from offramp.store._file import reserve_file
 
     check_ranges(batch=batch, threads=threads)
-    with reserve_file(out):
+    quiet = out is None and sys.stdout.isatty()  # a bar would stand between the rows
+    with reserve_file(out), _terminal(quiet) as terminal:
         count, rows = run(folder, data, engine=engine, threads=threads, tokenizer=tokenizer, batch=batch)
-        with _terminal(out is None and sys.stdout.isatty()) as terminal:  # a bar would stand between the rows
-            write_answers(Screen(terminal).progress(rows, count, "answering"), out, as_json=json)
+        write_answers(Screen(terminal).progress(rows, count, "answering"), out, as_json=json)
 
 
 @app.command()

@@ -30,16 +30,7 @@ REFRESH = 2  # times a second; more would disturb what is timed
 
 @dataclass(slots=True)
 class _Step:
-    """What is being done.
-
-    Attributes:
-        text: What it is.
-        start: When it began.
-        done: How much of `total` is done.
-        total: Of what is to be done; 0 if that is not known.
-        detail: Where it is.
-        first: When, and at how much done, somebody first said how far it is.
-    """
+    """What is being done, since when, and how far it is; `first` is when that was told first, and how much was done."""
 
     text: str
     start: float

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from offramp.pipeline._recorded import name_recorded
-
 
 def say_options(text: str, about: Sequence[str]) -> str:
     """A sentence of the library in the words of the command line.
@@ -33,5 +31,7 @@ def name_option(argument: str) -> str:
         ('--sample-weighting', '--resume', '--held-out')
     """
     bare = argument.removesuffix("=True").removesuffix("=")
+    from offramp.pipeline._recorded import name_recorded  # only who made a mistake waits for it
+
     option = f"--{name_recorded(bare).replace('_', '-')}"
     return f"{option} " if argument.endswith("=") else option

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from torch import nn
 
 from offramp import data
@@ -22,8 +21,9 @@ from ._exits import Exits
 from ._optimize import optimize
 from ._problem import Objects
 from ._progress import Listener
-from ._request import GIVEN, Request, find_tokenizer
+from ._request import Request, find_tokenizer
 from ._run import Run
+from ._samples import call_samples
 from ._screen import Screen
 from ._search import Search
 from ._training import Training
@@ -116,8 +116,8 @@ def _make_request(asked: Asked, objects: Objects, out: Path) -> Request:
     model = asked.model if isinstance(asked.model, str) else asked.reference or type(asked.model).__name__
     return Request(
         model=model,
-        train=asked.train if isinstance(asked.train, str) else _call(objects.train),
-        held_out=asked.held_out if isinstance(asked.held_out, str | None) else _call(objects.held_out),
+        train=asked.train if isinstance(asked.train, str) else call_samples(objects.train),
+        held_out=asked.held_out if isinstance(asked.held_out, str | None) else call_samples(objects.held_out),
         out=out,
         target=asked.target or Target(),
         exits=asked.exits or Exits(),
@@ -135,10 +135,3 @@ def _make_request(asked: Asked, objects: Objects, out: Path) -> Request:
         resume=asked.resume,
         fresh=asked.fresh,
     )
-
-
-def _call(samples: Samples | None) -> str:
-    """A name for samples without a reference, by what they hold: a killed run goes on with the same ones alone."""
-    assert samples is not None, "there is no reference"
-    contents = data.fingerprint(samples)
-    return f"{GIVEN}{np.bitwise_xor.reduce(contents, initial=np.uint64(len(contents))):016x}"

@@ -18,7 +18,7 @@ from offramp.errors import DataError, EngineError, OptionError
 from offramp.measure import Latency, gain, gain_interval, latency
 from offramp.run import Runtime, Samples
 from offramp.store._machine import describe_command, describe_machine, describe_versions
-from offramp.store.record import AloneTimes, BatchRecord, BenchRecord, MachineRecord, PointTimes, RunRecord
+from offramp.store.record import GIVEN, AloneTimes, BatchRecord, BenchRecord, MachineRecord, PointTimes, RunRecord
 
 from ._apply import apply_times
 from ._batches import draw_batches, record_latency, warm
@@ -247,12 +247,12 @@ def _known_data(folder: Path) -> str:
     """The data reference of the run."""
     try:
         options = json.loads((folder / "result.json").read_text(encoding="utf-8"))["options"]
-        found = options["held_out"] or options["data"]
+        found = str(options["held_out"] or options["data"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _no_data(folder) from error
-    if found is None:
+    if found.startswith(GIVEN):
         raise _no_data(folder)
-    return str(found)
+    return found
 
 
 def _no_data(folder: Path) -> DataError:

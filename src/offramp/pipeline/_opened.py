@@ -49,7 +49,7 @@ class Opened:
     @property
     def goal(self) -> Target:
         """What the file's point was chosen by."""
-        return Target(**self.record.goal.model_dump(exclude={"name"}))
+        return Target.from_json(self.record.goal.model_dump())
 
     @property
     def search(self) -> Search:
@@ -73,7 +73,7 @@ def open_run(folder: Path) -> Opened:
         raise DataError(
             f"{folder} must hold {', '.join(missing)}, but does not. Name a folder that `offramp optimize` wrote."
         )
-    text = read_text(folder)
+    text = text_of(folder)
     record = read_run(text, str(folder / "result.json"))
     seen = Evidence.load(folder / "evidence.npz")
     counts = [getattr(record.samples, name) for name in PARTS]
@@ -87,7 +87,7 @@ def open_run(folder: Path) -> Opened:
     return opened
 
 
-def read_text(folder: Path) -> str:
+def text_of(folder: Path) -> str:
     """What `result.json` of a folder says.
 
     Raises:

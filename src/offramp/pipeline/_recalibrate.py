@@ -31,7 +31,7 @@ from ._predict import BATCH, name_of, open_runtime, open_samples
 from ._ranges import check_ranges
 from ._request import LABELLED
 from ._result import accuracy_alone, judge_alone, record_scores
-from ._samples import count_once
+from ._samples import call_samples, count_once
 from ._screen import Screen
 from ._search import Search
 from ._sweep import record_choice
@@ -96,6 +96,8 @@ def recalibrate(opened: Opened, renewal: Renewal, screen: Screen) -> RunRecord:
     if renewal.out is not None:
         check_out(renewal.out)
     check_exits(opened)
+    if not isinstance(renewal.data, str):  # what is drawn at random is drawn once
+        renewal = replace(renewal, data=data.as_samples(renewal.data))
     tokenizer = renewal.tokenizer or opened.record.options.tokenizer
     runtime = open_runtime(opened.folder, engine=None, threads=renewal.threads)
     samples = _read(opened, renewal, runtime, tokenizer, screen)
@@ -184,7 +186,7 @@ def _renew(opened: Opened, renewal: Renewal, choice: Choice, *, tokenizer: str |
     score, drawn = choice.frontier.score, choice.frontier
     ranking = decide.rank_scores({score: drawn}, max_loss=choice.goal.max_loss)
     reference = name_of(renewal.data)
-    sources = {"held_out": reference, "tokenizer": tokenizer}
+    sources = {"held_out": reference or call_samples(data.as_samples(renewal.data)), "tokenizer": tokenizer}
     return old.model_copy(
         update={
             "options": old.options.model_copy(
@@ -220,7 +222,7 @@ def _former(old: RunRecord) -> FormerRecord:
         guarantee=old.guarantee,
         samples=old.samples,
         recalibrated=old.recalibrated,
-        held_out=old.options.samples and without_folders(old.options.samples),
+        held_out=without_folders(old.options.samples),
         thresholds=old.chosen.thresholds,
         relative_macs=old.chosen.relative_macs,
         exit_rates=old.chosen.exit_rates,

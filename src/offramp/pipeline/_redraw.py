@@ -63,7 +63,7 @@ def find_samples(record: RunRecord, test: Evidence) -> Samples | None:
     """The samples of this evidence, in its order, from where the run had them; None if they are not all there."""
     options, model = record.options, record.model
     reference, splits = options.samples, ("train", "test") if options.held_out is None else ("test",)
-    if reference is None or reference.partition(":")[0].partition("@")[0] not in LIGHT:
+    if reference.partition(":")[0].partition("@")[0] not in LIGHT:
         return None
     found = []
     for split in splits:

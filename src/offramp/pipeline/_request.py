@@ -24,7 +24,6 @@ DECIDING = (  # names in the record that a training cannot be resumed with other
     "score", "regime", "price", "epochs", "training_precision", "mean", "std", "seed", "targets",
     "sample_weighting", "mixup", "reuse_logits", "ensemble_heads", "logits",
 )  # fmt: skip
-GIVEN = "given:"  # begins the name of samples that are no reference, and that nobody can open again
 PLACES = ("model", "weights", "out")  # those that may name a folder of this machine, which nobody needs later
 SOURCES = ("data", "held_out", "tokenizer")  # the same, but later commands open them again
 
@@ -128,7 +127,6 @@ class Request:
     def options(self) -> dict[str, Any]:  # Any: JSON
         """All options, as JSON; paths name no folder of this machine, but those that a later command opens again."""
         given = self._recorded()
-        given |= {name: None for name in ("data", "held_out") if str(given[name]).startswith(GIVEN)}
         told = {name: without_folders(given[name]) for name in PLACES if given[name] is not None}
         return given | told | {name: relative_to_here(given[name]) for name in SOURCES if given[name] is not None}
 

@@ -11,11 +11,11 @@ import numpy as np
 
 from offramp.decide import Target
 from offramp.measure import Costs, Evidence
-from offramp.run import Runtime
+from offramp.run import Runtime, Samples
 from offramp.store._folder import check_out, reserve
 from offramp.store.record import BenchRecord, CheckRecord, GuaranteeRecord, PointRecord, RunRecord, SweepRecord
 
-from ._opened import Opened, open_run, read_text
+from ._opened import Opened, open_run, text_of
 from ._progress import Listener
 from ._screen import Screen
 from ._search import Search
@@ -125,6 +125,21 @@ class Run:
         from ._predict import open_runtime
 
         return open_runtime(self.folder, engine=engine, threads=threads)
+
+    def read(self, samples: Given, *, tokenizer: str | None = None) -> Samples:
+        """Samples in the form that the network reads, with labels that are its own class numbers, or none.
+
+        Args:
+            samples: Samples, or a reference to them such as "npz:FILE@test".
+            tokenizer: Folder of a Hugging Face tokenizer, for texts; that of the run if None.
+
+        Raises:
+            DataError: The samples do not fit.
+        """
+        from ._predict import open_samples
+
+        known = tokenizer or self.record.options.tokenizer
+        return open_samples(samples, self.runtime(), tokenizer=known, warn=Screen().warn)
 
     def predict(
         self,
@@ -354,7 +369,7 @@ class Run:
 
     def _read_again(self) -> None:
         """Open the folder again if somebody changed it."""
-        if read_text(self.folder) != self._opened.text:
+        if text_of(self.folder) != self._opened.text:
             self._opened = open_run(self.folder)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from offramp import data
 from offramp.errors import DataError
 from offramp.run import Samples
+from offramp.store.record import GIVEN
 
 from ._screen import Screen
 
@@ -104,6 +105,13 @@ def check_tokens(samples: Samples, vocabulary: int, where: str) -> None:
             "Name its own tokenizer: tokenizer=FOLDER.",
             about=["tokenizer="],
         )
+
+
+def call_samples(samples: Samples | None) -> str:
+    """A name for samples without a reference, by what they hold: the same ones have the same name."""
+    assert samples is not None, "there is no reference"
+    contents = data.fingerprint(samples)
+    return f"{GIVEN}{np.bitwise_xor.reduce(contents, initial=np.uint64(len(contents))):016x}"
 
 
 def count_once(samples: Samples, where: str, screen: Screen) -> Samples:

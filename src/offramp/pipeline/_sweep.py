@@ -80,7 +80,7 @@ def price_losses(
     """
     rows = []
     for loss in sorted({*LOSSES, *(() if goal.max_loss is None else (goal.max_loss,))}):
-        choice = choose_from(drawn, replace(goal, max_loss=loss, budget=None), parts, timed=timed)
+        choice = choose_from(drawn, replace(goal, max_loss=loss, budget=None, knee=False), parts, timed=timed)
         told = record_guarantee(choice.decision.guarantee, choice.test_loss, choice.test_interval)
         assert told is not None, "a promise was asked for"
         rows.append(LossRecord(**told.model_dump(), **record_point(choice.test).model_dump()))

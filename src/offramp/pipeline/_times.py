@@ -95,6 +95,6 @@ def add_times(times: Sequence[TimesRecord], newest: TimesRecord) -> tuple[TimesR
     return (*(one for one in times if _point_of(one) != _point_of(newest)), newest)
 
 
-def _point_of(times: TimesRecord) -> tuple[tuple[float, ...], tuple[float, ...], str | None]:
+def _point_of(times: TimesRecord) -> tuple[tuple[float, ...], tuple[float, ...], str]:
     """What makes it another point: other thresholds, or other samples that decide who leaves where."""
     return times.thresholds, times.exit_rates, times.samples

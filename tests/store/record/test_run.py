@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import runpy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,7 +85,13 @@ def test_options_that_only_the_command_line_knows_are_kept() -> None:
     assert (options["head"], options["epochs"], options["tokenizer"]) == (["light", "pool"], 3, None)
 
 
-@pytest.mark.parametrize(("held_out", "data", "samples"), [("a", "b", "a"), (None, "b", "b"), (None, None, None)])
+@pytest.mark.parametrize(("held_out", "data", "samples"), [("a", "b", "a"), (None, "b", "b")])
 def test_the_samples_that_decide_are_the_held_out_ones(held_out: Any, data: Any, samples: Any) -> None:
     made = make_record(options={"data": data, "held_out": held_out})
     assert made.options.samples == samples
+
+
+def test_the_reference_page_is_what_the_types_say() -> None:
+    root = Path(__file__).parents[3]
+    made = runpy.run_path(str(root / "tools" / "record_reference.py"))["page"]()
+    assert made == (root / "docs" / "reference" / "record.md").read_text(), "run python tools/record_reference.py"

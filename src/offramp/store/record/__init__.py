@@ -19,6 +19,7 @@ from ._found import CheckedSamplesRecord as CheckedSamplesRecord
 from ._found import CheckedWorkRecord as CheckedWorkRecord
 from ._found import CheckRecord as CheckRecord
 from ._found import SweepRecord as SweepRecord
+from ._made import GIVEN as GIVEN
 from ._made import MachineRecord as MachineRecord
 from ._made import OptionsRecord as OptionsRecord
 from ._made import SamplesRecord as SamplesRecord

@@ -69,12 +69,12 @@ class PlacementRecord(Part):
         allowed_loss: Share of answers that may be lost when tuning; null with a budget.
         candidates: All of them, in graph order.
         kept: Which of them stay.
-        score: That the gates compare.
+        score: Name of the score that the gates compare.
         scores: Every score that could gate, with its best exits.
         tried: Number of choices that were compared.
         trials: The best of them, the chosen one first.
         always: Candidates that stay in any case.
-        thresholds: Of the point for which these exits were chosen; null if nobody knows it any more.
+        thresholds: The thresholds of the point for which these exits were chosen; null if nobody knows it any more.
     """
 
     judged_by: Literal["time", "work"]
@@ -127,8 +127,8 @@ class ScoresRecord(Part):
     Attributes:
         auto: Whether the best of the candidates was chosen.
         area_up_to: Largest loss that areas count.
-        accepted_loss: At which `relative_macs` are told.
-        full_quality: Of the network alone.
+        accepted_loss: The loss at which `relative_macs` are told.
+        full_quality: What the network alone keeps.
         ranked: Every score, the one that saves most first.
     """
 
@@ -159,7 +159,7 @@ class BodyRecord(Part):
     """A part of the network in 8 bits.
 
     Attributes:
-        name: Of the part.
+        name: Name of the part.
         agreement: Share of answers that stay as in float if this part alone is in 8 bits.
         kept: What it ships in: "int8", "float", or "part" if some of its layers stay in float.
         in_float: Names of those layers.
@@ -177,7 +177,7 @@ class PrecisionsRecord(Part):
     """What the file computes in, and why.
 
     Attributes:
-        asked: As `Engine.precision` was given.
+        asked: What was asked for, as `Engine.precision` takes it.
         tried: Those that were compared, the chosen one first; empty if one was named.
         bodies: Parts in 8 bits.
         agreement: Name of an exit -> share of samples on which it answers as in float, everything in 8 bits.

@@ -14,18 +14,18 @@ class SweepRecord(Part):
     """A point that was chosen again from the evidence of a run.
 
     Attributes:
-        folder: Of the run.
-        command: By which it was done.
-        engine: That the evidence comes from.
+        folder: The folder of the run.
+        command: The command line that did it.
+        engine: Name of the engine that the evidence comes from.
         precision: What the file computes in.
         samples: How many samples each part has.
-        score: That the gates would compare.
+        score: Name of the score that the gates would compare.
         search: How points were looked for.
         goal: What the point was chosen by.
         kind: What a loss is.
         confidence: How sure each promise is.
         quality: What a point of the curve keeps.
-        points: Of the curve, on the tuning samples, from safest to cheapest.
+        points: The points of the curve, on the tuning samples, from safest to cheapest.
         knee: Place of the knee on the curve, counted from 0; null if it has none.
         losses: What each acceptable loss would cost.
         chosen: The chosen point on the test samples.
@@ -95,10 +95,10 @@ class BenchRecord(Part):
     """A file that was timed again.
 
     Attributes:
-        folder: Of the run.
-        command: By which it was done.
-        machine: On which it was done.
-        versions: Of the packages that decide numbers.
+        folder: The folder of the run.
+        command: The command line that did it.
+        machine: The machine that it was done on.
+        versions: Versions of Python and of the packages that decide numbers.
         engine: Name of the engine.
         precision: What it computed in.
         threads: CPU threads per call.
@@ -139,7 +139,7 @@ class CheckedExitRecord(Part):
     """One exit, then and now.
 
     Attributes:
-        name: Of the exit.
+        name: Name of the exit.
         expected_rate: Share of the calibration samples that leave here.
         rate: Share of the new samples that leave here.
         scores_p: p-value of the comparison of its scores; null for the final exit.
@@ -155,8 +155,8 @@ class CheckedWorkRecord(Part):
     """Work per sample as a share of the network alone, then and now.
 
     Attributes:
-        expected: On the calibration samples.
-        new: On the new samples.
+        expected: The work on the calibration samples.
+        new: The work on the new samples.
     """
 
     expected: float
@@ -197,8 +197,8 @@ class CheckedAccuracyRecord(Part):
     """Share of right answers on the samples that were run to the end.
 
     Attributes:
-        ours: With the chosen thresholds.
-        final: If nobody left early.
+        ours: The share with the chosen thresholds.
+        final: The share if nobody left early.
     """
 
     ours: Known
@@ -209,20 +209,20 @@ class CheckRecord(Part):
     """New samples compared with those that the promise was made for.
 
     Attributes:
-        folder: Of the run.
+        folder: The folder of the run.
         data: Reference to the new samples; null if they were given as an object.
-        command: By which it was done.
-        machine: On which it was done.
-        versions: Of the packages that decide numbers.
+        command: The command line that did it.
+        machine: The machine that it was done on.
+        versions: Versions of Python and of the packages that decide numbers.
         engine: Name of the engine.
         precision: What it computed in.
-        seed: By which samples were drawn.
-        score: That the gates compare.
-        thresholds: Of the file.
+        seed: The seed by which samples were drawn.
+        score: Name of the score that the gates compare.
+        thresholds: The thresholds of the file.
         alarm: Whether the samples look different, or the promise is broken.
         shifted: Whether the samples look different.
-        p_value: Of the whole comparison.
-        exits_p: Of the comparison of exit rates alone.
+        p_value: The p-value of the whole comparison.
+        exits_p: The p-value of the comparison of exit rates alone.
         alpha: How rarely samples that did not change may raise the alarm.
         change: By how much an exit rate changes at most.
         samples: How many samples were compared.

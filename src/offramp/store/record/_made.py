@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ConfigDict
 
 from ._part import Part
 
+GIVEN: Final = "given:"  # begins the name of samples that are no reference, and that nobody can open again
 Versions = dict[str, str]  # name of a package -> its version
 
 
@@ -47,20 +48,19 @@ class OptionsRecord(Part):
     The commands that come after it read those that are listed here; all others are kept as they were given.
 
     Attributes:
-        data: Reference to the samples to learn from; null if they were given as an object.
-        held_out: Reference to the samples to choose, prove and test on; null if they are a part of `data` or an
-            object.
+        data: Reference to the samples to learn from; "given:" and a number if they were no reference.
+        held_out: The same of the samples to choose, prove and test on; null if they are a part of `data`.
         tokenizer: Folder of the tokenizer that texts need, or null.
     """
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Any]  # Any: JSON; which options there are is the business of the command line
 
-    data: str | None
+    data: str
     held_out: str | None
     tokenizer: str | None = None
 
     @property
-    def samples(self) -> str | None:
-        """Reference to the samples that decide who leaves where; None if they were given as an object."""
+    def samples(self) -> str:
+        """Reference to the samples that decide who leaves where, or the name of what was no reference."""
         return self.held_out or self.data

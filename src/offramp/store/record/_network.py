@@ -10,7 +10,7 @@ class ModelRecord(Part):
     """The network with its exits.
 
     Attributes:
-        reference: By which it was named.
+        reference: The reference by which it was named.
         classes: Number of classes that it tells apart.
         class_names: What they are called, in the order of the outputs; null if nobody said.
         inputs: Name of an input -> shape of one sample.

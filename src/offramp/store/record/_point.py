@@ -34,7 +34,7 @@ class LatencyRecord(Part):
     """Seconds per call.
 
     Attributes:
-        mean: Over all calls, in seconds.
+        mean: The mean of all calls, in seconds.
         p50: Half of the calls take at most so many seconds.
         p95: 95 % of the calls take at most so many seconds.
         calls: Number of calls that were timed.
@@ -95,13 +95,13 @@ class TimesRecord(Part):
     """Times with the point that they were measured at.
 
     Attributes:
-        thresholds: Of the point.
-        exit_rates: Of the point.
-        relative_macs: Of the point.
-        samples: Reference to the samples that decide who leaves where; null if they were given as an object.
-        command: By which the times were measured.
-        machine: On which they were measured.
-        versions: Of the packages that decide numbers.
+        thresholds: The thresholds of the point.
+        exit_rates: Share of the samples that leave at each exit there.
+        relative_macs: Work at the point, as a share of the network alone.
+        samples: Reference to the samples that decide who leaves where, or the name of what was none.
+        command: The command line that measured the times.
+        machine: The machine that they were measured on.
+        versions: Versions of Python and of the packages that decide numbers.
         engine: Name of the engine.
         precision: What the engine computed in.
         threads: CPU threads per call.
@@ -113,7 +113,7 @@ class TimesRecord(Part):
     thresholds: tuple[float, ...]
     exit_rates: tuple[float, ...]
     relative_macs: float
-    samples: str | None
+    samples: str
     command: str
     machine: MachineRecord
     versions: Versions

@@ -52,8 +52,8 @@ class GuaranteeRecord(Part):
         max_loss: At most this share is lost.
         confidence: How sure that is.
         status: "certified" if it was proven; "refused" if not: then nobody leaves early.
-        p_value: Of the test on the calibration samples; null if there was none.
-        calibration_samples: On so many samples it was proven.
+        p_value: The p-value of the test on the calibration samples; null if there was none.
+        calibration_samples: Number of samples that it was proven on.
         margin: Share of `max_loss` that is held in reserve.
         test_loss: Share that was lost on the test samples.
         test_interval: Limits between which the loss of all samples lies with 95 % confidence, by the test samples.

@@ -25,16 +25,16 @@ class FormerRecord(Part):
         guarantee: What was promised then.
         samples: How many samples each part had.
         recalibrated: The recalibration before, if there was one.
-        held_out: Reference to the samples that it was proven on; null if they were given as an object.
-        thresholds: Of the point.
-        relative_macs: Of the point.
-        exit_rates: Of the point.
+        held_out: Reference to the samples that it was proven on, or the name of what was none.
+        thresholds: The thresholds of the point.
+        relative_macs: Work at the point, as a share of the network alone.
+        exit_rates: Share of the samples that leave at each exit there.
     """
 
     guarantee: GuaranteeRecord | None = None
     samples: SamplesRecord
     recalibrated: RecalibratedRecord | None = None
-    held_out: str | None
+    held_out: str
     thresholds: tuple[float, ...]
     relative_macs: float
     exit_rates: tuple[float, ...]
@@ -47,11 +47,11 @@ class RecalibratedRecord(Part):
         data: Reference to the new samples; null if they were given as an object.
         samples: Number of new samples.
         at: Date and time, in UTC.
-        command: By which it was done.
-        machine: On which it was done.
-        versions: Of the packages that decide numbers.
-        seed: By which the samples were divided.
-        reference: With what answers are compared.
+        command: The command line that did it.
+        machine: The machine that it was done on.
+        versions: Versions of Python and of the packages that decide numbers.
+        seed: The seed by which the samples were divided.
+        reference: The network that answers are compared with.
         final_exit_differed: Share of the former calibration samples on which the final exit differed from the original.
         former: What the run said before.
     """
@@ -75,13 +75,13 @@ class RunRecord(Part):
     """Every number of a run, with how it was come by.
 
     Attributes:
-        schema_version: Of this record; written as `schema`.
-        offramp: Version that made it.
-        versions: Of the packages that decide numbers.
-        command: By which the run was made.
+        schema_version: The version of this record's form; written as `schema`.
+        offramp: Version of offramp that made it.
+        versions: Versions of Python and of the packages that decide numbers.
+        command: The command line that made the run.
         options: What was asked for.
-        machine: On which the run was made.
-        seed: Of everything random.
+        machine: The machine that the run was made on.
+        seed: The seed of everything random.
         engine: Name of the engine that the promise was proven with.
         precision: What the file computes in.
         precisions: What was tried besides, and what stays in float; null in older results.
@@ -89,7 +89,7 @@ class RunRecord(Part):
         held_out: Whether the samples to choose and prove on were named; else they are a part of those to learn from.
         samples: How many samples each part has.
         model: The network with its exits.
-        score: That the gates compare.
+        score: Name of the score that the gates compare.
         scores: All scores side by side.
         goal: What the point was chosen by.
         search: How points were looked for.
