@@ -100,11 +100,11 @@ def run_chain(request: Request, problem: Problem, screen: Screen, *, again: str 
             f"{request.training.regime}: {request.training.epochs} epochs on {len(problem.train)} samples"
         ):
             graph = train(request, graph, problem.train, work, screen)
-        laid = choose_precision(request, graph, problem, _exports(request, work, traces), screen)
+        results = choose_precision(request, graph, problem, _exports(request, work, traces), screen)
         precision = request.engine.precision
-        request = replace(request, engine=replace(request.engine, precision=laid[0].precision))
-        chosen = replace(decide_on(request, problem, laid[0], screen), precision=describe(precision, laid))
-        result = _write(request, problem, chosen, laid[0].way, work, screen)
+        request = replace(request, engine=replace(request.engine, precision=results[0].precision))
+        chosen = replace(decide_on(request, problem, results[0], screen), precision=describe(precision, results))
+        result = _write(request, problem, chosen, results[0].variant, work, screen)
         work.finish()
     except BaseException as error:  # an interrupt too leaves nothing but what was trained
         if work.abandon():
@@ -117,33 +117,33 @@ def _exports(request: Request, work: WorkFolder, traces: onnx.Traces) -> Exports
     return Exports(work.path, traces=traces, stage_pass=fusible if request.engine.name == "onnxruntime" else None)
 
 
-def decide_on(request: Request, problem: Problem, laid: VariantResult, screen: Screen) -> Chosen:
+def decide_on(request: Request, problem: Problem, best: VariantResult, screen: Screen) -> Chosen:
     """The operating point, chosen and proven on evidence from the engine and precision that ship."""
-    way, placed, graph = laid.way, laid.placed, laid.way.graph
+    variant, placed, graph = best.variant, best.placed, best.variant.graph
     with screen.step(f"evidence: {request.engine.name} {request.engine.precision}"):
         if placed:
-            found = collect(placed.graph, problem, way.engine, way.exports, known=placed.seen)
+            found = collect(placed.graph, problem, variant.engine, variant.exports, known=placed.seen)
         else:
-            found = collect(graph, problem, way.engine, way.exports)
+            found = collect(graph, problem, variant.engine, variant.exports)
     with screen.step("decision"):
         if placed:
             chosen = choose(request, placed.graph, placed.costs, found, score=placed.score, clock=placed.clock)
         else:
             chosen = choose(request, graph, costs_by_score(graph), found)
-        if way.engine.precision in openvino.ROUNDED and chosen.graph.gates:
-            found = collect_shipped(chosen, problem, way.engine, way.exports)
+        if variant.engine.precision in openvino.ROUNDED and chosen.graph.gates:
+            found = collect_shipped(chosen, problem, variant.engine, variant.exports)
             costs = {chosen.score: chosen.costs}
             chosen = choose(request, chosen.graph, costs, found, score=chosen.score, clock=chosen.clock)
     return chosen if placed is None else replace(chosen, placement=placed.found)
 
 
 def _write(
-    request: Request, problem: Problem, chosen: Chosen, way: Variant, work: WorkFolder, screen: Screen
+    request: Request, problem: Problem, chosen: Chosen, variant: Variant, work: WorkFolder, screen: Screen
 ) -> RunRecord:
     """Everything that goes into the folder."""
     with screen.step("model.onnx"):
-        model = way.exports.save(chosen.graph, work.whole / "model.onnx", _card(request, problem, chosen, way))
-        _check_shipped(way.engine, model, problem.test, chosen)
+        model = variant.exports.save(chosen.graph, work.whole / "model.onnx", _card(request, problem, chosen, variant))
+        _check_shipped(variant.engine, model, problem.test, chosen)
     with screen.step("time"):
         timings = time_network(
             chosen.graph,
@@ -152,8 +152,8 @@ def _write(
             evidence=chosen.evidence["test"],
             thresholds=chosen.decision.thresholds,
             score=chosen.score,
-            engine=way.engine,
-            exports=way.exports,
+            engine=variant.engine,
+            exports=variant.exports,
             seed=request.seed,
         )
     result = make_result(request, problem, chosen, timings, screen.warnings)
@@ -162,13 +162,13 @@ def _write(
     return result
 
 
-def _card(request: Request, problem: Problem, chosen: Chosen, way: Variant) -> dict[str, Any]:  # Any: JSON
+def _card(request: Request, problem: Problem, chosen: Chosen, variant: Variant) -> dict[str, Any]:  # Any: JSON
     promise = record_guarantee(chosen.decision.guarantee, chosen.test_loss, chosen.test_interval)
     return {
         "thresholds": list(chosen.decision.thresholds),
         "engine": request.engine.name,
-        "precision": way.engine.precision,
-        "passes": describe_passes(way.quantized),
+        "precision": variant.engine.precision,
+        "passes": describe_passes(variant.quantized),
         "threads": request.engine.threads,
         "model": without_folders(request.model),
         "class_names": problem.class_names,

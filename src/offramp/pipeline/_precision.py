@@ -52,17 +52,17 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariantResult:
-    """A way with the exits that suit it.
+    """A variant with the exits that suit it.
 
     Attributes:
-        way: The precision.
+        variant: The precision.
         placed: The exits, if they were chosen among candidates.
         expected_s: Seconds per call on the tuning samples at the accepted loss; None if nothing was compared.
         loss: What is lost there, against the network in float.
         allowed: What may be.
     """
 
-    way: Variant
+    variant: Variant
     placed: Placed | None
     expected_s: float | None = None
     loss: float = 0.0
@@ -71,7 +71,7 @@ class VariantResult:
     @property
     def precision(self) -> str:
         """Its name."""
-        return self.way.name
+        return self.variant.name
 
 
 def check_precision(precision: str, graph: Graph) -> None:
@@ -103,23 +103,23 @@ def choose_precision(
         MissingExtra: NNCF is not installed, and int8 was asked for.
         GraphError: The network can have no fallback, and one was asked for.
     """
-    ways = _ways(request, graph, problem, exports, screen)
-    alone = _time_alone(request, problem, ways) if len(ways) > 1 else {}
-    laid = []
-    for way in ways:
-        with screen.step(f"exits: {request.engine.name} {way.name}"):
-            laid.append(evaluate(request, problem, way, alone.get(way.engine.precision)))
-    return sorted(laid, key=lambda one: (max(0.0, one.loss - one.allowed), one.expected_s or 0.0))
+    variants = _open_all(request, graph, problem, exports, screen)
+    alone = _time_alone(request, problem, variants) if len(variants) > 1 else {}
+    results = []
+    for variant in variants:
+        with screen.step(f"exits: {request.engine.name} {variant.name}"):
+            results.append(evaluate(request, problem, variant, alone.get(variant.engine.precision)))
+    return sorted(results, key=lambda one: (max(0.0, one.loss - one.allowed), one.expected_s or 0.0))
 
 
-def describe(asked: str, laid: Sequence[VariantResult]) -> dict[str, Any]:  # Any: JSON
+def describe(asked: str, results: Sequence[VariantResult]) -> dict[str, Any]:  # Any: JSON
     """What was tried and what stays in float, for `result.json`."""
-    quantized = laid[0].way.quantized
+    quantized = results[0].variant.quantized
     return {
         "asked": asked,
         "tried": [
             {"precision": one.precision, "expected_s": one.expected_s, "loss": one.loss, "allowed_loss": one.allowed}
-            for one in laid
+            for one in results
             if one.expected_s is not None
         ],
         "bodies": [] if quantized is None else [asdict(one) for one in quantized.sensitivity],
@@ -135,31 +135,31 @@ def describe_passes(quantized: Quantized | None) -> list[dict[str, Any]]:  # Any
     return [{"pass": "quantize", "by": "nncf", "int8": sorted(quantized.bodies), "layers_in_float": kept}]
 
 
-def _ways(request: Request, graph: Graph, problem: Problem, exports: Exports, screen: Screen) -> list[Variant]:
+def _open_all(request: Request, graph: Graph, problem: Problem, exports: Exports, screen: Screen) -> list[Variant]:
     if request.engine.precision != "auto":
         return [_open(request, request.engine.precision, graph, problem, exports, screen)]
     able = openvino.list_precisions() if request.engine.name == "openvino" else ("f32", "int8")
-    ways: list[Variant] = []
+    variants: list[Variant] = []
     for name in [name for name in TRIED if name in able]:
         try:
             check_precision(name, graph)
-            ways.append(_open(request, name, graph, problem, exports, screen))
+            variants.append(_open(request, name, graph, problem, exports, screen))
         except (MissingExtra, ExportError) as error:
             screen.warn(f"int8 was not tried: {error}")
     try:
-        ways += [back_up(way) for way in ways if way.quantized]
+        variants += [back_up(variant) for variant in variants if variant.quantized]
     except GraphError as error:
         screen.warn(f"{INT8_FALLBACK} was not tried: {error}")
-    return ways
+    return variants
 
 
-def back_up(way: Variant) -> Variant:
+def back_up(variant: Variant) -> Variant:
     """The same in 8 bits with the network in float behind it.
 
     Raises:
         GraphError: This network can have none.
     """
-    return replace(way, name=INT8_FALLBACK, graph=transform.add_fallback(way.graph))
+    return replace(variant, name=INT8_FALLBACK, graph=transform.add_fallback(variant.graph))
 
 
 def _open(
@@ -182,11 +182,15 @@ def _open(
     return Variant(name="int8", graph=whole, engine=engine, exports=exports.passing(None), quantized=quantized)
 
 
-def _time_alone(request: Request, problem: Problem, ways: Sequence[Variant]) -> dict[str, float]:
+def _time_alone(request: Request, problem: Problem, variants: Sequence[Variant]) -> dict[str, float]:
     """Median seconds of the network alone in each precision, side by side: what else the machine does is equal."""
     systems = {
-        way.engine.precision: way.engine.load_static(way.exports.save_dense(backbone(way.graph), f"alone-{at}"))
-        for at, way in enumerate(way for way in ways if way.name != INT8_FALLBACK)  # in front it is the one in 8 bits
+        variant.engine.precision: variant.engine.load_static(
+            variant.exports.save_dense(backbone(variant.graph), f"alone-{at}")
+        )
+        for at, variant in enumerate(
+            variant for variant in variants if variant.name != INT8_FALLBACK
+        )  # in front it is the one in 8 bits
     }
     batches, repeats = draw_batches(
         systems, problem.tune, request.engine.batch, seed=request.seed, seconds=SECONDS, most=CALLS
@@ -195,27 +199,31 @@ def _time_alone(request: Request, problem: Problem, ways: Sequence[Variant]) -> 
     return {name: timing.p50_s for name, timing in times.items()}
 
 
-def evaluate(request: Request, problem: Problem, way: Variant, alone_s: float | None) -> VariantResult:
+def evaluate(request: Request, problem: Problem, variant: Variant, alone_s: float | None) -> VariantResult:
     """The exits that suit a precision, and what a call is expected to take; None for that if nothing is compared."""
-    placed = place(request, way.graph, problem, way.engine, way.exports) if request.exits.is_auto else None
+    placed = place(request, variant.graph, problem, variant.engine, variant.exports) if request.exits.is_auto else None
     if alone_s is None:
-        return VariantResult(way=way, placed=placed)
-    seen, clock, score = _observe(request, problem, way, placed)
+        return VariantResult(variant=variant, placed=placed)
+    seen, clock, score = _observe(request, problem, variant, placed)
     share, loss, allowed = _expect(request, seen, clock, score, calibration=len(problem.calibrate))
-    return VariantResult(way=way, placed=placed, expected_s=share * alone_s, loss=loss, allowed=allowed)
+    return VariantResult(variant=variant, placed=placed, expected_s=share * alone_s, loss=loss, allowed=allowed)
 
 
-def _observe(request: Request, problem: Problem, way: Variant, placed: Placed | None) -> tuple[Evidence, Costs, str]:
+def _observe(
+    request: Request, problem: Problem, variant: Variant, placed: Placed | None
+) -> tuple[Evidence, Costs, str]:
     """Evidence of the tuning samples, times and the score of the exits: what placing them knows, or seen now."""
     if placed is None:
-        graph, score, clock = way.graph, candidates(request)[0], None
-        seen = collect(graph, problem, way.engine, way.exports, parts=["tune"])["tune"]
+        graph, score, clock = variant.graph, candidates(request)[0], None
+        seen = collect(graph, problem, variant.engine, variant.exports, parts=["tune"])["tune"]
     else:
         graph, score, clock = placed.graph, placed.score, placed.clock
         seen = placed.seen.keep([exit.cut for exit in graph.exits if exit.cut is not None])
     if clock is None:
         gated = transform.gate_by(graph, score)
-        timed = price(gated, problem.tune, way.engine, way.exports, batch=request.engine.batch, seed=request.seed)
+        timed = price(
+            gated, problem.tune, variant.engine, variant.exports, batch=request.engine.batch, seed=request.seed
+        )
         clock = timed.costs(range(len(graph.exits) - 1))
     return seen, clock, score
 
