@@ -93,7 +93,7 @@ def state_of(graph: Graph) -> dict[str, torch.Tensor]:
 
 def put_in_front(students: Graph, late: Graph, whole: Graph) -> Graph:
     """The untrained `whole`, whose exits are the students and those of `late`, with their weights and late's stages."""
-    answers = [(students, name) for name in students.exits[:-1]] + [(late, name) for name in late.exits[:-1]]
-    bodies = {name: graph.bodies[old] for name, (graph, old) in zip(whole.exits[:-1], answers, strict=True)}
+    answers = [(graph, exit.name) for graph in (students, late) for exit in graph.exits[:-1]]
+    bodies = {exit.name: graph.bodies[old] for exit, (graph, old) in zip(whole.exits[:-1], answers, strict=True)}
     stages = [[node.name for node in graph.nodes if node.role == "stage"] for graph in (whole, late)]
     return whole.with_bodies(bodies | {new: late.bodies[old] for new, old in zip(*stages, strict=True)})

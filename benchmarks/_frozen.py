@@ -123,10 +123,10 @@ def train_ours(name: str, loaded: LoadedModel, samples: Samples, work: Path, see
     students = train_students(name, loaded, samples, work, seed)
     late = add_exits(loaded, plan.late, ["light"] * len(plan.late), seed, scores=SCORES[:1])
     late = learn.distill_heads(late, samples, LATE, checkpoint=work / f"{name}-late-mixed.ckpt", resume=True)
-    trained = [graph.bodies[head] for graph in (students, late) for head in graph.exits[:-1]]
+    trained = [graph.bodies[exit.head.name] for graph in (students, late) for exit in graph.exits[:-1]]
     places = [*["input"] * len(plan.students), *plan.late]
     whole = add_exits(loaded, places, [*plan.students, *["light"] * len(plan.late)], seed)
-    return whole.with_bodies({f"exit{at}/head": body for at, body in enumerate(trained)})
+    return whole.with_bodies({exit.head.name: body for exit, body in zip(whole.exits[:-1], trained, strict=True)})
 
 
 def observe(graph: Graph, samples: Samples, file: Path, reference: Any = None) -> Evidence:  # Any: answers or None

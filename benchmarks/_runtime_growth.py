@@ -148,11 +148,11 @@ def who_skips(subject: Subject, points: Sequence[Point], work: Path, seconds: fl
         "all exits run, then one is chosen (OpenVINO f32)": (openvino.load_static(network), openvino.load_dense(dense)),
     }
     for one in [point for point in points[1:] if point.precision != INT8_FALLBACK]:  # its exits are those of int8
-        engine, way = one.laid.way.engine, one.laid.way.exports
+        engine, variant = one.result.variant.engine, one.result.variant.exports
         runtimes.setdefault(
             f"ours, OpenVINO {one.precision}",
-            (engine.load_static(way.save_dense(backbone(graph), f"skip-{one.precision}")),
-             engine.load(way.save_scratch(graph, f"skip-if-{one.precision}"))),
+            (engine.load_static(variant.save_dense(backbone(graph), f"skip-{one.precision}")),
+             engine.load(variant.save_scratch(graph, f"skip-if-{one.precision}"))),
         )  # fmt: skip
     first = float(path_costs(graph).relative[0])
     for name, (alone, ours) in runtimes.items():

@@ -80,20 +80,20 @@ class Point:
 
     Attributes:
         goal: Its name.
-        laid: The precision, with the exits that suit it.
+        result: The precision, with the exits that suit it.
         chosen: Thresholds and evidence.
         model: The file.
     """
 
     goal: str
-    laid: VariantResult
+    result: VariantResult
     chosen: Chosen
     model: Path
 
     @property
     def precision(self) -> str:
         """Its name."""
-        return self.laid.precision
+        return self.result.precision
 
 
 def find_points(
@@ -112,19 +112,19 @@ def find_points(
             engine=Engine(precision=precision), exits=Exits(**given), seed=seed,
         )  # fmt: skip
         if precision == INT8_FALLBACK:
-            way = back_up(next(point.laid.way for point in points if point.precision == "int8"))
-            laid = evaluate(request, subject.problem, way, None)
+            variant = back_up(next(point.result.variant for point in points if point.precision == "int8"))
+            result = evaluate(request, subject.problem, variant, None)
         else:
-            (laid,) = choose_precision(request, subject.graph, subject.problem, exports, screen)
+            (result,) = choose_precision(request, subject.graph, subject.problem, exports, screen)
         for goal in goals:
             asked = replace(request, target=GOALS[goal])
-            chosen = decide_on(asked, subject.problem, laid, screen)
+            chosen = decide_on(asked, subject.problem, result, screen)
             thresholds = [float(value) for value in chosen.decision.thresholds]
             file = work / f"{precision}-{len(points)}.onnx"
-            model = laid.way.exports.save(
-                chosen.graph, file, {"thresholds": thresholds, "precision": laid.way.engine.precision}
+            model = result.variant.exports.save(
+                chosen.graph, file, {"thresholds": thresholds, "precision": result.variant.engine.precision}
             )
-            points.append(Point(goal=goal, laid=laid, chosen=chosen, model=model))
+            points.append(Point(goal=goal, result=result, chosen=chosen, model=model))
             print(subject.name, precision, goal, chosen.test, chosen.decision.guarantee, flush=True)
     return points
 
@@ -135,8 +135,10 @@ def list_systems(
     """Rows of one network that may use so many threads, each to be loaded by a call; the first point is in f32."""
     first = subject.problem.test.take(slice(0, 64))
     module = as_module(subject.problem.model)
-    ways = {one.precision: one.laid.way for one in points if one.precision != INT8_FALLBACK}
-    files = {name: way.exports.save_dense(backbone(subject.graph), f"alone-{name}") for name, way in ways.items()}
+    variants = {one.precision: one.result.variant for one in points if one.precision != INT8_FALLBACK}
+    files = {
+        name: variant.exports.save_dense(backbone(subject.graph), f"alone-{name}") for name, variant in variants.items()
+    }
 
     def alone(engine: str, precision: str, load: Callable[[], Call], **known: Any) -> Callable[[], System]:  # Any: JSON
         name = f"{engine} {precision}"
@@ -148,11 +150,11 @@ def list_systems(
         yield alone("torch.compile", "f32", lambda: eager(_compile(module), threads), sizes=SLOW_TO_COMPILE)
     onnxruntime = Engine(name="onnxruntime", threads=threads)
     yield alone("ONNX Runtime", "f32", lambda: onnxruntime.load_static(files["f32"]))
-    for precision, way in ways.items():
-        engine = replace(way.engine, threads=threads)
+    for precision, variant in variants.items():
+        engine = replace(variant.engine, threads=threads)
         yield alone("OpenVINO", precision, partial(engine.load_static, files[precision]))
     for point in points:
-        engine = replace(point.laid.way.engine, threads=threads)
+        engine = replace(point.result.variant.engine, threads=threads)
         yield partial(_load, f"ours, OpenVINO {point.precision}, {point.goal}", partial(engine.load, point.model),
                       first, kind="ours", engine="OpenVINO", precision=point.precision, threads=threads,
                       more=_about(point))  # fmt: skip

@@ -129,12 +129,12 @@ def add_times(
 def measure_parts(subject: Subject, points: Sequence[Point], work: Path, options: argparse.Namespace) -> Iterator[Row]:
     """How near each point is to the sum of its parts, one thread."""
     for point in points:
-        chosen, way = point.chosen, point.laid.way
+        chosen, variant = point.chosen, point.result.variant
         if not chosen.graph.gates:
             continue
         times = time_network(
             chosen.graph, point.model, test=subject.problem.test, evidence=chosen.evidence["test"],
-            thresholds=chosen.decision.thresholds, score=chosen.score, engine=way.engine, exports=way.exports,
+            thresholds=chosen.decision.thresholds, score=chosen.score, engine=variant.engine, exports=variant.exports,
             seed=options.seed, sizes=EFFICIENT, seconds=PARTS * options.seconds,
         )  # fmt: skip
         for size, one in times.items():

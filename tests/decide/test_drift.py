@@ -18,6 +18,7 @@ TUNE, REST = SOURCE.subset(slice(1000)), SOURCE.subset(slice(1000, None))
 def thresholds() -> tuple[float, ...]:
     """Promised on 1,000 samples of which the tests see no other."""
     drawn = frontier(TUNE, make_costs(2), score=SCORE)
+    assert PROMISE.max_loss is not None
     made = decide.thresholds(drawn, REST.subset(slice(1000)), max_loss=PROMISE.max_loss)
     assert made.guarantee is not None
     assert made.guarantee.status == "certified"

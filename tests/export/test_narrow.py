@@ -10,6 +10,7 @@ from torch import nn
 
 from offramp import attach
 from offramp.export import onnx
+from offramp.export._body import trace_bodies
 from offramp.export._narrow import find_reads
 from offramp.graph import Graph
 from offramp.nn.scores import SCORES, build_score
@@ -36,7 +37,7 @@ def test_what_a_score_does_not_read_does_not_matter(name: str) -> None:
 
 def test_a_score_that_reads_logits_alone_is_traced_once_for_all_exits(graph: Graph) -> None:
     scores = [node for node in graph.nodes if node.role == "score"]
-    with mock.patch.object(onnx, "trace_bodies", wraps=onnx.trace_bodies) as traced:
+    with mock.patch.object(onnx, "trace_bodies", wraps=trace_bodies) as traced:
         onnx.trace(graph, scores, {})
     assert len(traced.call_args.args[0]) == 1 + 3  # max_probability, and patience at each exit
 

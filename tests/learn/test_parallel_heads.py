@@ -13,9 +13,10 @@ from early_exits import make_samples, make_stages
 from offramp import attach
 from offramp.graph import Graph
 from offramp.learn import DistillSettings, distill_heads
-from offramp.learn._frozen_backbone import FrozenBackbone, Values
+from offramp.learn._frozen_backbone import FrozenBackbone
 from offramp.learn._parallel_heads import ParallelHeads
 from offramp.learn._trainable_heads import TrainableHeads
+from offramp.nn import Values
 
 
 def make_graph() -> Graph:

@@ -18,6 +18,7 @@ from commands import Done, call
 from offramp import compress, learn
 from offramp.errors import MissingExtra
 from offramp.export import onnx
+from offramp.export._body import trace_bodies
 from offramp.pipeline._probe import CHECKS
 
 Optimize = Callable[..., Done]
@@ -131,7 +132,7 @@ def test_a_temporary_folder_that_cannot_be_written_is_found_before_training(
 
 @pytest.mark.usefixtures("hurry")
 def test_the_run_goes_on_with_what_the_probe_exported(tmp_path: Path, weights: Path) -> None:
-    with mock.patch.object(onnx, "trace_bodies", wraps=onnx.trace_bodies) as traced:
+    with mock.patch.object(onnx, "trace_bodies", wraps=trace_bodies) as traced:
         done = call(
             "optimize", "--model", "zoo:mlp", "--weights", weights, "--data", "digits@train", "--held-out",
             "digits@test", "--exits", "1", "--epochs", "1", "--max-loss", "0.02", "--out", tmp_path / "out", "--json",

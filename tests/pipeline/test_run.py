@@ -42,6 +42,7 @@ def pale(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The digits with less contrast, as a reference."""
     digits = data.load("digits@test")
     path = tmp_path_factory.mktemp("pale") / "pale.npz"
+    assert digits.labels is not None
     np.savez(path, x=0.25 + 0.5 * digits.take(slice(None))["x"], y=digits.labels)
     return f"npz:{path}"
 
@@ -96,7 +97,8 @@ def test_samples_may_be_given_themselves(run: Run) -> None:
 
 def test_samples_are_read_as_the_network_reads_them(run: Run) -> None:
     samples = run.read("digits@test")
-    assert (len(samples), next(iter(samples.take([0]).values())).dtype) == (797, np.float32)
+    assert len(samples) == 797
+    assert next(iter(samples.take([0]).values())).dtype == np.float32
     with pytest.raises(DataError):
         run.read(np.zeros((3, 5), np.float32))
 

@@ -52,6 +52,7 @@ def test_a_text_classifier_reads_tokens_and_a_mask(save: Any) -> None:
     assert loaded.shapes == {"input_ids": (40,), "attention_mask": (40,)}
     assert isinstance(loaded.example, dict)
     assert {tensor.dtype for tensor in loaded.example.values()} == {torch.int64}
+    assert loaded.reference is not None
     assert load_model(loaded.reference, shape=(7,)).shapes == {"input_ids": (7,), "attention_mask": (7,)}
 
 
