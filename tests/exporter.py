@@ -25,19 +25,20 @@ class KnownBodies:
     """Stands for `torch.onnx.export`.
 
     Attributes:
+        export: PyTorch's own.
         programs: What was exported, by content: class, weights and everything else in the module, and what it is given.
     """
 
     def __init__(self) -> None:
         self.programs: dict[bytes, Any] = {}
-        self._export = torch.onnx.export
+        self.export = torch.onnx.export
 
-    def __call__(self, module: Any, given: Any = (), **options: Any) -> Any:
-        key = content_of(module, given, options)
+    def __call__(self, module: Any, given: Any = (), file: Any = None, **options: Any) -> Any:
+        key = content_of(module, given, options) if file is None else None
         if key is None:
-            return self._export(module, given, **options)
+            return self.export(module, given, file, **options)
         if key not in self.programs:
-            self.programs[key] = self._export(copy.deepcopy(module), given, **options)  # nobody trains the copy
+            self.programs[key] = self.export(copy.deepcopy(module), given, **options)  # nobody trains the copy
         return self.programs[key]
 
 

@@ -83,7 +83,7 @@ def test_a_file_runs_what_the_route_says_and_nothing_else(name: str, tmp_path: P
     (route,) = session.run(["route"], settle(graph, SHAPE, 1, seed=0))
     events = [event["name"] for event in json.loads(Path(session.end_profiling()).read_text())]
     macs = count_macs(graph)
-    ran = {name for name in macs if macs[name] and any(event.startswith(f"{name}/node_") for event in events)}
+    ran = {name for name in macs if macs[name] and any(event.startswith(f"{name}/") for event in events)}
     wanted = {name for name in macs if macs[name] and route_macs(graph, {**dict.fromkeys(macs, 0), name: 1}, route)[0]}
     assert ran == wanted < {name for name in macs if macs[name]}
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch._export import utils
 from torch.onnx._internal.exporter._registration import ONNXRegistry
 
-from exporter import content_of
+from exporter import KnownBodies, content_of
 from graphs import ROW
 from offramp.export import _body
 from offramp.export._body import trace_body
@@ -26,8 +26,9 @@ def trace() -> bytes:
 
 
 @pytest.fixture
-def no_tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As in a process that has exported nothing yet, but loaded what an export needs."""
+def no_tables(monkeypatch: pytest.MonkeyPatch, known_bodies: KnownBodies) -> Iterator[None]:
+    """As in a process that has exported nothing yet, but loaded what an export needs; each export is a real one."""
+    monkeypatch.setattr(torch.onnx, "export", known_bodies.export)
     trace()
     monkeypatch.setattr(_Lookup, "known", [])
     with mock.patch.dict(_REGISTRIES, clear=True):

@@ -34,7 +34,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock goes by multiply-accumulates: nothing that is tested depends on the machine."""
 
     def price(graph: Graph, *rest: object, **options: object) -> Breakdown:
-        return breakdown(graph)
+        return replace(breakdown(graph), unit="seconds")
 
     monkeypatch.setattr(_placement, "price", price)
 
@@ -76,7 +76,7 @@ def test_if_no_exit_pays_the_network_itself_is_the_answer(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def price(graph: Graph, *rest: object, **options: object) -> Breakdown:
-        return breakdown(graph, gate_overhead=1.0)
+        return replace(breakdown(graph, gate_overhead=1.0), unit="seconds")
 
     monkeypatch.setattr(_placement, "price", price)
     out = tmp_path / "out"

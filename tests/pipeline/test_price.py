@@ -48,7 +48,7 @@ def test_heads_that_read_others_are_not_taken_for_stages() -> None:
 
 def test_a_fallback_costs_the_way_to_it_and_all_of_itself() -> None:
     graph = transform.add_fallback(attached())
-    parts = broken_down(graph, to3=10.0, head3=1.0, fallback=25.0, dense=38.0, gated=42.0)
+    parts = broken_down(graph, to3=10.0, head3=1.0, behind=25.0, dense=38.0, gated=42.0)
     assert parts.stages.tolist() == [1.0, 0.0, 6.0, 3.0, 24.0]
     assert parts.heads.tolist() == [2.0, 1.0, 1.0, 0.0]
     assert parts.gate_overheads.tolist() == [1.0, 1.0, 1.0, 1.0]

@@ -42,7 +42,9 @@ def trace_body(node: Node, body: nn.Module, given: Sequence[Tensor]) -> onnx.Mod
     """
     model: onnx.ModelProto = export_body(node, body, given).model_proto
     if fits_in_one_file(weigh(model)):
-        return round_down(fold_constants(inliner.inline_local_functions(model) if model.functions else model))
+        model = inliner.inline_local_functions(model) if model.functions else model
+        (part,) = take_apart(model, [given], [_count_outputs(node)])  # for the same names as in one of several
+        return round_down(fold_constants(part))
     if model.functions:  # the inliner reads no more than protobuf can write
         raise ExportError(
             f"the body of {node.name!r} has functions of ONNX and more weights than one file holds: cut the network "
@@ -70,7 +72,7 @@ def trace_bodies(
     if len(bodies) > 1 and fits_in_one_file(sum(map(_weigh, bodies))):
         copies = Together([_copied(body).eval().cpu() for body in bodies], [len(read) for read in given])
         with suppress(Exception):  # of many types; one after the other, the body that cannot be written is named
-            model = _export(copies, [tensor for read in given for tensor in read], sum(map(_count_outputs, nodes)))
+            model = _export(copies, given, sum(map(_count_outputs, nodes)))
             whole: onnx.ModelProto = model.model_proto
             whole = inliner.inline_local_functions(whole) if whole.functions else whole
             parts = take_apart(whole, given, [_count_outputs(node) for node in nodes])
@@ -84,7 +86,7 @@ def export_body(node: Node, body: nn.Module, given: Sequence[Tensor]) -> torch.o
     Arguments and errors as for `trace_body`.
     """
     try:
-        return _export(_Positional(_copied(body).eval().cpu()), given, _count_outputs(node))
+        return _export(_Positional(_copied(body).eval().cpu()), [given], _count_outputs(node))
     except Exception as error:  # the exporter raises many types; all become one sentence
         raise ExportError(
             f"the body of {node.name!r} cannot be written as ONNX ({type(error).__name__}: {_first_line(error)}): "
@@ -92,18 +94,21 @@ def export_body(node: Node, body: nn.Module, given: Sequence[Tensor]) -> torch.o
         ) from error
 
 
-def _export(module: nn.Module, given: Sequence[Tensor], outputs: int) -> torch.onnx.ONNXProgram:
-    """What the exporter makes of a module with positional inputs."""
-    batch = torch.export.Dim("batch")
-    shapes = tuple({0: batch} if tensor.row_wise else None for tensor in given)
+def _export(module: nn.Module, given: Sequence[Sequence[Tensor]], outputs: int) -> torch.onnx.ONNXProgram:
+    """What the exporter makes of a module with positional inputs.
+
+    Each body's inputs have a batch of their own: else the exporter asks the input of one body for the batch of another.
+    """
+    batches = [torch.export.Dim(f"batch{at}" if at else "batch") for at in range(len(given))]
+    read = [(tensor, batch) for tensors, batch in zip(given, batches, strict=True) for tensor in tensors]
     with warnings.catch_warnings(), _quiet(), shared_operators(), torch.no_grad():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             module,
-            tuple(_example(tensor) for tensor in given),
+            tuple(_example(tensor) for tensor, _ in read),
             dynamo=True, opset_version=OPSET, verbose=False, optimize=True,
-            input_names=[f"i{at}" for at in range(len(given))], output_names=[f"o{at}" for at in range(outputs)],
-            dynamic_shapes=(shapes,),
+            input_names=[f"i{at}" for at in range(len(read))], output_names=[f"o{at}" for at in range(outputs)],
+            dynamic_shapes=(tuple({0: batch} if tensor.row_wise else None for tensor, batch in read),),
         )  # fmt: skip
     assert program is not None, "torch.onnx.export with dynamo gives a program"
     return program

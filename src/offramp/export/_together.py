@@ -18,7 +18,7 @@ from torch import nn
 
 from offramp.graph import Tensor
 
-_WEIGHT = re.compile(r"bodies\.\d+\.")
+_WEIGHT = re.compile(r"(bodies\.\d+|module)\.")
 _NUMBER = re.compile(r"_\d+$")
 Named = TypeVar("Named", onnx.TensorProto, onnx.ValueInfoProto)
 
@@ -51,7 +51,7 @@ def take_apart(
     """The model of each body out of one of all of them.
 
     Args:
-        model: Of a `Together`, without functions.
+        model: Of a `Together`, or of a single body, without functions.
         given: What each body reads.
         made: How many outputs each body has.
 
@@ -116,12 +116,19 @@ class _Part:
         return copies
 
     def _needed(self) -> set[str]:
-        """Names of all values that its outputs depend on, inner graphs included."""
+        """Names of all values that its outputs depend on, inner graphs included.
+
+        Raises:
+            ValueError: One of them comes from the input of another body.
+        """
+        foreign = {entry.name for entry in self.model.graph.input} - set(self.ports)
         needed, pending = set[str](), list(self.ends)
         while pending:
             name = pending.pop()
             if name in needed:
                 continue
+            if name in foreign:
+                raise ValueError(f"a body reads {name}, which is given to another one")
             needed.add(name)
             if name in self.makers:
                 pending += _reads(self.makers[name])

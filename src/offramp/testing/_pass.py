@@ -31,6 +31,7 @@ class PassContract:
             pass that rounds to 8 bits needs one step.
 
     Example:
+        >>> import torch
         >>> from offramp.attach import b_lenet
         >>> from offramp.transform import KeepExits
         >>> class TestKeepExits(PassContract):
@@ -38,6 +39,7 @@ class PassContract:
         ...         return KeepExits(exits=())
         ...
         ...     def graph(self):
+        ...         _ = torch.manual_seed(0)
         ...         return b_lenet()
         >>> TestKeepExits().test_its_json_form_comes_back()
     """
