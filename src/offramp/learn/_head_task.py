@@ -15,7 +15,6 @@ from offramp.run import Samples
 from ._fit_scores import fit_scores
 from ._frozen_backbone import FrozenBackbone
 from ._mixup import mixup
-from ._parallel_heads import ParallelHeads
 from ._schedule import rate_in_phases
 from ._settings import TrainingSettings
 from ._trainable_heads import TrainableHeads
@@ -49,7 +48,6 @@ class HeadTask:
         self.learner, self.frozen = TrainableHeads(graph).train(), FrozenBackbone(graph, settings.precision)
         self.device = self.frozen.device
         self.epochs = warm_epochs + settings.epochs
-        self._run = ParallelHeads(self.learner)
         self.optimizer = torch.optim.AdamW(
             self.learner.parameters(), weight_decay=settings.weight_decay, fused=self.device.type == "cpu"
         )
@@ -77,7 +75,7 @@ class HeadTask:
         if not bool(teacher.isfinite().all()):
             raise LearnError("the full network must answer with finite logits, but does not. Check the samples.")
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._settings.precision == "bfloat16"):
-            given = self._run(values)
+            given: Values = self.learner(values)
         return self._compare(given, teacher, epoch)
 
     def rate(self, epoch: int, step: int, steps: int) -> float:
