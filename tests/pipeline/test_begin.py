@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from commands import call
 from offramp import Exits, Progress, Run, Target, Training, data, load, optimize, zoo
-from offramp.errors import ExportError, OptionError
+from offramp.errors import DataError, ExportError, OptionError
 from offramp.store.torch import load_artifact
 
 ROOT = Path(__file__).parents[2]
@@ -132,6 +132,17 @@ def test_what_cannot_be_is_refused_in_words_of_the_library(given: dict[str, Any]
     with pytest.raises(OptionError, match=re.escape(says)) as refused:
         optimize(**{"model": "zoo:mlp", "train": "digits", **given})
     assert "--" not in str(refused.value)
+
+
+@pytest.mark.parametrize("wrong", ["train", "held_out"])
+def test_samples_that_were_given_themselves_are_called_by_the_name_of_the_argument(
+    wrong: str, network: nn.Module, digits: dict[str, Any]
+) -> None:
+    x, y = digits["test"]
+    samples: dict[str, Any] = {"train": (x, y), "held_out": (x[:400] / 2, y[:400])}
+    samples[wrong] = (samples[wrong][0], samples[wrong][1] + 7)
+    with pytest.raises(DataError, match=rf"^{wrong}: labels must lie in 0 .. 9"):
+        optimize(network, **samples, target=Target(max_loss=0.05, kind="harm"), training=Training(regime="joint"))
 
 
 def python_of_the_readme() -> str:

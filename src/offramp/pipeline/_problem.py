@@ -223,9 +223,14 @@ def _read(
     asked = [(request.train, "train", learns, learns or request.held_out is None)]  # is it asked, and is it strict?
     asked += [] if request.held_out is None else [(request.held_out, "test", proves, True)]
     warn = {True: None, False: screen.warn}
+    objects_given = (objects.train, objects.held_out)[: len(asked)]
     raw = [
         reads.read(place, split=split, warn=warn[need], strict=strict) if given is None else given
-        for given, (place, split, need, strict) in zip((objects.train, objects.held_out), asked, strict=False)
+        for given, (place, split, need, strict) in zip(objects_given, asked, strict=True)
+    ]
+    asked = [  # errors speak of what was given itself by the argument's name
+        (place if given is None else name, split, need, strict)
+        for name, given, (place, split, need, strict) in zip(("train", "held_out"), objects_given, asked, strict=False)
     ]
     reads = replace(reads, classes=_name_classes(raw, known))
     fitted = [
