@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from offramp import attach
 from offramp.graph import DataEdge, Gate, Graph, Node, Tensor
 from offramp.nn.heads import HeadRecipe, build_head
 from offramp.nn.scores import build_score
-from offramp.run import ArraySamples
+from offramp.run import ArraySamples, Positions
 
 CLASSES = 3
 
@@ -30,7 +31,7 @@ def make_stages() -> list[nn.Module]:
     torch.manual_seed(0)
     first = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.ReLU())
     last = nn.Sequential(nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, CLASSES))
-    nn.init.normal_(last[4].weight, std=0.5)
+    nn.init.normal_(last[4].weight, std=0.5)  # type: ignore[arg-type]  # known here
     whole = nn.Sequential(first, last).train()
     for _ in range(5):
         whole(torch.rand(32, 1, 8, 8))
@@ -67,7 +68,7 @@ def make_reusing(*scores: str, reuse_logits: bool = True, ensemble_heads: bool =
     first, last = make_stages()
     torch.manual_seed(4)
     graph = attach.exits(
-        nn.Sequential(first, *last),
+        nn.Sequential(first, *last),  # type: ignore[misc]  # as it is at run time
         torch.rand(2, 1, 8, 8),
         placement=["input", 0, -1],
         head=["conv1", "pool", "pool"],
@@ -97,17 +98,21 @@ class KilledSamples:
 
     def __init__(self, samples: ArraySamples, *, at: int) -> None:
         self.samples, self.left = samples, at
+        self.ids, self.labels = samples.ids, samples.labels
 
     def __len__(self) -> int:
         return len(self.samples)
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:  # Any: as the samples behind it
         return getattr(self.samples, name)
 
-    def __iter__(self) -> Iterator[object]:
+    def __iter__(self) -> Iterator[tuple[dict[str, np.ndarray], int | None]]:
         return iter(self.samples)
 
-    def take(self, positions: object) -> dict[str, np.ndarray]:
+    def subset(self, positions: Positions) -> ArraySamples:
+        return self.samples.subset(positions)
+
+    def take(self, positions: Positions) -> dict[str, np.ndarray]:
         if self.left == 0:
             raise Killed
         self.left -= 1
@@ -115,4 +120,4 @@ class KilledSamples:
 
 
 def weights(graph: Graph, name: str) -> dict[str, torch.Tensor]:
-    return {key: value.clone() for key, value in graph.bodies[name].state_dict().items()}
+    return {key: value.clone() for key, value in graph.bodies[name].state_dict().items()}  # type: ignore[attr-defined]  # a body is opaque to the graph; here it is a module

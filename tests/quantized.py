@@ -35,7 +35,7 @@ def make_graph() -> Graph:
     stages = [nn.Sequential(nn.Conv2d(channels, 8, 3, stride, 1), nn.ReLU()) for channels, stride in sizes]
     net = nn.Sequential(*stages, nn.Flatten(), nn.Linear(8 * 49, 10))
     samples = data.load("digits@train").subset(slice(600))
-    net = learn.train_classifier(net, samples, epochs=25)
+    net = learn.train_classifier(net, samples, epochs=25)  # type: ignore[assignment]  # known here
     graph = attach.exits(net.eval(), torch.zeros(2, 1, 28, 28), placement=["0", "1"], head=["conv1", "conv1"])
     return learn.distill_heads(graph, samples, learn.DistillSettings(epochs=10, batch=16))
 

@@ -73,7 +73,7 @@ def test_a_network_for_which_every_head_is_too_heavy_is_refused() -> None:
 @pytest.mark.parametrize("asked", [{"placement": "luck"}, {"head": "heavy"}])
 def test_an_unknown_rule_or_head_is_refused(asked: dict[str, str]) -> None:
     with pytest.raises(OptionError, match=next(iter(asked.values()))):
-        find_candidates(CifarResNet(1), PICTURE, **asked)
+        find_candidates(CifarResNet(1), PICTURE, **asked)  # type: ignore[arg-type]  # options by name
 
 
 def test_the_random_state_stays() -> None:

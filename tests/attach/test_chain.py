@@ -168,8 +168,8 @@ def test_confident_heads_that_reuse_logits_answer_in_the_file_as_in_torch(tmp_pa
     dense = run_torch.load_dense(graph)(pictures)
     ordered = np.sort(dense.scores["head_confidence"], axis=0)
     limits = ordered[[20, 12], [0, 1]] + np.diff(ordered, axis=0)[[20, 12], [0, 1]] / 2
-    expected = run_torch.load(graph)(pictures, limits)
-    given = run_onnx.load(onnx.save(graph, tmp_path / "model.onnx"))(pictures, limits)
+    expected = run_torch.load(graph)(pictures, limits)  # type: ignore[arg-type]  # it is there
+    given = run_onnx.load(onnx.save(graph, tmp_path / "model.onnx"))(pictures, limits)  # type: ignore[arg-type]  # it is there
     assert set(expected.exit) == {0, 1, 2}
     np.testing.assert_array_equal(given.exit, expected.exit)
     np.testing.assert_allclose(given.logits, expected.logits, atol=1e-4)  # sums in another order

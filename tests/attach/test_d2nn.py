@@ -29,7 +29,7 @@ TABLE = """
 def forced(graph: Graph, edges: dict[str, int], rows: int = 3) -> torch.Tensor:
     with torch.no_grad():
         given = {name: torch.full((rows,), edge) for name, edge in edges.items()}
-        return Executor(graph).eval()({"x": torch.ones(rows, *SHAPE)}, forced=given).logits
+        return Executor(graph).eval()({"x": torch.ones(rows, *SHAPE)}, forced=given).logits  # type: ignore[no-any-return]  # layers and arrays tell no type
 
 
 def test_each_line_becomes_a_node_behind_all_that_it_needs() -> None:

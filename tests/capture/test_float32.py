@@ -40,7 +40,7 @@ class Inside(nn.Module):
         if self.how == "method":
             return self.net(x.half()).float()
         if self.how == "like its weights":
-            return self.net(x.to(self.net[0].weight.dtype)).float()
+            return self.net(x.to(self.net[0].weight.dtype)).float()  # type: ignore[arg-type]  # known here
         if self.how == "answers so":
             return self.net(x.to(self.kind))
         return self.net(x.to(dtype=self.kind)).to(torch.float32)
@@ -67,7 +67,7 @@ class Scaled(nn.Module):
         self.register_buffer("scale", torch.linspace(1, 2, 8, dtype=torch.float64), persistent=False)
 
     def forward(self, x: Tensor) -> Any:
-        return self.net((x * self.scale).float())
+        return self.net((x * self.scale).float())  # type: ignore[operator]  # known here
 
 
 NETWORKS = {
@@ -86,7 +86,7 @@ NETWORKS = {
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_in_other_floats_works_in_float32_with_a_word_about_it(name: str) -> None:
     make, kind = NETWORKS[name]
-    net = make().eval()
+    net = make().eval()  # type: ignore[no-untyped-call]  # PyTorch's own
     state = {key: value.clone() for key, value in net.state_dict().items()}
     with pytest.warns(OfframpWarning, match=rf"computes in {kind}; offramp works in float32") as told:
         graph = attach.exits(net, X[:2], count=1)
@@ -151,7 +151,7 @@ def test_weights_of_8_bits_are_refused_by_name() -> None:
 @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
 def test_a_network_that_is_quantized_already_is_refused() -> None:
     net = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3))
-    quantized = torch.ao.quantization.quantize_dynamic(net, {nn.Linear}, torch.qint8)
+    quantized = torch.ao.quantization.quantize_dynamic(net, {nn.Linear}, torch.qint8)  # type: ignore[no-untyped-call]  # PyTorch's own
     with pytest.raises(CaptureError, match="but 0 is quantized"):
         capture(quantized, torch.randn(2, 8))
 

@@ -84,7 +84,7 @@ class Bottleneck(nn.Module):
         self.layers = nn.Sequential(conv(size=1), nn.ReLU6(), conv(groups=8), nn.ReLU6(), conv(size=1))
 
     def forward(self, x: Values) -> Values:
-        return x + self.layers(x)
+        return x + self.layers(x)  # type: ignore[no-any-return]  # layers and arrays tell no type
 
 
 def classifier(*layers: nn.Module, width: int = 8) -> nn.Module:
@@ -114,7 +114,7 @@ BODIES = {
 def make(name: str) -> tuple[onnx.ModelProto, onnx.ModelProto, tuple[dict[str, Any], ...]]:
     """A body in float and in 8 bits, and what it was quantized with."""
     torch.manual_seed(0)
-    module = BODIES[name]().eval() if name in BODIES else OPEN[name]().eval()
+    module = BODIES[name]().eval() if name in BODIES else OPEN[name]().eval()  # type: ignore[no-untyped-call]  # PyTorch's own
     draw = np.random.default_rng(0)
     items = tuple({"i0": draw.normal(size=(1, *SHAPE)).astype(np.float32)} for _ in range(16))
     with torch.no_grad():

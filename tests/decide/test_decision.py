@@ -171,7 +171,7 @@ def test_a_margin_beyond_its_range_is_refused(drawn: Frontier, margin: float) ->
 def test_with_a_margin_test_samples_exceed_the_promise_more_rarely(kind: Kind) -> None:
     """Many calibration samples bring the loss close to the promise, and 300 test samples are off by chance."""
     seen = make_evidence(9000, 1, seed=3)
-    drawn = frontier(seen.subset(slice(0, 1000)), make_costs(1), score="max_probability", quality=kind)
+    drawn = frontier(seen.subset(slice(0, 1000)), make_costs(1), score="max_probability", quality=kind)  # type: ignore[arg-type]  # one of its words
     rest, draws = seen.subset(slice(1000, 9000)), 40
     above = dict.fromkeys((0.0, 0.4), 0)
     for margin in above:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import chain, combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -232,7 +233,7 @@ def test_less_than_no_noise_is_refused() -> None:
 def test_accuracy_may_be_what_is_lost() -> None:
     seen = make_evidence(300, 2)
     found = placement(seen, parts(0.1, 0.1), score=SCORE, target=Target(kind="net", max_loss=0.05))
-    assert found.best.loss == pytest.approx(float(np.mean(seen.reference == seen.labels)) - found.best.point.accuracy)
+    assert found.best.loss == pytest.approx(float(np.mean(seen.reference == seen.labels)) - found.best.point.accuracy)  # type: ignore[operator]  # it is there
 
 
 def test_evidence_and_costs_of_other_exits_are_refused() -> None:
@@ -241,7 +242,7 @@ def test_evidence_and_costs_of_other_exits_are_refused() -> None:
 
 
 @pytest.mark.parametrize("asked", [{"most": 0}, {"beam": 0}, {"budget": 0.0}])
-def test_counts_and_budgets_must_be_positive(asked: dict[str, float]) -> None:
+def test_counts_and_budgets_must_be_positive(asked: dict[str, Any]) -> None:
     with pytest.raises(OptionError, match=f"but {next(iter(asked))}=0"):
         placement(make_evidence(20, 1), parts(0.1), score=SCORE, **asked)
 

@@ -13,7 +13,7 @@ import onnxruntime
 import openvino
 import pytest
 import torch
-from google.protobuf.message import Message
+from google.protobuf.message import Message  # type: ignore[import-untyped]  # ships no types
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, version_converter
@@ -64,7 +64,7 @@ def chain(gate: str) -> Graph:
 @cache
 def written_chain(gate: str) -> bytes:
     """Once per kind of gate: tracing the bodies takes seconds."""
-    return export_onnx.to_model(chain(gate)).SerializeToString()
+    return export_onnx.to_model(chain(gate)).SerializeToString()  # type: ignore[no-any-return]  # layers and arrays tell no type
 
 
 @cache
@@ -151,14 +151,14 @@ def test_a_pass_sees_every_body_once_and_what_it_gives_is_written() -> None:
 
 def test_copies_of_bodies_are_traced_once_and_changed_ones_again(monkeypatch: pytest.MonkeyPatch) -> None:
     traced: list[str] = []
-    trace = export_onnx.trace_bodies
+    trace = export_onnx.trace_bodies  # type: ignore[attr-defined]  # where it is used
 
     def noted(nodes: Sequence[Node], *more: Any) -> list[onnx.ModelProto]:
         traced.extend(node.name for node in nodes)
         return trace(nodes, *more)
 
     monkeypatch.setattr(export_onnx, "trace_bodies", noted)
-    graph, traces = make_chain(1), {}
+    graph, traces = make_chain(1), {}  # type: ignore[var-annotated]  # as it is at run time
     first = export_onnx.to_model(graph, traces=traces)
     again = export_onnx.to_model(graph.with_bodies(copy.deepcopy(dict(graph.bodies))), traces=traces)
     assert traced == ["stage0", "exit0/head", "exit0/score", "stage1"]

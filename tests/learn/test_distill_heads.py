@@ -101,7 +101,7 @@ def test_a_training_killed_anywhere_resumes_to_exactly_the_same_weights(at: int,
     path.unlink(missing_ok=True)
     whole = learn.distill_heads(graph(), make_samples(), QUICK)
     with pytest.raises(Killed):
-        learn.distill_heads(graph(), KilledSamples(make_samples(), at=at), QUICK, checkpoint=path)  # type: ignore[arg-type]  # as it is at run time
+        learn.distill_heads(graph(), KilledSamples(make_samples(), at=at), QUICK, checkpoint=path)
     resumed = learn.distill_heads(graph(), make_samples(), QUICK, checkpoint=path, resume=True)
     assert_same_heads(whole, resumed)
     assert torch.equal(whole.bodies["exit0/score"].weight, resumed.bodies["exit0/score"].weight)  # type: ignore[attr-defined]  # a module
@@ -110,7 +110,7 @@ def test_a_training_killed_anywhere_resumes_to_exactly_the_same_weights(at: int,
 def test_a_finished_training_is_not_done_again(tmp_path: Path) -> None:
     path = tmp_path / "post.safetensors"
     first = learn.distill_heads(make_graph(), make_samples(), QUICK, checkpoint=path)
-    again = learn.distill_heads(make_graph(), KilledSamples(make_samples(), at=0), QUICK, checkpoint=path, resume=True)  # type: ignore[arg-type]  # as it is at run time
+    again = learn.distill_heads(make_graph(), KilledSamples(make_samples(), at=0), QUICK, checkpoint=path, resume=True)
     assert_same_heads(first, again)
 
 
@@ -276,7 +276,7 @@ def test_with_all_options_a_killed_training_resumes_to_exactly_the_same_weights(
     path = tmp_path / "post.safetensors"
     whole = learn.distill_heads(make_reusing("confidence"), make_samples(), OPTIONS)
     with pytest.raises(Killed):
-        learn.distill_heads(make_reusing("confidence"), KilledSamples(make_samples(), at=at), OPTIONS, checkpoint=path)  # type: ignore[arg-type]  # as it is at run time
+        learn.distill_heads(make_reusing("confidence"), KilledSamples(make_samples(), at=at), OPTIONS, checkpoint=path)
     resumed = learn.distill_heads(make_reusing("confidence"), make_samples(), OPTIONS, checkpoint=path, resume=True)
     assert differ(whole, resumed) == set()
 

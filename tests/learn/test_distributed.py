@@ -36,10 +36,13 @@ def test_every_sample_of_a_batch_is_one_processs() -> None:
 
 
 def test_one_device_calls_the_function_here() -> None:
-    here = []
-    given = run_distributed(
-        lambda distributed, x: here.append(distributed) or x + 1, 2, devices=1, accelerator="cpu", batch=3
-    )
+    here: list[Distributed] = []
+
+    def note(distributed: Distributed, x: int) -> int:
+        here.append(distributed)
+        return x + 1
+
+    given = run_distributed(note, 2, devices=1, accelerator="cpu", batch=3)
     assert given == 3
     assert here == [Distributed()]
 

@@ -37,7 +37,7 @@ def test_class_means_are_those_of_the_full_networks_answers() -> None:
     score = fit_scores(graph, heads, frozen=frozen, samples=samples, settings=DistillSettings(batch=64))["exit0/score"]
     values = frozen({"x": torch.from_numpy(samples.inputs["x"])})
     pooled, classes = values["stage0"][0].mean((2, 3)), values["stage1"][0].argmax(1)
-    assert score.seen.tolist() == [bool((classes == one).any()) for one in range(3)]
-    for one in classes.unique():
+    assert score.seen.tolist() == [bool((classes == one).any()) for one in range(3)]  # type: ignore[attr-defined]  # a body is opaque to the graph; here it is a module
+    for one in classes.unique():  # type: ignore[no-untyped-call]  # PyTorch's own
         wanted = pooled[classes == one].mean(0)
-        torch.testing.assert_close((score.distances.means + score.distances.center)[one], wanted, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close((score.distances.means + score.distances.center)[one], wanted, atol=1e-5, rtol=1e-5)  # type: ignore[attr-defined]  # a body is opaque to the graph; here it is a module

@@ -22,7 +22,7 @@ def compare(given: Values, teacher: torch.Tensor, epoch: int) -> dict[str, torch
 def test_what_is_told_reaches_the_heads_and_nothing_else() -> None:
     task = HeadTask(make_graph(), DistillSettings(learning_rate=0.5), compare)
     losses = task.losses(BATCH, None, 1)
-    sum(losses.values(), torch.zeros(())).backward()
+    sum(losses.values(), torch.zeros(())).backward()  # type: ignore[no-untyped-call]  # PyTorch's own
     taught = list(task.learner.parameters())
     assert all(parameter.grad is not None for parameter in taught)
     assert [group["params"] for group in task.optimizer.param_groups] == [taught]

@@ -78,8 +78,8 @@ def test_backbone_epochs_leave_the_heads_alone() -> None:
     graph = make_graph()
     settings_ = replace(QUICK, backbone_epochs=2, epochs=1, weights=(0.0, 1.0), weight_decay=0.0)
     trained = learn.joint(graph, make_labelled(), settings_)
-    for key, value in graph.bodies["exit0/head"].named_parameters():
-        assert torch.equal(value, dict(trained.bodies["exit0/head"].named_parameters())[key])
+    for key, value in graph.bodies["exit0/head"].named_parameters():  # type: ignore[attr-defined]  # a body is opaque to the graph; here it is a module
+        assert torch.equal(value, dict(trained.bodies["exit0/head"].named_parameters())[key])  # type: ignore[attr-defined]  # a body is opaque to the graph; here it is a module
     assert moved(graph, trained, "stage0")
 
 
@@ -89,7 +89,7 @@ def test_the_backbone_learns_at_its_own_rate() -> None:
     whole, tenth = (learn.joint(graph, make_labelled(), replace(sgd, backbone_rate=rate)) for rate in (1.0, 0.1))
 
     def step(after: Graph, name: str) -> torch.Tensor:
-        return list(after.bodies[name].parameters())[-1] - list(graph.bodies[name].parameters())[-1]
+        return list(after.bodies[name].parameters())[-1] - list(graph.bodies[name].parameters())[-1]  # type: ignore[attr-defined,no-any-return]  # layers and arrays tell no type
 
     torch.testing.assert_close(step(tenth, "stage1"), 0.1 * step(whole, "stage1"))
     torch.testing.assert_close(step(tenth, "exit0/head"), step(whole, "exit0/head"))
@@ -98,18 +98,18 @@ def test_the_backbone_learns_at_its_own_rate() -> None:
 def test_the_graph_given_stays_as_it_was_and_the_new_one_is_in_eval_mode() -> None:
     graph = make_graph("confidence")
     before = {name: weights(graph, name) for name in graph.bodies}
-    modes = {name: body.training for name, body in graph.bodies.items()}
+    modes = {name: body.training for name, body in graph.bodies.items()}  # type: ignore[attr-defined]  # a body is opaque to the graph; here it is a module
     trained = learn.joint(graph, make_labelled(), QUICK)
     for name, known in before.items():
         for key, value in weights(graph, name).items():
             assert torch.equal(value.nan_to_num(7.0), known[key].nan_to_num(7.0)), (name, key)
-    assert {name: body.training for name, body in graph.bodies.items()} == modes
-    assert not any(module.training for exit in trained.exits for module in trained.bodies[exit.name].modules())
+    assert {name: body.training for name, body in graph.bodies.items()} == modes  # type: ignore[attr-defined]  # a body is opaque to the graph; here it is a module
+    assert not any(module.training for exit in trained.exits for module in trained.bodies[exit.name].modules())  # type: ignore[attr-defined]  # a body is opaque to the graph; here it is a module
 
 
 def test_scores_that_learn_are_fitted() -> None:
     trained = learn.joint(make_graph("confidence"), make_labelled(), QUICK)
-    assert bool(trained.bodies["exit0/score"].bias.isfinite())
+    assert bool(trained.bodies["exit0/score"].bias.isfinite())  # type: ignore[attr-defined]  # a body is opaque to the graph; here it is a module
 
 
 @settings(deadline=None, max_examples=some(10), suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -118,7 +118,7 @@ def test_scores_that_learn_are_fitted() -> None:
 def test_killed_at_any_step_and_resumed_the_weights_are_equal(
     tmp_path: Path, step: int, optimizer: str, alone: bool
 ) -> None:
-    chosen = replace(QUICK, optimizer=optimizer, epochs=1 if alone else 2, backbone_epochs=int(alone), emphasis=0.3)
+    chosen = replace(QUICK, optimizer=optimizer, epochs=1 if alone else 2, backbone_epochs=int(alone), emphasis=0.3)  # type: ignore[arg-type]  # one of its words
     whole = learn.joint(make_graph(), make_labelled(), chosen)
     file = tmp_path / "joint.ckpt"
     file.unlink(missing_ok=True)
@@ -132,7 +132,7 @@ def test_a_checkpoint_of_other_weights_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "joint.ckpt"
     learn.joint(make_graph(), make_labelled(), QUICK, checkpoint=file)
     other = make_graph()
-    nn.init.zeros_(other.bodies["stage1"][4].bias)
+    nn.init.zeros_(other.bodies["stage1"][4].bias)  # type: ignore[index]  # a body is opaque to the graph; here it is a module
     with pytest.raises(LearnError, match="another training: backbone differ"):
         learn.joint(other, make_labelled(), QUICK, checkpoint=file, resume=True)
 

@@ -159,7 +159,7 @@ def test_a_checkpoint_of_another_lambda_or_metric_is_refused(tmp_path: Path) -> 
     learn.q(make_high_low(), SOME, QUICK, checkpoint=file)
     for other in ({"accuracy_weight": 0.5}, {"bag": 2}, {"metric": answer}):
         with pytest.raises(LearnError, match=f"{next(iter(other))} differ"):
-            learn.q(make_high_low(), SOME, replace(QUICK, **other), checkpoint=file, resume=True)  # type: ignore[arg-type]  # options
+            learn.q(make_high_low(), SOME, replace(QUICK, **other), checkpoint=file, resume=True)
 
 
 def test_the_teacher_is_the_graph_as_it_was_along_its_dearest_way() -> None:

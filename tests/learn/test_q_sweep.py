@@ -47,7 +47,7 @@ def test_a_killed_sweep_goes_on_where_it_was(tmp_path: Path, at: int) -> None:
     whole = list(learn.q_sweep(make_high_low(), SOME, SETTINGS, accuracy_weights=weights))
     killed = KilledSamples(SOME, at=at)
     with pytest.raises(Killed):
-        list(learn.q_sweep(make_high_low(), killed, SETTINGS, accuracy_weights=weights, folder=tmp_path))  # type: ignore[arg-type]  # as it is at run time
+        list(learn.q_sweep(make_high_low(), killed, SETTINGS, accuracy_weights=weights, folder=tmp_path))
     again = list(learn.q_sweep(make_high_low(), SOME, SETTINGS, accuracy_weights=weights, folder=tmp_path))
     for (_, graph), (_, known) in zip(again, whole, strict=True):
         assert all(torch.equal(one, other) for one, other in zip(state(graph), state(known), strict=True))

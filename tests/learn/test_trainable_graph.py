@@ -52,18 +52,18 @@ def test_the_final_exit_alone_runs_no_head() -> None:
 def test_the_graph_given_keeps_its_weights_and_modes() -> None:
     graph = make_graph()
     trainable = TrainableGraph(graph, "float32", frozen=False).train()
-    before = graph.bodies["stage1"].state_dict()["4.weight"].clone()
+    before = graph.bodies["stage1"].state_dict()["4.weight"].clone()  # type: ignore[attr-defined]  # a body is opaque to the graph; here it is a module
     with torch.no_grad():
         for parameter in trainable.parameters():
             parameter.add_(1)
-    assert torch.equal(graph.bodies["stage1"].state_dict()["4.weight"], before)
+    assert torch.equal(graph.bodies["stage1"].state_dict()["4.weight"], before)  # type: ignore[attr-defined]  # a body is opaque to the graph; here it is a module
 
 
 def test_a_frozen_backbone_stays_in_eval_mode_and_has_no_gradients() -> None:
     trainable = TrainableGraph(make_graph(), "float32", frozen=True).train()
     assert not any(module.training for module in trainable.bodies["stage0"].modules())
     assert all(module.training for module in trainable.bodies["exit0/head"].modules())
-    torch.stack([given.sum() for given in trainable({"x": torch.rand(4, 1, 8, 8)}).values()]).sum().backward()
+    torch.stack([given.sum() for given in trainable({"x": torch.rand(4, 1, 8, 8)}).values()]).sum().backward()  # type: ignore[no-untyped-call]  # PyTorch's own
     assert all(parameter.grad is None for parameter in trainable.bodies["stage0"].parameters())
     assert all(parameter.grad is not None for parameter in trainable.bodies["exit0/head"].parameters())
     assert trainable.split_parameters()[0] == []

@@ -14,16 +14,16 @@ SHAPES = {"x": (1, 8, 8), "stage1": (4, 8, 8), "stage2": (144,)}
 
 def test_heads_are_copies_that_take_gradients() -> None:
     graph = make_graph()
-    graph.bodies["exit0/head"].requires_grad_(False)
+    graph.bodies["exit0/head"].requires_grad_(False)  # type: ignore[attr-defined]  # a body is opaque to the graph; here it is a module
     heads = TrainableHeads(graph)
     assert all(parameter.requires_grad for parameter in heads.parameters())
-    assert not any(parameter.requires_grad for parameter in graph.bodies["exit0/head"].parameters())
+    assert not any(parameter.requires_grad for parameter in graph.bodies["exit0/head"].parameters())  # type: ignore[attr-defined]  # a body is opaque to the graph; here it is a module
 
 
 def test_they_read_what_the_backbone_gave() -> None:
     graph, features = make_graph(), torch.rand(3, 4, 8, 8)
     given = TrainableHeads(graph).eval()({"stage0": (features,)})
-    torch.testing.assert_close(given["exit0/head"][0], graph.bodies["exit0/head"].eval()(features))
+    torch.testing.assert_close(given["exit0/head"][0], graph.bodies["exit0/head"].eval()(features))  # type: ignore[attr-defined]  # a body is opaque to the graph; here it is a module
 
 
 def test_a_head_that_is_no_module_is_refused_by_name() -> None:

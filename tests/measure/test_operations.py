@@ -33,7 +33,7 @@ def ones(*shapes: tuple[int, ...]) -> tuple[Tensor, ...]:
 
 
 def fourier(x: Tensor) -> Tensor:
-    return torch.fft.fft(x.to(torch.complex64))
+    return torch.fft.fft(x.to(torch.complex64))  # type: ignore[no-any-return]  # layers and arrays tell no type
 
 
 CLOSED: dict[str, tuple[Callable[..., Any], tuple[Tensor, ...], int]] = {

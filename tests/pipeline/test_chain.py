@@ -158,7 +158,7 @@ def test_labels_that_the_network_does_not_know_are_told(weights: Path, order: ra
     samples = ArraySamples(inputs=digits.take(slice(None)), ids=digits.ids, labels=labels)
     model, screen = zoo.load_model("zoo:mlp", weights=weights), Screen()
     parts = dict.fromkeys(("train", "tune", "calibrate", "test"), samples)
-    warn_of_guessing(Problem(model=model, held_out=True, **parts), screen)
+    warn_of_guessing(Problem(model=model, held_out=True, **parts), screen)  # type: ignore[arg-type]  # options by name
     assert [("of 64 samples, as by guessing" in text) for text in screen.warnings] == [True] * warned
 
 
@@ -176,7 +176,7 @@ def test_heads_are_attached_and_taught_as_asked(tmp_path: Path) -> None:
         (exits, {"mixup": 1.0}),
         (replace(exits, reuse_logits=True, ensemble_heads=True), {}),
     ):
-        training = Training(epochs=1, **options)  # type: ignore[arg-type]
+        training = Training(epochs=1, **options)
         request = Request(model="zoo:mlp", train="d", out=tmp_path, exits=placed, training=training)
         trained.append(train(request, add_exits(request, problem), samples, work, screen))
     plain, hard, weighted, mixed, sharing = trained
@@ -208,5 +208,5 @@ def test_candidates_are_found_unless_exits_are_numbered_or_named(
     problem: Any = SimpleNamespace(model=zoo.load_model("zoo:lenet5"), mean=None, std=None)
     graph = add_exits(Request(model="m", train="d", out=Path("o"), exits=Exits(**options)), problem)
     stage = next(node for node in graph.nodes if node.role == "stage")
-    assert stage.recipe["cuts"] == cuts
-    assert [node.recipe["kind"] for node in graph.nodes if node.role == "head"] == heads
+    assert stage.recipe["cuts"] == cuts  # type: ignore[index]  # it is there
+    assert [node.recipe["kind"] for node in graph.nodes if node.role == "head"] == heads  # type: ignore[index]  # it is there

@@ -45,7 +45,7 @@ def clean(finished: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
     known = data.load("digits@test")
     chosen = known.subset(np.flatnonzero(np.isin(known.ids, test)))
     path = tmp_path_factory.mktemp("clean") / "clean.npz"
-    np.savez(path, x=chosen.take(slice(None))["x"], y=chosen.labels)
+    np.savez(path, x=chosen.take(slice(None))["x"], y=chosen.labels)  # type: ignore[arg-type]  # it is there
     return f"npz:{path}"
 
 

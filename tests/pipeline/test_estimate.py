@@ -44,7 +44,7 @@ def graph(request_of: Request, problem: Problem) -> Graph:
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(_estimate, "measure", lambda *_: PACE)
-    return
+    return  # type: ignore[return-value]  # as it is at run time
 
 
 def test_a_training_takes_its_steps_times_its_epochs(request_of: Request, graph: Graph, problem: Problem) -> None:
@@ -64,7 +64,7 @@ def test_whatever_takes_longer_makes_the_run_longer(
 
 def test_the_clock_is_never_awaited_longer_than_it_may_run(request_of: Request, graph: Graph, problem: Problem) -> None:
     slow = Pace(step_s=0.0, one_s=1e6, many_s=0.0, body_s=0.0)
-    assert estimate(request_of, graph, problem, slow) == _estimate.SECONDS
+    assert estimate(request_of, graph, problem, slow) == _estimate.SECONDS  # type: ignore[attr-defined]  # where it is used
 
 
 def test_more_precisions_take_longer(request_of: Request, graph: Graph, problem: Problem) -> None:
@@ -83,12 +83,12 @@ def test_everything_is_measured_and_the_run_stays_as_it_is(
         return paces[-1]
 
     monkeypatch.setattr(_estimate, "measure", note)
-    before = [weight.clone() for body in graph.bodies.values() for weight in body.state_dict().values()]
+    before = [weight.clone() for body in graph.bodies.values() for weight in body.state_dict().values()]  # type: ignore[attr-defined]  # a body is opaque to the graph; here it is a module
     state = torch.random.get_rng_state()
     announce(request_of, graph, problem, Screen(lambda event: None), body_s=0.1)
     (pace,) = paces
     assert min(pace.step_s, pace.one_s, pace.many_s, pace.body_s) > 0
-    after = [weight for body in graph.bodies.values() for weight in body.state_dict().values()]
+    after = [weight for body in graph.bodies.values() for weight in body.state_dict().values()]  # type: ignore[attr-defined]  # a body is opaque to the graph; here it is a module
     assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
     assert torch.equal(state, torch.random.get_rng_state())
 

@@ -19,7 +19,7 @@ def test_each_body_is_traced_once(tmp_path: Path) -> None:
     net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
     graph = attach.exits(net, torch.zeros(2, 8), count=1, placement="1")
     exports = Exports(tmp_path)
-    with mock.patch.object(onnx, "trace_bodies", wraps=onnx.trace_bodies) as traced:
+    with mock.patch.object(onnx, "trace_bodies", wraps=onnx.trace_bodies) as traced:  # type: ignore[attr-defined]  # where it is used
         exports.save(graph, tmp_path / "model.onnx", {"thresholds": [0.5]})
         exports.save_dense(static_path(graph, "exit0/head"), "exit0")
         exports.save_dense(backbone(graph), "alone")

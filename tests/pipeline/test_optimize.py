@@ -389,7 +389,7 @@ def test_a_network_of_several_outputs_runs_to_the_end_by_the_one_that_is_named(
     )
     monkeypatch.syspath_prepend(tmp_path)
     asked = ["optimize", "--model", "pair_of_outputs:Net", "--data", "digits@train", "--held-out", "digits@test"]
-    asked += ["--exits", 1, "--epochs", 2, "--max-loss", 0.9, "--kind", "agreement", "--out", tmp_path / "out"]
+    asked += ["--exits", 1, "--epochs", 2, "--max-loss", 0.9, "--kind", "agreement", "--out", tmp_path / "out"]  # type: ignore[list-item]  # as it is at run time
     refused = call(*asked)
     assert (refused.code, list(tmp_path.glob("*out*/*"))) == (2, [])
     assert "features [2, 48], pred [2, 10]" in refused.err

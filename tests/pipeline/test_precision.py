@@ -262,7 +262,7 @@ def test_convolutions_that_onnx_runtime_computes_in_float_are_told_once(
     runs_it: str, warnings: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = Mock(float_kernels={"stage0": ["a", "b"], "stage1": ["c"]})
-    monkeypatch.setattr(_precision.compress, "quantize", lambda *given, **told: kept)
+    monkeypatch.setattr(_precision.compress, "quantize", lambda *given, **told: kept)  # type: ignore[attr-defined]  # where it is used
     request = SimpleNamespace(engine=Engine(name=runs_it, precision="int8"), seed=0)
     exports = SimpleNamespace(trace=lambda graph: {}, passing=lambda quantized: None)
     screen = Screen()

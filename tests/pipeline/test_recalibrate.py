@@ -32,7 +32,7 @@ def grey(tmp_path_factory: pytest.TempPathFactory) -> Path:
     digits = data.load("digits@test")
     pictures = 0.25 + 0.5 * digits.take(slice(None))["x"]
     folder = tmp_path_factory.mktemp("grey")
-    np.savez(folder / "labelled.npz", x=pictures, y=digits.labels)
+    np.savez(folder / "labelled.npz", x=pictures, y=digits.labels)  # type: ignore[arg-type]  # it is there
     np.savez(folder / "unlabelled.npz", x=pictures)
     np.savez(folder / "few.npz", x=pictures[:40])
     np.savez(folder / "hardly.npz", x=pictures[:14])
@@ -97,7 +97,7 @@ def test_every_number_is_of_the_new_samples(folder: Path, grey: Path) -> None:
     run = open_run(folder)
     assert [len(run.parts[name]) for name in ("tune", "calibrate", "test")] == [239, 399, 159]
     check_disjoint(*run.parts.values())
-    assert np.char.startswith(Evidence.load(folder / "evidence.npz").ids, f"{grey.name}/labelled").all()
+    assert np.char.startswith(Evidence.load(folder / "evidence.npz").ids, f"{grey.name}/labelled").all()  # type: ignore[arg-type]  # as it is at run time
     told = operate(run.parts["test"], run.costs, result["chosen"]["thresholds"], "max_probability")
     assert (told.agreement, told.accuracy) == (result["chosen"]["agreement"], result["chosen"]["accuracy"])
     assert result["chosen"]["gain"] == {}

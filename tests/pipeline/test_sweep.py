@@ -278,7 +278,7 @@ def test_optimize_can_screen(arguments: list[object], tmp_path: Path, hurry: Non
     done = call(*arguments, *options)
     assert done.code == 0, done.err
     limits = {limit for point in done.json["frontier"] for limit in point["thresholds"]}
-    assert limits <= set(np.float32([0.5, 0.9, 0.99]).tolist())
+    assert limits <= set(np.float32([0.5, 0.9, 0.99]).tolist())  # type: ignore[arg-type,call-overload]  # as it is at run time
     assert done.json["search"] == {"name": "screening", "grid": [0.5, 0.9, 0.99], "shares": None}
 
 

@@ -39,7 +39,7 @@ def evidence() -> Evidence:
 @pytest.fixture
 def samples(evidence: Evidence) -> ArraySamples:
     pixels = np.random.default_rng(1).integers(0, 256, (60, 8, 8, 3)).astype(np.uint8)
-    return ArraySamples(inputs={"x": pixels}, ids=evidence.ids, labels=evidence.labels)
+    return ArraySamples(inputs={"x": pixels}, ids=evidence.ids, labels=evidence.labels)  # type: ignore[arg-type]  # as it is at run time
 
 
 @pytest.fixture

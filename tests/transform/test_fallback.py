@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from offramp.transform import AddFallback, add_fallback, backbone, gate_by, keep
 from passed import make_graph, make_quantized
 
 LAYERS = 4
-PLACES = ["input", 1, 3]
+PLACES: list[str | int] = ["input", 1, 3]
 SCORES = ("max_probability", "entropy", "patience")
 
 
@@ -35,7 +36,7 @@ def make_network() -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(8, 3))
 
 
-def make(scores: tuple[str, ...] = SCORES, **more: bool) -> Graph:
+def make(scores: tuple[str, ...] = SCORES, **more: Any) -> Graph:
     graph = attach.exits(
         make_network(), torch.zeros(2, 8), placement=PLACES, head=["pool"] * len(PLACES), scores=scores, **more
     )

@@ -26,7 +26,7 @@ def make() -> Graph:
     layers = [layer for _ in range(6) for layer in (nn.Linear(8, 8), nn.ReLU())]
     net = nn.Sequential(*layers, nn.Linear(8, 3))
     scores = ("max_probability", "patience")
-    graph = attach.exits(net, torch.zeros(2, 8), placement=PLACES, head=["pool"] * EXITS, scores=scores)
+    graph = attach.exits(net, torch.zeros(2, 8), placement=PLACES, head=["pool"] * EXITS, scores=scores)  # type: ignore[arg-type]  # as it is at run time
     for body in graph.bodies.values():
         body.eval()  # type: ignore[attr-defined]  # a module
     return graph

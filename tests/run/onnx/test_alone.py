@@ -39,10 +39,10 @@ def pictures(**options: bool) -> Graph:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             first = self.first(x)
             second = self.second(first) + first
-            return self.end(self.third(second) + second)
+            return self.end(self.third(second) + second)  # type: ignore[no-any-return]  # layers and arrays tell no type
 
     torch.manual_seed(0)
-    return attach.exits(Forked().eval(), torch.zeros(2, 1, 8, 8), count=0, placement=(0, 1, 2), **options)
+    return attach.exits(Forked().eval(), torch.zeros(2, 1, 8, 8), count=0, placement=(0, 1, 2), **options)  # type: ignore[arg-type]  # options by name
 
 
 GRAPHS = {
@@ -56,7 +56,7 @@ GRAPHS = {
 @functools.cache
 def export_of(kind: str) -> tuple[Graph, bytes]:
     """A graph and its file, written once."""
-    graph = GRAPHS[kind]()
+    graph = GRAPHS[kind]()  # type: ignore[no-untyped-call]  # PyTorch's own
     return graph, export_onnx.to_model(graph).SerializeToString()
 
 
@@ -101,7 +101,7 @@ def test_of_a_file_with_a_fallback_the_first_network_can_be_had_too(tmp_path: Pa
     assert all(node.name.startswith("fallback/") for node in network_alone(model).graph.node[:-1])
     onnx.save(first, tmp_path / "first.onnx")
     onnx.save(export_onnx.to_model(backbone(graph), dense=True), tmp_path / "backbone.onnx")
-    found, wanted = (openvino.load_static(tmp_path / name)(ROWS[:3]) for name in ("first.onnx", "backbone.onnx"))
+    found, wanted = (openvino.load_static(tmp_path / name)(ROWS[:3]) for name in ("first.onnx", "backbone.onnx"))  # type: ignore[arg-type]  # as it is at run time
     assert np.array_equal(found, wanted)
 
 
