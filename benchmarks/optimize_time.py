@@ -36,6 +36,7 @@ from offramp.run import ArraySamples
 HERE = Path(__file__).resolve().parent
 TRAIN = 800
 COMMAND = "import sys; from offramp.cli import main; sys.exit(main())"
+FOLDER = re.compile(r"(?<=:)/\S*/")  # of this machine, which nobody needs later
 STEP, DONE = re.compile(r"· (.*)"), re.compile(r"\s+done in (.*)")
 
 
@@ -101,7 +102,7 @@ def _watch(lines: Any, start: float) -> dict[str, float]:
     last = start
     for line in lines:
         now = time.perf_counter()
-        if found := STEP.match(line):
+        if found := STEP.match(FOLDER.sub("", line)):
             if not opened:
                 steps["else"] = steps.get("else", 0.0) + now - last
             opened.append((found[1].strip(), now))

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from torch import nn
 
 from early_exits import make_graph, make_samples
 from offramp.compress import Quantized, _quantize, quantize
@@ -148,3 +149,11 @@ def test_a_body_without_layers_cannot_be_named() -> None:
     small = make_small()
     with pytest.raises(OptionError, match="exit0/score"):
         quantize(small.graph, small.traced, small.samples, only=["exit0/score", "stage0"])
+
+
+def test_a_body_that_became_narrower_is_not_replaced_by_the_one_that_was_quantized() -> None:
+    """Else the pass would bring the old body back without a word."""
+    small = make_small()
+    name = next(iter(small.quantized.bodies))
+    with pytest.raises(GraphError, match="weights as it had when it was quantized"):
+        small.quantized(small.graph.with_bodies({name: nn.Linear(1, 1)}))

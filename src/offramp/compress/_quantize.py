@@ -57,12 +57,14 @@ class Quantized(Pass):
         bodies: ONNX models by name of their node, of those that were quantized.
         sensitivity: Of each body that could be.
         agreement: By exit, the share of samples on which it answers as in float, everything quantized.
+        weights: By name of the node, how many weights its body had in float; empty in files that did not say so yet.
     """
 
     name: ClassVar[str] = "quantize"
     bodies: Mapping[str, onnx.ModelProto]
     sensitivity: tuple[Sensitivity, ...] = ()
     agreement: Mapping[str, float] = field(default_factory=dict)
+    weights: Mapping[str, int] = field(default_factory=dict)
 
     def requires(self, graph: Graph) -> None:
         """Refuse a graph without these bodies in float.
@@ -82,6 +84,11 @@ class Quantized(Pass):
                     f"{name!r} must read {len(model.graph.input)} tensors as it did when it was quantized, but reads "
                     f"{len(graph[name].inputs)}. Quantize this graph anew."
                 )
+            if count_weights(body) != self.weights.get(name, count_weights(body)):
+                raise GraphError(
+                    f"{name!r} must have {self.weights[name]:,} weights as it had when it was quantized, but has "
+                    f"{count_weights(body):,}. Quantize this graph anew."
+                )
 
     def apply(self, graph: Graph) -> Graph:
         """The graph with bodies in 8 bits."""
@@ -94,6 +101,7 @@ class Quantized(Pass):
             "bodies": {name: {"$tensor": f"bodies/{name}"} for name in self.bodies},
             "sensitivity": [asdict(one) for one in self.sensitivity],
             "agreement": dict(self.agreement),
+            "weights": dict(self.weights),
         }
         arrays = {
             f"bodies/{name}": np.frombuffer(model.SerializeToString(deterministic=True), np.uint8)
@@ -113,6 +121,7 @@ class Quantized(Pass):
                 Sensitivity(**{**one, "in_float": tuple(one["in_float"])}) for one in told["sensitivity"]
             ),
             agreement=dict(told["agreement"]),
+            weights=dict(told.get("weights", {})),
         )
 
     @property
@@ -123,6 +132,18 @@ class Quantized(Pass):
         """
         found = {name: float_kernels(body) for name, body in self.bodies.items()}
         return {name: layers for name, layers in found.items() if layers}
+
+
+def count_weights(body: nn.Module) -> int:
+    """Number of trained numbers of a body.
+
+    Args:
+        body: A body in float.
+
+    Returns:
+        How many numbers its parameters hold.
+    """
+    return sum(weight.numel() for weight in body.parameters())
 
 
 def _module(graph: Graph, name: str) -> nn.Module:
@@ -192,7 +213,8 @@ def quantize(  # noqa: PLR0913  # what is quantized, and by which samples
         bodies |= {} if body is None else {name: body}
     total = agreements(graph, judged, {"all": {name: OnnxBody(body) for name, body in bodies.items()}})["all"]
     agreement = {exit.name: float(one) for exit, one in zip(graph.exits, total, strict=True)}
-    return Quantized(bodies=bodies, sensitivity=tuple(table), agreement=agreement)
+    weights = {name: count_weights(_module(graph, name)) for name in bodies}
+    return Quantized(bodies=bodies, sensitivity=tuple(table), agreement=agreement, weights=weights)
 
 
 def check_sizes(graph: Graph, only: Collection[str] | None = None) -> None:
